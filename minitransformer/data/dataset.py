@@ -108,7 +108,7 @@ class Dataset:
         if (self.train.labels == self.train.labels[0]).all():
             raise ValueError(
                 f"all {len(self.train)} training labels of {self.name!r} are "
-                f"{self.class_names[self.train.labels[0]]!r}: there is nothing to learn from one class"
+                f"{self.class_names[self.train.labels[0]]!r}: one class has nothing to teach"
             )
 
     def _check_labels(self, part, split, lowest):

@@ -218,7 +218,9 @@ class Vocabulary:
 
     def save(self, path):
         """Write the tokens to a text file (UTF-8), one a line; line 1 is id 0."""
-        Path(path).write_text("".join(t + "\n" for t in self.tokens), encoding="utf-8", newline="\n")
+        Path(path).write_text(
+            "".join(t + "\n" for t in self.tokens), encoding="utf-8", newline="\n"
+        )
 
     @classmethod
     def load(cls, path):
@@ -226,7 +228,9 @@ class Vocabulary:
         try:
             lines = Path(path).read_text(encoding="utf-8").split("\n")
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not a vocabulary: it is not UTF-8 text ({error})") from None
+            raise ValueError(
+                f"{path} is not a vocabulary: it is not UTF-8 text ({error})"
+            ) from None
         if tuple(lines[:2]) != SPECIAL or lines[-1] != "":
             raise ValueError(
                 f"{path} is not a whole vocabulary: its first lines must be {SPECIAL[0]} and "
