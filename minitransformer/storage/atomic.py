@@ -1,0 +1,123 @@
+"""Saving a file so that a reader finds the old one or the new one, whole, and never a part of one.
+
+The order is what gives the promise: write a temporary file in the same folder, fsync it, rename it
+over the target (one step on one file system), fsync the folder so that the rename itself survives a
+power cut. Every system call goes through :mod:`os`, so that the tests can make each of them fail.
+"""
+
+import errno
+import io
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+
+def atomic_write(path, content):
+    """Write a file atomically and durably.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write. Its folder must exist. A symbolic link is followed: what it points to is
+        replaced, not the link.
+    content : bytes-like or callable
+        The bytes, or ``content(file)``, which writes them to a binary file object.
+
+    Raises
+    ------
+    OSError
+        With the errno of the call that failed (disk full, no permission, ...). The temporary file
+        is removed. Unless the message says otherwise, what stood at `path` before is unchanged.
+    Exception
+        Whatever ``content(file)`` raises; again nothing at `path` has changed.
+
+    Notes
+    -----
+    A process killed in the middle (SIGKILL, power cut) can leave one hidden file ``.saving-*.tmp``
+    behind. Nothing ever reads it, and it may be deleted.
+    """
+    # an argument that cannot be written must not cost a file
+    if not callable(content):
+        content = memoryview(content).cast("B")
+    target = Path(os.path.realpath(path))
+    temporary = target.parent / f".saving-{secrets.token_hex(8)}.tmp"
+    try:
+        _write_and_sync(temporary, content)
+        os.replace(temporary, target)
+    except BaseException as error:  # Ctrl-C too must not leave a temporary file
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            reason = f"cannot save: {error.strerror}; what stood there before is unchanged"
+            raise OSError(error.errno, reason, str(path)) from error
+        raise
+    try:
+        _sync_folder(target.parent)
+    except OSError as error:
+        reason = f"saved, but a power cut now could undo it (fsync of the folder: {error.strerror})"
+        raise OSError(error.errno, reason, str(path)) from error
+
+
+def write_text(path, text: str):
+    """Write `text` as UTF-8 with :func:`atomic_write`."""
+    atomic_write(path, text.encode("utf-8"))
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON with :func:`atomic_write`.
+
+    Raises ValueError for NaN and infinities, which JSON does not have.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def _write_and_sync(path, content):
+    # O_EXCL: never write into a file that somebody else made
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
+                         0o666)
+    try:
+        if callable(content):
+            with io.BufferedWriter(_Descriptor(descriptor), 1 << 20) as file:
+                content(file)
+        else:
+            _write_all(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor, data):
+    """Write all of `data`: the system may take only a part of it at each call."""
+    data = memoryview(data).cast("B")
+    while data:
+        written = os.write(descriptor, data)
+        if written == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        data = data[written:]
+
+
+class _Descriptor(io.RawIOBase):
+    """A write-only file object on a descriptor that it does not own."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        _write_all(self._descriptor, data)
+        return memoryview(data).nbytes
+
+
+def _sync_folder(folder):
+    if os.name == "nt":  # Windows has no descriptors of folders; its renames are journalled
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,202 @@
+"""Arrays in a safetensors file that holds no code and notices every altered byte.
+
+A safetensors file is eight bytes of header length, a JSON header (for each array its dtype, shape
+and place, and text metadata), and the arrays' bytes. Two things are added to the format here:
+
+- the header is written in one canonical form (metadata sorted, see :func:`_encode_header`), so the
+  same content always gives the same bytes, and a header in any other form has been altered;
+- its metadata hold ``sha256``, the digest of that header, its own value left empty, and the body.
+"""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from minitransformer.storage.atomic import atomic_write
+
+DIGEST = "sha256"
+METADATA = "__metadata__"
+# A header this long describes some ten thousand arrays. Parsing takes several times its size in
+# memory, so an unlimited one would break the promise of at most twice the file.
+MAX_HEADER = 1 << 20
+DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
+          "float16", "float32", "float64", "complex64")
+
+
+def save_arrays(path, arrays: dict, metadata: dict | None = None):
+    """Write arrays and text metadata to one file, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    arrays : dict of str -> numpy array, any shape, any dtype of :data:`DTYPES`
+        Views and transposes are fine: they are made contiguous first (the safetensors library
+        would write their memory in the wrong order without a word). Arrays that share memory are
+        stored as often as they stand here, so hand a tied parameter over once.
+    metadata : dict of str -> str, optional
+        Anything else that belongs to the weights; the key ``sha256`` is taken.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For names, arrays or metadata that the format cannot hold; nothing is written.
+    OSError
+        See :func:`~minitransformer.storage.atomic.atomic_write`.
+    """
+    arrays = {name: _storable(name, array) for name, array in arrays.items()}
+    metadata = _checked_metadata(metadata or {})
+    blob = safetensors.numpy.save(arrays)
+    length = int.from_bytes(blob[:8], "little")
+    header = json.loads(blob[8:8 + length])
+    body = memoryview(blob)[8 + length:]
+    header[METADATA] = metadata | {DIGEST: ""}
+    header[METADATA][DIGEST] = _digest(header, body)
+    encoded = _encode_header(header)
+    if len(encoded) > MAX_HEADER:
+        raise ValueError(f"names and metadata take {len(encoded)} bytes; the header of a file may "
+                         f"have at most {MAX_HEADER}")
+
+    def write(file):
+        file.write(len(encoded).to_bytes(8, "little"))
+        file.write(encoded)
+        file.write(body)
+
+    atomic_write(path, write)
+
+
+def load_arrays(path, expect: dict | None = None):
+    """Read what :func:`save_arrays` wrote, and verify every byte of it.
+
+    Memory: the file once while it is verified, and once more for the arrays.
+
+    Parameters
+    ----------
+    path : path-like
+    expect : dict of str -> (shape, dtype), optional
+        What the file has to hold, neither more nor less.
+
+    Returns
+    -------
+    arrays : dict of str -> numpy array
+        Writable, in alphabetical order of their names.
+    metadata : dict of str -> str
+        Without the digest.
+
+    Raises
+    ------
+    ValueError
+        The file is truncated, altered, of another format, or not what `expect` says.
+    OSError
+        It is absent or cannot be read.
+    """
+    path = Path(path)
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is not a file")
+    with open(path, "rb") as file:
+        raw = _read(file, path)
+    length = int.from_bytes(raw[:8], "little")
+    metadata = _verified_metadata(raw, length, path)
+    try:
+        arrays = safetensors.numpy.load(raw)
+    except (SafetensorError, ValueError, KeyError, OverflowError) as error:
+        raise ValueError(f"{path} is not a valid safetensors file: {error}") from error
+    arrays = {name: arrays[name] for name in sorted(arrays)}
+    if expect is not None:
+        check_arrays(arrays, expect, path)
+    return arrays, metadata
+
+
+def check_arrays(arrays: dict, expect: dict, where):
+    """Raise a ValueError that lists every missing, unexpected or mis-shaped array.
+
+    Parameters
+    ----------
+    arrays : dict of str -> array
+    expect : dict of str -> (shape, dtype)
+    where : path-like or str
+        Named in the message.
+    """
+    missing = sorted(set(expect) - set(arrays))
+    extra = sorted(set(arrays) - set(expect))
+    faults = [f"missing: {', '.join(missing)}"] if missing else []
+    faults += [f"unexpected: {', '.join(extra)}"] if extra else []
+    for name in sorted(set(arrays) & set(expect)):
+        shape, dtype = tuple(expect[name][0]), np.dtype(expect[name][1])
+        found = arrays[name]
+        if found.shape != shape or found.dtype != dtype:
+            faults.append(f"{name} is {found.dtype} {found.shape}, expected {dtype} {shape}")
+    if faults:
+        raise ValueError(f"{where} does not fit this model: {'; '.join(faults)}")
+
+
+def _storable(name, array):
+    if not isinstance(name, str) or not name or name == METADATA:
+        raise ValueError(f"name of an array: a non-empty text other than {METADATA!r}, "
+                         f"given {name!r}")
+    if not isinstance(array, np.ndarray | np.generic):
+        raise TypeError(f"array {name!r} must be a NumPy array (move it with to_host first), "
+                        f"given {type(array).__name__}")
+    if array.dtype.name not in DTYPES:
+        raise TypeError(f"array {name!r} has dtype {array.dtype}; allowed: {', '.join(DTYPES)}")
+    # not np.ascontiguousarray: that one turns shape () into (1,)
+    return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
+
+
+def _checked_metadata(metadata):
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"metadata must map text to text, given {key!r}: {value!r}")
+    if DIGEST in metadata:
+        raise ValueError(f"metadata may not have a key {DIGEST!r}: the digest stands there")
+    return dict(metadata)
+
+
+def _encode_header(header):
+    """The one form of a header: metadata first, keys sorted, no spaces, padded to eight bytes."""
+    ordered = {METADATA: dict(sorted(header[METADATA].items()))}
+    ordered |= {name: header[name] for name in sorted(header) if name != METADATA}
+    encoded = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return encoded + b" " * (-len(encoded) % 8)
+
+
+def _digest(header, body):
+    """SHA-256 of names, dtypes, shapes, places, metadata and bytes (hexadecimal)."""
+    blank = header | {METADATA: header[METADATA] | {DIGEST: ""}}
+    digest = hashlib.sha256(_encode_header(blank))
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def _read(file, path):
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > MAX_HEADER:
+        raise ValueError(f"{path} is truncated, altered, or no safetensors file: header length "
+                         f"{length}, allowed at most {MAX_HEADER}")
+    file.seek(0)
+    raw = file.read()
+    if len(raw) < 8 + length:
+        raise ValueError(f"{path} is truncated: {len(raw)} bytes, but the header alone needs "
+                         f"{8 + length}")
+    return raw
+
+
+def _verified_metadata(raw, length, path):
+    """The metadata of a file whose every byte is as it was written; ValueError otherwise."""
+    try:
+        header = json.loads(raw[8:8 + length])
+        canonical = _encode_header(header)
+        digest = header[METADATA][DIGEST]
+        found = _digest(header, memoryview(raw)[8 + length:])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is truncated, altered, or was not written by minitransformer: "
+                         f"its header cannot be read ({type(error).__name__}: {error})") from error
+    if found != digest or canonical != raw[8:8 + length]:
+        raise ValueError(f"{path} is truncated or altered: its content has not the SHA-256 that "
+                         "was stored with it")
+    return {key: value for key, value in header[METADATA].items() if key != DIGEST}
