@@ -1,1 +1,52 @@
+"""LEVEL 1: the equations. Pure pairs ``f`` / ``f_backward``: arrays in, arrays out, no state."""
 
+from minitransformer.functional.activations import gelu, gelu_backward, relu, relu_backward
+from minitransformer.functional.attention import (
+    attention,
+    attention_backward,
+    merge_heads,
+    merge_heads_backward,
+    split_heads,
+    split_heads_backward,
+)
+from minitransformer.functional.dropout import dropout, dropout_backward, dropout_mask
+from minitransformer.functional.embedding import check_ids, embedding, embedding_backward
+from minitransformer.functional.erf import erf
+from minitransformer.functional.linear import (
+    linear,
+    linear_backward,
+    qkv_projection,
+    qkv_projection_backward,
+)
+from minitransformer.functional.loss import (
+    CrossEntropySaved,
+    cross_entropy,
+    cross_entropy_backward,
+    mean_squared_error,
+    mean_squared_error_backward,
+)
+from minitransformer.functional.masks import causal_mask, combine_masks, padding_mask
+from minitransformer.functional.norm import (
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
+from minitransformer.functional.pairs import PAIRS, Pair
+from minitransformer.functional.pooling import (
+    first_pool,
+    first_pool_backward,
+    max_pool,
+    max_pool_backward,
+    mean_pool,
+    mean_pool_backward,
+)
+from minitransformer.functional.positions import scalar_positions, sinusoidal_positions
+from minitransformer.functional.softmax import (
+    log_softmax,
+    log_softmax_backward,
+    softmax,
+    softmax_backward,
+)
+
+__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,131 @@
+"""Which library an array belongs to, and the few things NumPy and CuPy do differently.
+
+Hand a function NumPy arrays and it computes on the CPU, hand it CuPy arrays and the same source
+computes on the GPU. There is no global switch to forget: `array_module` looks at the arguments.
+CuPy is imported here and nowhere else, and only once somebody has already imported it or asks
+for a device.
+"""
+
+import importlib
+import sys
+
+import numpy as np
+
+
+def is_cupy(x) -> bool:
+    """Whether `x` is a CuPy array, without importing CuPy."""
+    return type(x).__module__.split(".")[0] == "cupy"
+
+
+def array_module(*arrays, **named):
+    """The library, NumPy or CuPy, to which all the arrays belong.
+
+    Python scalars, None and 0-d NumPy scalars belong to every library and are ignored.
+
+    Parameters
+    ----------
+    *arrays, **named : array, scalar or None
+        Named arguments appear by name in the message of an error.
+
+    Returns
+    -------
+    module
+        ``numpy`` or ``cupy``.
+
+    Raises
+    ------
+    TypeError
+        If NumPy and CuPy arrays are mixed; the message says which argument is where.
+    """
+    arguments = [(f"argument {i}", a) for i, a in enumerate(arrays)] + list(named.items())
+    host = [name for name, a in arguments if isinstance(a, np.ndarray) and a.ndim]
+    device = [name for name, a in arguments if is_cupy(a)]
+    if host and device:
+        raise TypeError(
+            f"NumPy and CuPy arrays are mixed: {', '.join(host)} on the CPU, "
+            f"{', '.join(device)} on the GPU; move them to one side first"
+        )
+    return sys.modules["cupy"] if device else np
+
+
+def to_host(x):
+    """`x` as a NumPy array; a CuPy array is copied from the GPU, which waits for it."""
+    return x.get() if is_cupy(x) else np.asarray(x)
+
+
+def swap(x):
+    """Exchange the last two axes (CuPy arrays have no ``mT``)."""
+    return x.swapaxes(-1, -2)
+
+
+def rounded_to(x, dtype):
+    """`x` in `dtype`, rounded once; what exceeds float16 becomes its largest value, not infinity.
+
+    Saturating keeps the losses of extreme float16 logits finite, and casts without a warning.
+    """
+    if x.dtype == dtype:
+        return x
+    if dtype == np.float16:
+        largest = float(np.finfo(np.float16).max)
+        x = array_module(x).clip(x, -largest, largest)
+    return x.astype(dtype)
+
+
+def scatter_add_rows(ids, rows, n_rows):
+    """Sum rows into a table: ``out[ids[k]] += rows[k]``, repeated ids added up.
+
+    Sorting first and summing runs of equal ids gives the same bits in every run (atomic additions
+    on a GPU do not) and is twice as fast as ``numpy.add.at``.
+
+    Parameters
+    ----------
+    ids : (M,) int array
+        Row numbers, each in ``0 .. n_rows - 1``.
+    rows : (M, D) array
+    n_rows : int
+
+    Returns
+    -------
+    out : (n_rows, D) array
+    """
+    xp = array_module(ids=ids, rows=rows)
+    out = xp.zeros((n_rows, rows.shape[-1]), dtype=rows.dtype)
+    if ids.size:
+        # A stable sort keeps equal ids in the order in which they came: one order of addition.
+        order = xp.argsort(ids, kind="stable")
+        sorted_ids = ids[order]
+        is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != sorted_ids[:-1]])
+        starts = xp.flatnonzero(is_first)
+        out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts, axis=0)
+    return out
+
+
+def cupy_status():
+    """Whether CuPy can compute here, found out by computing something tiny.
+
+    Returns
+    -------
+    (bool, str)
+        Usable or not, and the device's name or the reason: not installed, no driver, no device,
+        cannot compile.
+    """
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError:
+        return False, "CuPy is not installed (pip install 'minitransformer[cuda12]')"
+    try:
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return False, "CuPy is installed, but there is no CUDA device"
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    except Exception as error:  # CuPy's own classes exist only where it is installed
+        return False, f"CuPy is installed, but no CUDA driver answers ({error})"
+    try:
+        float((cupy.arange(3.0) * 2).sum())
+    except Exception as error:
+        return False, f"{name} found, but CuPy cannot compile or run a kernel ({error})"
+    return True, name
+
+
+def cupy_erf(x):
+    """CuPy's own error function, element by element."""
+    return importlib.import_module("cupyx.scipy.special").erf(x)

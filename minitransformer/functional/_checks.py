@@ -1,0 +1,78 @@
+"""Argument checks shared by the pairs: one sentence that names the argument and what is allowed."""
+
+import functools
+
+import numpy as np
+
+from minitransformer.backend import rounded_to
+
+
+def _leaves(value):
+    """The arrays in an argument: itself, or the fields of a tuple."""
+    if isinstance(value, tuple):
+        return [leaf for part in value for leaf in _leaves(part)]
+    return [value] if getattr(value, "dtype", None) is not None else []
+
+
+def _map_leaves(convert, value):
+    if isinstance(value, tuple):
+        parts = [_map_leaves(convert, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return convert(value) if hasattr(value, "dtype") else value
+
+
+def in_one_dtype(function):
+    """Let `function` see all its floating arrays in one dtype, float16 in float32.
+
+    Results are then in the common dtype of the arguments, rounded once where that is float16.
+    The body below the decorator can so be read, and work in place, as plain array code.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        leaves = _leaves((*args, *kwargs.values()))
+        dtypes = {a.dtype for a in leaves if a.dtype.kind in "fc"}
+        if len(dtypes) < 2 and np.float16 not in dtypes:
+            return function(*args, **kwargs)
+        common = np.result_type(*dtypes)
+        working = np.result_type(common, np.float32)
+
+        def up(a):
+            return a.astype(working) if a.dtype.kind in "fc" else a
+
+        def down(a):
+            return rounded_to(a, common) if a.dtype == working else a
+
+        args = [_map_leaves(up, a) for a in args]
+        kwargs = {name: _map_leaves(up, a) for name, a in kwargs.items()}
+        return _map_leaves(down, function(*args, **kwargs))
+
+    return wrapper
+
+
+def require_features(name, x):
+    """Refuse an array without a last axis, or with an empty one: there is nothing to normalise."""
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"{name} must have a last axis of at least 1, got shape {x.shape}")
+
+
+def require_same_shape(name, x, other_name, other):
+    """Refuse two arrays whose shapes differ."""
+    if x.shape != other.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other_name}, {other.shape}, got {x.shape}"
+        )
+
+
+def require_bool(name, mask):
+    """Refuse a mask that is not boolean: 0/1 and -inf/0 masks mean different things elsewhere."""
+    if mask is not None and mask.dtype != bool:
+        raise TypeError(
+            f"{name} must be boolean (True = may attend, or: is a real token), got {mask.dtype}"
+        )
+
+
+def require_integers(name, ids):
+    """Refuse ids or class labels that are not whole numbers."""
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an integer array, got {ids.dtype}")

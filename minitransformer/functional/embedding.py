@@ -1,0 +1,80 @@
+r"""Embedding: a lookup, which is a product with one-hot rows."""
+
+from minitransformer.backend import array_module, is_cupy, scatter_add_rows
+from minitransformer.functional._checks import in_one_dtype, require_integers
+
+
+def check_ids(ids, n_rows, name="ids"):
+    """Refuse ids outside ``0 .. n_rows - 1`` (negative ones would silently count from the end).
+
+    Only on the host: on a GPU the check would wait for the device, so the training loop checks
+    ids before they go over.
+    """
+    require_integers(name, ids)
+    if is_cupy(ids) or ids.size == 0:
+        return
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= n_rows:
+        raise ValueError(
+            f"{name} must lie in 0 .. {n_rows - 1}, got {low if low < 0 else high}"
+        )
+
+
+def embedding(ids, W):
+    r"""Look up a row of the table for each token.
+
+    .. math:: y = \mathrm{onehot}(\mathrm{ids}) \, W, \qquad y_t = W_{\mathrm{ids}_t}
+
+    Parameters
+    ----------
+    ids : (...) int array
+        Token ids, each in ``0 .. V - 1``.
+    W : (V, D) array
+        One row a token.
+
+    Returns
+    -------
+    y : (..., D) array
+
+    Raises
+    ------
+    TypeError
+        If ids are not integers.
+    ValueError
+        If an id is out of range.
+
+    Source: Vaswani et al. 2017, section 3.4.
+    """
+    array_module(ids=ids, W=W)
+    check_ids(ids, W.shape[0])
+    return W[ids]
+
+
+@in_one_dtype
+def embedding_backward(dy, ids, n_rows):
+    r"""Vector-Jacobian product of :func:`embedding` with respect to the table.
+
+    .. math:: \frac{\partial L}{\partial W_v}
+        = \sum_{t:\, \mathrm{ids}_t = v} \frac{\partial L}{\partial y_t},
+        \qquad \frac{\partial L}{\partial W} = \mathrm{onehot}(\mathrm{ids})^\top
+        \frac{\partial L}{\partial y}
+
+    A token that occurs twice gets both gradients: they are added up, in a fixed order.
+
+    Parameters
+    ----------
+    dy : (..., D) array
+        Gradient of the loss with respect to `y`.
+    ids : (...) int array
+    n_rows : int
+        V, the number of rows of the table.
+
+    Returns
+    -------
+    dW : (V, D) array
+
+    Derivation: docs/derivations.md, embedding.
+    """
+    array_module(dy=dy, ids=ids)
+    # y_t = W[ids_t]
+    return scatter_add_rows(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)

@@ -1,0 +1,214 @@
+r"""Losses: cross-entropy fused with softmax, and the mean squared error."""
+
+from typing import Any, NamedTuple
+
+from minitransformer.backend import array_module
+from minitransformer.functional._checks import (
+    in_one_dtype,
+    require_features,
+    require_integers,
+    require_same_shape,
+)
+from minitransformer.functional.embedding import check_ids
+from minitransformer.functional.softmax import log_softmax
+
+
+class CrossEntropySaved(NamedTuple):
+    """What the backward pass of :func:`cross_entropy` needs.
+
+    Attributes
+    ----------
+    probabilities : (..., C) array
+        Softmax of the logits.
+    targets : (...) int array
+        Class numbers; -1 where the position is ignored.
+    weights : (C,) array
+        Weight of each class.
+    normaliser : 0-d array
+        Sum of the weights of the targets that count.
+    label_smoothing : float
+    """
+
+    probabilities: Any
+    targets: Any
+    weights: Any
+    normaliser: Any
+    label_smoothing: float
+
+
+def _check(logits, targets, label_smoothing, class_weights):
+    require_features("logits", logits)
+    require_integers("targets", targets)
+    if targets.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"targets must have the shape of logits without its last axis, {logits.shape[:-1]}, "
+            f"got {targets.shape}"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1], got {label_smoothing}")
+    if class_weights is not None and class_weights.shape != logits.shape[-1:]:
+        raise ValueError(
+            f"class_weights must have shape {logits.shape[-1:]}, got {class_weights.shape}"
+        )
+
+
+def _reciprocal(normaliser):
+    """1 / normaliser, or 0 when nothing counts."""
+    xp = array_module(normaliser)
+    one = xp.ones_like(normaliser)
+    return xp.where(normaliser == 0, 0 * one, one / xp.where(normaliser == 0, one, normaliser))
+
+
+def _target_weights(targets, weights):
+    """w_y for each position, 0 where it is ignored."""
+    xp = array_module(targets, weights)
+    return xp.where(targets >= 0, weights[xp.maximum(targets, 0)], xp.zeros((), weights.dtype))
+
+
+@in_one_dtype
+def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, ignore_index=None):
+    r"""Cross-entropy of softmax(logits) with class numbers, averaged over what counts.
+
+    .. math:: L = -\frac{1}{Z} \sum_i \Big( (1 - \varepsilon) \, w_{y_i} \log p_{i y_i}
+        + \frac{\varepsilon}{C} \sum_c w_c \log p_{ic} \Big),
+        \qquad p = \mathrm{softmax}(\mathrm{logits}), \quad Z = \sum_i w_{y_i}
+
+    Sums run over the positions that are not ignored. When none is left, the loss is 0 and so is
+    its gradient.
+
+    Parameters
+    ----------
+    logits : (..., C) array
+    targets : (...) int array
+        The right class of each position.
+    label_smoothing : float
+        :math:`\varepsilon`, the share of the target spread evenly over all C classes.
+    class_weights : (C,) array, optional
+        w, 1 for each class unless given.
+    ignore_index : int, optional
+        Positions with this target do not count.
+
+    Returns
+    -------
+    loss : 0-d array
+        In nats.
+    saved : CrossEntropySaved
+
+    Raises
+    ------
+    TypeError
+        If targets are not integers.
+    ValueError
+        If a target is out of range, or the shapes do not fit.
+
+    Source: Vaswani et al. 2017, section 5.4; Szegedy et al. 2016, section 7.
+    """
+    xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
+    _check(logits, targets, label_smoothing, class_weights)
+    C, eps = logits.shape[-1], label_smoothing
+    counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
+    check_ids(xp.where(counts, targets, 0), C, "targets")
+    y = xp.where(counts, targets, -1)
+    w = xp.ones(C, logits.dtype) if class_weights is None else class_weights.astype(logits.dtype)
+    w_y = _target_weights(y, w)
+    normaliser = w_y.sum()
+
+    log_p = log_softmax(logits)
+    log_p_y = xp.take_along_axis(log_p, xp.maximum(y, 0)[..., None], axis=-1)[..., 0]
+    loss = (1 - eps) * (w_y * log_p_y).sum()
+    if eps:
+        loss = loss + eps / C * (counts * (log_p @ w)).sum()
+    loss = -loss * _reciprocal(normaliser)
+    return loss, CrossEntropySaved(xp.exp(log_p), y, w, normaliser, eps)
+
+
+@in_one_dtype
+def cross_entropy_backward(dloss, saved):
+    r"""Vector-Jacobian product of :func:`cross_entropy`.
+
+    .. math:: \frac{\partial L}{\partial \mathrm{logits}_{ij}} = \frac{dL}{Z} \Big(
+        s_i \, p_{ij} - (1 - \varepsilon) \, w_{y_i} [\, j = y_i \,]
+        - \frac{\varepsilon}{C} w_j \Big),
+        \qquad s_i = (1 - \varepsilon) \, w_{y_i} + \frac{\varepsilon}{C} \sum_c w_c
+
+    Without weights and smoothing: (p - onehot(y)) / number of positions.
+
+    Parameters
+    ----------
+    dloss : 0-d array or float
+        Gradient of what is minimised with respect to the loss.
+    saved : CrossEntropySaved
+        From :func:`cross_entropy`.
+
+    Returns
+    -------
+    dlogits : (..., C) array
+
+    Derivation: docs/derivations.md, cross-entropy.
+    """
+    p, y, w, normaliser, eps = saved
+    xp = array_module(probabilities=p, targets=y, weights=w)
+    C = p.shape[-1]
+    counts = y >= 0
+    w_y = _target_weights(y, w)
+    # L = -1/Z sum_i ((1 - eps) w_y log p_y + eps/C sum_c w_c log p_c), log p_c = x_c - logsumexp x
+    s = (1 - eps) * w_y + eps / C * w.sum() * counts
+    dlogits = s[..., None] * p
+    rows = dlogits.reshape(y.size, C)
+    rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * w_y.reshape(-1)
+    if eps:
+        dlogits -= eps / C * (counts[..., None] * w)
+    dlogits *= dloss * _reciprocal(normaliser)
+    return dlogits
+
+
+@in_one_dtype
+def mean_squared_error(y, target):
+    r"""Mean squared error over all entries.
+
+    .. math:: L = \frac{1}{n} \sum_i (y_i - t_i)^2
+
+    Parameters
+    ----------
+    y, target : (...) arrays of the same shape
+        An empty pair gives 0.
+
+    Returns
+    -------
+    loss : 0-d array
+    difference : (...) array
+        y - target, kept for the backward pass.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Source: Goodfellow et al. 2016, section 5.1.4.
+    """
+    array_module(y=y, target=target)
+    require_same_shape("target", target, "y", y)
+    difference = y - target
+    return (difference * difference).sum() / max(difference.size, 1), difference
+
+
+@in_one_dtype
+def mean_squared_error_backward(dloss, difference):
+    r"""Vector-Jacobian product of :func:`mean_squared_error`.
+
+    .. math:: \frac{\partial L}{\partial y_i} = dL \, \frac{2}{n} (y_i - t_i)
+
+    Parameters
+    ----------
+    dloss : 0-d array or float
+        Gradient of what is minimised with respect to the loss.
+    difference : (...) array
+        From :func:`mean_squared_error`.
+
+    Returns
+    -------
+    dy : (...) array
+
+    Derivation: docs/derivations.md, mean squared error.
+    """
+    return difference * (dloss * (2 / max(difference.size, 1)))

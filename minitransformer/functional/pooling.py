@@ -1,0 +1,189 @@
+r"""Pooling over time: many token vectors become one, padding left out."""
+
+from minitransformer.backend import array_module
+from minitransformer.functional._checks import in_one_dtype, require_bool
+
+
+def _check(x, mask):
+    if x.ndim != 3:
+        raise ValueError(f"x must be (B, T, D), got shape {x.shape}")
+    require_bool("mask", mask)
+    if mask is not None and mask.shape != x.shape[:2]:
+        raise ValueError(f"mask must be (B, T) = {x.shape[:2]}, got {mask.shape}")
+
+
+def _counts(mask, dtype):
+    """Number of real tokens of each row, (B, 1); 1 where there is none, so that 0 / 1 = 0."""
+    xp = array_module(mask)
+    return xp.maximum(mask.sum(axis=1, keepdims=True), 1).astype(dtype)
+
+
+@in_one_dtype
+def mean_pool(x, mask=None):
+    r"""Mean over the real tokens.
+
+    .. math:: y = \frac{1}{n} \sum_{t: m_t} x_t, \qquad n = \sum_t m_t
+
+    Parameters
+    ----------
+    x : (B, T, D) array
+    mask : (B, T) bool array, optional
+        True = a real token. All are, unless given. A row without any gives 0.
+
+    Returns
+    -------
+    y : (B, D) array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mask is not boolean or not (B, T).
+    """
+    xp = array_module(x=x, mask=mask)
+    _check(x, mask)
+    mask = xp.ones(x.shape[:2], bool) if mask is None else mask
+    total = xp.where(mask[..., None], x, xp.zeros((), x.dtype)).sum(axis=1)
+    total /= _counts(mask, x.real.dtype)
+    return total
+
+
+@in_one_dtype
+def mean_pool_backward(dy, length, mask=None):
+    r"""Vector-Jacobian product of :func:`mean_pool`.
+
+    .. math:: \frac{\partial L}{\partial x_t} = \frac{m_t}{n} \frac{\partial L}{\partial y}
+
+    Parameters
+    ----------
+    dy : (B, D) array
+        Gradient of the loss with respect to `y`.
+    length : int
+        T, the number of tokens of the input.
+    mask : (B, T) bool array, optional
+        As in the forward pass.
+
+    Returns
+    -------
+    dx : (B, T, D) array
+
+    Derivation: docs/derivations.md, pooling.
+    """
+    xp = array_module(dy=dy, mask=mask)
+    mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask
+    # y = sum of the real x_t / n
+    return mask[..., None] * (dy / _counts(mask, dy.dtype))[:, None, :]
+
+
+@in_one_dtype
+def max_pool(x, mask=None):
+    r"""Largest value over the real tokens, feature by feature.
+
+    .. math:: y_d = \max_{t: m_t} x_{td}
+
+    Parameters
+    ----------
+    x : (B, T, D) array
+    mask : (B, T) bool array, optional
+        True = a real token. A row without any gives 0.
+
+    Returns
+    -------
+    y : (B, D) array
+    index : (B, D) int array
+        The winning token of each feature, the first of equals; -1 where there is none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the mask is not boolean or not (B, T).
+    """
+    xp = array_module(x=x, mask=mask)
+    _check(x, mask)
+    B, T, D = x.shape
+    if T == 0:
+        return xp.zeros((B, D), x.dtype), xp.full((B, D), -1)
+    mask = xp.ones((B, T), bool) if mask is None else mask
+    real = xp.where(mask[..., None], x, xp.full((), -xp.inf, x.dtype))
+    index = real.argmax(axis=1)
+    y = xp.take_along_axis(real, index[:, None, :], axis=1)[:, 0, :]
+    any_real = mask.any(axis=1)[:, None]
+    return xp.where(any_real, y, xp.zeros((), x.dtype)), xp.where(any_real, index, -1)
+
+
+@in_one_dtype
+def max_pool_backward(dy, index, length):
+    r"""Vector-Jacobian product of :func:`max_pool`: the winner takes the whole gradient.
+
+    .. math:: \frac{\partial L}{\partial x_{td}}
+        = [\, t = \mathrm{index}_d \,] \, \frac{\partial L}{\partial y_d}
+
+    Parameters
+    ----------
+    dy : (B, D) array
+        Gradient of the loss with respect to `y`.
+    index : (B, D) int array
+        From :func:`max_pool`.
+    length : int
+        T, the number of tokens of the input.
+
+    Returns
+    -------
+    dx : (B, T, D) array
+
+    Derivation: docs/derivations.md, pooling.
+    """
+    xp = array_module(dy=dy, index=index)
+    # y_d = x[index_d, d]
+    won = xp.arange(length)[None, :, None] == index[:, None, :]
+    return won * dy[:, None, :]
+
+
+def first_pool(x, mask=None):
+    r"""The first token's vector, :math:`y = x_0`.
+
+    Parameters
+    ----------
+    x : (B, T, D) array
+    mask : (B, T) bool array, optional
+        Not needed, because padding comes last; taken so that all poolings are called alike.
+
+    Returns
+    -------
+    y : (B, D) array
+        A view of x.
+
+    Raises
+    ------
+    ValueError
+        If there is no token (T = 0).
+
+    Source: Devlin et al. 2019, section 4.1: the first token stands for the whole text.
+    """
+    _check(x, mask)
+    if x.shape[1] == 0:
+        raise ValueError(f"x must have at least one token to take the first, got shape {x.shape}")
+    return x[:, 0, :]
+
+
+def first_pool_backward(dy, length):
+    r"""Vector-Jacobian product of :func:`first_pool`.
+
+    .. math:: \frac{\partial L}{\partial x_t} = [\, t = 0 \,] \, \frac{\partial L}{\partial y}
+
+    Parameters
+    ----------
+    dy : (B, D) array
+        Gradient of the loss with respect to `y`.
+    length : int
+        T, the number of tokens of the input.
+
+    Returns
+    -------
+    dx : (B, T, D) array
+
+    Derivation: docs/derivations.md, pooling.
+    """
+    B, D = dy.shape
+    dx = array_module(dy).zeros((B, length, D), dy.dtype)
+    dx[:, 0, :] = dy
+    return dx

@@ -1,0 +1,131 @@
+r"""Softmax and its logarithm."""
+
+from minitransformer.backend import array_module
+from minitransformer.functional._checks import in_one_dtype
+
+
+def _shift(x, axis):
+    """What softmax subtracts: the largest entry, or 0 where every entry is -inf."""
+    xp = array_module(x)
+    largest = x.real.max(axis=axis, keepdims=True)
+    return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
+
+
+@in_one_dtype
+def softmax(x, axis=-1):
+    r"""Turn scores into weights that are positive and sum to 1.
+
+    .. math:: y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}
+
+    The largest score is subtracted first: the result is the same (softmax does not see a shift)
+    and nothing overflows. A row of -inf only, which has nothing to choose from, gives 0.
+
+    Parameters
+    ----------
+    x : (..., S) array
+        Scores.
+    axis : int
+        The axis that is normalised.
+
+    Returns
+    -------
+    y : (..., S) array
+
+    Source: Vaswani et al. 2017, section 3.2.1, inside equation (1).
+    """
+    if x.shape[axis] == 0:
+        return x.copy()
+    xp = array_module(x)
+    y = x - _shift(x, axis)
+    xp.exp(y, out=y)
+    total = y.sum(axis=axis, keepdims=True)
+    y /= xp.where(total == 0, xp.ones_like(total), total)
+    return y
+
+
+@in_one_dtype
+def softmax_backward(dy, y, axis=-1):
+    r"""Vector-Jacobian product of :func:`softmax`.
+
+    .. math:: \frac{\partial L}{\partial x_i}
+        = y_i \Big(\frac{\partial L}{\partial y_i}
+        - \sum_j y_j \frac{\partial L}{\partial y_j}\Big)
+
+    Parameters
+    ----------
+    dy : (..., S) array
+        Gradient of the loss with respect to `y`.
+    y : (..., S) array
+        Output of :func:`softmax`; the input itself is not needed.
+    axis : int
+        The axis that was normalised.
+
+    Returns
+    -------
+    dx : (..., S) array
+
+    Derivation: docs/derivations.md, softmax.
+    """
+    array_module(dy=dy, y=y)
+    # y_i = exp(x_i) / sum_j exp(x_j): each x_i moves y_i by itself, and every y_j by the sum.
+    dx = y * dy
+    dx -= y * dx.sum(axis=axis, keepdims=True)
+    return dx
+
+
+@in_one_dtype
+def log_softmax(x, axis=-1):
+    r"""Logarithm of softmax, without forming the softmax.
+
+    .. math:: y_i = x_i - \log \sum_j e^{x_j}
+
+    Parameters
+    ----------
+    x : (..., S) array
+        Scores (logits).
+    axis : int
+        The axis that is normalised.
+
+    Returns
+    -------
+    y : (..., S) array
+        Log-probabilities, at most 0, in nats.
+
+    Source: Goodfellow et al. 2016, section 6.2.2.3.
+    """
+    if x.shape[axis] == 0:
+        return x.copy()
+    xp = array_module(x)
+    y = x - _shift(x, axis)
+    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+    return y
+
+
+@in_one_dtype
+def log_softmax_backward(dy, y, axis=-1):
+    r"""Vector-Jacobian product of :func:`log_softmax`.
+
+    .. math:: \frac{\partial L}{\partial x_i} = \frac{\partial L}{\partial y_i}
+        - e^{y_i} \sum_j \frac{\partial L}{\partial y_j}
+
+    Parameters
+    ----------
+    dy : (..., S) array
+        Gradient of the loss with respect to `y`.
+    y : (..., S) array
+        Output of :func:`log_softmax`.
+    axis : int
+        The axis that was normalised.
+
+    Returns
+    -------
+    dx : (..., S) array
+
+    Derivation: docs/derivations.md, softmax.
+    """
+    xp = array_module(dy=dy, y=y)
+    # y_i = x_i - log sum_j exp(x_j), and exp(y) is the softmax
+    dx = xp.exp(y)
+    dx *= -dy.sum(axis=axis, keepdims=True)
+    dx += dy
+    return dx
