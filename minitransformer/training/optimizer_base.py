@@ -7,8 +7,8 @@ and the only temporaries are two scratch blocks, allocated once.
 
 import numpy as np
 
-from ..backend import array_module
-from .names import check_number
+from minitransformer.backend import array_module
+from minitransformer.training.names import check_number
 
 # Elements in a block: six float32 arrays of this length are 384 KiB, inside a second-level cache.
 BLOCK = 16_384

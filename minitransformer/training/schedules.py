@@ -1,0 +1,131 @@
+r"""Learning-rate schedules: what multiplies the optimiser's learning rate at step t, from 1.
+
+A schedule is any function of the step. Those here need not know the length of the run when they
+are made: :meth:`Schedule.start` gets it from `fit` and returns the function.
+"""
+
+import math
+
+from minitransformer.training.names import check_count, check_number, lookup
+
+
+class Schedule:
+    """What the schedules share."""
+
+    def start(self, total_steps):
+        """The schedule of a run of `total_steps` steps.
+
+        Returns
+        -------
+        callable
+            Step (from 1) to multiplier of the learning rate.
+        """
+        raise NotImplementedError
+
+    def config(self):
+        """Name and settings, as a dict that JSON can hold."""
+        return {"name": type(self).__name__, **vars(self)}
+
+
+class Constant(Schedule):
+    """The same learning rate throughout."""
+
+    def start(self, total_steps):
+        return lambda step: 1.0
+
+
+class WarmupInverseSqrt(Schedule):
+    r"""Linear warm-up, then a fall with the inverse square root of the step.
+
+    .. math:: d_{model}^{-1/2} \, \min(t^{-1/2},\; t \, w^{-3/2})
+
+    Given `d_model` this is the paper's rate itself: use it with ``learning_rate=1.0``. Otherwise
+    it is scaled so that its peak, at :math:`t = w`, is 1 and the optimiser's rate is the peak.
+
+    Parameters
+    ----------
+    warmup : int or float
+        :math:`w` in steps; below 1, the share of the run's steps.
+    d_model : int, optional
+
+    Source: Vaswani et al., "Attention is all you need", 2017, equation 3.
+    """
+
+    def __init__(self, warmup=4000, d_model=None):
+        self.warmup = check_number("warmup", warmup, above=0)
+        self.d_model = d_model if d_model is None else check_count("d_model", d_model)
+
+    def start(self, total_steps):
+        w = _warmup_steps(self.warmup, total_steps)
+        scale = w**0.5 if self.d_model is None else self.d_model**-0.5
+        return lambda step: scale * min(step**-0.5, step * w**-1.5)
+
+
+class WarmupCosine(Schedule):
+    r"""Linear warm-up, then half a cosine down to `floor` at the end of the run.
+
+    .. math:: \frac{t}{w} \;\text{ for } t \le w, \qquad
+              f + (1 - f)\,\frac{1 + \cos\big(\pi\,(t - w)/(n - w)\big)}{2} \;\text{ beyond}
+
+    Parameters
+    ----------
+    warmup : int or float
+        :math:`w` in steps; below 1, the share of the run's steps.
+    floor : float
+        :math:`f`, the multiplier at the last step, 0 to 1.
+    total : int, optional
+        :math:`n`; the length of the run by default. Later steps stay at the floor.
+
+    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017,
+    equation 5, for a single run.
+    """
+
+    def __init__(self, warmup=0.1, floor=0.0, total=None):
+        self.warmup = check_number("warmup", warmup, 0)
+        self.floor = check_number("floor", floor, 0, 1)
+        self.total = total if total is None else check_count("total", total)
+
+    def start(self, total_steps):
+        n = self.total or total_steps
+        w = _warmup_steps(self.warmup, n)
+        if w >= n and self.total:
+            raise ValueError(f"warmup must be shorter than total={n} steps, got {self.warmup}")
+
+        def multiplier(step):
+            if step <= w:
+                return step / w
+            share = min(1.0, (step - w) / (n - w)) if n > w else 1.0
+            return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * share))
+
+        return multiplier
+
+
+def _warmup_steps(warmup, total_steps):
+    """Steps of warm-up from a number of steps or, below 1, a share of the run."""
+    return max(1.0, warmup * total_steps) if 0 < warmup < 1 else warmup
+
+
+NAMES = {
+    "constant": Constant,
+    "warmup_inverse_sqrt": WarmupInverseSqrt,
+    "warmup_cosine": WarmupCosine,
+}
+
+
+def get(schedule):
+    """A schedule from its name, None (constant), itself, or any function of the step.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message gives the near ones.
+    """
+    if schedule is None:
+        return Constant()
+    if isinstance(schedule, str):
+        return lookup("schedule", schedule, NAMES)()
+    if isinstance(schedule, type) and issubclass(schedule, Schedule):
+        return schedule()
+    if isinstance(schedule, Schedule) or callable(schedule):
+        return schedule
+    return lookup("schedule", schedule, NAMES)
