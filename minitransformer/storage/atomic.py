@@ -56,6 +56,8 @@ def atomic_write(path, content):
     try:
         _sync_folder(target.parent)
     except OSError as error:
+        if error.errno == errno.EINVAL:  # some network file systems cannot sync a folder
+            return
         reason = f"saved, but a power cut now could undo it (fsync of the folder: {error.strerror})"
         raise OSError(error.errno, reason, str(path)) from error
 

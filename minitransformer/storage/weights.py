@@ -21,7 +21,7 @@ from minitransformer.storage.atomic import atomic_write
 
 DIGEST = "sha256"
 METADATA = "__metadata__"
-# A header this long describes some ten thousand arrays. Parsing takes several times its size in
+# A header this long describes some ten thousand arrays. Parsing it takes up to 22 times its size in
 # memory, so an unlimited one would break the promise of at most twice the file.
 MAX_HEADER = 1 << 20
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
@@ -72,7 +72,8 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
 def load_arrays(path, expect: dict | None = None):
     """Read what :func:`save_arrays` wrote, and verify every byte of it.
 
-    Memory: the file once while it is verified, and once more for the arrays.
+    Memory: the file once while it is verified, once more for the arrays, and what parsing the
+    header takes (25 MB for the longest one that is allowed).
 
     Parameters
     ----------
