@@ -60,7 +60,8 @@ def erf(x):
     table = _TABLE_BY_PRECISION[precision]
     limit = _LAST * _STEP
     inside = xp.clip(x, -limit, limit)
-    nearest = xp.rint(inside.real / _STEP)
+    # fmax takes the number where the other is NaN: NaN gets a valid row and stays NaN through d
+    nearest = xp.rint(xp.fmax(inside.real, -limit) / _STEP)
     d = inside - nearest * _STEP
     k = nearest.astype(np.int64) + _LAST
     y = table[_TERMS[precision] - 1][k].astype(x.dtype)
