@@ -1,1 +1,17 @@
+"""LEVEL 2: layers. Parameters and calls into level 1; every call returns a cache with names."""
 
+from minitransformer.layers.attention import (
+    AttentionCache,
+    MultiHeadAttention,
+    MultiHeadCrossAttention,
+)
+from minitransformer.layers.base import FlatParameters, Layer, Parameter
+from minitransformer.layers.encoder import ACTIVATIONS, NORMS, EncoderBlock, FeedForward
+from minitransformer.layers.simple import (
+    POSITIONS,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    PositionalEncoding,
+)

@@ -1,0 +1,202 @@
+"""What every layer is: parameters, a forward pass that returns its cache, a backward pass."""
+
+import copy
+
+import numpy as np
+
+from minitransformer.backend import array_module
+
+
+class Parameter:
+    """An array that is learned, and the gradient that has been added up for it.
+
+    Attributes
+    ----------
+    value : array
+    grad : array of the shape of `value`
+        Allocated, and set to zero, when it is first asked for: inference does not pay for it.
+    """
+
+    def __init__(self, value):
+        self.value = value
+        self._grad = None
+        self._flat = None
+
+    @property
+    def shape(self):
+        return self.value.shape
+
+    @property
+    def size(self):
+        return self.value.size
+
+    @property
+    def grad(self):
+        if self._grad is None:
+            if self._flat is not None:
+                self._flat.allocate_grads()
+            else:
+                self._grad = array_module(self.value).zeros_like(self.value)
+        return self._grad
+
+    @grad.setter
+    def grad(self, array):
+        self._grad = array
+
+    def __repr__(self):
+        return f"Parameter(shape={self.shape}, dtype={self.value.dtype})"
+
+
+class Layer:
+    """Parameters and calls into level 1.
+
+    Nothing is kept on the layer between calls: the cache is the whole memory of a call. A layer
+    may so be used twice, tied, or called from several threads' replicas, with the backward passes
+    in any order.
+    """
+
+    def forward(self, x, *, mask=None, rng=None):
+        """Compute the layer's result, and what its backward pass needs.
+
+        Parameters
+        ----------
+        x : array
+        mask : bool array, optional
+        rng : Generator, optional
+            Dropout is on exactly when a generator is passed.
+
+        Returns
+        -------
+        y : array
+        cache : NamedTuple
+            Every intermediate value under a name.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no forward pass")
+
+    def backward(self, dy, cache):
+        """Send `dy` back: adds to each parameter's `grad`, returns the gradient of each input."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward pass")
+
+    def __call__(self, *inputs, **kwargs):
+        """Inference: the forward pass, its cache dropped."""
+        return self.forward(*inputs, **kwargs)[0]
+
+    def parameters(self):
+        """Parameters by dotted name, in order of definition; a tied one stands once.
+
+        Returns
+        -------
+        dict of str to Parameter
+        """
+        found = {}
+        seen = set()
+        for name, parameter in _walk(self, ""):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                found[name] = parameter
+        return found
+
+    def replica(self):
+        """The same layer with the same values, shared, and gradients of its own."""
+        twin = _replicate(self, {})
+        if isinstance(getattr(self, "flat", None), FlatParameters):
+            twin.flat = FlatParameters(twin.parameters(), values=self.flat.values)
+        return twin
+
+
+def _walk(layer, prefix):
+    """Parameters below `layer` with their dotted names."""
+    for name, value in vars(layer).items():
+        members = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
+        for i, member in members:
+            path = prefix + name if i is None else f"{prefix}{name}.{i}"
+            if isinstance(member, Parameter):
+                yield path, member
+            elif isinstance(member, Layer):
+                yield from _walk(member, path + ".")
+
+
+def _replicate(value, seen):
+    """Copy the tree of layers; share everything that is neither layer nor parameter."""
+    if isinstance(value, (list, tuple)) and any(isinstance(v, (Layer, Parameter)) for v in value):
+        return type(value)(_replicate(v, seen) for v in value)
+    if not isinstance(value, (Layer, Parameter)):
+        return value
+    if id(value) not in seen:
+        if isinstance(value, Parameter):
+            seen[id(value)] = Parameter(value.value)
+        else:
+            twin = seen[id(value)] = copy.copy(value)
+            for name, member in vars(value).items():
+                setattr(twin, name, _replicate(member, seen))
+    return seen[id(value)]
+
+
+class FlatParameters:
+    """All parameters of a model in one array, all gradients in another.
+
+    One optimiser step, one norm for clipping and one checkpoint are then each one operation on
+    one array. `value` and `grad` of each parameter become views.
+
+    Parameters
+    ----------
+    parameters : dict of str to Parameter
+        They are bound to the flat array: their values are copied into it.
+    values : (n,) array, optional
+        An array that already holds these parameters' values, to be shared.
+
+    Attributes
+    ----------
+    values : (n,) array
+    grads : (n,) array
+        Allocated when it is first asked for.
+    slices : dict of str to slice
+        Where each parameter lies.
+    """
+
+    def __init__(self, parameters, values=None):
+        self.parameters = parameters
+        self.slices = {}
+        start = 0
+        for name, parameter in parameters.items():
+            self.slices[name] = slice(start, start + parameter.size)
+            start += parameter.size
+        if values is None:
+            first = next(iter(parameters.values())).value
+            xp = array_module(first)
+            values = xp.concatenate([p.value.reshape(-1) for p in parameters.values()])
+        self.values = values
+        self._grads = None
+        for name, view in self.views(values).items():
+            parameters[name].value = view
+            parameters[name].grad = None
+            parameters[name]._flat = self
+
+    def views(self, array):
+        """`array` (n,), laid out as the parameters are, as views by name."""
+        return {
+            name: array[where].reshape(self.parameters[name].shape)
+            for name, where in self.slices.items()
+        }
+
+    def allocate_grads(self):
+        """Make the gradients' array, all zero, and hand each parameter its view."""
+        self._grads = array_module(self.values).zeros_like(self.values)
+        for name, view in self.views(self._grads).items():
+            self.parameters[name].grad = view
+
+    @property
+    def grads(self):
+        if self._grads is None:
+            self.allocate_grads()
+        return self._grads
+
+    def zero_grad(self):
+        """Set every gradient to zero."""
+        if self._grads is not None:
+            self._grads.fill(0)
+
+
+def generator(rng):
+    """`rng`, a generator or a seed, as a NumPy generator: initial weights are drawn on the host."""
+    return np.random.default_rng(rng)

@@ -1,0 +1,207 @@
+"""The layers of one equation each: linear, embedding, layer norm, dropout, positions."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitransformer import functional
+from minitransformer.layers.base import Layer, Parameter, generator
+
+
+def glorot_uniform(rng, d_in, d_out, dtype, width=None):
+    r"""Weights that keep the size of activations and gradients alike.
+
+    .. math:: W_{ij} \sim U\Big(-\sqrt{\tfrac{6}{d_{in} + d_{out}}},
+        \sqrt{\tfrac{6}{d_{in} + d_{out}}}\Big)
+
+    `width` is the number of columns drawn, where several (d_in, d_out) maps stand side by side.
+
+    Source: Glorot and Bengio 2010, equation (16).
+    """
+    limit = (6 / (d_in + d_out)) ** 0.5
+    return rng.uniform(-limit, limit, (d_in, width or d_out)).astype(dtype)
+
+
+class LinearCache(NamedTuple):
+    x: Any
+
+
+class Linear(Layer):
+    r"""Affine map, :math:`y = xW + b`.
+
+    Parameters
+    ----------
+    d_in, d_out : int
+    bias : bool
+    rng : Generator or int
+        Draws the initial weights (Glorot uniform); biases start at 0.
+    dtype : dtype
+    ops : module
+        Where the equations come from.
+    """
+
+    def __init__(self, d_in, d_out, *, bias=True, rng=0, dtype="float32", ops=functional):
+        self.W = Parameter(glorot_uniform(generator(rng), d_in, d_out, dtype))
+        self.b = Parameter(np.zeros(d_out, dtype)) if bias else None
+        self.ops = ops
+
+    def forward(self, x, *, mask=None, rng=None):
+        y = self.ops.linear(x, self.W.value, None if self.b is None else self.b.value)
+        return y, LinearCache(x)
+
+    def backward(self, dy, cache):
+        dx, dW, db = self.ops.linear_backward(dy, cache.x, self.W.value)
+        self.W.grad += dW
+        if self.b is not None:
+            self.b.grad += db
+        return dx
+
+
+class EmbeddingCache(NamedTuple):
+    ids: Any
+
+
+class Embedding(Layer):
+    r"""Table of token vectors, :math:`y = s \, W_{\mathrm{ids}}`.
+
+    Parameters
+    ----------
+    vocab_size, d_model : int
+    scale : float
+        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4), so that a table
+        whose entries have variance 1/D gives vectors on a par with the positions.
+    rng : Generator or int
+        Draws the initial table: normal with variance 1/D.
+    dtype : dtype
+    ops : module
+    """
+
+    def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):
+        table = generator(rng).standard_normal((vocab_size, d_model)) * d_model**-0.5
+        self.W = Parameter(table.astype(dtype))
+        self.scale = scale
+        self.ops = ops
+
+    def forward(self, ids, *, mask=None, rng=None):
+        return self.ops.embedding(ids, self.W.value) * self.scale, EmbeddingCache(ids)
+
+    def backward(self, dy, cache):
+        """Adds to the table's gradient; ids have none, so None is returned."""
+        self.W.grad += self.ops.embedding_backward(
+            dy * self.scale, cache.ids, self.W.shape[0]
+        )
+
+
+class LayerNormCache(NamedTuple):
+    xhat: Any
+    rstd: Any
+
+
+class LayerNorm(Layer):
+    r"""Layer norm with learned scale :math:`\gamma` (starts at 1) and shift :math:`\beta` (0).
+
+    Parameters
+    ----------
+    d_model : int
+    eps : float
+        Added to the variance, inside the root.
+    dtype : dtype
+    ops : module
+    """
+
+    def __init__(self, d_model, *, eps=1e-5, dtype="float32", ops=functional):
+        self.gamma = Parameter(np.ones(d_model, dtype))
+        self.beta = Parameter(np.zeros(d_model, dtype))
+        self.eps = eps
+        self.ops = ops
+
+    def forward(self, x, *, mask=None, rng=None):
+        y, xhat, rstd = self.ops.layer_norm(x, self.gamma.value, self.beta.value, self.eps)
+        return y, LayerNormCache(xhat, rstd)
+
+    def backward(self, dy, cache):
+        dx, dgamma, dbeta = self.ops.layer_norm_backward(
+            dy, cache.xhat, cache.rstd, self.gamma.value
+        )
+        self.gamma.grad += dgamma
+        self.beta.grad += dbeta
+        return dx
+
+
+class DropoutCache(NamedTuple):
+    keep: Any
+
+
+class Dropout(Layer):
+    """Dropout, on exactly when a generator is passed.
+
+    Parameters
+    ----------
+    p : float
+        Probability of dropping an entry, 0 <= p < 1.
+    ops : module
+    """
+
+    def __init__(self, p, *, ops=functional):
+        self.p = p
+        self.ops = ops
+
+    def forward(self, x, *, mask=None, rng=None):
+        if rng is None or self.p == 0:
+            return x, DropoutCache(None)
+        keep = self.ops.dropout_mask(rng, x.shape, self.p, x.dtype)
+        return self.ops.dropout(x, keep), DropoutCache(keep)
+
+    def backward(self, dy, cache):
+        return dy if cache.keep is None else self.ops.dropout_backward(dy, cache.keep)
+
+
+POSITIONS = ("sinusoidal", "learned", "scalar", "none")
+
+
+class PositionsCache(NamedTuple):
+    table: Any
+
+
+class PositionalEncoding(Layer):
+    r"""Add a table of positions to the embeddings, :math:`y_t = x_t + P_t`.
+
+    Parameters
+    ----------
+    kind : {"sinusoidal", "learned", "scalar", "none"}
+        "none" adds nothing: the network then sees a bag of tokens.
+    max_len, d_model : int
+    rng : Generator or int
+        Draws the learned table: normal with standard deviation 0.02.
+    dtype : dtype
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown, or a sequence is longer than `max_len`.
+    """
+
+    def __init__(self, kind, max_len, d_model, *, rng=0, dtype="float32"):
+        if kind not in POSITIONS:
+            raise ValueError(f"positions must be one of {', '.join(POSITIONS)}, got {kind!r}")
+        self.kind = kind
+        self.max_len = max_len
+        if kind == "learned":
+            table = generator(rng).standard_normal((max_len, d_model)) * 0.02
+            self.P = Parameter(table.astype(dtype))
+        elif kind == "none":
+            self.table = np.zeros((max_len, d_model), dtype)
+        else:
+            self.table = getattr(functional, f"{kind}_positions")(max_len, d_model, dtype)
+
+    def forward(self, x, *, mask=None, rng=None):
+        T = x.shape[1]
+        if T > self.max_len:
+            raise ValueError(f"the sequence has {T} tokens, more than max_len = {self.max_len}")
+        table = (self.P.value if self.kind == "learned" else self.table)[:T]
+        return x + table, PositionsCache(table)
+
+    def backward(self, dy, cache):
+        if self.kind == "learned":
+            self.P.grad[: dy.shape[1]] += dy.sum(axis=0)
+        return dy
