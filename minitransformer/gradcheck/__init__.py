@@ -1,1 +1,21 @@
+"""Proof that a backward pass is the exact vector-Jacobian product of its forward pass.
 
+`check` takes anybody's pair of functions, `check_layer` a layer or a whole model, and `ledger` a
+list of subjects with many random shapes each. All three print as tables; a wrong gradient is
+shown with its worst place, both gradients there, and the likely fault.
+
+>>> import numpy as np
+>>> from minitransformer import gradcheck
+>>> def square(x):
+...     return x * x
+>>> def square_backward(dy, x):
+...     return 2 * x * dy
+>>> gradcheck.check(square, square_backward, {"x": np.array([0.5, -1.0, 2.0])}).ok
+True
+"""
+
+from minitransformer.gradcheck.compare import Tolerance
+from minitransformer.gradcheck.pairs import check
+from minitransformer.gradcheck.report import GradientError, Report
+
+__all__ = ["GradientError", "Report", "Tolerance", "check"]

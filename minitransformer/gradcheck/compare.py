@@ -1,0 +1,198 @@
+"""A backward pass beside the two oracles: one row of figures per variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minitransformer.gradcheck.oracles import (
+    along,
+    central_derivative,
+    central_gradient,
+    complex_gradient,
+)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest error that still counts as rounding, for each oracle."""
+
+    complex_step: float
+    central: float
+
+
+PAIR = Tolerance(complex_step=1e-14, central=1e-8)
+NETWORK = Tolerance(complex_step=1e-13, central=1e-8)  # layers and models: longer chains
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something differentiable with the gradients that are claimed for it.
+
+    Attributes
+    ----------
+    values : dict of str to float64 array
+        The variables, on the host.
+    forward : callable
+        ``forward(values)`` -> tuple of host arrays: the outputs that take an upstream gradient.
+    upstream : tuple of arrays
+        The upstream gradient of each of them.
+    gradients : dict of str to array
+        What the backward pass returned for each variable.
+    failures : dict of str to str
+        Variables whose gradient cannot even be compared (missing, shape, dtype), in words.
+    """
+
+    values: dict
+    forward: Callable
+    upstream: tuple
+    gradients: dict
+    failures: dict = field(default_factory=dict)
+
+    def terms(self, values):
+        """Products of outputs and upstream gradients; their sum is the scalar differentiated."""
+        outputs = self.forward(values)
+        parts = [(dy * y).ravel() for dy, y in zip(self.upstream, outputs, strict=True)]
+        return np.concatenate(parts)
+
+    def natural_scales(self):
+        r"""The size that each gradient has by its dimension: max|dy| max|y| / max|x|.
+
+        A gradient whose true value is 0 (the key bias: softmax does not see a shift) comes out
+        of a right backward pass as rounding noise, and no error relative to that noise means
+        anything. Its natural scale is what the noise has to be small against. So that an output
+        which is small at one point by chance (the loss of a sure and right prediction) does not
+        hide its size, max|y| is taken over two points: the inputs, and the same numbers rolled
+        by one place. Outputs or inputs that are 0 everywhere count as 1.
+        """
+        rolled = {name: np.roll(x, 1, axis=-1) for name, x in self.values.items() if x.ndim}
+        with np.errstate(all="ignore"):
+            points = self.forward(self.values), self.forward({**self.values, **rolled})
+        top = max(
+            largest(dy) * (max(largest(y) for y in outputs) or 1.0)
+            for dy, *outputs in zip(self.upstream, *points, strict=True)
+        )
+        return {name: top / (largest(x) or 1.0) for name, x in self.values.items()}
+
+
+@dataclass
+class Row:
+    """The verdict on one variable.
+
+    `complex_error` and `central_error` are max|a - n| / max(max|n|, natural scale), None where
+    an oracle was not used; `skipped` counts entries left out because of a kink. `index`,
+    `analytic` and `numeric` are the worst place and both gradients there; `failure` says in words
+    what is wrong where no figure can.
+    """
+
+    name: str
+    shape: tuple
+    tolerance: Tolerance
+    complex_error: float | None = None
+    central_error: float | None = None
+    skipped: int = 0
+    index: tuple = ()
+    analytic: float = 0.0
+    numeric: float = 0.0
+    failure: str | None = None
+    gradient: np.ndarray | None = field(default=None, repr=False)
+    oracle: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def ok(self):
+        """Whether nothing failed and both errors are within tolerance."""
+        return self.failure is None and all(
+            error is None or error <= limit
+            for error, limit in (
+                (self.complex_error, self.tolerance.complex_step),
+                (self.central_error, self.tolerance.central),
+            )
+        )
+
+
+def largest(x):
+    """max|x| over the finite entries, and 0 if there is none."""
+    return float(np.abs(x, where=np.isfinite(x), out=np.zeros(np.shape(x))).max(initial=0.0))
+
+
+def relative_error(a, n, scale):
+    """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN; 0 where none is."""
+    known = ~np.isnan(n)
+    difference = largest(a[known] - n[known])
+    return difference / max(largest(n[known]), scale) if difference else 0.0
+
+
+def compare(problem, *, analytic, tolerance, entries, rng):
+    """Judge every gradient of `problem`.
+
+    Parameters
+    ----------
+    problem : Problem
+    analytic : bool
+        Whether the complex step applies.
+    tolerance : Tolerance
+    entries : int or None
+        How many entries of each variable the central differences visit, drawn at random, besides
+        one random direction through all of them; None visits every entry. Where the complex step
+        does not apply, every entry is always visited.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    rows : list of Row, in the order of ``problem.values``
+    """
+    scales = problem.natural_scales()
+    rows = []
+    for name, x in problem.values.items():
+        row = Row(name, x.shape, tolerance, failure=problem.failures.get(name))
+        rows.append(row)
+        if row.failure is None:
+            _judge(row, problem, analytic, entries, scales[name], rng)
+    return rows
+
+
+def _judge(row, problem, analytic, entries, scale, rng):
+    """Fill in `row` with the verdict of the oracles."""
+    a, x = problem.gradients[row.name], problem.values[row.name]
+    if analytic:
+        n = complex_gradient(problem.terms, problem.values, row.name)
+        if not np.isfinite(n).all():
+            row.failure = "the complex step gives NaN or infinity; pass analytic=False?"
+            return
+        row.complex_error = relative_error(a, n, scale)
+        scale = max(scale, largest(n))
+    everything = entries is None or not analytic or entries >= x.size
+    drawn = None if everything else rng.choice(x.size, entries, replace=False)
+    indices = None if everything else [np.unravel_index(i, x.shape) for i in drawn]
+    central, row.skipped = central_gradient(
+        problem.terms, problem.values, row.name, scale, indices
+    )
+    row.central_error = relative_error(a, central, scale)
+    if x.size and not everything:
+        row.central_error = max(row.central_error, _one_direction(row, problem, scale, rng))
+    if x.size and row.skipped == x.size:
+        row.failure = "every entry stands at a kink of the function: there is no derivative"
+    row.gradient, row.oracle = a, n if analytic else central
+    _point_at_worst(row)
+
+
+def _one_direction(row, problem, scale, rng):
+    """Error along one random unit vector through all entries, by central differences."""
+    x = problem.values[row.name]
+    direction = rng.standard_normal(x.shape)
+    direction /= np.sqrt((direction**2).sum())
+    moved = along(problem.terms, problem.values, row.name, direction)
+    value, kink = central_derivative(moved, scale)
+    claimed = float((problem.gradients[row.name] * direction).sum())
+    return 0.0 if kink else abs(claimed - value) / max(abs(value), scale, 1e-300)
+
+
+def _point_at_worst(row):
+    """Record the place where the two gradients are farthest apart."""
+    if row.gradient.size and not np.isnan(row.oracle).all():
+        gap = np.nan_to_num(np.abs(row.gradient - row.oracle), nan=-1.0)
+        row.index = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
+        row.analytic = float(row.gradient[row.index])
+        row.numeric = float(row.oracle[row.index])

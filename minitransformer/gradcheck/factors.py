@@ -1,0 +1,81 @@
+"""Names for a constant factor between a wrong gradient and the right one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minitransformer.gradcheck.diagnosis import CLOSE
+
+LETTERS = {4: "BHTE", 3: "BTD", 2: "BD"}  # axes of a floating array by its number of axes
+
+
+def factor_words(fault, factor):
+    """`factor` in words: the sizes that give it, or the number itself."""
+    if abs(factor - 1) <= CLOSE:
+        return None
+    if abs(factor + 1) <= CLOSE:
+        return "the sign is wrong"
+    sign = "the sign is wrong, and it is" if factor < 0 else "the gradient is"
+    size = abs(factor)
+    found = [words for value, words in candidates(fault) if abs(size / value - 1) <= CLOSE]
+    named = " or ".join(dict.fromkeys(found[:3])) or "no size that occurs here"
+    return f"{sign} {size:.6g} times the right one: {named}"
+
+
+def candidates(fault):
+    """(factor, words) for everything that is often multiplied or divided once too often."""
+    named = _sizes(fault)
+    named += [(x * y, f"{p} * {q}") for i, (x, p) in enumerate(named) for y, q in named[i + 1 :]]
+    roots = [(value**0.5, f"sqrt({words})") for value, words in named]
+    # Ratios such as sqrt(d_model) where sqrt(d_k) is meant.
+    ratios = [(x / y, f"{p} / {q}") for x, p in roots for y, q in roots if x != y]
+    once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
+    words = [(value, f"a factor {text} too much") for value, text in once]
+    words += [(1 / value, f"a factor {text} too little") for value, text in once]
+    return words + [(value, f"a factor {text} too much") for value, text in ratios]
+
+
+def _sizes(fault):
+    """Sizes greater than 1 of the axes of all inputs, each named once."""
+    named = {}
+    for key, value in fault.inputs.items():
+        if isinstance(value, np.ndarray):
+            letters = _letters(key, value)
+            for axis, size in enumerate(value.shape):
+                letter = f"{letters[axis]} = " if letters else ""
+                named.setdefault(size, f"{letter}{size} (axis {axis} of {key})")
+        elif isinstance(value, int) and not isinstance(value, bool):
+            named.setdefault(value, f"{key} = {value}")
+    return [(float(size), words) for size, words in named.items() if size > 1]
+
+
+def _letters(key, value):
+    if value.dtype.kind in "iu":
+        return {2: "BT", 1: "B"}.get(value.ndim, "")
+    if value.dtype.kind != "f" or key[:1] == "W":
+        return ""
+    letters = LETTERS.get(value.ndim, "")
+    return letters.replace("T", "S") if key in ("K", "V") else letters
+
+
+def _masked(fault):
+    """Positions in all over positions that count: the mean was taken over padding."""
+    found = []
+    for key, mask in fault.arrays("b").items():
+        if mask.any() and not mask.all():
+            words = f"positions / positions that count in {key} (mean over padding)"
+            found.append((mask.size / mask.sum(), words))
+    ignored = fault.inputs.get("ignore_index")
+    for key, ids in fault.arrays("iu").items():
+        counted = int((ids != ignored).sum())
+        if ignored is not None and 0 < counted < ids.size:
+            found.append((ids.size / counted, f"positions / positions that count in {key}"))
+    return found
+
+
+def _dropout(fault):
+    """1 / (1 - p), read off the largest entry of the dropout mask."""
+    keep = fault.inputs.get("keep")
+    if keep is None or not np.size(keep) or np.max(keep) <= 1:
+        return []
+    return [(float(np.max(keep)), "1 / (1 - p) of the dropout")]

@@ -1,0 +1,235 @@
+"""Check a pair of functions: a forward pass and the backward pass written by hand for it."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+
+from minitransformer.backend import array_module, is_cupy, to_host
+from minitransformer.gradcheck.compare import PAIR, Problem, Tolerance, compare
+from minitransformer.gradcheck.report import Report
+
+
+def check(
+    forward,
+    backward,
+    inputs,
+    *,
+    wrt=None,
+    saved=None,
+    upstream=1,
+    analytic=True,
+    seed=0,
+    rng=None,
+    tolerance=None,
+    entries=None,
+    name=None,
+    diagnose=True,
+):
+    r"""Check that `backward` is the vector-Jacobian product of `forward`.
+
+    A random upstream gradient dy is drawn for every output that takes one (a uniform one proves
+    nothing: the gradient of ``softmax(x).sum()`` is 0, and so a backward pass that returns zeros
+    would look right). What `backward` returns is compared with the gradient of the number
+    sum(dy * y) by two oracles that do not know the formulas: the complex step and extrapolated
+    central differences. The error of a gradient `a` against the oracle's `n` is
+
+    .. math:: \max|a - n| / \max(\max|n|, \; \max|dy| \max|y| / \max|x|)
+
+    The last term is the gradient's natural scale, the size that it has by its dimension. Where
+    the true gradient is 0 (a key bias), rounding noise is judged against it.
+
+    Parameters
+    ----------
+    forward : callable
+        Returns an array, or a tuple of which the first is an output. Called by keyword when
+        `inputs` is a dict, by position when it is a tuple or list.
+    backward : callable
+        Called ``backward(*upstream_gradients, **saved)``, or ``*saved`` when that is a tuple.
+        Returns one gradient, or a tuple in the order of `wrt`.
+    inputs : dict, tuple or list
+        The arguments of `forward`; floating arrays are taken to float64.
+    wrt : sequence of str, optional
+        Inputs that receive a gradient (None among the inputs is passed over). By default every
+        floating array in order. Positional inputs have the names of `forward`'s parameters.
+    saved : callable, optional
+        ``saved(inputs, outputs)`` -> dict or tuple: the further arguments of `backward`, where
+        `outputs` is a tuple. By default the inputs themselves.
+    upstream : int, default 1
+        The first so many outputs take an upstream gradient.
+    analytic : bool, default True
+        Whether the complex step applies. Say False for functions with kinks (relu, a maximum);
+        entries that stand at a kink are skipped and counted.
+    seed : int, default 0
+        Seed of the upstream gradients; ignored when `rng` is given.
+    rng : numpy.random.Generator, optional
+    tolerance : float or Tolerance, optional
+        Largest errors that pass; by default 1e-14 by complex step, 1e-8 by central differences.
+    entries : int, optional
+        Let the central differences visit only so many random entries of each input, and one
+        random direction. By default they visit every entry.
+    name : str, optional
+        Heading of the report; by default the name of `forward`.
+    diagnose : bool, default True
+        Whether a failing report looks for the likely fault.
+
+    Returns
+    -------
+    Report
+        ``report.ok``, ``print(report)``, ``report.raise_if_failed()``.
+    """
+    rng = np.random.default_rng(seed) if rng is None else rng
+    setting = _Pair(forward, backward, inputs, wrt, saved, upstream)
+    problem = setting.problem(rng)
+    rows = compare(
+        problem, analytic=analytic, tolerance=as_tolerance(tolerance, PAIR), entries=entries,
+        rng=rng,
+    )
+    report = Report(name or getattr(forward, "__name__", "pair"), rows)
+    if diagnose and not report.ok:
+
+        def again(changed):
+            return check(
+                forward, backward, setting.rebuild(changed), wrt=wrt, saved=saved,
+                upstream=upstream, analytic=analytic, seed=seed + 1, tolerance=tolerance,
+                entries=4, diagnose=False,
+            )
+
+        report.diagnose(problem, setting.inputs, again)
+    return report
+
+
+def as_tolerance(tolerance, default):
+    """A :class:`Tolerance` from None, one number for both oracles, or a Tolerance."""
+    if tolerance is None or isinstance(tolerance, Tolerance):
+        return tolerance or default
+    return Tolerance(complex_step=float(tolerance), central=float(tolerance))
+
+
+def as_tuple(x):
+    """`x` as a tuple; an array or a single value becomes a tuple of one."""
+    return tuple(x) if type(x) in (tuple, list) or hasattr(x, "_fields") else (x,)
+
+
+def is_floating(x):
+    """Whether `x` is a floating array."""
+    return hasattr(x, "dtype") and hasattr(x, "shape") and x.dtype.kind == "f" and not np.isscalar(x)
+
+
+def in_float64(x):
+    """Floating arrays in float64, contiguous and copied; everything else as it is."""
+    return x.astype(np.float64).copy(order="C") if is_floating(x) else x
+
+
+def draw_upstream(rng, outputs):
+    """A random upstream gradient for each output, on the output's device."""
+    drawn = []
+    for y in outputs:
+        dy = rng.standard_normal(np.shape(y))
+        drawn.append(array_module(y).asarray(dy) if is_cupy(y) else np.asarray(dy)[()])
+    return tuple(drawn)
+
+
+def gradient_failure(gradient, x):
+    """What keeps `gradient` from being compared with the gradient of `x`, in words, or None."""
+    if gradient is None:
+        return "the gradient is missing: the backward pass returned None for it"
+    if not hasattr(gradient, "shape"):
+        return f"the gradient is not an array but a {type(gradient).__name__}"
+    if gradient.shape != x.shape:
+        return f"the gradient has the wrong shape {gradient.shape}; the input has {x.shape}"
+    if gradient.dtype != x.dtype:
+        return f"the gradient has the wrong dtype {gradient.dtype}; the input has {x.dtype}"
+    if not np.isfinite(to_host(gradient)).all():
+        return "the gradient holds NaN or infinity"
+    return None
+
+
+class _Pair:
+    """The inputs of one check by name, and how to call the two functions with them."""
+
+    def __init__(self, forward, backward, inputs, wrt, saved, upstream):
+        self.forward, self.backward = forward, backward
+        self.saved, self.count = saved, upstream
+        self.positional = not isinstance(inputs, dict)
+        if self.positional:
+            inputs = dict(zip(_parameter_names(forward, len(inputs)), inputs, strict=True))
+        self.inputs = {key: in_float64(value) for key, value in inputs.items()}
+        self.wrt = tuple(wrt) if wrt is not None else tuple(
+            key for key, value in self.inputs.items() if is_floating(value)
+        )
+        unknown = [key for key in self.wrt if key not in self.inputs]
+        if unknown:
+            raise ValueError(f"wrt names {unknown}; the inputs are {list(self.inputs)}")
+
+    def rebuild(self, inputs):
+        """Inputs by name in the form in which the caller gave them."""
+        return tuple(inputs.values()) if self.positional else inputs
+
+    def outputs(self, inputs):
+        """All outputs of the forward pass, as a tuple."""
+        if self.positional:
+            return as_tuple(self.forward(*inputs.values()))
+        return as_tuple(self.forward(**inputs))
+
+    def problem(self, rng):
+        """Run forward and backward once, and state what is to be compared."""
+        inputs = {key: _copy(value) for key, value in self.inputs.items()}
+        outputs = self.outputs(inputs)
+        if not all(np.isfinite(to_host(y)).all() for y in outputs[: self.count]):
+            raise ValueError("the forward pass gives NaN or infinity on these inputs")
+        upstream = draw_upstream(rng, outputs[: self.count])
+        if self.saved is None:
+            further = self.rebuild(inputs)
+        else:
+            further = self.saved(self.rebuild(inputs), outputs)
+        call = {} if not isinstance(further, dict) else further
+        if isinstance(further, dict):
+            given = ()
+        else:
+            given = further if type(further) in (tuple, list) else (further,)
+        gradients = as_tuple(self.backward(*upstream, *given, **call))
+        return self._state(inputs, upstream, gradients)
+
+    def _state(self, inputs, upstream, returned):
+        values = {key: self.inputs[key] for key in self.wrt if self.inputs[key] is not None}
+        gradients, failures = {}, {}
+        for i, key in enumerate(self.wrt):
+            if key in values:
+                gradients[key] = returned[i] if i < len(returned) else None
+                failures[key] = gradient_failure(gradients[key], values[key])
+                if not _same(inputs[key], self.inputs[key]):
+                    failures[key] = "a pass wrote into its argument: passes must be pure"
+        return Problem(
+            values={key: to_host(value) for key, value in values.items()},
+            forward=self._host_outputs,
+            upstream=tuple(to_host(dy) for dy in upstream),
+            gradients={k: g if failures[k] else to_host(g) for k, g in gradients.items()},
+            failures={key: words for key, words in failures.items() if words},
+        )
+
+    def _host_outputs(self, values):
+        moved = {
+            key: array_module(self.inputs[key]).asarray(value) for key, value in values.items()
+        }
+        outputs = self.outputs({**self.inputs, **moved})
+        return tuple(to_host(y) for y in outputs[: self.count])
+
+
+def _parameter_names(forward, count):
+    """Names for positional inputs: those of `forward`'s parameters where it has so many."""
+    try:
+        names = list(inspect.signature(forward).parameters)
+    except (TypeError, ValueError):
+        names = []
+    enough = len(names) >= count and "args" not in names
+    return names[:count] if enough else [f"argument {i}" for i in range(count)]
+
+
+def _copy(x):
+    return x.copy() if hasattr(x, "dtype") and hasattr(x, "copy") else x
+
+
+def _same(x, y):
+    return bool((to_host(x) == to_host(y)).all())

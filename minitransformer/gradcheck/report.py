@@ -1,0 +1,116 @@
+"""What a check found, as a table that can be read in a terminal."""
+
+from __future__ import annotations
+
+from minitransformer.gradcheck.diagnosis import Fault, diagnose
+
+
+class GradientError(AssertionError):
+    """A gradient is wrong; the message is the printed report."""
+
+
+class Report:
+    """The verdict on every gradient of one pair, layer or model.
+
+    Attributes
+    ----------
+    name : str
+        What was checked.
+    rows : list of Row
+        One per input and parameter: both errors, the tolerance, the worst place.
+    diagnosis : dict of str to str
+        For failing rows, the likely fault in words, where its pattern is known.
+    """
+
+    def __init__(self, name, rows):
+        self.name, self.rows, self.diagnosis = name, rows, {}
+
+    @property
+    def ok(self):
+        """Whether every gradient is right."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def failed(self):
+        """The rows that are not right."""
+        return [row for row in self.rows if not row.ok]
+
+    def row(self, name):
+        """The row of one input or parameter."""
+        return next(row for row in self.rows if row.name == name)
+
+    def worst(self, oracle):
+        """Largest error by "complex_error" or "central_error"; None if that was not used."""
+        errors = [getattr(row, oracle) for row in self.rows]
+        return max((error for error in errors if error is not None), default=None)
+
+    def diagnose(self, problem, inputs, again):
+        """Look for the likely fault of every failing row.
+
+        Parameters
+        ----------
+        problem : Problem
+        inputs : dict of str to object
+            Everything the forward pass was given, masks and ids too.
+        again : callable
+            ``again(changed_inputs)`` -> Report of the same check on other inputs.
+        """
+        for row in self.failed:
+            words = row.failure
+            if words is None:
+                words = diagnose(Fault.of(row, self.rows, problem, inputs, again))
+            self.diagnosis[row.name] = words
+
+    def raise_if_failed(self):
+        """Raise :class:`GradientError` with the printed report unless every gradient is right."""
+        if not self.ok:
+            raise GradientError(str(self))
+
+    def __str__(self):
+        lines = [f"{self.name}: {'ok' if self.ok else 'WRONG'}", _line(_HEADINGS)]
+        lines += [_line(_cells(row)) for row in self.rows]
+        for row in self.failed:
+            lines += ["", *self._explain(row)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _explain(self, row):
+        words = self.diagnosis.get(row.name) or row.failure
+        if row.failure is not None:
+            return [f"{row.name}: {words}"]
+        place = f"{row.name}[{', '.join(map(str, row.index))}]" if row.index else row.name
+        lines = [
+            f"worst place     {place}",
+            f"backward says   {row.analytic:.17g}",
+            f"oracle says     {row.numeric:.17g}",
+            f"ratio           {ratio(row.analytic, row.numeric)}",
+        ]
+        return [*lines, f"likely fault    {words or 'no known pattern'}"]
+
+
+_HEADINGS = ("gradient of", "shape", "complex step", "central", "skipped", "verdict")
+
+
+def ratio(a, n):
+    """a / n as text; a right gradient of 0 has none."""
+    return f"{a / n:.6g}" if n else "none (the true gradient is 0)"
+
+
+def figure(error):
+    """An error as text, three digits; a dash where the oracle was not used."""
+    return "-" if error is None else f"{error:.1e}"
+
+
+def _cells(row):
+    verdict = "ok" if row.ok else "WRONG"
+    shape = "x".join(map(str, row.shape)) or "scalar"
+    if row.failure is not None:
+        return row.name, shape, "-", "-", "-", verdict
+    errors = figure(row.complex_error), figure(row.central_error)
+    return row.name, shape, *errors, str(row.skipped), verdict
+
+
+def _line(cells):
+    name, shape, complex_step, central, skipped, verdict = cells
+    return f"  {name:<28} {shape:>12} {complex_step:>13} {central:>9} {skipped:>8}  {verdict}"

@@ -1,0 +1,74 @@
+"""Faults that disappear when an input is made trivial: the check is run again to see."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def mask_forgotten(fault):
+    """Right when nothing is masked."""
+    masks = {
+        key: mask for key, mask in fault.arrays("b").items() if mask.size and not mask.all()
+    }
+    if masks and fault.right_with({key: np.ones_like(mask) for key, mask in masks.items()}):
+        return (
+            f"right when {', '.join(masks)} is True everywhere: the backward pass forgets the "
+            "mask, or counts what is masked"
+        )
+    return None
+
+
+def dropout_forgotten(fault):
+    """Right when nothing is dropped."""
+    keep = fault.inputs.get("keep")
+    if keep is not None and fault.right_with({"keep": np.ones_like(keep)}):
+        return (
+            "right when keep is 1 everywhere: the backward pass forgets the dropout mask, or "
+            "uses the weights from the wrong side of it"
+        )
+    if fault.inputs.get("dropout_seed") is not None and fault.right_with({"dropout_seed": None}):
+        return (
+            "right without dropout: the backward pass forgets a dropout mask, or uses weights "
+            "from the wrong side of it"
+        )
+    return None
+
+
+def gamma_not_one(fault):
+    """Right only while every gain is 1, as it is at initialisation."""
+    gains = {
+        key: gain
+        for key, gain in fault.arrays("f").items()
+        if key.split(".")[-1] == "gamma" and gain.size and not (gain == 1).all()
+    }
+    if gains and fault.right_with({key: np.ones_like(gain) for key, gain in gains.items()}):
+        return (
+            f"right only at {', '.join(gains)} = 1: gamma is left out, or stands outside the "
+            "sums instead of multiplying the upstream gradient inside them"
+        )
+    return None
+
+
+def batch_of_one(fault):
+    """Right for a batch of one example."""
+    arrays = fault.arrays("fbiu")
+    first = next(iter(arrays), None)
+    if first is None or not arrays[first].ndim or arrays[first].shape[0] < 2:
+        return None
+    size = arrays[first].shape[0]
+    cut = {
+        key: value[:1].copy()
+        for key, value in arrays.items()
+        if value.ndim
+        and value.shape[0] == size
+        and (key == first or value.ndim > 2 or value.dtype.kind != "f")
+    }
+    if fault.right_with(cut):
+        return (
+            f"right for a batch of 1 (now {size}): examples are mixed, or a sum over the batch "
+            "axis is missing, too much, or taken by a reshape"
+        )
+    return None
+
+
+RULES = (mask_forgotten, dropout_forgotten, gamma_not_one, batch_of_one)
