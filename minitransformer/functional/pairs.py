@@ -126,7 +126,9 @@ def _norm(rng, sizes, **extra):
     B, T = _sizes(rng, sizes, "BT")
     D = _size(rng, sizes, "D", 6)
     scales = {name: rng.standard_normal(D) for name in ("gamma", *extra)}
-    return {"x": 0.5 + 2 * rng.standard_normal((B, T, D)), **scales}
+    # Rows with both signs and nothing near 0: a norm amplifies rounding by |x| / sigma.
+    signs = rng.permuted(np.broadcast_to((-1.0) ** np.arange(D), (B, T, D)), axis=-1)
+    return {"x": 0.25 + signs * rng.uniform(0.5, 3.0, (B, T, D)), **scales}
 
 
 def _dropout(rng, sizes):
