@@ -64,6 +64,15 @@ def require_same_shape(name, x, other_name, other):
         )
 
 
+def require_broadcast(name, x, target, shape):
+    """Refuse an array, other than None, that does not broadcast to `shape`, or makes it larger."""
+    if x is None:
+        return
+    pairs = zip(reversed(x.shape), reversed(shape), strict=False)
+    if x.ndim > len(shape) or not all(n in (1, m) for n, m in pairs):
+        raise ValueError(f"{name} {x.shape} does not broadcast to {target} {shape}")
+
+
 def require_bool(name, mask):
     """Refuse a mask that is not boolean: 0/1 and -inf/0 masks mean different things elsewhere."""
     if mask is not None and mask.dtype != bool:

@@ -1,7 +1,7 @@
 r"""Scaled dot-product attention, and the splitting into heads."""
 
 from minitransformer.backend import array_module, swap
-from minitransformer.functional._checks import in_one_dtype, require_bool
+from minitransformer.functional._checks import in_one_dtype, require_bool, require_broadcast
 from minitransformer.functional.softmax import softmax, softmax_backward
 
 
@@ -123,7 +123,7 @@ def _keep_rows(x, used):
     return xp.where(used[..., None], x, xp.zeros((), x.dtype))
 
 
-def _check(Q, K, V, mask):
+def _check(Q, K, V, mask, keep, bias):
     if min(Q.ndim, K.ndim, V.ndim) < 2:
         raise ValueError(
             f"Q, K and V must end in (T, E), (S, E), (S, E), got {Q.shape}, {K.shape}, {V.shape}"
@@ -148,13 +148,8 @@ def _check(Q, K, V, mask):
         )
     require_bool("mask", mask)
     scores = (*heads, Q.shape[-2], K.shape[-2])
-    if mask is not None and not _broadcasts(mask.shape, scores):
-        raise ValueError(f"mask {mask.shape} does not broadcast to the scores {scores}")
-
-
-def _broadcasts(shape, target):
-    pairs = zip(reversed(shape), reversed(target), strict=False)
-    return len(shape) <= len(target) and all(n in (1, m) for n, m in pairs)
+    for name, array in (("mask", mask), ("keep", keep), ("bias", bias)):
+        require_broadcast(name, array, "the scores", scores)
 
 
 @in_one_dtype
@@ -196,7 +191,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     Source: Vaswani et al. 2017, section 3.2.1, equation (1).
     """
     xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep, bias=bias)
-    _check(Q, K, V, mask)
+    _check(Q, K, V, mask, keep, bias)
     if Q.ndim > 2:
         K, V = _share_heads(K, Q.shape[-3]), _share_heads(V, Q.shape[-3])
     scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)

@@ -3,6 +3,7 @@ r"""Dropout: the mask is drawn apart, so that applying it is a pure pair."""
 import numpy as np
 
 from minitransformer.backend import array_module
+from minitransformer.functional._checks import require_broadcast
 
 # 16 random bits an entry: a generator draws 64 at a time, enough for four entries.
 _LEVELS = 1 << 16
@@ -60,9 +61,15 @@ def dropout(x, keep):
     -------
     y : (...) array
 
+    Raises
+    ------
+    ValueError
+        If keep does not broadcast to x.
+
     Source: Vaswani et al. 2017, section 5.4.
     """
     array_module(x=x, keep=keep)
+    require_broadcast("keep", keep, "x", x.shape)
     return x * keep
 
 

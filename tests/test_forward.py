@@ -1,0 +1,96 @@
+"""The engine's forward functions against scalar loops written from the paper, every element."""
+
+import numpy as np
+import pytest
+
+from minitransformer import functional
+from minitransformer.functional import PAIRS
+from tests import scalar_reference
+from tests.tolerances import tolerance
+
+LARGE = {
+    "B": 2, "T": 7, "S": 6, "D": 12, "E": 4, "H": 3, "F": 9, "C": 7, "V": 11, "G": 2, "H/G": 2,
+}
+SCALAR = {
+    "gelu_tanh": "gelu", "softmax_axis_1": "softmax", "log_softmax_axis_1": "log_softmax",
+}
+
+
+def _as(value, dtype):
+    """Floating arrays in `dtype`, everything else as it is."""
+    floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return value.astype(dtype) if floating else value
+
+
+def _as_lists(value):
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def _outputs(result):
+    """The arrays of a result that the scalar loops compute too: a loss comes without `saved`."""
+    outputs = result if type(result) is tuple else (result,)
+    return [out for out in outputs if not hasattr(out, "_fields")]
+
+
+def _inputs(name, sizes, seed):
+    return PAIRS[name].example(np.random.default_rng([seed, sorted(PAIRS).index(name)]), **sizes)
+
+
+def _is_empty(inputs):
+    return any(isinstance(v, np.ndarray) and v.size == 0 for v in inputs.values())
+
+
+def _worst(name, inputs, dtype):
+    """Largest |engine - loops| / max(1, |loops|) over every element of every output."""
+    inputs = {key: _as(value, dtype) for key, value in inputs.items()}
+    ours = _outputs(PAIRS[name].forward(**inputs))
+    scalar = getattr(scalar_reference, SCALAR.get(name, name))
+    theirs = _outputs(scalar(**{key: _as_lists(value) for key, value in inputs.items()}))
+    worst = 0.0
+    for i, a in enumerate(ours):
+        b = np.array(theirs[i], dtype=np.float64).reshape(np.shape(a))
+        assert np.asarray(a).dtype in (dtype, np.int64)
+        worst = max(worst, float(np.max(np.abs(a - b) / np.maximum(1, np.abs(b)), initial=0.0)))
+    assert len(ours) == len(theirs)
+    return worst
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", PAIRS)
+def test_forward_against_scalar_loops(name, dtype):
+    small = [_inputs(name, {}, seed) for seed in range(20)]
+    edges = [_inputs(name, sizes, 100) for sizes in PAIRS[name].edges]
+    large = [_inputs(name, LARGE, 200 + seed) for seed in range(4)]
+    cases = [inputs for inputs in small + edges + large if not _is_empty(inputs)]
+    assert len(cases) >= 26
+    worst = max(_worst(name, inputs, dtype) for inputs in cases)
+    assert worst <= tolerance(f"forward vs scalar loops, {np.dtype(dtype)}")
+
+
+@pytest.mark.parametrize("sizes", [{"B": 0}, {"T": 0}, {"S": 0}])
+def test_attention_without_queries_or_keys_against_scalar_loops(sizes):
+    for seed in range(5):
+        assert _worst("attention", _inputs("attention", LARGE | sizes, seed), np.float64) == 0
+
+
+def test_sinusoidal_positions_against_the_paper():
+    for d_model in (1, 2, 5, 8, 13):
+        ours = functional.sinusoidal_positions(1000, d_model, np.float64)
+        theirs = scalar_reference.sinusoidal_positions(1000, d_model)
+        assert np.max(np.abs(ours - theirs)) <= tolerance("positions vs scalar loops")
+
+
+def test_scalar_positions_against_the_text():
+    ours = functional.scalar_positions(10_005, 2, np.float64)
+    assert ours.tolist() == scalar_reference.scalar_positions(10_005, 2)
+
+
+def test_masks_against_scalar_loops():
+    lengths = [0, 1, 4, 6]
+    causal, padding = functional.causal_mask(6), functional.padding_mask(np.array(lengths), 6)
+    both = functional.combine_masks(causal, None, padding)
+    assert causal.tolist() == [[s <= t for s in range(6)] for t in range(6)]
+    assert padding.tolist() == [[[[s < n for s in range(6)]]] for n in lengths]
+    assert both.tolist() == [
+        [[[s <= t and s < n for s in range(6)] for t in range(6)]] for n in lengths
+    ]
