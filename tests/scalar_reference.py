@@ -245,18 +245,3 @@ def max_pool(x, mask=None):
 def first_pool(x, mask=None):
     """The first token."""
     return [list(text[0]) for text in x]
-
-
-def sinusoidal_positions(max_len, d_model):
-    """Vaswani et al. 2017, section 3.5: feature 2i is a sine, feature 2i + 1 a cosine."""
-
-    def entry(pos, d):
-        angle = pos / 10000 ** (2 * (d // 2) / d_model)
-        return math.cos(angle) if d % 2 else math.sin(angle)
-
-    return [[entry(pos, d) for d in range(d_model)] for pos in range(max_len)]
-
-
-def scalar_positions(max_len, d_model):
-    """pos / 10000 up to position 10000, 1 / pos beyond."""
-    return [[pos / 10000 if pos <= 10000 else 1 / pos] * d_model for pos in range(max_len)]

@@ -5,7 +5,9 @@ import pytest
 
 from minitransformer import functional
 from minitransformer.functional import PAIRS
-from tests import scalar_reference
+from minitransformer.models import TransformerClassifier
+from minitransformer.models.classifier import POOLINGS
+from tests import scalar_model, scalar_reference
 from tests.tolerances import tolerance
 
 LARGE = {
@@ -76,13 +78,13 @@ def test_attention_without_queries_or_keys_against_scalar_loops(sizes):
 def test_sinusoidal_positions_against_the_paper():
     for d_model in (1, 2, 5, 8, 13):
         ours = functional.sinusoidal_positions(1000, d_model, np.float64)
-        theirs = scalar_reference.sinusoidal_positions(1000, d_model)
+        theirs = scalar_model.sinusoidal_positions(1000, d_model)
         assert np.max(np.abs(ours - theirs)) <= tolerance("positions vs scalar loops")
 
 
 def test_scalar_positions_against_the_text():
     ours = functional.scalar_positions(10_005, 2, np.float64)
-    assert ours.tolist() == scalar_reference.scalar_positions(10_005, 2)
+    assert ours.tolist() == scalar_model.scalar_positions(10_005, 2)
 
 
 def test_masks_against_scalar_loops():
@@ -94,3 +96,34 @@ def test_masks_against_scalar_loops():
     assert both.tolist() == [
         [[[s <= t and s < n for s in range(6)] for t in range(6)]] for n in lengths
     ]
+
+
+NORM_AND_POOLING = [(norm, pooling) for norm in ("pre", "post") for pooling in POOLINGS]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("norm", "pooling"), NORM_AND_POOLING)
+@pytest.mark.parametrize(
+    ("positions", "activation"),
+    [("sinusoidal", "gelu"), ("learned", "relu"), ("scalar", "gelu_tanh"), ("none", "gelu")],
+)
+def test_classifier_against_scalar_loops(norm, pooling, positions, activation, dtype):
+    choices = {
+        "norm": norm, "pooling": pooling, "positions": positions, "activation": activation,
+        "n_heads": 2, "n_layers": 2,
+    }
+    model = TransformerClassifier(
+        11, 3, max_len=7, d_model=6, d_ff=10, dtype=dtype, seed=5, **choices
+    )
+    rng = np.random.default_rng(1)
+    for values in model.parameters().values():  # biases start at 0 and scales at 1: move them
+        values.value += 0.1 * rng.standard_normal(values.shape).astype(dtype)
+    lengths = [1, 7, 4]
+    ids, mask = rng.integers(0, 11, (3, 7)), np.arange(7) < np.array(lengths)[:, None]
+    parameters = {name: p.value.tolist() for name, p in model.parameters().items()}
+    theirs = [
+        scalar_model.classifier(parameters, text[:n].tolist(), **choices)
+        for text, n in zip(ids, lengths, strict=True)
+    ]
+    error = np.abs(model(ids, mask=mask) - theirs) / np.maximum(1, np.abs(theirs))
+    assert error.max() <= tolerance(f"classifier vs scalar loops, {dtype}")
