@@ -10,6 +10,7 @@ from minitransformer.training.optimizer_base import BLOCK
 from minitransformer.training.regularisation import (
     AveragedWeights,
     add_penalty,
+    applied,
     clip_by_global_norm,
     global_norm,
     word_dropout,
@@ -184,15 +185,29 @@ def test_average_starts_at_the_first_step_and_follows():
 def test_average_applied_and_put_back():
     mean = AveragedWeights(0.5)
     values = np.array([1.0, 2.0])
-    with mean.applied(values):
-        np.testing.assert_array_equal(values, [1.0, 2.0])
+    seen = []
+    for averages in (None, mean):
+        with applied(averages, values):
+            seen.append(values.tolist())
+    assert seen == [[1.0, 2.0]] * 2, "without averages nothing changes"
     mean.update(np.array([3.0, 5.0]))
-    with pytest.raises(RuntimeError, match="inside"), mean.applied(values):
-        np.testing.assert_array_equal(values, [3.0, 5.0])
-        raise RuntimeError("inside")
+
+    def fail_inside():
+        with applied(mean, values):
+            seen.append(values.tolist())
+            raise RuntimeError("inside")
+
+    with pytest.raises(RuntimeError, match="inside"):
+        fail_inside()
+    assert seen[-1] == [3.0, 5.0]
     np.testing.assert_array_equal(values, [1.0, 2.0])
-    again = AveragedWeights(0.5)
+
+
+def test_average_state():
+    mean, again = AveragedWeights(0.5), AveragedWeights(0.5)
+    mean.update(np.array([3.0, 5.0]))
     again.load_state(mean.state())
-    mean.update(values)
-    again.update(values)
+    mean.update(np.array([1.0, 2.0]))
+    again.update(np.array([1.0, 2.0]))
     np.testing.assert_array_equal(again.values, mean.values)
+    assert AveragedWeights(0.5).state() == {"t": 0}

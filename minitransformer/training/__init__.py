@@ -1,1 +1,27 @@
+"""LEVEL 4: optimisers, schedules, regularisation, the loop, parallel workers, the Keras face."""
 
+from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
+from minitransformer.training.divergence import TrainingDiverged
+from minitransformer.training.history import History
+from minitransformer.training.keras import Trainable
+from minitransformer.training.losses import (
+    CategoricalCrossentropy,
+    Loss,
+    MeanSquaredError,
+    SparseCategoricalCrossentropy,
+)
+from minitransformer.training.metrics import Accuracy, Metric, confusion_matrix
+from minitransformer.training.optimizer_base import Optimizer
+from minitransformer.training.optimizers import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    RMSProp,
+)
+from minitransformer.training.regularisation import AveragedWeights
+from minitransformer.training.schedules import Constant, WarmupCosine, WarmupInverseSqrt
+
+__all__ = [name for name in dir() if name[0].isupper()]

@@ -186,19 +186,6 @@ class AveragedWeights:
             s *= gain
             mean += s
 
-    @contextmanager
-    def applied(self, values):
-        """Within the block the (n,) array `values` holds the mean; then what it held before."""
-        if self.values is None:
-            yield
-            return
-        own = values.copy()
-        values[...] = self.values
-        try:
-            yield
-        finally:
-            values[...] = own
-
     def state(self):
         """`t` and the mean, the array itself."""
         return {"t": self.t} if self.values is None else {"t": self.t, "values": self.values}
@@ -208,3 +195,20 @@ class AveragedWeights:
         self.t = int(state["t"])
         self.values = state["values"].copy() if "values" in state else None
         self._scratch = None
+
+
+@contextmanager
+def applied(averages, values):
+    """Within the block the (n,) array `values` holds the averages; then what it held before.
+
+    Without `averages`, or before their first update, nothing changes.
+    """
+    if averages is None or averages.values is None:
+        yield
+        return
+    own = values.copy()
+    values[...] = averages.values
+    try:
+        yield
+    finally:
+        values[...] = own

@@ -1,0 +1,81 @@
+"""What was recorded while a model was trained."""
+
+import csv
+import io
+from pathlib import Path
+
+from minitransformer.storage.atomic import write_text
+
+
+class History:
+    """One row of numbers an epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        As in Keras: ``history.history["val_accuracy"]``. Besides loss and metrics, of training
+        and with ``val_`` of validation: ``learning_rate`` of the epoch's last step and
+        ``seconds``.
+    epoch : list of int
+        Number of each epoch, from 1.
+    interrupted : bool
+        Whether Ctrl-C ended the run.
+    stopped_early : bool
+        Whether a callback ended it.
+    """
+
+    def __init__(self):
+        self.history = {}
+        self.epoch = []
+        self.interrupted = False
+        self.stopped_early = False
+
+    def add(self, epoch, logs):
+        """Add the row of an epoch.
+
+        Raises
+        ------
+        ValueError
+            When the names are not those of the rows before.
+        """
+        if self.epoch and set(logs) != set(self.history):
+            raise ValueError(f"logs must have the names {sorted(self.history)}, got {sorted(logs)}")
+        self.epoch.append(int(epoch))
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(float(value))
+
+    def __len__(self):
+        return len(self.epoch)
+
+    def __repr__(self):
+        return f"History({len(self)} epochs: {', '.join(self.history)})"
+
+    def save_csv(self, path):
+        """Write a table, atomically: a column ``epoch`` and one for each name."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["epoch", *self.history])
+        for i, epoch in enumerate(self.epoch):
+            table.writerow([epoch, *(repr(column[i]) for column in self.history.values())])
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def load_csv(cls, path):
+        """Read what :meth:`save_csv` wrote, every number as it was.
+
+        Raises
+        ------
+        ValueError
+            When the file is no such table.
+        """
+        try:
+            rows = list(csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8"))))
+            names, history = rows[0], cls()
+            if names[:1] != ["epoch"]:
+                raise ValueError("the first column must be 'epoch'")
+            for row in rows[1:]:
+                values = dict(zip(names, row, strict=True))
+                history.add(int(values.pop("epoch")), {k: float(v) for k, v in values.items()})
+        except (ValueError, IndexError, csv.Error) as error:
+            raise ValueError(f"{path} is not a history: {error}") from None
+        return history

@@ -1,0 +1,35 @@
+"""Ctrl-C as a question that is answered between two steps, when nothing is half written."""
+
+import signal
+import threading
+
+
+class Interrupts:
+    """Context manager that notes Ctrl-C instead of stopping at once; a second one stops at once.
+
+    Only Python's main thread gets Ctrl-C; elsewhere, and where it is ignored, nothing changes.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether Ctrl-C was pressed.
+    """
+
+    def __init__(self):
+        self.asked = False
+        self._previous = None
+
+    def __enter__(self):
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *error):
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, number, frame):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

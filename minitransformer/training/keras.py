@@ -1,0 +1,230 @@
+"""The Keras-like face of every model: compile, fit, evaluate, predict."""
+
+import numpy as np
+
+from minitransformer.backend import array_module
+from minitransformer.layers import Layer
+from minitransformer.training import callbacks as callback_module
+from minitransformer.training import checkpoint, persist, progress, step, summary
+from minitransformer.training.arguments import (
+    check_flag,
+    check_not_one_class,
+    read_class_weights,
+    split_off,
+    validation_parts,
+)
+from minitransformer.training.examples import read_labels, read_sequences
+from minitransformer.training.loop import Run, Settings
+from minitransformer.training.names import check_count
+from minitransformer.training.recipe import Recipe
+from minitransformer.training.workers import Team, default_workers
+
+MICRO_BATCH_TOKENS = 2048
+
+
+class Trainable(Layer):
+    """A model that can be trained.
+
+    A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
+    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes ``forward(ids, *, mask,
+    rng)`` and ``backward(dlogits, cache)``. A model with other inputs or targets than id sequences
+    and class numbers overrides :meth:`read_inputs`, :meth:`read_targets`, :meth:`run`.
+
+    Attributes
+    ----------
+    recipe : Recipe or None
+        What :meth:`compile` fixed.
+    stop_training : bool
+        Set it from a callback to end training after the epoch.
+    """
+
+    recipe = None
+    stop_training = False
+
+    # What a model of another kind overrides.
+
+    def read_inputs(self, x, mask):
+        """Check the inputs; returns Examples without targets."""
+        return read_sequences(x, mask, self.vocab_size, self.max_len)
+
+    def read_targets(self, y, n, loss):
+        """Check the targets of `n` examples; returns an array whose first axis is n."""
+        return read_labels(y, n, self.n_classes, loss.one_hot)
+
+    def run(self, batch, rng):
+        """Logits and cache of a Batch; dropout is on when `rng` is given."""
+        xp = array_module(self.flat.values)
+        mask = None if batch.mask is None else xp.asarray(batch.mask)
+        return self.forward(xp.asarray(batch.ids), mask=mask, rng=rng)
+
+    def cost(self, n, length):
+        """About how long a micro-batch of `n` sequences padded to `length` takes, in any unit."""
+        return n * length * (1.0 + length / 512)  # attention grows with the square
+
+    def decay_mask(self):
+        """Where weight decay and penalties act, (n,) bool: matrices, not biases and gains."""
+        if getattr(self, "_decay_mask", None) is None:
+            xp, flat = array_module(self.flat.values), self.flat
+            self._decay_mask = xp.zeros(flat.values.shape, bool)
+            for name, parameter in self.parameters().items():
+                self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
+        return self._decay_mask
+
+    # The face.
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss="categorical_crossentropy",
+        metrics=("accuracy",),
+        *,
+        schedule=None,
+        clip=None,
+        l1=0.0,
+        l2=0.0,
+        word_dropout=0.0,
+        average=None,
+        workers=None,
+        micro_batch_tokens=MICRO_BATCH_TOKENS,
+    ):
+        """Fix how the model is trained; see :class:`~minitransformer.training.recipe.Recipe`."""
+        self.recipe = Recipe(
+            optimizer,
+            loss,
+            metrics,
+            schedule=schedule,
+            clip=clip,
+            l1=l1,
+            l2=l2,
+            word_dropout=word_dropout,
+            average=average,
+            workers=workers,
+            micro_batch_tokens=micro_batch_tokens,
+        )
+
+    def fit(
+        self,
+        x,
+        y,
+        *,
+        epochs=1,
+        batch_size=32,
+        validation_data=None,
+        validation_split=0.0,
+        callbacks=(),
+        verbose=1,
+        shuffle=True,
+        class_weight=None,
+        mask=None,
+        initial_epoch=0,
+        resume=None,
+    ):
+        """Train the model.
+
+        Parameters
+        ----------
+        x : list of id sequences, or (n, T) int array
+            In a list every id is a token; in an array trailing zeros are padding.
+        y : (n,) int array, or (n, n_classes) one-hot rows
+        epochs, batch_size : int
+        validation_data : (x, y) or (x, y, mask), optional
+        validation_split : float
+            Share of the examples, the last ones, that are kept for validation instead.
+        callbacks : list of Callback or function (epoch, logs)
+        verbose : {0, 1, 2}
+            Show nothing, progress, or a line an epoch.
+        shuffle : bool
+            Draw batches of similar length in random order; otherwise as they come.
+        class_weight : dict or list, optional
+            Weight of each class in the training loss; 1 for a class the dict leaves out.
+        mask : like `x`, of bool, optional
+            True where a token stands.
+        initial_epoch : int
+            Number of the first epoch, from 0.
+        resume : path-like, optional
+            Checkpoint to go on from: with the same arguments, to a bit-identical end.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument is wrong; nothing has changed then.
+        TrainingDiverged
+            When the loss or a gradient is NaN or infinite.
+        """
+        recipe = self._compiled("fit")
+        settings = Settings(
+            check_count("epochs", epochs),
+            check_count("batch_size", batch_size),
+            check_flag("shuffle", shuffle),
+            check_count("initial_epoch", initial_epoch, 0),
+            read_class_weights(class_weight, self.n_classes),
+        )
+        train = self._examples(x, y, mask, recipe.loss)
+        validation = None
+        if validation_data is not None:
+            validation = self._examples(*validation_parts(validation_data), recipe.loss)
+        elif validation_split:
+            train, validation = split_off(train, validation_split)
+        check_not_one_class(train.targets, self.n_classes)
+        shown, told = progress.choose(verbose), callback_module.arrange(callbacks)
+        run = Run(self, recipe, train, validation, settings, told, shown)
+        if resume is not None:
+            checkpoint.restore(resume, run)
+        return run.go()
+
+    def train_on_batch(self, x, y, *, mask=None):
+        """Take one step on the examples given; returns ``{"loss": ..., "accuracy": ...}``.
+
+        The numbers are those before the step. The learning rate is the optimiser's own.
+        """
+        recipe = self._compiled("train_on_batch")
+        examples = self._examples(x, y, mask, recipe.loss)
+        tally = step.Tally([metric.name for metric in recipe.metrics])
+        everything = np.arange(len(examples))
+        with Team(self, recipe.workers) as team:
+            tally.add(*step.train_step(self, recipe, team, examples, everything))
+        return tally.means(penalty=bool(recipe.l1 or recipe.l2))
+
+    def evaluate(self, x, y, *, mask=None):
+        """Loss and metrics over all examples: ``{"loss": ..., "accuracy": ...}``."""
+        recipe = self._compiled("evaluate")
+        examples = self._examples(x, y, mask, recipe.loss)
+        with Team(self, recipe.workers) as team:
+            return step.evaluate(self, recipe, team, examples)
+
+    def predict(self, x, *, mask=None):
+        """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`."""
+        examples = self.read_inputs(x, mask)
+        recipe, tokens, workers = self.recipe, MICRO_BATCH_TOKENS, None
+        if recipe is not None:
+            tokens, workers = recipe.micro_batch_tokens, recipe.workers
+        workers = workers or default_workers(self.flat.values)
+        with Team(self, min(workers, len(examples))) as team:
+            return step.predict(self, team, examples, tokens)
+
+    def summary(self, print_fn=print):
+        """Print a table of the layers, the shapes of their parameters, and how many they are."""
+        print_fn(summary.table(self))
+
+    def save(self, path):
+        """Write weights and configuration to one safetensors file, atomically."""
+        persist.save_model(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """The model in a file that :meth:`save` wrote; see
+        :func:`~minitransformer.training.persist.load_model`."""
+        return persist.load_model(cls, path)
+
+    def _compiled(self, method):
+        if self.recipe is None:
+            raise RuntimeError(f"call compile before {method}, for instance model.compile()")
+        return self.recipe
+
+    def _examples(self, x, y, mask, loss):
+        inputs = self.read_inputs(x, mask)
+        return inputs.with_targets(self.read_targets(y, len(inputs), loss))

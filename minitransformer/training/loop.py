@@ -1,0 +1,202 @@
+"""The training loop: epochs of steps, validation, callbacks, and stopping in good order."""
+
+import copy
+import functools
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.data.batches import length_batches
+from minitransformer.training import checkpoint
+from minitransformer.training.divergence import TrainingDiverged
+from minitransformer.training.history import History
+from minitransformer.training.interrupts import Interrupts
+from minitransformer.training.regularisation import applied
+from minitransformer.training.step import Tally, evaluate, train_step
+from minitransformer.training.workers import Team
+
+
+class Settings(NamedTuple):
+    """Arguments of `fit` that the loop needs."""
+
+    epochs: int
+    batch_size: int
+    shuffle: bool
+    initial_epoch: int
+    class_weights: np.ndarray | None
+
+
+class Run:
+    """One training run.
+
+    Parameters
+    ----------
+    model : Trainable
+    recipe : Recipe
+    train, validation : Examples
+        With targets; `validation` may be None.
+    settings : Settings
+    callbacks : list of Callback
+    progress : Progress
+
+    Attributes
+    ----------
+    history : History
+    epoch, batch : int
+        Where the run is: `batch` steps of epoch `epoch` (from 0) are done.
+    resumed : bool
+        Whether it goes on from a checkpoint.
+    """
+
+    def __init__(self, model, recipe, train, validation, settings, callbacks, progress):
+        self.model, self.recipe, self.settings = model, recipe, settings
+        self.train, self.validation = train, validation
+        self.callbacks, self.progress = callbacks, progress
+        self.history, self.resumed = History(), False
+        self._metrics = [metric.name for metric in recipe.metrics]
+        self._penalty = bool(recipe.l1 or recipe.l2)
+        # Classes are weighted in training only: validation is to say how the model does.
+        self._weighted = recipe
+        if settings.class_weights is not None:
+            self._weighted = copy.copy(recipe)
+            self._weighted.loss = recipe.loss.weighted(settings.class_weights)
+        self._start_epoch(settings.initial_epoch)
+
+    @property
+    def step(self):
+        """Steps taken by the optimiser so far, in this run and before it."""
+        return self.recipe.optimizer.t
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256 of the training data."""
+        return self.train.fingerprint()
+
+    @property
+    def log_names(self):
+        """Names in the logs of an epoch."""
+        names = ["loss", *self._metrics]
+        validation = [f"val_{name}" for name in names] if self.validation else []
+        return [*names, *["penalty"] * self._penalty, *validation, "learning_rate", "seconds"]
+
+    def weights_in_use(self):
+        """The (n,) parameters that are validated: the averaged ones where there are any."""
+        averages = self.recipe.averages
+        return self.model.flat.values if averages is None else averages.values
+
+    def position(self):
+        """Where the run is, as a dict that JSON can hold."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "seconds": self.seconds,
+            "sums": self.tally.sums,
+        }
+
+    def go_to(self, position):
+        """Go on from where :meth:`position` was taken."""
+        self.epoch, self.batch = position["epoch"], position["batch"]
+        self.seconds = position["seconds"]
+        self.tally = Tally(self._metrics, position["sums"])
+        self.resumed = True
+
+    def save(self, path):
+        """Write a checkpoint."""
+        checkpoint.save(path, self)
+
+    def _start_epoch(self, epoch):
+        self.epoch, self.batch, self.seconds = epoch, 0, 0.0
+        self.tally = Tally(self._metrics)
+
+    def go(self):
+        """Train until the last epoch, Ctrl-C, or a callback's wish; returns the history.
+
+        Raises
+        ------
+        TrainingDiverged
+            When the loss or a gradient is NaN or infinite.
+        """
+        self.model.stop_training = False
+        for callback in self.callbacks:
+            callback.model, callback.run = self.model, self
+        with Interrupts() as interrupts:
+            self._call(interrupts, "on_train_begin")
+            with Team(self.model, self.recipe.workers) as team, self.progress:
+                self._epochs(team, interrupts)
+            if self.history.interrupted:
+                self._call(interrupts, "on_interrupt")
+            if self.recipe.averages is not None and self.step:
+                self.model.flat.values[...] = self.recipe.averages.values
+            self._call(interrupts, "on_train_end")
+        return self.history
+
+    def _call(self, interrupts, event, *arguments):
+        """Tell all callbacks; Ctrl-C that surfaces in one of them is noted, not lost."""
+        for callback in self.callbacks:
+            try:
+                getattr(callback, event)(*arguments)
+            except KeyboardInterrupt:
+                interrupts.asked = True
+
+    def _epochs(self, team, interrupts):
+        steps = -(-len(self.train) // self.settings.batch_size)
+        epochs = self.settings.epochs
+        multiplier = self.recipe.multiplier(epochs * steps)
+        self.progress.start(epochs, steps, self.epoch * steps + self.batch)
+        try:
+            while self.epoch < epochs and not self.model.stop_training:
+                if interrupts.asked or not self._epoch(team, interrupts, multiplier):
+                    self.history.interrupted = True
+                    self.progress.line(f"interrupted after step {self.step}")
+                    return
+        except TrainingDiverged as error:
+            error.history = self.history
+            raise
+        self.history.stopped_early = self.epoch < epochs
+
+    def _epoch(self, team, interrupts, multiplier):
+        """Finish the current epoch; False when Ctrl-C came first."""
+        batches = self._batches()
+        if self.batch == 0:
+            self._call(interrupts, "on_epoch_begin", self.epoch)
+        began, before = time.perf_counter() - self.seconds, self.epoch * len(batches)
+        for batch in range(self.batch, len(batches)):
+            factor = multiplier(before + batch + 1)
+            result = train_step(
+                self.model, self._weighted, team, self.train, batches[batch], factor
+            )
+            self.tally.add(*result)
+            self.batch, self.seconds = batch + 1, time.perf_counter() - began
+            logs = self.tally.means(self._penalty)
+            self.progress.step(self.epoch, batch, logs)
+            self._call(interrupts, "on_train_batch_end", batch, logs)
+            if interrupts.asked:
+                return False
+        self._close_epoch(team, interrupts, began, multiplier(before + len(batches)))
+        return True
+
+    def _close_epoch(self, team, interrupts, began, factor):
+        """Validate, record, tell the callbacks."""
+        logs = self.tally.means(self._penalty)
+        if self.validation:
+            with applied(self.recipe.averages, self.model.flat.values):
+                values = evaluate(self.model, self.recipe, team, self.validation)
+            logs |= {f"val_{name}": value for name, value in values.items()}
+        logs["learning_rate"] = self.recipe.optimizer.learning_rate * factor
+        logs["seconds"] = time.perf_counter() - began
+        epoch = self.epoch
+        self.history.add(epoch + 1, logs)
+        self.progress.epoch(epoch, logs)
+        self._start_epoch(epoch + 1)
+        self._call(interrupts, "on_epoch_end", epoch, logs)
+
+    def _batches(self):
+        """The batches of the current epoch, the same whenever it is asked."""
+        size = self.settings.batch_size
+        if not self.settings.shuffle:
+            n = len(self.train)
+            return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+        # A key of its own: [seed, epoch] alone could meet a micro-batch's [seed, step, 0].
+        entropy = np.random.SeedSequence([self.model.seed, self.epoch], spawn_key=(1,))
+        return length_batches(self.train.lengths, size, np.random.default_rng(entropy))

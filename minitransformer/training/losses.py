@@ -1,0 +1,189 @@
+r"""Losses as objects that know how to split: a micro-batch gives its exact share of the batch's.
+
+The loss of a batch is a mean over what counts in the *whole* batch, :math:`L = \frac{1}{Z}\sum_i
+w_i \ell_i` with :math:`Z = \sum_i w_i`. A micro-batch is told :math:`Z` and returns its own sum
+divided by it; losses and gradients of the micro-batches then add up to those of the batch, however
+it was cut.
+"""
+
+import numpy as np
+
+from minitransformer.backend import array_module
+from minitransformer.functional import (
+    cross_entropy,
+    cross_entropy_backward,
+    mean_squared_error,
+    mean_squared_error_backward,
+    softmax,
+    softmax_backward,
+)
+from minitransformer.training.names import check_number, lookup
+
+
+class Loss:
+    """What the losses share.
+
+    Attributes
+    ----------
+    one_hot : bool
+        Whether targets may be given as one-hot rows too.
+    ignore_index : int or None
+        Targets with this number do not count.
+    """
+
+    one_hot = True
+    ignore_index = None
+
+    def normaliser(self, targets):
+        """Z, the weight of all `targets` that count: their number, unless classes are weighted.
+
+        Parameters
+        ----------
+        targets : (...) int array, on the host
+
+        Returns
+        -------
+        float
+        """
+        raise NotImplementedError
+
+    def forward(self, logits, targets, total):
+        """Share of a micro-batch in the batch's loss.
+
+        Parameters
+        ----------
+        logits : (..., C) array
+        targets : (...) int array
+        total : float
+            :meth:`normaliser` of the whole batch.
+
+        Returns
+        -------
+        value : float
+            In nats for the cross-entropy.
+        saved : tuple
+            For :meth:`backward`.
+        """
+        raise NotImplementedError
+
+    def backward(self, saved):
+        """Gradient of the share with respect to the logits, (..., C)."""
+        raise NotImplementedError
+
+    def weighted(self, class_weights):
+        """The same loss with a (C,) array of class weights."""
+        raise ValueError(f"class_weight needs a cross-entropy loss, not {type(self).__name__}")
+
+    def config(self):
+        """Name and settings, as a dict that JSON can hold."""
+        hyper = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in vars(self).items()}
+        return {"name": type(self).__name__, **hyper}
+
+
+class CategoricalCrossentropy(Loss):
+    r"""Cross-entropy of softmax(logits) with the right class.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        Share of the target that is spread evenly over all classes, 0 to below 1.
+    class_weights : (C,) sequence of float, optional
+        Weight of each class, >= 0.
+    ignore_index : int, optional
+        Targets with this number do not count.
+
+    Source: :func:`~minitransformer.functional.cross_entropy`.
+    """
+
+    def __init__(self, label_smoothing=0.0, class_weights=None, ignore_index=None):
+        self.label_smoothing = check_number("label_smoothing", label_smoothing, 0, below=1)
+        self.class_weights = None
+        if class_weights is not None:
+            weights = np.asarray(class_weights, np.float64)
+            if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
+                raise ValueError(
+                    f"class_weights must be a list of finite numbers >= 0, got {class_weights}"
+                )
+            self.class_weights = weights
+        self.ignore_index = ignore_index
+
+    def normaliser(self, targets):
+        if self.ignore_index is not None:
+            targets = targets[targets != self.ignore_index]
+        if self.class_weights is None:
+            return float(targets.size)
+        return float(self.class_weights[targets].sum())
+
+    def forward(self, logits, targets, total):
+        weights = self.class_weights
+        if weights is not None:
+            weights = array_module(logits).asarray(weights, logits.dtype)
+        loss, saved = cross_entropy(
+            logits,
+            targets,
+            label_smoothing=self.label_smoothing,
+            class_weights=weights,
+            ignore_index=self.ignore_index,
+        )
+        share = float(saved.normaliser) / total if total else 0.0
+        return float(loss) * share, (share, saved)
+
+    def backward(self, saved):
+        share, saved = saved
+        return cross_entropy_backward(share, saved)
+
+    def weighted(self, class_weights):
+        return type(self)(self.label_smoothing, class_weights, self.ignore_index)
+
+
+class SparseCategoricalCrossentropy(CategoricalCrossentropy):
+    """:class:`CategoricalCrossentropy` that takes class numbers only."""
+
+    one_hot = False
+
+
+class MeanSquaredError(Loss):
+    r"""Mean squared error of the probabilities with the one-hot target, over all entries.
+
+    .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = softmax(logits)
+
+    Source: Brier, "Verification of forecasts expressed in terms of probability", 1950 (there not
+    divided by C).
+    """
+
+    def normaliser(self, targets):
+        return float(targets.size)
+
+    def forward(self, logits, targets, total):
+        p = softmax(logits)
+        one_hot = array_module(logits).eye(logits.shape[-1], dtype=logits.dtype)[targets]
+        loss, difference = mean_squared_error(p, one_hot)
+        share = targets.size / total if total else 0.0
+        return float(loss) * share, (share, difference, p)
+
+    def backward(self, saved):
+        share, difference, p = saved
+        return softmax_backward(mean_squared_error_backward(share, difference), p)
+
+
+NAMES = {
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+}
+
+
+def get(loss):
+    """A loss from its name, its class or itself.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message gives the near ones.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        return loss()
+    return lookup("loss", loss, NAMES)()

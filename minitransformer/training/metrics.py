@@ -1,0 +1,100 @@
+"""Metrics: what is reported about predictions, beside the loss."""
+
+import numpy as np
+
+from minitransformer.backend import array_module
+from minitransformer.training.names import lookup
+
+
+class Metric:
+    """A mean over examples, gathered micro-batch by micro-batch.
+
+    Attributes
+    ----------
+    name : str
+        Under which it stands in the history.
+    """
+
+    name = "metric"
+
+    def measure(self, logits, targets, ignore_index=None):
+        """Sum over the examples of a micro-batch, and their number.
+
+        Parameters
+        ----------
+        logits : (..., C) array
+        targets : (...) int array
+        ignore_index : int, optional
+            Targets with this number do not count.
+
+        Returns
+        -------
+        total : float
+        count : int
+        """
+        raise NotImplementedError
+
+
+class Accuracy(Metric):
+    """Share of the examples whose largest logit is that of the right class."""
+
+    name = "accuracy"
+
+    def measure(self, logits, targets, ignore_index=None):
+        xp = array_module(logits, targets)
+        right = xp.argmax(logits, axis=-1) == targets
+        if ignore_index is None:
+            return float(right.sum()), targets.size
+        counts = targets != ignore_index
+        return float((right & counts).sum()), int(counts.sum())
+
+
+NAMES = {"accuracy": Accuracy, "acc": Accuracy}
+
+
+def get(metric):
+    """A metric from its name, its class or itself.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the message gives the near ones.
+    """
+    if isinstance(metric, Metric):
+        return metric
+    if isinstance(metric, type) and issubclass(metric, Metric):
+        return metric()
+    return lookup("metric", metric, NAMES)()
+
+
+def confusion_matrix(labels, predictions, n_classes):
+    """How often class i was taken for class j.
+
+    Parameters
+    ----------
+    labels, predictions : (n,) int arrays
+        Each in ``0 .. n_classes - 1``.
+    n_classes : int
+
+    Returns
+    -------
+    (n_classes, n_classes) int64 array
+        Row: true class. Column: predicted class. The sum is n.
+
+    Raises
+    ------
+    ValueError
+        When lengths differ or a class is out of range.
+    """
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.ndim != 1 or labels.shape != predictions.shape:
+        raise ValueError(
+            "labels and predictions must be lists of the same length, "
+            f"got shapes {labels.shape} and {predictions.shape}"
+        )
+    for name, values in (("labels", labels), ("predictions", predictions)):
+        if values.size and (values.dtype.kind not in "iu" or values.min() < 0
+                            or values.max() >= n_classes):  # fmt: skip
+            raise ValueError(f"{name} must be integers in 0..{n_classes - 1}")
+    pairs = labels.astype(np.int64) * n_classes + predictions
+    return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)

@@ -1,0 +1,79 @@
+"""A model's weights and configuration in one file that holds no code."""
+
+import inspect
+import json
+
+from minitransformer.backend import array_module, to_host
+from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
+from minitransformer.training.checkpoint import plain
+from minitransformer.training.names import near_names
+
+FORMAT = "minitransformer model 1"
+
+
+def save_model(model, path):
+    """Write parameters by name, and class and configuration as metadata, atomically.
+
+    Parameters
+    ----------
+    model : Trainable
+    path : path-like
+        Ends in ``.safetensors`` by custom.
+    """
+    views = model.flat.views(model.flat.values)
+    metadata = {
+        "format": FORMAT,
+        "class": type(model).__name__,
+        "config": json.dumps(plain(model.config)),
+    }
+    save_arrays(path, {name: to_host(view) for name, view in views.items()}, metadata)
+
+
+def load_model(cls, path):
+    """Make a `cls` from a file that :func:`save_model` wrote.
+
+    Raises
+    ------
+    ValueError
+        When the file is altered, no model, a model of another class, or does not fit its own
+        configuration.
+    OSError
+        When it cannot be read.
+    """
+    arrays, metadata = load_arrays(path)
+    config = _config(cls, path, metadata)
+    stored = sum(array.size for array in arrays.values())
+    for name, value in config.items():
+        # Sizes beyond what is stored would only ask for memory; the seed is no size.
+        if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
+            raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
+    try:
+        model = cls(**config)
+    except (TypeError, ValueError, MemoryError) as error:
+        raise ValueError(f"{path} has an impossible configuration: {error}") from error
+    views = model.flat.views(model.flat.values)
+    check_arrays(arrays, {name: (view.shape, view.dtype) for name, view in views.items()}, path)
+    xp = array_module(model.flat.values)
+    for name, view in views.items():
+        view[...] = xp.asarray(arrays[name])
+    return model
+
+
+def _config(cls, path, metadata):
+    """The configuration in `metadata`, after a check that `cls` understands it."""
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a model that minitransformer saved")
+    if metadata.get("class") != cls.__name__:
+        raise ValueError(
+            f"{path} holds a {metadata.get('class')}, not a {cls.__name__}: "
+            f"load it with {metadata.get('class')}.load"
+        )
+    try:
+        config = json.loads(metadata["config"])
+        unknown = sorted(set(config) - (known := set(inspect.signature(cls).parameters)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} has no readable configuration: {error}") from None
+    if unknown or not isinstance(config, dict):
+        name = unknown[0] if unknown else config
+        raise ValueError(f"{path}: unknown setting {name!r}; {near_names(str(name), known)}")
+    return config

@@ -1,0 +1,98 @@
+"""What `compile` fixes: everything about training that is neither the model nor the data."""
+
+from minitransformer.training import losses, metrics, optimizers, schedules
+from minitransformer.training.names import check_count, check_number
+from minitransformer.training.regularisation import AveragedWeights
+
+UNKNOWN_ID = 1
+"""Id of the unknown token, which word dropout puts in place of a word."""
+
+
+class Recipe:
+    """The settings of a training run, checked, and its state from step to step.
+
+    Parameters
+    ----------
+    optimizer : str or Optimizer
+        It is copied without its state: two models never share one.
+    loss : str or Loss
+    metrics : list of str or Metric
+    schedule : None, str, Schedule or callable
+        Multiplies the learning rate.
+    clip : float, optional
+        Largest global norm of the gradient.
+    l1, l2 : float
+        Penalties on the weight matrices; reported in the history as ``penalty``, apart from the
+        loss.
+    word_dropout : float
+        Probability that a token is replaced by the unknown token, in training.
+    average : float, optional
+        Decay of the averaged weights, which then are what is validated and kept.
+    workers : int, optional
+        Parallel workers; see :func:`~minitransformer.training.workers.default_workers`.
+    micro_batch_tokens : int
+        Most tokens in a micro-batch, padding included. It decides which random numbers go where,
+        so it belongs to what makes a run repeatable; the number of workers does not.
+
+    Attributes
+    ----------
+    averages : AveragedWeights or None
+    """
+
+    def __init__(
+        self,
+        optimizer,
+        loss,
+        metrics,
+        *,
+        schedule,
+        clip,
+        l1,
+        l2,
+        word_dropout,
+        average,
+        workers,
+        micro_batch_tokens,
+    ):
+        self.optimizer = optimizers.get(optimizer).fresh()
+        self.loss = losses.get(loss)
+        self.metrics = _metrics(metrics)
+        self.schedule = schedules.get(schedule)
+        self.clip = clip if clip is None else check_number("clip", clip, above=0)
+        self.l1 = check_number("l1", l1, 0)
+        self.l2 = check_number("l2", l2, 0)
+        self.word_dropout = check_number("word_dropout", word_dropout, 0, below=1)
+        self.average = average if average is None else check_number("average", average, 0, below=1)
+        self.workers = workers if workers is None else check_count("workers", workers)
+        self.micro_batch_tokens = check_count("micro_batch_tokens", micro_batch_tokens)
+        self.averages = None if average is None else AveragedWeights(self.average)
+
+    def config(self):
+        """Everything that decides the result, as a dict that JSON can hold."""
+        schedule = self.schedule
+        return {
+            "optimizer": self.optimizer.config(),
+            "loss": self.loss.config(),
+            "metrics": [metric.name for metric in self.metrics],
+            "schedule": schedule.config()
+            if hasattr(schedule, "config")
+            else getattr(schedule, "__qualname__", type(schedule).__name__),
+            "clip": self.clip,
+            "l1": self.l1,
+            "l2": self.l2,
+            "word_dropout": self.word_dropout,
+            "average": self.average,
+            "micro_batch_tokens": self.micro_batch_tokens,
+        }
+
+    def multiplier(self, total_steps):
+        """The schedule of a run of `total_steps` steps: step (from 1) to multiplier."""
+        if hasattr(self.schedule, "start"):
+            return self.schedule.start(total_steps)
+        return self.schedule
+
+
+def _metrics(given):
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        raise TypeError(f"metrics must be a list of names or objects, got {given!r}")
+    return [metrics.get(metric) for metric in given]

@@ -1,0 +1,195 @@
+"""One step of training, and the passes over data that only read: evaluate and predict."""
+
+import numpy as np
+
+from minitransformer.backend import array_module, to_host
+from minitransformer.data.batches import micro_batches
+from minitransformer.functional import softmax
+from minitransformer.training.divergence import check_finite
+from minitransformer.training.recipe import UNKNOWN_ID
+from minitransformer.training.regularisation import (
+    add_penalty,
+    clip_by_global_norm,
+    global_norm,
+    word_dropout,
+)
+
+
+class Tally:
+    """Running means of loss, penalty and metrics over the batches of an epoch.
+
+    Parameters
+    ----------
+    names : list of str
+        Names of the metrics.
+    sums : dict, optional
+        What an earlier tally's :attr:`sums` held, to go on from.
+    """
+
+    def __init__(self, names, sums=None):
+        self.names = list(names)
+        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", "penalty", *self.names]}
+
+    def add(self, loss, weight, measures, penalty=0.0):
+        """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
+        parts = [(loss * weight, weight), (penalty * weight, weight), *measures]
+        for name, (total, count) in zip(self.sums, parts, strict=True):
+            self.sums[name][0] += total
+            self.sums[name][1] += count
+
+    def means(self, penalty=False):
+        """Means by name; the penalty only when asked for."""
+        return {
+            name: total / count if count else 0.0
+            for name, (total, count) in self.sums.items()
+            if penalty or name != "penalty"
+        }
+
+
+def jobs_of(model, examples, indices, max_tokens):
+    """Cut examples into micro-batches of at most `max_tokens` tokens, padding included.
+
+    Returns
+    -------
+    jobs : list of (int, int array)
+        Number of the micro-batch, and its examples.
+    costs : list of float
+    """
+    lengths = examples.lengths[indices]
+    groups = micro_batches(lengths, max_tokens)
+    costs = [model.cost(len(group), int(lengths[group].max())) for group in groups]
+    return list(enumerate(indices[group] for group in groups)), costs
+
+
+def _measure(recipe, logits, targets):
+    ignore = recipe.loss.ignore_index
+    return [metric.measure(logits, targets, ignore) for metric in recipe.metrics]
+
+
+def _sum_up(results, n_metrics):
+    """Loss, and (sum, count) of each metric, over the micro-batches, in their order."""
+    loss = sum(value for value, _ in results)
+    measures = [
+        (sum(m[k][0] for _, m in results), sum(m[k][1] for _, m in results))
+        for k in range(n_metrics)
+    ]
+    return loss, measures
+
+
+def train_step(model, recipe, team, examples, indices, multiplier=1.0):
+    r"""One step on the examples `indices`.
+
+    Gradients of the micro-batches add up to :math:`\partial L / \partial\theta` of the batch,
+    penalties are added, the norm is clipped, the optimiser steps, the average follows.
+
+    Parameters
+    ----------
+    model : Trainable
+    recipe : Recipe
+    team : Team
+        Of `model`; entered.
+    examples : Examples
+        With targets.
+    indices : (B,) int array
+    multiplier : float
+        Of the learning rate.
+
+    Returns
+    -------
+    loss : float
+        Mean over what counts in the batch, without the penalty.
+    weight : float
+        What it is a mean over.
+    measures : list of (float, int)
+        Sum and count of each metric.
+    penalty : float
+
+    Raises
+    ------
+    TrainingDiverged
+        When the loss or a gradient is not finite; parameters and optimiser are as before.
+    """
+    optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
+    total = recipe.loss.normaliser(examples.targets[indices])
+    task = _gradient_task(recipe, examples, total, [model.seed, step])
+    flat.zero_grad()
+    jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
+    results = team.add_gradients(task, jobs, costs)
+    loss, measures = _sum_up(results, len(recipe.metrics))
+
+    # Overflow shows in the norm, which is checked before anything is written.
+    with np.errstate(over="ignore", invalid="ignore"):
+        decay = model.decay_mask()
+        penalty = add_penalty(flat.values, flat.grads, recipe.l1, recipe.l2, decay)
+        norm = global_norm(flat.grads)
+        check_finite(model, loss, norm, step)
+        if recipe.clip is not None:
+            clip_by_global_norm(flat.grads, recipe.clip, norm)
+        rate = optimizer.learning_rate * multiplier
+        optimizer.step(flat.values, flat.grads, rate, decay=decay)
+        if recipe.averages is not None:
+            recipe.averages.update(flat.values)
+    return loss, total, measures, penalty
+
+
+def _gradient_task(recipe, examples, total, seed_and_step):
+    """The forward and backward pass of one micro-batch, as a function (replica, job)."""
+
+    def task(replica, job):
+        number, rows = job
+        rng = np.random.default_rng([*seed_and_step, number])
+        batch = examples.batch(rows)
+        if recipe.word_dropout:
+            ids = word_dropout(batch.ids, recipe.word_dropout, UNKNOWN_ID, rng, batch.mask)
+            batch = batch._replace(ids=ids)
+        # NaN and inf are looked for once a step; a warning would name no parameter.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            logits, cache = replica.run(batch, rng)
+            targets = array_module(logits).asarray(batch.targets)
+            value, saved = recipe.loss.forward(logits, targets, total)
+            replica.backward(recipe.loss.backward(saved), cache)
+            return value, _measure(recipe, logits, targets)
+
+    return task
+
+
+def evaluate(model, recipe, team, examples):
+    """Loss and metrics over all `examples`, dropout off.
+
+    Returns
+    -------
+    dict of str to float
+        ``loss`` and each metric by name.
+    """
+    total = recipe.loss.normaliser(examples.targets)
+
+    def task(model, job):
+        batch = examples.batch(job[1])
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            logits, _ = model.run(batch, None)
+            targets = array_module(logits).asarray(batch.targets)
+            value, _ = recipe.loss.forward(logits, targets, total)
+            return value, _measure(recipe, logits, targets)
+
+    everything = np.arange(len(examples))
+    jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
+    results = team.map(task, jobs, costs)
+    loss, measures = _sum_up(results, len(recipe.metrics))
+    tally = Tally([metric.name for metric in recipe.metrics])
+    tally.add(loss, total, measures)
+    return tally.means()
+
+
+def predict(model, team, examples, max_tokens):
+    """Softmax of the logits of all `examples`, in their order, (n, ..., C), on the host."""
+    jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
+
+    def task(model, job):
+        logits, _ = model.run(examples.batch(job[1]), None)
+        return to_host(softmax(logits))
+
+    parts = team.map(task, jobs, costs)
+    result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)
+    for (_, rows), part in zip(jobs, parts, strict=True):
+        result[rows] = part
+    return result

@@ -1,0 +1,195 @@
+"""Parallel workers: the micro-batches of a batch, dealt to threads.
+
+NumPy releases Python's lock inside its loops and products, so threads that each compute whole
+micro-batches keep all cores busy with everything, elementwise work included; BLAS is held to one
+thread in each of them. Every worker has a replica of the model, which shares the values and owns
+its gradients. The gradients are added up in the order of the workers, never in the order in which
+they finish, so that the result is the same bits whenever the number of workers is the same.
+"""
+
+import functools
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from minitransformer.backend import array_module
+from minitransformer.training.names import check_count
+
+# More cores than this gain nothing on a batch of the usual size: it has no more micro-batches.
+MOST_WORKERS = 8
+
+
+def usable_cores():
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_workers(values=None):
+    """Number of workers where none is asked for: one a core, up to 8; one for a GPU's arrays."""
+    if values is not None and array_module(values) is not np:
+        return 1
+    return min(usable_cores(), MOST_WORKERS)
+
+
+def deal(costs, workers):
+    """Share jobs out so that every worker has about the same cost.
+
+    The costliest job first, each to the worker with least so far (Graham, "Bounds on
+    multiprocessing timing anomalies", 1969). It depends on nothing but its arguments.
+
+    Parameters
+    ----------
+    costs : sequence of float
+    workers : int
+
+    Returns
+    -------
+    list of `workers` lists of int
+        Job numbers, in ascending order.
+    """
+    hands, loads = [[] for _ in range(workers)], [0.0] * workers
+    for job in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
+        least = loads.index(min(loads))
+        hands[least].append(job)
+        loads[least] += costs[job]
+    return [sorted(hand) for hand in hands]
+
+
+class Team:
+    """Workers on one model; use it as a context manager.
+
+    With one worker there is no thread, no replica, and BLAS keeps its own threads.
+
+    Parameters
+    ----------
+    model : object with ``flat`` and ``replica()``
+    workers : int, optional
+        See :func:`default_workers`.
+    """
+
+    def __init__(self, model, workers=None):
+        self.size = (
+            default_workers(model.flat.values)
+            if workers is None
+            else check_count("workers", workers)
+        )
+        self.model = model
+        self._replicas = [model]
+        self._pool = None
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        if self.size > 1:
+            self._stack.enter_context(one_blas_thread())
+            self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="worker")
+            self._stack.enter_context(self._pool)
+        return self
+
+    def __exit__(self, *error):
+        self._stack.close()
+        self._pool = None
+        self._replicas = [self.model]
+
+    def map(self, task, jobs, costs):
+        """``task(model, job)`` for every job, without gradients.
+
+        Parameters
+        ----------
+        task : callable
+        jobs : list
+        costs : list of float
+            Of each job, in any unit.
+
+        Returns
+        -------
+        list
+            Results in the order of `jobs`.
+        """
+        return self._run(lambda worker, job: task(self.model, job), jobs, costs)
+
+    def add_gradients(self, task, jobs, costs):
+        """``task(replica, job)`` for every job; their gradients end up in ``model.flat.grads``.
+
+        The task calls ``backward``, which adds to its replica's gradients. Those of the model
+        must be zero before.
+
+        Returns
+        -------
+        list
+            Results in the order of `jobs`.
+        """
+        while len(self._replicas) < self.size:
+            self._replicas.append(self.model.replica())
+        results = self._run(lambda worker, job: task(self._replicas[worker], job), jobs, costs)
+        self._add_up(min(self.size, len(jobs)))
+        return results
+
+    def _run(self, task, jobs, costs):
+        results = [None] * len(jobs)
+
+        def work(worker, hand):
+            for job in hand:
+                results[job] = task(worker, jobs[job])
+
+        hands = deal(costs, self.size)
+        self._each(work, hands)
+        return results
+
+    def _each(self, work, shares):
+        """``work(worker, share)`` on every worker at once; the calling thread is worker 0."""
+        others = [
+            self._pool.submit(work, worker, share)
+            for worker, share in enumerate(shares[1:], start=1)
+            if share
+        ]
+        try:
+            work(0, shares[0])
+        finally:
+            # Wait for all even after an error: nobody may still write when the caller goes on.
+            errors = [future.exception() for future in others]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def _add_up(self, used):
+        """Add the replicas' gradients to the model's, in the order of the workers; clear them."""
+        total, parts = self.model.flat.grads, [r.flat.grads for r in self._replicas[1:used]]
+        if not parts:
+            return
+
+        def work(worker, part):
+            for grads in parts:
+                total[part] += grads[part]
+                grads[part] = 0
+
+        edges = [total.size * k // self.size for k in range(self.size + 1)]
+        self._each(work, [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)])
+
+
+def one_blas_thread():
+    """Context manager that limits BLAS to one thread; warns once where that cannot be done."""
+    blas = _blas()
+    if not blas.lib_controllers:
+        _warn_once()
+    return blas.limit(limits=1)
+
+
+@functools.cache
+def _blas():
+    """The BLAS libraries of this process; finding them takes milliseconds, so once."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@functools.cache
+def _warn_once():
+    warnings.warn(
+        "the threads of this NumPy's BLAS cannot be limited (Apple's Accelerate, for one): "
+        "workers may compete for the cores; results are right, workers=1 may be faster",
+        stacklevel=2,
+    )
