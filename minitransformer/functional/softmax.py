@@ -68,8 +68,8 @@ def softmax_backward(dy, y, axis=-1):
     """
     array_module(dy=dy, y=y)
     # y_i = exp(x_i) / sum_j exp(x_j): each x_i moves y_i by itself, and every y_j by the sum.
-    dx = y * dy
-    dx -= y * dx.sum(axis=axis, keepdims=True)
+    dx = dy - (y * dy).sum(axis=axis, keepdims=True)
+    dx *= y
     return dx
 
 
