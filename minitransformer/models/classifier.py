@@ -15,7 +15,7 @@ from minitransformer.layers import (
     Linear,
     PositionalEncoding,
 )
-from minitransformer.layers import Layer as Trainable
+from minitransformer.training.keras import Trainable
 
 POOLINGS = ("mean", "max", "first")
 
