@@ -15,7 +15,20 @@ True
 """
 
 from minitransformer.gradcheck.compare import Tolerance
+from minitransformer.gradcheck.layers import check_layer
+from minitransformer.gradcheck.ledger import Ledger, Subject, layer_subject, ledger, pair_subject
 from minitransformer.gradcheck.pairs import check
 from minitransformer.gradcheck.report import GradientError, Report
 
-__all__ = ["GradientError", "Report", "Tolerance", "check"]
+__all__ = [
+    "GradientError",
+    "Ledger",
+    "Report",
+    "Subject",
+    "Tolerance",
+    "check",
+    "check_layer",
+    "layer_subject",
+    "ledger",
+    "pair_subject",
+]

@@ -142,7 +142,14 @@ def compare(problem, *, analytic, tolerance, entries, rng):
     Returns
     -------
     rows : list of Row, in the order of ``problem.values``
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to differentiate: a check of nothing must not pass.
     """
+    if not problem.values:
+        raise ValueError("nothing to check: there is no floating input or parameter")
     scales = problem.natural_scales()
     rows = []
     for name, x in problem.values.items():

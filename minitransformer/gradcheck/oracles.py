@@ -19,10 +19,10 @@ from __future__ import annotations
 import numpy as np
 
 COMPLEX_STEP = 1e-20
-FIRST_STEP = 1e-2
-HALVINGS = 14  # the last step, 1e-2 / 2^13 = 1.2e-6, still leaves ten digits of the difference
+FIRST_STEP = 4e-3
+HALVINGS = 13  # the last step, 4e-3 / 2^12 = 1e-6, still leaves ten digits of the difference
 ORDER = 3  # steps combined at a time; older ones may lie beyond a kink
-AGREEMENT = 1e-11  # two combinations that agree so well, relative to the scale, are taken as right
+AGREEMENT = 1e-10  # two combinations that agree so well, relative to the scale, are taken as right
 KINK = 1e-3  # slopes on both sides that differ by more than this, relative to the scale
 
 
@@ -45,7 +45,9 @@ def complex_gradient(terms, values, name):
     """
     shifted = {key: value.astype(np.complex128) for key, value in values.items()}
     point = shifted[name]
-    gradient = np.empty(point.shape)
+    gradient = np.zeros(point.shape)
+    if not terms(shifted).size:
+        return gradient  # no output, as with a batch of 0: nothing depends on anything
     for index in np.ndindex(point.shape):
         kept = complex(point[index])
         point[index] = kept + 1j * COMPLEX_STEP
@@ -55,7 +57,7 @@ def complex_gradient(terms, values, name):
 
 
 def along(terms, values, name, direction):
-    """The function t -> terms at ``values[name] + t * direction``, for :func:`central_derivative`."""
+    """The function t -> terms at ``values[name] + t * direction``."""
 
     def moved(t):
         return terms({**values, name: values[name] + t * direction})

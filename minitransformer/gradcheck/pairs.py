@@ -114,7 +114,7 @@ def as_tuple(x):
 
 def is_floating(x):
     """Whether `x` is a floating array."""
-    return hasattr(x, "dtype") and hasattr(x, "shape") and x.dtype.kind == "f" and not np.isscalar(x)
+    return hasattr(x, "dtype") and not np.isscalar(x) and x.dtype.kind == "f"
 
 
 def in_float64(x):
@@ -154,7 +154,7 @@ class _Pair:
         self.saved, self.count = saved, upstream
         self.positional = not isinstance(inputs, dict)
         if self.positional:
-            inputs = dict(zip(_parameter_names(forward, len(inputs)), inputs, strict=True))
+            inputs = dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
         self.inputs = {key: in_float64(value) for key, value in inputs.items()}
         self.wrt = tuple(wrt) if wrt is not None else tuple(
             key for key, value in self.inputs.items() if is_floating(value)
@@ -217,7 +217,7 @@ class _Pair:
         return tuple(to_host(y) for y in outputs[: self.count])
 
 
-def _parameter_names(forward, count):
+def parameter_names(forward, count):
     """Names for positional inputs: those of `forward`'s parameters where it has so many."""
     try:
         names = list(inspect.signature(forward).parameters)

@@ -1,0 +1,230 @@
+"""What the ledger proves: every pair, every layer, and whole models in all their variants."""
+
+import difflib
+
+import numpy as np
+
+from minitransformer.functional import PAIRS, causal_mask, combine_masks, padding_mask
+from minitransformer.gradcheck import layer_subject, pair_subject
+from minitransformer.layers import (
+    Dropout,
+    Embedding,
+    EncoderBlock,
+    FeedForward,
+    FlatParameters,
+    Layer,
+    LayerNorm,
+    Linear,
+    MultiHeadAttention,
+    MultiHeadCrossAttention,
+    PositionalEncoding,
+)
+from minitransformer.models import TransformerClassifier
+
+DROPOUT = {"dropout_seed": 7}
+MODEL_SHARE = 0.01  # of the shapes of a pair: a model has hundreds of parameters to visit
+MODEL_EDGES = ({"B": 1, "T": 1}, {"B": 0}, {"empty": True})
+
+
+class Twice(Layer):
+    """One layer applied twice with the same parameters: both paths must add to the gradient."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x, *, mask=None, rng=None):
+        h, first = self.layer.forward(x, mask=mask, rng=rng)
+        y, second = self.layer.forward(h, mask=mask, rng=rng)
+        return y, (first, second)
+
+    def backward(self, dy, cache):
+        first, second = cache
+        return self.layer.backward(self.layer.backward(dy, second), first)
+
+
+def subjects(only=None):
+    """All subjects of the ledger, or those whose name contains `only`.
+
+    Parameters
+    ----------
+    only : str, optional
+
+    Returns
+    -------
+    list of Subject
+
+    Raises
+    ------
+    ValueError
+        If no name contains `only`; the message has the near ones.
+    """
+    found = [pair_subject(name, pair) for name, pair in PAIRS.items()] + _layers() + _models()
+    if only is None:
+        return found
+    chosen = [subject for subject in found if only.lower() in subject.name.lower()]
+    if not chosen:
+        names = [subject.name for subject in found]
+        near = difflib.get_close_matches(only, names, n=3, cutoff=0.4) or names
+        raise ValueError(f"nothing to check is called {only!r}; near names: {', '.join(near)}")
+    return chosen
+
+
+def scatter_parameters(layer, rng):
+    """Random values for every parameter; a gain of 1 and a shift of 0 would hide faults."""
+    for name, parameter in layer.parameters().items():
+        parameter.value[...] = 0.5 * rng.standard_normal(parameter.shape)
+        if name.split(".")[-1] == "gamma":
+            parameter.value += 1.0
+    return layer
+
+
+def _sizes(rng, sizes, **highs):
+    """Sizes by letter: those given, the rest random from 1 to their high."""
+    return tuple(sizes.get(k, int(rng.integers(1, high + 1))) for k, high in highs.items())
+
+
+def _masks(rng, B, T, causal=False):
+    lengths = rng.integers(1, T + 1, B) if T else np.zeros(B, int)
+    return combine_masks(padding_mask(lengths, T), causal_mask(T) if causal else None)
+
+
+def _on_x(make, mask=None, low=1, **arguments):
+    """build() for a layer of one array x (B, T, D), D = low * 1, 2 or 3."""
+
+    def build(rng, **sizes):
+        B, T, width = _sizes(rng, sizes, B=3, T=3, D=3)
+        layer = scatter_parameters(make(rng, low * width), rng)
+        options = {} if mask is None else {"mask": _masks(rng, B, T, mask == "causal")}
+        x = 1.5 * rng.standard_normal((B, T, low * width))
+        return layer, x, {"options": options, **arguments}
+
+    return build
+
+
+def _embedding(scale):
+    def build(rng, **sizes):
+        B, T, D, V = _sizes(rng, sizes, B=3, T=4, D=3, V=4)
+        layer = Embedding(V, D, scale=scale, rng=rng, dtype="float64")
+        return layer, rng.integers(0, V, (B, T)), {}
+
+    return build
+
+
+def _cross_attention(rng, **sizes):
+    B, T, S, E, H = _sizes(rng, sizes, B=2, T=3, S=3, E=2, H=2)
+    layer = MultiHeadCrossAttention(H * E, H, dropout=0.2, rng=rng, dtype="float64")
+    x, memory = rng.standard_normal((B, T, H * E)), rng.standard_normal((B, S, H * E))
+    arguments = {"options": {"mask": _masks(rng, B, S)}, **DROPOUT}
+    return scatter_parameters(layer, rng), (x, memory), arguments
+
+
+def _attention(rng, D, dropout=0.0):
+    return MultiHeadAttention(D, 2, dropout=dropout, rng=rng, dtype="float64")
+
+
+def _block(norm, activation="gelu", dropout=0.0):
+    def make(rng, D):
+        return EncoderBlock(
+            D, 2, 3, norm=norm, activation=activation, dropout=dropout, rng=rng, dtype="float64"
+        )
+
+    return make
+
+
+def _feed_forward(activation):
+    return lambda rng, D: FeedForward(D, 4, activation=activation, rng=rng, dtype="float64")
+
+
+def _positions(kind):
+    return lambda rng, D: PositionalEncoding(kind, 5, D, rng=rng, dtype="float64")
+
+
+def _linear(bias):
+    return lambda rng, D: Linear(D, 3, bias=bias, rng=rng, dtype="float64")
+
+
+def _layers():
+    builds = {
+        "Linear": _on_x(_linear(True)),
+        "Linear, no bias": _on_x(_linear(False)),
+        "Linear, used twice": _on_x(lambda rng, D: Twice(Linear(D, D, rng=rng, dtype="float64"))),
+        "Embedding, repeated ids": _embedding(scale=1.0),
+        "Embedding, scaled": _embedding(scale=3.0),
+        **{
+            f"PositionalEncoding, {kind}": _on_x(_positions(kind))
+            for kind in ("sinusoidal", "learned", "scalar", "none")
+        },
+        "LayerNorm": _on_x(lambda rng, D: LayerNorm(D, dtype="float64"), low=4),
+        "Dropout": _on_x(lambda rng, D: Dropout(0.3), **DROPOUT),
+        "MultiHeadAttention": _on_x(_attention, low=2),
+        "MultiHeadAttention, causal, padded": _on_x(_attention, mask="causal", low=2),
+        "MultiHeadAttention, dropout": _on_x(
+            lambda rng, D: _attention(rng, D, 0.3), mask="padding", low=2, **DROPOUT
+        ),
+        "MultiHeadCrossAttention": _cross_attention,
+        "FeedForward, gelu": _on_x(_feed_forward("gelu")),
+        "FeedForward, gelu_tanh": _on_x(_feed_forward("gelu_tanh")),
+        "EncoderBlock, pre": _on_x(_block("pre"), mask="padding", low=4),
+        "EncoderBlock, post": _on_x(_block("post"), mask="padding", low=4),
+        "EncoderBlock, pre, dropout": _on_x(_block("pre", dropout=0.2), low=4, **DROPOUT),
+        "EncoderBlock, post, dropout": _on_x(_block("post", dropout=0.2), low=4, **DROPOUT),
+        "EncoderBlock, used twice": _on_x(
+            lambda rng, D: Twice(_block("pre", dropout=0.2)(rng, D)), low=4, **DROPOUT
+        ),
+    }
+    edges = ({"B": 1, "T": 1}, {"B": 0}, {"T": 0})
+    found = [
+        layer_subject(name, build, edges=edges, share=0.03 if "Encoder" in name else 0.1)
+        for name, build in builds.items()
+    ]
+    relu = _on_x(_feed_forward("relu"))
+    return [*found, layer_subject("FeedForward, relu", relu, edges=edges, analytic=False)]
+
+
+def _classifier(tied=False, dropout=0.0, **config):
+    """build() for a small classifier on padded ids, of which some are repeated."""
+
+    def build(rng, **sizes):
+        B, T = _sizes(rng, sizes, B=3, T=4)
+        sizes_of = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 2}
+        model = TransformerClassifier(
+            5, 2, seed=int(rng.integers(1 << 30)), dtype="float64", dropout=dropout,
+            **{**sizes_of, **config},
+        )
+        if tied:
+            model.blocks = [model.blocks[0], model.blocks[0]]
+            model.flat = FlatParameters(model.parameters())
+        mask = _masks(rng, B, T)[:, 0, 0, :]
+        if sizes.get("empty"):
+            mask[0] = False
+        arguments = {"options": {"mask": mask}, **(DROPOUT if dropout else {})}
+        return scatter_parameters(model, rng), rng.integers(0, 5, (B, T)), arguments
+
+    return build
+
+
+def _models():
+    variants = {
+        f"{norm} norm, {pooling} pooling": {"norm": norm, "pooling": pooling}
+        for norm in ("pre", "post")
+        for pooling in ("mean", "max", "first")
+    }
+    variants |= {
+        "pre norm, dropout": {"norm": "pre", "dropout": 0.2},
+        "post norm, dropout": {"norm": "post", "dropout": 0.2},
+        "learned positions": {"positions": "learned"},
+        "gelu_tanh": {"activation": "gelu_tanh"},
+        "one block used twice": {"tied": True, "dropout": 0.2},
+    }
+    found = [
+        layer_subject(
+            f"classifier, {name}", _classifier(**config), kind="model", share=MODEL_SHARE,
+            edges=MODEL_EDGES, entries=1,
+        )
+        for name, config in variants.items()
+    ]
+    relu = layer_subject(
+        "classifier, relu", _classifier(activation="relu", n_layers=1), kind="model",
+        share=MODEL_SHARE, edges=MODEL_EDGES, analytic=False,
+    )
+    return [*found, relu]

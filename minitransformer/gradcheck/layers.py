@@ -1,0 +1,195 @@
+"""Check a layer or a whole model: every parameter and every floating input."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from minitransformer.backend import array_module, to_host
+from minitransformer.gradcheck.compare import NETWORK, Problem, compare
+from minitransformer.gradcheck.pairs import (
+    as_tolerance,
+    as_tuple,
+    draw_upstream,
+    gradient_failure,
+    in_float64,
+    is_floating,
+    parameter_names,
+)
+from minitransformer.gradcheck.report import Report
+
+
+def check_layer(
+    layer,
+    inputs,
+    *,
+    options=None,
+    dropout_seed=None,
+    analytic=True,
+    seed=0,
+    rng=None,
+    tolerance=None,
+    entries=None,
+    name=None,
+    diagnose=True,
+):
+    r"""Check the backward pass of a layer or model, and that it adds to the gradients.
+
+    The error is that of :func:`~minitransformer.gradcheck.check`. Besides, the backward pass is
+    run a second time without zeroing: every gradient has to come out doubled, because a layer
+    that is used twice, or a batch in two parts, must add up.
+
+    Parameters
+    ----------
+    layer : Layer
+        Anything with ``forward(*inputs, **options) -> (y, cache)``, ``backward(dy, cache)`` ->
+        one gradient per array input, and ``parameters()`` -> dict of name to an object with
+        float64 `value` and `grad`. The values are exchanged while it runs, and put back.
+    inputs : array, tuple or list
+        Positional arguments of `forward`; floating arrays are taken to float64, ids stay.
+    options : dict, optional
+        Keyword arguments of `forward`, such as ``{"mask": mask}``.
+    dropout_seed : int, optional
+        Turns dropout on: each forward pass gets ``rng=default_rng(dropout_seed)``, a frozen
+        generator, so that all of them draw the same masks.
+    analytic, seed, rng, tolerance, entries, name, diagnose
+        As for :func:`~minitransformer.gradcheck.check`; by default errors up to 1e-13 by complex
+        step and 1e-8 by central differences pass.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    TypeError
+        If a parameter is not float64: rounding would hide errors.
+    """
+    rng = np.random.default_rng(seed) if rng is None else rng
+    setting = _Network(layer, as_tuple(inputs), dict(options or {}), dropout_seed)
+    problem = setting.problem(rng)
+    rows = compare(
+        problem, analytic=analytic, tolerance=as_tolerance(tolerance, NETWORK), entries=entries,
+        rng=rng,
+    )
+    report = Report(name or type(layer).__name__, rows)
+    if diagnose and not report.ok:
+
+        def again(changed):
+            setting_of = setting.with_inputs(changed)
+            with setting_of.parameters_at(changed):
+                return check_layer(
+                    layer, setting_of.positional(), options=setting_of.options,
+                    dropout_seed=changed["dropout_seed"], analytic=analytic, seed=seed + 1,
+                    tolerance=tolerance, entries=4, diagnose=False,
+                )
+
+        report.diagnose(problem, setting.everything(), again)
+    return report
+
+
+class _Network:
+    """One layer with the inputs of one check."""
+
+    def __init__(self, layer, inputs, options, dropout_seed):
+        self.layer, self.options, self.dropout_seed = layer, options, dropout_seed
+        self.parameters = layer.parameters()
+        for key, parameter in self.parameters.items():
+            if parameter.value.dtype != np.float64:
+                raise TypeError(
+                    f"parameter {key} is {parameter.value.dtype}; gradients are checked in float64"
+                )
+        names = parameter_names(layer.forward, len(inputs))
+        names = [f"input {key}" if key in self.parameters else key for key in names]
+        self.inputs = {key: in_float64(x) for key, x in zip(names, inputs, strict=True)}
+
+    def positional(self):
+        """The inputs as `forward` takes them."""
+        return tuple(self.inputs.values())
+
+    def everything(self):
+        """Inputs, options, parameters and the dropout seed by name, for the diagnosis."""
+        values = {key: to_host(p.value).copy() for key, p in self.parameters.items()}
+        return {**self.inputs, **self.options, **values, "dropout_seed": self.dropout_seed}
+
+    def with_inputs(self, changed):
+        """The same layer at other inputs and options."""
+        inputs = tuple(changed[key] for key in self.inputs)
+        options = {key: changed[key] for key in self.options}
+        return _Network(self.layer, inputs, options, changed["dropout_seed"])
+
+    @contextmanager
+    def parameters_at(self, values):
+        """Exchange the parameters' values, and put the old ones back."""
+        kept = {key: parameter.value for key, parameter in self.parameters.items()}
+        try:
+            for key, parameter in self.parameters.items():
+                parameter.value = array_module(kept[key]).asarray(values[key])
+            yield
+        finally:
+            for key, parameter in self.parameters.items():
+                parameter.value = kept[key]
+
+    def run(self, inputs):
+        """Forward pass with a fresh, frozen generator."""
+        frozen = {}
+        if self.dropout_seed is not None:
+            frozen["rng"] = np.random.default_rng(self.dropout_seed)
+        return self.layer.forward(*inputs, **self.options, **frozen)
+
+    def outputs(self, values):
+        """The layer's output for parameters and inputs at `values`, for the oracles."""
+        with self.parameters_at(values):
+            inputs = [
+                array_module(x).asarray(values[key]) if is_floating(x) else x
+                for key, x in self.inputs.items()
+            ]
+            return (to_host(self.run(inputs)[0]),)
+
+    def problem(self, rng):
+        """Run forward and backward twice, and state what is to be compared."""
+        y, cache = self.run(self.positional())
+        if not np.isfinite(to_host(y)).all():
+            raise ValueError("the forward pass gives NaN or infinity on these inputs")
+        (dy,) = draw_upstream(rng, (y,))
+        for parameter in self.parameters.values():
+            parameter.grad[...] = 0
+        returned = as_tuple(self.layer.backward(dy, cache))
+        once = {key: to_host(p.grad).copy() for key, p in self.parameters.items()}
+        self.layer.backward(dy, self.run(self.positional())[1])
+        values, gradients, failures = self._inputs(returned)
+        for key, parameter in self.parameters.items():
+            values[key], gradients[key] = parameter.value, once[key]
+            failures[key] = gradient_failure(once[key], parameter.value)
+            if not failures[key]:
+                failures[key] = _adding_failure(once[key], to_host(parameter.grad))
+        return Problem(
+            values={key: to_host(value) for key, value in values.items()},
+            forward=self.outputs,
+            upstream=(to_host(dy),),
+            gradients=gradients,
+            failures={key: words for key, words in failures.items() if words},
+        )
+
+    def _inputs(self, returned):
+        """Values, returned gradients and failures of the floating inputs."""
+        floating = [key for key, x in self.inputs.items() if is_floating(x)]
+        keys = list(self.inputs) if len(returned) == len(self.inputs) else floating
+        found = dict(zip(keys, returned, strict=False))
+        values = {key: self.inputs[key] for key in floating}
+        failures = {key: gradient_failure(found.get(key), values[key]) for key in floating}
+        gradients = {key: None if failures[key] else to_host(found[key]) for key in floating}
+        return values, gradients, failures
+
+
+def _adding_failure(once, twice):
+    """What a second backward pass without zeroing shows, in words, or None."""
+    if np.allclose(twice, 2 * once, rtol=1e-12, atol=1e-300):
+        return None
+    if np.array_equal(twice, once):
+        return (
+            "the gradient is overwritten: a second backward pass must add to it (+=), or a layer "
+            "that is used twice loses a path"
+        )
+    return "a second backward pass does not double the gradient: it depends on what was there"

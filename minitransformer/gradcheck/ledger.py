@@ -1,0 +1,215 @@
+"""The ledger: one line for every pair, layer and model, each tried with many random shapes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minitransformer.gradcheck.layers import check_layer
+from minitransformer.gradcheck.pairs import check
+from minitransformer.gradcheck.printer import Printer
+from minitransformer.gradcheck.report import figure
+
+ENTRIES = 2  # per variable and shape, visited by central differences besides one direction
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something whose gradient is to be proved.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"pair", "layer", "model"}
+    trial : callable
+        ``trial(rng, sizes)`` -> Report: one check at random sizes, save those given.
+    edges : tuple of dict
+        Sizes that are tried once each besides the random ones.
+    share : float
+        Part of the ledger's number of shapes that this subject is tried with: a model has more
+        parameters than a pair, and so needs fewer.
+    """
+
+    name: str
+    kind: str
+    trial: Callable
+    edges: tuple = ()
+    share: float = 1.0
+
+
+def pair_subject(name, pair):
+    """The subject for an entry of ``functional.PAIRS``."""
+
+    def trial(rng, sizes):
+        return check(
+            pair.forward, pair.backward, pair.example(rng, **sizes), wrt=pair.wrt,
+            saved=pair.saved, upstream=pair.upstream, analytic=pair.analytic, rng=rng,
+            entries=ENTRIES, name=name,
+        )
+
+    return Subject(name, "pair", trial, pair.edges)
+
+
+def layer_subject(
+    name, build, *, kind="layer", share=0.1, edges=(), analytic=True, entries=ENTRIES
+):
+    """The subject for a layer or model.
+
+    Parameters
+    ----------
+    name : str
+    build : callable
+        ``build(rng, **sizes)`` -> layer, inputs, keyword arguments of
+        :func:`~minitransformer.gradcheck.check_layer`.
+    kind, share, edges
+        As in :class:`Subject`.
+    analytic : bool
+        Whether the complex step applies.
+    entries : int
+        As for :func:`~minitransformer.gradcheck.check_layer`.
+    """
+
+    def trial(rng, sizes):
+        layer, inputs, arguments = build(rng, **sizes)
+        return check_layer(
+            layer, inputs, analytic=analytic, rng=rng, entries=entries, name=name, **arguments
+        )
+
+    return Subject(name, kind, trial, tuple(edges), share)
+
+
+@dataclass
+class Line:
+    """One subject's verdict: worst errors over all shapes, and the first report that failed."""
+
+    name: str
+    kind: str
+    shapes: int = 0
+    skipped: int = 0
+    complex_error: float | None = None
+    central_error: float | None = None
+    tolerance: object = None
+    seconds: float = 0.0
+    failed: object = None
+
+    @property
+    def ok(self):
+        """Whether every gradient at every shape is right, and there was one."""
+        return self.shapes > 0 and self.failed is None
+
+    def add(self, report):
+        """Take in the report of one more shape."""
+        self.shapes += 1
+        self.skipped += sum(row.skipped for row in report.rows)
+        self.tolerance = report.rows[0].tolerance
+        for oracle in ("complex_error", "central_error"):
+            errors = [getattr(self, oracle), report.worst(oracle)]
+            setattr(self, oracle, max((e for e in errors if e is not None), default=None))
+        if not report.ok and self.failed is None:
+            self.failed = report
+
+    def as_dict(self):
+        """The line as plain values, for JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shapes": self.shapes,
+            "skipped": self.skipped,
+            "complex_step": self.complex_error,
+            "central_differences": self.central_error,
+            "tolerance_complex_step": self.tolerance and self.tolerance.complex_step,
+            "tolerance_central_differences": self.tolerance and self.tolerance.central,
+            "seconds": round(self.seconds, 3),
+            "ok": self.ok,
+            "failure": None if self.failed is None else str(self.failed),
+        }
+
+    def cells(self):
+        """The line as text, one cell for each of :data:`HEADINGS`."""
+        limits = "-"
+        if self.tolerance is not None:
+            limits = f"{self.tolerance.complex_step:.0e} / {self.tolerance.central:.0e}"
+        return (
+            self.name, self.kind, str(self.shapes), figure(self.complex_error),
+            figure(self.central_error), limits, f"{self.seconds:.1f} s",
+            "ok" if self.ok else "WRONG",
+        )
+
+
+HEADINGS = (
+    "name", "kind", "shapes", "complex step", "central", "tolerances", "time", "verdict"
+)
+
+
+@dataclass
+class Ledger:
+    """All lines. ``print(ledger)`` shows the table and every failed report."""
+
+    lines: list = field(default_factory=list)
+
+    @property
+    def ok(self):
+        """Whether every line is, and there is one."""
+        return bool(self.lines) and all(line.ok for line in self.lines)
+
+    def as_dict(self):
+        """The ledger as plain values, for JSON."""
+        return {"ok": self.ok, "lines": [line.as_dict() for line in self.lines]}
+
+    def summary(self):
+        """One sentence: how many gradients are right, and in how many shapes."""
+        right = sum(line.ok for line in self.lines)
+        shapes = sum(line.shapes for line in self.lines)
+        seconds = sum(line.seconds for line in self.lines)
+        return f"{right} of {len(self.lines)} right, {shapes} shapes, {seconds:.0f} s"
+
+    def __str__(self):
+        rows = [HEADINGS, *(line.cells() for line in self.lines)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        text = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        failed = [f"\n{line.failed}" for line in self.lines if line.failed is not None]
+        return "\n".join([*map(str.rstrip, text), self.summary(), *failed])
+
+
+def ledger(subjects, shapes=200, seed=0, progress=True):
+    """Check every subject with many random shapes and all its edges.
+
+    Parameters
+    ----------
+    subjects : iterable of Subject
+    shapes : int, default 200
+        Random shapes of a subject whose share is 1; every subject gets at least one.
+    seed : int, default 0
+        Trial i of a subject draws from ``default_rng([seed, i])``, whatever the other subjects.
+    progress : bool, default True
+        Print each line as soon as it is done, with rich where it is installed.
+
+    Returns
+    -------
+    Ledger
+    """
+    if shapes < 1:
+        raise ValueError(f"shapes must be at least 1, got {shapes}")
+    subjects = list(subjects)
+    result = Ledger()
+    with Printer(progress, subjects, HEADINGS) as printer:
+        for subject in subjects:
+            printer.start(subject)
+            result.lines.append(_prove(subject, shapes, seed))
+            printer.done(result.lines[-1])
+    return result
+
+
+def _prove(subject, shapes, seed):
+    """One line: the subject's random shapes, then its edges; the first failure ends it."""
+    line, start = Line(subject.name, subject.kind), time.perf_counter()
+    cases = [{}] * max(1, round(shapes * subject.share)) + list(subject.edges)
+    for i, sizes in enumerate(cases):
+        line.add(subject.trial(np.random.default_rng([seed, i]), sizes))
+        if line.failed is not None:
+            break
+    line.seconds = time.perf_counter() - start
+    return line

@@ -1,0 +1,55 @@
+"""Shows the ledger's lines while they come: with rich in a terminal, as plain text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+
+
+class Printer:
+    """Context manager with `start(subject)` and `done(line)`; silent when not wanted."""
+
+    def __init__(self, wanted, subjects, headings):
+        self.wanted, self.headings, self.status, self.console = wanted, headings, None, None
+        longest = max((len(subject.name) for subject in subjects), default=4)
+        self.widths = (max(longest, 4), 5, 6, 12, 7, 13, 7, 7)
+
+    def __enter__(self):
+        if self.wanted:
+            self.console = _rich_console()
+            if self.console is not None:
+                self.status = self.console.status("")
+                self.status.start()
+            self._write(self.headings, "bold")
+        return self
+
+    def __exit__(self, *error):
+        if self.status is not None:
+            self.status.stop()
+
+    def start(self, subject):
+        """Say what is being checked."""
+        if self.status is not None:
+            self.status.update(f"checking {subject.name}")
+
+    def done(self, line):
+        """Print one line of the ledger."""
+        if self.wanted:
+            self._write(line.cells(), "" if line.ok else "bold red")
+
+    def _write(self, cells, style):
+        text = "  ".join(c.ljust(w) for c, w in zip(cells, self.widths, strict=True)).rstrip()
+        if self.console is None:
+            print(text, flush=True)
+        else:
+            self.console.print(text, style=style, highlight=False, no_wrap=True)
+
+
+def _rich_console():
+    """A rich console when rich is installed and the output is a terminal, or None."""
+    if not sys.stdout.isatty():
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console()
