@@ -2,7 +2,11 @@ r"""Scaled dot-product attention, and the splitting into heads."""
 
 from minitransformer.backend import array_module, swap
 from minitransformer.functional._checks import in_one_dtype, require_bool, require_broadcast
-from minitransformer.functional.softmax import softmax, softmax_backward
+from minitransformer.functional.softmax import (
+    largest_or_zero,
+    normalise_exponentials,
+    softmax_backward,
+)
 
 
 def split_heads(x, n_heads):
@@ -198,9 +202,12 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     if bias is not None:
         scores += bias
     if mask is not None:
-        scores = xp.where(mask, scores, xp.full((), -xp.inf, scores.dtype))
+        xp.copyto(scores, -xp.inf, where=~mask)
         V = _keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
-    P = softmax(scores)
+    P = scores
+    if P.shape[-1]:
+        P -= largest_or_zero(scores)
+        normalise_exponentials(P)
     O = (P if keep is None else P * keep) @ V
     return O, P
 

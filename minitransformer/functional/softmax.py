@@ -4,7 +4,7 @@ from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype
 
 
-def _shift(x, axis):
+def largest_or_zero(x, axis=-1):
     """What softmax subtracts: the largest entry, or 0 where every entry is -inf."""
     xp = array_module(x)
     largest = x.real.max(axis=axis, keepdims=True)
@@ -35,12 +35,17 @@ def softmax(x, axis=-1):
     """
     if x.shape[axis] == 0:
         return x.copy()
-    xp = array_module(x)
-    y = x - _shift(x, axis)
+    y = x - largest_or_zero(x, axis)
+    normalise_exponentials(y, axis)
+    return y
+
+
+def normalise_exponentials(y, axis=-1):
+    """exp(y) / sum exp(y) in place, for a caller that owns `y`; a sum of 0 leaves zeros."""
+    xp = array_module(y)
     xp.exp(y, out=y)
     total = y.sum(axis=axis, keepdims=True)
     y /= xp.where(total == 0, xp.ones_like(total), total)
-    return y
 
 
 @in_one_dtype
@@ -96,7 +101,7 @@ def log_softmax(x, axis=-1):
     if x.shape[axis] == 0:
         return x.copy()
     xp = array_module(x)
-    y = x - _shift(x, axis)
+    y = x - largest_or_zero(x, axis)
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 
