@@ -1,0 +1,156 @@
+"""Reading the members of a tar archive as a stream, without extracting anything.
+
+An archive comes from somewhere else, so nothing in it is believed: no name is used as a path, only
+regular files are read, and every size is limited before memory is spent on it.
+"""
+
+import gzip
+import io
+import stat
+import tarfile
+import zlib
+from pathlib import Path
+
+MIB = 1 << 20
+MAX_HEADER = 64 << 10  # long names and extended headers; a path has at most 4096 bytes
+MAX_GLOBALS = 100  # global extended headers stay in memory
+# What a damaged or forged archive makes tarfile, gzip and zlib raise (OSError is left out: a disk
+# that cannot be read is not the archive's fault; RecursionError comes from endless header chains)
+DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, RecursionError)
+
+
+def read_members(source, wanted=None, *, max_member=10 * MIB, max_total=1024 * MIB,
+                 max_members=250_000):
+    """Read the regular files of a ``.tar`` or ``.tar.gz``, one after the other.
+
+    Parameters
+    ----------
+    source : path-like or binary file
+        With a file, the caller can follow how far the reading is.
+    wanted : callable, optional
+        ``wanted(name) -> bool``; the contents of other members are skipped, not kept.
+    max_member : int
+        Most bytes of one member that is wanted.
+    max_total : int
+        Most bytes of the whole archive after decompression.
+    max_members : int
+        Most members, of whatever kind.
+
+    Yields
+    ------
+    name : str
+        With forward slashes, without a leading ``./``.
+    content : bytes
+
+    Raises
+    ------
+    ValueError
+        If the archive is damaged, truncated or no tar archive, or holds a name that is absolute or
+        leads out of the archive, a name twice, a link, a device or a sparse file, or is beyond one
+        of the limits. Members that came before have been yielded already.
+    OSError
+        If it cannot be opened or read.
+    """
+    if hasattr(source, "read"):
+        yield from _members(source, wanted, max_member, max_total, max_members)
+        return
+    if not stat.S_ISREG(Path(source).stat().st_mode):
+        raise ValueError(f"{source} is not a file")
+    with open(source, "rb") as file:
+        yield from _members(file, wanted, max_member, max_total, max_members)
+
+
+def _members(file, wanted, max_member, max_total, max_members):
+    label = getattr(file, "name", "archive")
+    start = file.read(2)
+    file.seek(-len(start), io.SEEK_CUR)
+    stream = _Forward(gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file, max_total)
+    seen, count = set(), 0
+    try:
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            while (member := tar.next()) is not None:
+                tar.members.clear()  # tarfile would keep all 100,000 of them
+                count += 1
+                if count > max_members or len(tar.pax_headers) > MAX_GLOBALS:
+                    raise ValueError(f"it has more than {max_members:,} members, or more than "
+                                     f"{MAX_GLOBALS} global headers")
+                name = _checked_name(member)
+                if member.isdir():
+                    continue
+                if name in seen:
+                    raise ValueError(f"{name!r} stands in it twice")
+                seen.add(name)
+                if wanted is None or wanted(name):
+                    yield name, _content(tar, member, stream, max_member)
+        stream.finish()
+    except DAMAGED as error:
+        raise ValueError(f"archive {label}: {error or type(error).__name__}") from error
+
+
+def _checked_name(member):
+    """The member's name, or a ValueError that says what is wrong with the member."""
+    name = member.name
+    while name.startswith("./"):
+        name = name[2:]
+    parts = name.split("/")
+    if name.startswith("/") or "\\" in name or "\0" in name or ".." in parts or ":" in parts[0]:
+        raise ValueError(f"the name {member.name[:80]!r} is absolute or leads out of the archive")
+    if member.issparse():
+        raise ValueError(f"{name!r} is a sparse file")
+    if not (member.isfile() or member.isdir()):
+        kind = "a link" if member.islnk() or member.issym() else "a device or something else"
+        raise ValueError(f"{name!r} is {kind}; only files and folders are read")
+    if member.size < 0:
+        raise ValueError(f"{name!r} has {member.size:,} bytes")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _content(tar, member, stream, max_member):
+    if member.size > max_member:
+        raise ValueError(f"{member.name!r} has {member.size:,} bytes; allowed are {max_member:,}")
+    stream.max_read = max_member
+    with tar.extractfile(member) as file:
+        content = file.read()
+    stream.max_read = MAX_HEADER
+    if len(content) != member.size:
+        raise EOFError(f"it ends in the middle of {member.name!r}")
+    return content
+
+
+class _Forward:
+    """What tarfile may see of the decompressed stream: it goes forward only, and is limited."""
+
+    def __init__(self, file, max_total):
+        self._file, self._max_total = file, max_total
+        self._position, self._last = 0, b""
+        self.max_read = MAX_HEADER
+
+    def tell(self):
+        return self._position
+
+    def read(self, size):
+        # tarfile reads a long name or extended header at once, whatever size it claims to have
+        if not 0 <= size <= self.max_read:
+            raise ValueError(f"a header of {size:,} bytes; allowed are {self.max_read:,}")
+        if self._position + size > self._max_total:
+            raise ValueError(f"more than {self._max_total:,} bytes after decompression")
+        self._last = self._file.read(size)
+        self._position += len(self._last)
+        return self._last
+
+    def seek(self, position):
+        if position < self._position:
+            raise ValueError("a header points backwards")
+        while self._position < position:
+            if not self.read(min(position - self._position, MAX_HEADER)):
+                raise EOFError("it is truncated")
+
+    def finish(self):
+        """Check that the archive ended where it says so, and read the rest: the CRC comes last."""
+        # tarfile takes a damaged header for the end; at a true end there is nothing but zeros
+        if len(self._last) != tarfile.BLOCKSIZE:
+            raise EOFError("it is truncated")
+        while self._last:
+            if self._last.strip(b"\0"):
+                raise ValueError("it is damaged in the middle, or goes on after its end")
+            self.read(min(MAX_HEADER, self._max_total - self._position))

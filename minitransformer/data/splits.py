@@ -1,0 +1,102 @@
+"""Dividing labelled texts into parts that have the same share of every class and no common text."""
+
+import numpy as np
+
+
+def split_off(texts, labels, class_names, sizes: dict, rng):
+    """Split parts off a list of labelled texts, stratified, so that no text stands in two parts.
+
+    Copies of a text stay together. Every part gets each class in its share of the whole (by
+    largest remainders), but at least one text of it.
+
+    Parameters
+    ----------
+    texts : list of n str
+    labels : sequence of n ints, positions in `class_names`
+    class_names : sequence of str
+    sizes : dict of str -> int or float
+        For each part its number of texts, or its share of them (0 <= share < 1); 0 for an empty
+        part. The names serve error messages.
+    rng : numpy.random.Generator
+        The same state gives the same parts.
+
+    Returns
+    -------
+    list of int arrays
+        Positions in `texts`, ascending: first what is left over, then one array for each part.
+
+    Raises
+    ------
+    ValueError
+        If a size is not allowed, or a class has too few different texts for all parts.
+    """
+    numbers = {name: _number(name, size, len(texts)) for name, size in sizes.items()}
+    if sum(numbers.values()) >= len(texts):
+        raise ValueError(f"{' and '.join(numbers)} take {sum(numbers.values())} texts, but there "
+                         f"are {len(texts)}: none is left to train on")
+    groups = _copies(texts, labels, len(class_names))
+    needed = 1 + sum(number > 0 for number in numbers.values())
+    for name, members in zip(class_names, groups, strict=True):
+        if len(members) < needed:
+            raise ValueError(f"class {name!r} has {len(members)} different texts, but {needed} "
+                             f"are needed: one to train on and one each for {', '.join(numbers)}")
+    counts = np.array([sum(map(len, members)) for members in groups])
+    quotas = [_quotas(number, counts) for number in numbers.values()]
+    parts = [[] for _ in range(len(sizes) + 1)]
+    for k, members in enumerate(groups):
+        rng.shuffle(members)
+        _deal(members, [quota[k] for quota in quotas], parts)
+    return [np.sort(np.array(part, dtype=np.int64)) for part in parts]
+
+
+def _number(name, size, n):
+    """`size`, a number or a share, as a number of texts."""
+    is_share = isinstance(size, float | np.floating) and 0 <= size < 1
+    is_number = isinstance(size, int | np.integer) and not isinstance(size, bool) and 0 <= size
+    if not (is_share or is_number):
+        raise ValueError(f"{name} must be a number of texts, or a share from 0.0 to below 1.0, "
+                         f"given {size!r}")
+    return round(size * n) if is_share else int(size)
+
+
+def _copies(texts, labels, n_classes):
+    """For each class its different texts, each as the positions of its copies.
+
+    A text that stands there with several labels belongs to the class of its first copy.
+    """
+    positions = {}
+    for i, text in enumerate(texts):
+        positions.setdefault(text, []).append(i)
+    groups = [[] for _ in range(n_classes)]
+    for copies in positions.values():
+        groups[labels[copies[0]]].append(copies)
+    return groups
+
+
+def _quotas(number, counts):
+    """Share `number` among the classes in proportion to `counts`, by largest remainders."""
+    if number == 0:
+        return np.zeros_like(counts)
+    exact = number * counts / counts.sum()
+    quotas = np.floor(exact).astype(int)
+    first = np.argsort(quotas - exact, kind="stable")
+    quotas[first[:number - quotas.sum()]] += 1
+    return np.maximum(quotas, 1)
+
+
+def _deal(members, quotas, parts):
+    """Deal groups of copies in turn to the parts that lack most, the rest to ``parts[0]``.
+
+    One group is kept for training. Texts without copies come first, so that the quotas are met
+    exactly where there are enough of them.
+    """
+    parts[0].extend(members.pop())
+    left = np.array(quotas, dtype=float)
+    for copies in sorted(members, key=len):
+        lacking = left / np.maximum(quotas, 1)
+        part = int(lacking.argmax()) if quotas else 0
+        if quotas and left[part] > 0:
+            parts[part + 1].extend(copies)
+            left[part] -= len(copies)
+        else:
+            parts[0].extend(copies)

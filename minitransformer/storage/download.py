@@ -1,0 +1,160 @@
+"""Fetching published data: from a folder, from the cache, or over https, always verified.
+
+pooch keeps the cache and compares the hash; resuming a partial download, which it cannot, is
+:mod:`minitransformer.storage.resume`. A file takes its place only once its SHA-256 is right.
+"""
+
+import difflib
+import errno
+import http.client
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from minitransformer.storage.resume import ResumingDownloader
+
+VARIABLE = "MINITRANSFORMER_DATA"
+
+
+class DownloadError(OSError):
+    """A file could not be fetched; the message says why and where to put it by hand."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A published file.
+
+    Parameters
+    ----------
+    title : str
+        What it is, for messages.
+    filename : str
+    url : str
+        Its canonical address, https.
+    sha256 : str
+        In hexadecimal.
+    size : int
+        In bytes.
+    """
+
+    title: str
+    filename: str
+    url: str
+    sha256: str
+    size: int
+
+
+SOURCES = {
+    # Maas et al. 2011, "Learning Word Vectors for Sentiment Analysis"
+    "imdb": Source(
+        "the IMDB reviews", "aclImdb_v1.tar.gz",
+        "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
+        "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe", 84_125_825,
+    ),
+}
+
+
+def data_folders(data_dir=None):
+    """The folders in which data are looked for before anything is downloaded.
+
+    Parameters
+    ----------
+    data_dir : path-like, optional
+        Searched first; the environment variable ``MINITRANSFORMER_DATA`` names the second.
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    FileNotFoundError
+        If one of them does not exist.
+    """
+    given = [("data_dir", data_dir), (f"the environment variable {VARIABLE}",
+                                      os.environ.get(VARIABLE) or None)]
+    for name, folder in given:
+        if folder is not None and not Path(folder).exists():
+            raise FileNotFoundError(errno.ENOENT, f"{name} names a folder that does not exist",
+                                    str(folder))
+    return [Path(folder) for _, folder in given if folder is not None]
+
+
+def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, timeout=20.0,
+          attempts=4, wait=1.0, allow_loopback=False):
+    """The path of a published file, downloaded if it is on no disk yet.
+
+    Parameters
+    ----------
+    name : str
+        A key of `sources`.
+    data_dir : path-like, optional
+        Searched first, then the folder in ``MINITRANSFORMER_DATA``, then the cache.
+    progress : bool
+        Show a bar on standard error.
+    cache : path-like, optional
+        Where downloads are kept; the user's cache folder by default.
+    sources : dict of str -> Source
+    timeout : float
+        Seconds without an answer after which the server counts as stalled.
+    attempts : int
+        Each goes on where the one before broke off.
+    wait : float
+        Seconds between two attempts.
+    allow_loopback : bool
+        Allow plain http to 127.0.0.1, for tests.
+
+    Raises
+    ------
+    DownloadError
+        No network, a wrong hash, ...; what had been downloaded stays for the next attempt, and a
+        file that stood there before is unchanged.
+    ValueError
+        Unknown `name`.
+    """
+    import pooch  # takes 0.2 s, and most runs download nothing
+
+    if name not in sources:
+        near = difflib.get_close_matches(str(name), sources, n=1)
+        raise ValueError(f"no data called {name!r}; known: {', '.join(sources)}"
+                         + (f"; did you mean {near[0]!r}?" if near else ""))
+    source = sources[name]
+    for folder in data_folders(data_dir):
+        for path in (folder / source.filename, folder / name / source.filename):
+            if path.is_file():
+                return _verified(path, source, pooch.file_hash)
+    cache = Path(cache or pooch.os_cache("minitransformer"))
+    pooch.get_logger().setLevel("WARNING")
+    download = ResumingDownloader(cache / f"{source.filename}.part", source.size, timeout=timeout,
+                                  attempts=attempts, wait=wait, progress=progress,
+                                  allow_loopback=allow_loopback)
+    for again in (True, False):
+        try:
+            return Path(pooch.retrieve(source.url, f"sha256:{source.sha256}", source.filename,
+                                       cache, downloader=download))
+        except ValueError as error:  # pooch's word for a wrong hash; the wrong file is gone
+            if not (again and download.resumed):  # the older part may be the fault: start afresh
+                raise _failure(source, cache, f"the server sent a wrong file: {error}") from error
+        except (OSError, http.client.HTTPException) as error:
+            raise _failure(source, cache, _reason(error)) from error
+
+
+def _verified(path, source, file_hash):
+    found = file_hash(str(path))
+    if found != source.sha256:
+        raise DownloadError(f"{path} is not {source.title} as published: SHA-256 {found}, expected "
+                            f"{source.sha256}; remove or replace it")
+    return path
+
+
+def _reason(error):
+    reason = getattr(error, "reason", None) or error
+    return f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(error)
+
+
+def _failure(source, cache, reason):
+    stale = " (the file there now is another one)" if (cache / source.filename).exists() else ""
+    return DownloadError(
+        f"cannot download {source.title} from {source.url}: {reason}. Try again, or put the file "
+        f"at {cache / source.filename}{stale}, or into a folder that --data-dir or {VARIABLE} "
+        f"names ({source.size:,} bytes, SHA-256 {source.sha256})")

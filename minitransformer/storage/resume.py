@@ -1,0 +1,128 @@
+"""A downloader for pooch that goes on where a broken download stopped."""
+
+import errno
+import http.client
+import os
+import re
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from minitransformer.storage.progress import late_bar
+
+CHUNK = 1 << 16
+# answers and errors after which trying again does not help
+REFUSED = (401, 403, 404, 410)
+LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class ResumingDownloader:
+    """Downloads one file of known size, in several attempts if need be.
+
+    What has arrived is kept in `part` until it is complete, also when the process ends, and the
+    next attempt asks for the rest only. Whether the bytes are right is pooch's to check.
+
+    Parameters
+    ----------
+    part : Path
+        In the folder of the finished file.
+    size : int
+        Of the finished file, in bytes.
+    timeout, wait : float
+        Seconds without an answer that count as a stall; seconds between attempts.
+    attempts : int
+    progress : bool
+        Show a bar on standard error.
+    allow_loopback : bool
+        Besides https, allow plain http to 127.0.0.1.
+    """
+
+    def __init__(self, part, size, *, timeout, attempts, wait, progress, allow_loopback):
+        self.part, self.size = part, size
+        self.timeout, self.attempts, self.wait = timeout, attempts, wait
+        self.progress = progress
+        self.resumed = False  # whether the last call began with bytes of an earlier one
+        self._secure = _SecureOnly(allow_loopback)
+        self._opener = urllib.request.build_opener(self._secure)
+
+    def __call__(self, url, output_file, pooch):
+        """Download `url` to `output_file`: what pooch asks of a downloader."""
+        self._secure.check(url)
+        self.resumed = self._have() > 0
+        with late_bar(os.path.basename(url), self.size, shown=self.progress) as update:
+            self._persist(url, update)
+        os.replace(self.part, output_file)
+
+    def _persist(self, url, update):
+        for left in reversed(range(self.attempts)):
+            try:
+                return self._continue(url, update)
+            except (OSError, http.client.HTTPException) as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
+                refused = getattr(error, "code", None) in REFUSED
+                local = getattr(error, "errno", None) in LOCAL_ERRORS
+                if left == 0 or refused or local:
+                    raise
+            time.sleep(self.wait)
+
+    def _have(self):
+        """How many bytes are here already; a part that is too long counts as nothing."""
+        have = self.part.stat().st_size if self.part.exists() else 0
+        return have if have <= self.size else 0
+
+    def _continue(self, url, update):
+        have = self._have()
+        if have == self.size:
+            return
+        headers = {"User-Agent": "minitransformer", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+        request = urllib.request.Request(url, headers=headers)
+        with self._opener.open(request, timeout=self.timeout) as response:
+            start = _first_byte(response)
+            if start not in (0, have):
+                raise ConnectionError(f"asked for byte {have}, the server began at {start}")
+            self._receive(response, start, update)
+
+    def _receive(self, response, done, update):
+        with open(self.part, "r+b" if done else "wb") as file:
+            file.seek(done)
+            # one byte more than announced is enough to know that it is not the file
+            while chunk := response.read(min(CHUNK, self.size - done + 1)):
+                file.write(chunk)
+                done += len(chunk)
+                update(done)
+        if done != self.size:
+            sent = "more than" if done > self.size else f"{done:,} of"
+            raise ConnectionError(f"the server sent {sent} {self.size:,} bytes")
+
+
+def _first_byte(response):
+    """Where the answer begins: a server may ignore the range and send everything."""
+    if response.status != 206:
+        return 0
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else -1
+
+
+class _SecureOnly(urllib.request.HTTPRedirectHandler):
+    """Refuses addresses other than https, also those that a server redirects to."""
+
+    def __init__(self, allow_loopback):
+        self.allow_loopback = allow_loopback
+
+    def check(self, url):
+        parts = urllib.parse.urlsplit(url)
+        loopback = self.allow_loopback and (parts.scheme, parts.hostname) == ("http", "127.0.0.1")
+        if parts.scheme != "https" and not loopback:
+            raise ConnectionRefusedError(errno.EPERM, f"refused, not https: {url}")
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        try:
+            self.check(newurl)
+        except OSError:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
