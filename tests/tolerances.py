@@ -5,6 +5,8 @@ both numbers: ``NAME: (tolerance, measured worst)``.
 """
 
 TOLERANCES = {
+    # float64; loss and gradient of a step from micro-batches against one padded batch, relative
+    "micro-batches vs batch": (1e-14, 1e-15),
     # float64; 40 steps of every optimiser, relative to max(1, |value|)
     "optimizer vs scalar loop": (1e-13, 1.4e-14),
     # every pair, element by element, relative to max(1, |value|)
@@ -19,6 +21,30 @@ TOLERANCES = {
     "classifier vs scalar loops, float64": (1e-13, 2e-15),
     # the same in float32
     "classifier vs scalar loops, float32": (2e-6, 6.9e-7),
+    # relative to the largest rate; rounding of central differences with a step of 1e-5
+    "gradient x input vs central differences": (1e-8, 1.7e-10),
+    # stored cases, element by element, relative to max(1, |value|); worst: attention
+    "pair values vs PyTorch, float64": (3e-14, 6.1e-16),
+    # the same in float32; worst: qkv_projection
+    "pair values vs PyTorch, float32": (2e-6, 2.6e-7),
+    # stored cases; worst: layer_norm at D = 1, where the true gradient is 0
+    "pair gradients vs PyTorch, float64": (1e-12, 3.9e-14),
+    # the same in float32
+    "pair gradients vs PyTorch, float32": (2e-6, 6e-7),
+    # six whole classifiers
+    "logits vs PyTorch, float64": (5e-14, 7.8e-16),
+    # the same in float32
+    "logits vs PyTorch, float32": (2e-6, 5.7e-7),
+    # six whole classifiers, every parameter, relative to max(1, |gradient|)
+    "classifier gradients vs PyTorch, float64": (2e-13, 3e-15),
+    # the same in float32
+    "classifier gradients vs PyTorch, float32": (2e-6, 8.5e-7),
+    # float64, relative error of every loss
+    "100 Adam steps vs PyTorch": (3e-13, 3.6e-15),
+    # float64, 40 random shapes a pair; worst: layer_norm at D = 1, PyTorch's rounding
+    "live pairs vs PyTorch": (5e-12, 2.3e-13),
+    # float64, values and gradients of six wider classifiers
+    "live classifier vs PyTorch": (5e-13, 1.1e-14),
 }
 
 
