@@ -61,7 +61,7 @@ def read_members(source, wanted=None, *, max_member=10 * MIB, max_total=1024 * M
 
 
 def _members(file, wanted, max_member, max_total, max_members):
-    label = getattr(file, "name", "archive")
+    label = getattr(file, "name", "in memory")
     start = file.read(2)
     file.seek(-len(start), io.SEEK_CUR)
     stream = _Forward(gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else file, max_total)
@@ -71,9 +71,10 @@ def _members(file, wanted, max_member, max_total, max_members):
             while (member := tar.next()) is not None:
                 tar.members.clear()  # tarfile would keep all 100,000 of them
                 count += 1
-                if count > max_members or len(tar.pax_headers) > MAX_GLOBALS:
-                    raise ValueError(f"it has more than {max_members:,} members, or more than "
-                                     f"{MAX_GLOBALS} global headers")
+                if count > max_members:
+                    raise ValueError(f"it has more than {max_members:,} members")
+                if len(tar.pax_headers) > MAX_GLOBALS:
+                    raise ValueError(f"it has more than {MAX_GLOBALS} global headers")
                 name = _checked_name(member)
                 if member.isdir():
                     continue
@@ -84,7 +85,8 @@ def _members(file, wanted, max_member, max_total, max_members):
                     yield name, _content(tar, member, stream, max_member)
         stream.finish()
     except DAMAGED as error:
-        raise ValueError(f"archive {label}: {error or type(error).__name__}") from error
+        raise ValueError(f"archive {label} is damaged or not to be trusted: "
+                         f"{error or type(error).__name__}") from error
 
 
 def _checked_name(member):

@@ -1,0 +1,163 @@
+"""Your own texts: a CSV, TSV or JSON-lines file with a column of texts and a column of labels."""
+
+import csv
+import difflib
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import Dataset, Split
+from .splits import split_off
+
+FORMATS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
+MAX_FIELD = 1 << 24  # characters of one field; the csv module allows 131,072 by default
+
+
+def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, seed=0):
+    """Load labelled texts from a file and split them into train, validation and test.
+
+    The split is stratified and deterministic, and copies of a text stay in one part.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with one object a line; UTF-8.
+    text_column, label_column : str
+        Names of columns. Labels may be words or numbers, of any number of classes.
+    validation, test : float or int
+        Share of the rows, or their number; 0 for none.
+    seed : int
+        Chooses the rows of the parts.
+
+    Returns
+    -------
+    Dataset
+        Named after the file. `class_names` are the labels in ascending order: numbers by value,
+        otherwise alphabetically.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If the format is unknown, the file is not UTF-8 or not well formed, a column is missing, a
+        text or label is empty, there is only one class, or a class has too few rows.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"{path}: the format {path.suffix or 'without suffix'!r} is not known; "
+                         f"allowed are {', '.join(FORMATS)}")
+    content = _decoded(path)
+    delimiter = FORMATS[path.suffix.lower()]
+    read = _read_json_lines(path, content) if delimiter is None else _read_csv(
+        path, content, delimiter)
+    rows = [(where, _text(row, text_column, where), _text(row, label_column, where))
+            for where, row in list(read)]
+    if not rows:
+        raise ValueError(f"{path} has no rows")
+    for where, text, label in rows:
+        if not text or not label:
+            column = label_column if text else text_column
+            raise ValueError(f"{where}: the column {column!r} is empty")
+    return _dataset(path, [row[1] for row in rows], [row[2] for row in rows],
+                    {"validation": validation, "test": test}, seed)
+
+
+def _dataset(path, texts, names, sizes, seed):
+    class_names = sorted(set(names), key=_sort_key(set(names)))
+    if len(class_names) < 2:
+        raise ValueError(f"{path}: every label is {class_names[0]!r}; at least two classes are "
+                         "needed")
+    index = {name: k for k, name in enumerate(class_names)}
+    labels = np.array([index[name] for name in names])
+    parts = split_off(texts, labels, class_names, sizes, np.random.default_rng(seed))
+    train, validation, test = (Split([texts[i] for i in part], labels[part]) for part in parts)
+    return Dataset(path.stem, train, validation, test, class_names)
+
+
+def _sort_key(names):
+    """Numbers by their value, so that "10" comes after "9"; everything else by letters."""
+    try:
+        values = {name: float(name) for name in names}
+        if not all(map(math.isfinite, values.values())):
+            return str
+    except ValueError:
+        return str
+    return lambda name: (values[name], name)
+
+
+def _decoded(path):
+    """The file as text, or a ValueError that says in which line it is none."""
+    data = path.read_bytes()
+    try:
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}, line {line}: not UTF-8 ({error.reason}); save the file as UTF-8 "
+                         "first") from error
+    if "\0" in content:
+        line = content.count("\n", 0, content.index("\0")) + 1
+        raise ValueError(f"{path}, line {line}: a NUL character; this is not a text file, or "
+                         "UTF-16: save it as UTF-8 first")
+    if not content.strip():
+        raise ValueError(f"{path} is empty")
+    return content
+
+
+def _read_csv(path, content, delimiter):
+    """Yield where a row stands and its fields by column."""
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
+        header = _checked_header(path, [name.strip() for name in next(reader)])
+        for fields in reader:
+            where = f"{path}, line {reader.line_num}"
+            if not fields:
+                continue  # a blank line
+            if len(fields) != len(header):
+                raise ValueError(f"{where}: {len(fields)} fields, but the header has {len(header)}")
+            yield where, dict(zip(header, fields, strict=True))
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+    finally:
+        csv.field_size_limit(before)
+
+
+def _checked_header(path, header):
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: the header names {', '.join(map(repr, twice))} more than once")
+    return header
+
+
+def _read_json_lines(path, content):
+    """Yield where an object stands and the object."""
+    # not splitlines: JSON texts may contain the other line separators of Unicode
+    for number, line in enumerate(content.split("\n"), start=1):
+        where = f"{path}, line {number}"
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{where}: not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{where}: not a JSON object but {type(row).__name__}")
+        yield where, row
+
+
+def _text(row, column, where):
+    """The value in a column as text; numbers and true/false are written out."""
+    if column not in row:
+        near = difflib.get_close_matches(str(column), row, n=1)
+        raise ValueError(f"{where}: no column {column!r}; the columns are "
+                         f"{', '.join(map(repr, row))}"
+                         + (f"; did you mean {near[0]!r}?" if near else ""))
+    value = row[column]
+    if value is None:
+        return ""
+    if isinstance(value, str | int | float):
+        return str(value).strip()
+    raise ValueError(f"{where}: the column {column!r} holds a {type(value).__name__}, not a text")
