@@ -78,6 +78,23 @@ def residual_through_norm(fault):
     return None
 
 
+def factor_transposed(fault):
+    """A square factor used where its transpose is meant: shapes fit, numbers do not."""
+    for key, M in fault.arrays("f").items():
+        if key == fault.name or M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] < 2:
+            continue
+        if fault.n.ndim < 2 or fault.n.shape[-1] != M.shape[-1]:
+            continue
+        for meant in (M, M.swapaxes(-1, -2)):
+            try:
+                rest = np.linalg.solve(meant.swapaxes(-1, -2), fault.n.swapaxes(-1, -2))
+            except (np.linalg.LinAlgError, ValueError):
+                continue
+            if close(fault.a, rest.swapaxes(-1, -2) @ meant.swapaxes(-1, -2)):
+                return f"{key} is used where its transpose is meant: square shapes hide it"
+    return None
+
+
 def _rowwise(difference, pattern):
     """Whether the difference is, in each row along the last axis, a multiple of the pattern."""
     if difference.shape != pattern.shape or difference.ndim < 1 or difference.shape[-1] < 2:
@@ -89,4 +106,11 @@ def _rowwise(difference, pattern):
     return close(difference, factors * pattern)
 
 
-RULES = (softmax_sum, softmax_sum_in_attention, norm_mean, norm_variance, residual_through_norm)
+RULES = (
+    softmax_sum,
+    softmax_sum_in_attention,
+    norm_mean,
+    norm_variance,
+    residual_through_norm,
+    factor_transposed,
+)

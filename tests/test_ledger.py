@@ -1,0 +1,200 @@
+"""The checker on layers, and the ledger: it proves what is right and notices what is wrong."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from minitransformer import functional as F
+from minitransformer import gradcheck
+from minitransformer.cli.subjects import Twice, scatter_parameters, subjects
+from minitransformer.layers import Layer, LayerNorm, Linear, Parameter
+from minitransformer.models import TransformerClassifier
+
+X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
+
+
+class Scale(Layer):
+    """y = x * w, with a backward pass that is given to it."""
+
+    def __init__(self, backward):
+        self.w = Parameter(np.array([0.5, 2.0, -1.0]))
+        self._backward = backward
+
+    def forward(self, x, *, mask=None, rng=None):
+        keep = 1.0 if rng is None else F.dropout_mask(rng, x.shape, 0.4, x.dtype)
+        return x * self.w.value * keep, (x, keep)
+
+    def backward(self, dy, cache):
+        return self._backward(self, dy, *cache)
+
+
+def _adds(self, dy, x, keep):
+    self.w.grad += (dy * keep * x).sum(axis=0)
+    return dy * keep * self.w.value
+
+
+def _overwrites(self, dy, x, keep):
+    self.w.grad[...] = (dy * keep * x).sum(axis=0)
+    return dy * keep * self.w.value
+
+
+def _forgets_keep(self, dy, x, keep):
+    self.w.grad += (dy * x).sum(axis=0)
+    return dy * keep * self.w.value
+
+
+def _returns_nothing(self, dy, x, keep):
+    self.w.grad += (dy * keep * x).sum(axis=0)
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_a_right_layer_passes_and_keeps_its_values(seed):
+    layer = Scale(_adds)
+    value, before = layer.w.value, layer.w.value.copy()
+    assert gradcheck.check_layer(layer, X, dropout_seed=seed).ok
+    assert layer.w.value is value
+    np.testing.assert_array_equal(value, before)
+
+
+@pytest.mark.parametrize(
+    ("backward", "where", "fault"),
+    [
+        (_overwrites, "w", "overwritten"),
+        (_forgets_keep, "w", "right without dropout"),
+        (_returns_nothing, "x", "missing"),
+    ],
+)
+def test_a_wrong_layer_is_caught_and_named(backward, where, fault):
+    report = gradcheck.check_layer(Scale(backward), X, dropout_seed=5)
+    assert [row.name for row in report.failed] == [where]
+    assert fault in report.diagnosis[where]
+
+
+def test_a_layer_right_only_at_gamma_one_is_named():
+    class GammaOutside(LayerNorm):
+        def backward(self, dy, cache):
+            gamma, ones = self.gamma.value, np.ones(4)
+            dx, dgamma, dbeta = F.layer_norm_backward(dy, cache.xhat, cache.rstd, ones)
+            self.gamma.grad += dgamma
+            self.beta.grad += dbeta
+            return gamma * dx
+
+    layer = GammaOutside(4, dtype="float64")
+    x = np.random.default_rng(1).standard_normal((3, 4))
+    assert gradcheck.check_layer(layer, x).ok
+    layer.gamma.value[...] = [0.5, 2.0, -1.0, 1.5]
+    report = gradcheck.check_layer(layer, x)
+    assert "right only at gamma = 1" in report.diagnosis["x"]
+
+
+def test_layers_are_checked_in_float64():
+    with pytest.raises(TypeError, match="parameter W is float32"):
+        gradcheck.check_layer(Linear(3, 2), X)
+
+
+def test_a_layer_used_twice_that_overwrites_loses_a_path():
+    """Seen by the comparison itself too, not only by the second backward pass."""
+    report = gradcheck.check_layer(Twice(Scale(_overwrites)), X)
+    assert not report.row("layer.w").ok
+    assert gradcheck.check_layer(Twice(Scale(_adds)), X).ok
+
+
+def test_the_ledger_proves_everything():
+    """A few shapes here, and the pairs' edges; the command runs 200 shapes a pair."""
+    few = [
+        dataclasses.replace(subject, edges=subject.edges if subject.kind == "pair" else ())
+        for subject in subjects()
+    ]
+    ledger = gradcheck.ledger(few, shapes=3, seed=4, progress=False)
+    assert ledger.ok, str(ledger)
+    assert {line.kind for line in ledger.lines} == {"pair", "layer", "model"}
+    assert len([line for line in ledger.lines if line.kind == "pair"]) == len(F.PAIRS)
+    for line in ledger.lines:
+        assert line.shapes >= 3 or line.kind != "pair"
+        assert line.central_error <= line.tolerance.central
+
+
+@pytest.mark.parametrize("name", ["MultiHeadAttention, causal, padded", "post norm, max pooling"])
+def test_edges_of_layers_and_models(name):
+    """A batch of 0, a single token, a row without any token."""
+    ledger = gradcheck.ledger(subjects(name), shapes=1, progress=False)
+    assert ledger.ok, str(ledger)
+    assert ledger.lines[0].shapes == 4
+
+
+def test_the_default_number_of_shapes_is_two_hundred_a_pair():
+    ledger = gradcheck.ledger(subjects("dropout")[:1], progress=False)
+    assert ledger.lines[0].shapes >= 200
+
+
+def test_every_edge_is_tried():
+    subject = subjects("attention")[0]
+    seen = []
+    watched = gradcheck.Subject(
+        subject.name, subject.kind, lambda rng, sizes: seen.append(sizes) or subject.trial(
+            rng, sizes
+        ), subject.edges,
+    )
+    gradcheck.ledger([watched], shapes=2, progress=False)
+    assert seen == [{}, {}, *subject.edges]
+
+
+def test_a_wrong_pair_turns_the_ledger_red(capsys):
+    pair = F.PAIRS["softmax"]._replace(backward=lambda dy, y: y * dy)
+    wrong = gradcheck.pair_subject("wrong softmax", pair)
+    right = gradcheck.pair_subject("right softmax", F.PAIRS["softmax"])
+    ledger = gradcheck.ledger([wrong, right], shapes=20)
+    assert not ledger.ok
+    assert [line.ok for line in ledger.lines] == [False, True]
+    printed = capsys.readouterr().out
+    assert "wrong softmax" in printed
+    assert "WRONG" in printed
+    assert "sum term" in str(ledger)
+    assert "1 of 2 right" in ledger.summary()
+    plain = json.loads(json.dumps(ledger.as_dict()))
+    assert plain["ok"] is False
+    assert plain["lines"][0]["name"] == "wrong softmax"
+
+
+def test_an_empty_ledger_is_not_ok():
+    assert not gradcheck.ledger([], progress=False).ok
+    with pytest.raises(ValueError, match="shapes must be at least 1"):
+        gradcheck.ledger(subjects("softmax"), shapes=0)
+
+
+def test_subjects_by_name():
+    assert {s.name for s in subjects("PRE NORM")} == {
+        s.name for s in subjects() if "pre norm" in s.name
+    }
+    with pytest.raises(ValueError, match="near names: softmax"):
+        subjects("sotfmax")
+
+
+def test_subjects_cover_what_the_engine_offers():
+    """A new pair, layer, norm, pooling or activation must come into the ledger."""
+    from minitransformer import layers
+
+    names = " ".join(subject.name for subject in subjects())
+    offered = [
+        name for name, value in vars(layers).items()
+        if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
+    ]
+    assert len(offered) >= 8
+    for word in (*offered, *layers.NORMS, *layers.ACTIVATIONS, *layers.POSITIONS):
+        assert word in names, word
+
+
+def test_the_model_returns_the_gradient_of_the_embedded_tokens():
+    """With distinct ids each row of the table's gradient is one token's, times the scale."""
+    model = TransformerClassifier(
+        6, 2, max_len=6, d_model=4, n_heads=2, d_ff=3, n_layers=1, dropout=0.0, dtype="float64"
+    )
+    scatter_parameters(model, np.random.default_rng(0))
+    ids = np.array([[3, 1, 5], [0, 2, 4]])
+    logits, cache = model.forward(ids)
+    dembedded = model.backward(np.random.default_rng(1).standard_normal(logits.shape), cache)
+    np.testing.assert_allclose(
+        model.embedding.W.grad[ids], dembedded * model.embedding.scale, rtol=1e-15
+    )
