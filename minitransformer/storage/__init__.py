@@ -1,11 +1,16 @@
 """Files: atomic writes, weights without code in them, verified downloads."""
 
 from minitransformer.storage.atomic import atomic_write, write_json, write_text
+from minitransformer.storage.download import DownloadError, fetch
+from minitransformer.storage.progress import late_bar
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 
 __all__ = [
+    "DownloadError",
     "atomic_write",
     "check_arrays",
+    "fetch",
+    "late_bar",
     "load_arrays",
     "save_arrays",
     "write_json",

@@ -149,7 +149,8 @@ def _verified(path, source, file_hash):
 
 def _reason(error):
     reason = getattr(error, "reason", None) or error
-    return f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(error)
+    reason = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(error)
+    return " ".join(reason.split())  # on one line, whatever a server sends
 
 
 def _failure(source, cache, reason):

@@ -89,8 +89,9 @@ class ResumingDownloader:
     def _receive(self, response, done, update):
         with open(self.part, "r+b" if done else "wb") as file:
             file.seek(done)
-            # one byte more than announced is enough to know that it is not the file
-            while chunk := response.read(min(CHUNK, self.size - done + 1)):
+            # One byte more than announced is enough to know that it is not the file. read1 returns
+            # what has arrived; read would wait for a whole chunk, and lose it when that stalls.
+            while chunk := response.read1(min(CHUNK, self.size - done + 1)):
                 file.write(chunk)
                 done += len(chunk)
                 update(done)

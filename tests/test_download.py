@@ -1,0 +1,266 @@
+"""Downloads, against a server on this machine that truncates, stalls and lies."""
+
+import hashlib
+import http.server
+import io
+import os
+import re
+import threading
+
+import numpy as np
+import pytest
+
+from minitransformer.storage import late_bar
+from minitransformer.storage.download import (
+    SOURCES,
+    VARIABLE,
+    DownloadError,
+    Source,
+    data_folders,
+    fetch,
+)
+
+CONTENT = np.random.default_rng(0).bytes(300_000)
+WRONG = bytes(reversed(CONTENT))
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers each request with the next of `server.script`: a function of this handler."""
+
+    def do_GET(self):
+        self.server.requests.append(self.headers.get("Range"))
+        script = self.server.script
+        (script.pop(0) if len(script) > 1 else script[0])(self)
+
+    def start(self):
+        wanted = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        return int(wanted[1]) if wanted and self.server.ranges else 0
+
+    def answer(self, content, *, sent=None, status=None, first=None, length=None):
+        """Send `content` from where the range begins, `sent` bytes of it at most."""
+        start = self.start()
+        self.send_response(status or (206 if start else 200))
+        if start:
+            first = start if first is None else first
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        rest = content[start:]
+        if length is not False:
+            self.send_header("Content-Length", str(length or len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[:sent])
+
+    def log_message(self, *args):
+        pass
+
+
+def whole(handler):
+    handler.answer(CONTENT)
+
+
+def cut_at(n):
+    return lambda handler: handler.answer(CONTENT, sent=n)
+
+
+def stalls(handler):
+    handler.answer(CONTENT, sent=50_000)
+    handler.server.released.wait(20)
+
+
+def lies(handler):
+    handler.answer(WRONG)
+
+
+def too_long(handler):
+    handler.answer(CONTENT + b"more", length=False)
+
+
+def too_short(handler):
+    handler.answer(CONTENT[:-1])
+
+
+def elsewhere(handler):
+    handler.answer(CONTENT, first=7)
+
+
+def status(code, **headers):
+    def answer(handler):
+        handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+    return answer
+
+
+@pytest.fixture
+def server(monkeypatch):
+    for name in (VARIABLE, "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.requests, server.script, server.ranges = [], [whole], True
+    server.released = threading.Event()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def get(server, tmp_path):
+    """``get(*script)``: fetch the file from a server that answers as the script says."""
+    url = f"http://127.0.0.1:{server.server_port}/data.bin"
+    source = Source("the test data", "data.bin", url, hashlib.sha256(CONTENT).hexdigest(),
+                    len(CONTENT))
+
+    def get(*script, **options):
+        server.script = list(script) or [whole]
+        options = {"cache": tmp_path / "cache", "wait": 0.0, "timeout": 10.0, "progress": False,
+                   "allow_loopback": True, "sources": {"test": source}} | options
+        return fetch("test", **options)
+
+    return get
+
+
+def cached(tmp_path):
+    folder = tmp_path / "cache"
+    return sorted(os.listdir(folder)) if folder.exists() else []
+
+
+def test_download_and_then_no_network(get, server, tmp_path):
+    path = get()
+    assert path == tmp_path / "cache" / "data.bin"
+    assert path.read_bytes() == CONTENT
+    assert cached(tmp_path) == ["data.bin"]
+    server.requests.clear()
+    assert get(status(500)) == path
+    assert server.requests == []
+
+
+def test_a_broken_download_goes_on_where_it_stopped(get, server):
+    assert get(cut_at(100_000), cut_at(50_000), whole).read_bytes() == CONTENT
+    assert server.requests == [None, "bytes=100000-", "bytes=150000-"]
+
+
+def test_the_next_process_goes_on_too(get, server, tmp_path):
+    with pytest.raises(DownloadError, match="100,000 of 300,000 bytes"):
+        get(cut_at(100_000), cut_at(0), attempts=3)
+    assert cached(tmp_path) == ["data.bin.part"]
+    server.requests.clear()
+    assert get().read_bytes() == CONTENT
+    assert server.requests == ["bytes=100000-"]
+    assert cached(tmp_path) == ["data.bin"]
+
+
+def test_a_stalled_server_is_left(get, server):
+    assert get(stalls, whole, timeout=1.5).read_bytes() == CONTENT
+    assert server.requests == [None, "bytes=50000-"]
+
+
+def test_a_server_without_ranges(get, server):
+    server.ranges = False
+    assert get(cut_at(100_000), whole).read_bytes() == CONTENT
+    assert server.requests == [None, "bytes=100000-"]
+
+
+@pytest.mark.parametrize("script", [
+    (lies,), (cut_at(100_000), lies), (too_long,), (too_short,), (cut_at(9), elsewhere),
+    (status(500),), (status(404),), (status(416),), (status(206),),
+    (status(301, Location="http://example.org/x"),), (status(301, Location="file:///etc/hosts"),),
+    (status(200),), (lambda handler: handler.wfile.write(b"no http at all\r\n\r\n"),),
+])
+def test_a_wrong_answer_never_replaces_a_file(get, tmp_path, script):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "data.bin").write_bytes(b"old")
+    with pytest.raises(DownloadError) as info:
+        get(*script)
+    for part in ("cannot download the test data", "put the file at", "the file there now is",
+                 "300,000 bytes, SHA-256", VARIABLE, "--data-dir", str(tmp_path / "cache")):
+        assert part in str(info.value)
+    assert "\n" not in str(info.value)
+    assert (tmp_path / "cache" / "data.bin").read_bytes() == b"old"
+    assert set(cached(tmp_path)) <= {"data.bin", "data.bin.part"}
+    assert get().read_bytes() == CONTENT  # and the next attempt can succeed
+
+
+def test_a_wrong_part_is_dropped_and_the_file_fetched_anew(get, server, tmp_path):
+    (tmp_path / "cache").mkdir()
+    for part in (WRONG[:1000], WRONG, WRONG + b"x"):
+        (tmp_path / "cache" / "data.bin.part").write_bytes(part)
+        (tmp_path / "cache" / "data.bin").unlink(missing_ok=True)
+        assert get().read_bytes() == CONTENT
+    assert cached(tmp_path) == ["data.bin"]
+
+
+def test_refused_requests_are_not_repeated(get, server):
+    with pytest.raises(DownloadError, match="404"):
+        get(status(404))
+    assert len(server.requests) == 1
+
+
+def test_a_full_disk_is_not_retried(get, server, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("minitransformer.storage.resume.ResumingDownloader._receive", full)
+    with pytest.raises(DownloadError, match="No space left"):
+        get()
+    assert len(server.requests) == 1
+
+
+def test_only_https(get):
+    with pytest.raises(DownloadError, match="not https"):
+        get(allow_loopback=False)
+    assert all(re.fullmatch("https://.*", source.url) and len(source.sha256) == 64
+               for source in SOURCES.values())
+
+
+def test_no_network(get, server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DownloadError, match="refused.*Try again, or put the file at"):
+        get(attempts=2)
+
+
+def test_local_folders_come_first(get, server, tmp_path, monkeypatch):
+    for folder in ("given", "named", "named/test"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "named"))
+    (tmp_path / "named" / "test" / "data.bin").write_bytes(CONTENT)
+    assert get(data_dir=tmp_path / "given") == tmp_path / "named" / "test" / "data.bin"
+    (tmp_path / "given" / "data.bin").write_bytes(CONTENT)
+    assert get(data_dir=tmp_path / "given") == tmp_path / "given" / "data.bin"
+    (tmp_path / "given" / "data.bin").write_bytes(WRONG)
+    with pytest.raises(DownloadError, match="given.*is not the test data as published"):
+        get(data_dir=tmp_path / "given")
+    assert server.requests == []
+
+
+def test_names_of_nothing(get, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="no data called 'imbd'; known: imdb; did you mean 'imdb'"):
+        fetch("imbd")
+    with pytest.raises(FileNotFoundError, match="data_dir names a folder that does not exist"):
+        get(data_dir=tmp_path / "absent")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "absent"))
+    with pytest.raises(FileNotFoundError, match=f"{VARIABLE} names a folder that does not exist"):
+        data_folders()
+
+
+def test_the_bar_comes_late_and_only_to_terminals(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    drawn = {}
+    for name, stream, options in [
+            ("terminal", Terminal(), {"delay": 0.0}), ("file", io.StringIO(), {"delay": 0.0}),
+            ("early", Terminal(), {"delay": 60.0}), ("off", Terminal(), {"shown": False})]:
+        monkeypatch.setattr("sys.stderr", stream)
+        with late_bar("fetching", 10, **options) as update:
+            update(5)
+        drawn[name] = "fetching" in stream.getvalue()
+    assert drawn == {"terminal": True, "file": False, "early": False, "off": False}
