@@ -115,6 +115,22 @@ def test_attention_works_without_batch_and_heads():
     assert all(np.array_equal(a, b[0, 0]) for a, b in zip(flat, full, strict=True))
 
 
+# -- dtype -------------------------------------------------------------------------------------
+
+
+def test_numpy_scalars_do_not_promote_float32():
+    x, gamma = _normal(2, 3).astype(np.float32), np.ones(3, np.float32)
+    _, saved = F.cross_entropy(x, np.array([0, 2]))
+    _, difference = F.mean_squared_error(x, x + gamma)
+    results = [
+        *F.layer_norm(x, gamma, gamma, eps=np.float64(1e-5)),
+        *F.rms_norm(x, gamma, eps=np.float64(1e-6)),
+        F.cross_entropy_backward(np.float64(0.5), saved),
+        F.mean_squared_error_backward(np.float64(0.5), difference),
+    ]
+    assert {a.dtype for a in results} == {np.dtype(np.float32)}
+
+
 # -- tables and masks --------------------------------------------------------------------------
 
 

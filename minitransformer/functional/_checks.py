@@ -25,16 +25,18 @@ def in_one_dtype(function):
     """Let `function` see all its floating arrays in one dtype, float16 in float32.
 
     Results are then in the common dtype of the arguments, rounded once where that is float16.
-    The body below the decorator can so be read, and work in place, as plain array code.
+    A 0-d argument has no say: a NumPy scalar such as ``np.float64(1e-5)`` would otherwise turn a
+    float32 model into a float64 one. The body below the decorator can so be read, and work in
+    place, as plain array code.
     """
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        leaves = _leaves((*args, *kwargs.values()))
-        dtypes = {a.dtype for a in leaves if a.dtype.kind in "fc"}
+        leaves = [a for a in _leaves((*args, *kwargs.values())) if a.dtype.kind in "fc"]
+        dtypes = {a.dtype for a in leaves}
         if len(dtypes) < 2 and np.float16 not in dtypes:
             return function(*args, **kwargs)
-        common = np.result_type(*dtypes)
+        common = np.result_type(*{a.dtype for a in leaves if a.ndim} or dtypes)
         working = np.result_type(common, np.float32)
 
         def up(a):

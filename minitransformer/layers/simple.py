@@ -79,7 +79,7 @@ class Embedding(Layer):
     def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):
         table = generator(rng).standard_normal((vocab_size, d_model)) * d_model**-0.5
         self.W = Parameter(table.astype(dtype))
-        self.scale = scale
+        self.scale = float(scale)  # a NumPy scalar would turn a float32 model into float64
         self.ops = ops
 
     def forward(self, ids, *, mask=None, rng=None):
