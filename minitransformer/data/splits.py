@@ -56,7 +56,9 @@ def _number(name, size, n):
     if not (is_share or is_number):
         raise ValueError(f"{name} must be a number of texts, or a share from 0.0 to below 1.0, "
                          f"given {size!r}")
-    return round(size * n) if is_share else int(size)
+    if is_share:
+        return max(round(size * n), int(size > 0))
+    return int(size)
 
 
 def _copies(texts, labels, n_classes):
