@@ -9,7 +9,12 @@ from minitransformer.functional.attention import (
     split_heads,
     split_heads_backward,
 )
-from minitransformer.functional.dropout import dropout, dropout_backward, dropout_mask
+from minitransformer.functional.dropout import (
+    check_probability,
+    dropout,
+    dropout_backward,
+    dropout_mask,
+)
 from minitransformer.functional.embedding import check_ids, embedding, embedding_backward
 from minitransformer.functional.erf import erf
 from minitransformer.functional.linear import (

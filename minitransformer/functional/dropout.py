@@ -9,6 +9,12 @@ from minitransformer.functional._checks import require_broadcast
 _LEVELS = 1 << 16
 
 
+def check_probability(name, p):
+    """Refuse a probability of dropping an entry outside [0, 1)."""
+    if not 0 <= p < 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {p}")
+
+
 def dropout_mask(rng, shape, p, dtype):
     r"""Draw a dropout mask, already divided by :math:`1 - p`.
 
@@ -39,8 +45,7 @@ def dropout_mask(rng, shape, p, dtype):
 
     Source: Srivastava et al. 2014, section 4 (inverted, as in section 10).
     """
-    if not 0 <= p < 1:
-        raise ValueError(f"p must lie in [0, 1), got {p}")
+    check_probability("p", p)
     threshold = min(round(p * _LEVELS), _LEVELS - 1)
     lanes = rng.integers(0, _LEVELS, size=shape, dtype=np.uint16)
     keep = (lanes >= threshold).astype(dtype)

@@ -6,6 +6,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module
+from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer, Parameter, generator
 from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
 
@@ -34,6 +35,7 @@ class _Attention(Layer):
 
     def __init__(self, d_model, n_heads, dropout, ops):
         _check_heads(d_model, n_heads)
+        check_probability("dropout", dropout)
         self.n_heads = n_heads
         self.dropout = dropout
         self.ops = ops

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
+from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer, Parameter, generator
 
 
@@ -140,9 +141,15 @@ class Dropout(Layer):
     p : float
         Probability of dropping an entry, 0 <= p < 1.
     ops : module
+
+    Raises
+    ------
+    ValueError
+        If p is outside [0, 1).
     """
 
     def __init__(self, p, *, ops=functional):
+        check_probability("p", p)
         self.p = p
         self.ops = ops
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.functional import check_ids
+from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
     Dropout,
     Embedding,
@@ -91,7 +91,7 @@ class TransformerClassifier(Trainable):
         dtype="float32",
     ):
         self.config = {
-            name: value
+            name: value.item() if isinstance(value, np.generic) else value
             for name, value in locals().items()
             if name not in ("self", "__class__")
         }
@@ -211,8 +211,7 @@ def _check_config(config):
         raise ValueError(
             f"n_heads must divide d_model = {config['d_model']}, got {config['n_heads']}"
         )
-    if not 0 <= config["dropout"] < 1:
-        raise ValueError(f"dropout must lie in [0, 1), got {config['dropout']}")
+    check_probability("dropout", config["dropout"])
     if config["pooling"] not in POOLINGS:
         raise ValueError(
             f"pooling must be one of {', '.join(POOLINGS)}, got {config['pooling']!r}"
