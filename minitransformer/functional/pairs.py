@@ -157,6 +157,9 @@ def _attention(rng, sizes):
         inputs["keep"] = _keep(rng, scores)
     if rng.random() < 0.5:
         inputs["bias"] = rng.standard_normal(scores[1:])
+    # Without a batch, or a single head: only the first of each is kept.
+    for _ in range(4 - sizes.get("axes", 4)):
+        inputs = {name: x[0] if x.ndim > 2 else x for name, x in inputs.items()}
     return inputs
 
 
@@ -223,6 +226,8 @@ _ATTENTION_EDGES = tuple({name: n} for name in "BTS" for n in (0, 1)) + (
     {"mask": True, "share": 0.0},
     {"mask": True, "share": 1.0},
     {"T": 3, "S": 1, "mask": True},
+    {"axes": 3, "G": 2, "H/G": 2, "mask": False},
+    {"axes": 2, "mask": False},
 )
 _POOL_EDGES = _EDGES + ({"mask": True, "share": 0.0}, {"mask": True, "share": 1.0})
 
