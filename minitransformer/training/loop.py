@@ -77,8 +77,9 @@ class Run:
     def log_names(self):
         """Names in the logs of an epoch."""
         names = ["loss", *self._metrics]
+        penalty = ["penalty"] if self._penalty else []
         validation = [f"val_{name}" for name in names] if self.validation else []
-        return [*names, *["penalty"] * self._penalty, *validation, "learning_rate", "seconds"]
+        return [*names, *penalty, *validation, "learning_rate", "seconds"]
 
     def weights_in_use(self):
         """The (n,) parameters that are validated: the averaged ones where there are any."""
@@ -137,6 +138,8 @@ class Run:
             try:
                 getattr(callback, event)(*arguments)
             except KeyboardInterrupt:
+                if interrupts.asked:  # the second one
+                    raise
                 interrupts.asked = True
 
     def _epochs(self, team, interrupts):

@@ -95,4 +95,9 @@ class Recipe:
 def _metrics(given):
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"metrics must be a list of names or objects, got {given!r}")
-    return [metrics.get(metric) for metric in given]
+    found = [metrics.get(metric) for metric in given]
+    names = ["loss", "penalty", *(metric.name for metric in found)]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"metrics would put {name!r} into the history twice, got {given!r}")
+    return found

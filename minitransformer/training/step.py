@@ -28,11 +28,11 @@ class Tally:
 
     def __init__(self, names, sums=None):
         self.names = list(names)
-        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", "penalty", *self.names]}
+        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self.names, "penalty"]}
 
     def add(self, loss, weight, measures, penalty=0.0):
         """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
-        parts = [(loss * weight, weight), (penalty * weight, weight), *measures]
+        parts = [(loss * weight, weight), *measures, (penalty * weight, weight)]
         for name, (total, count) in zip(self.sums, parts, strict=True):
             self.sums[name][0] += total
             self.sums[name][1] += count

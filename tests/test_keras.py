@@ -1,0 +1,340 @@
+"""The Keras-like face: forms of data, evaluate, predict, save and load, summary, progress."""
+
+import io
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from minitransformer.models.classifier import TransformerClassifier
+from minitransformer.storage.weights import load_arrays, save_arrays
+from minitransformer.training import Accuracy, Adam, Metric, confusion_matrix, progress
+from minitransformer.training.losses import CategoricalCrossentropy
+from minitransformer.training.names import near_names
+from tests.toys import VOCAB, padded, toy_data, toy_model
+
+
+def compiled(**config):
+    model = toy_model(**config)
+    model.compile(Adam(0.01), micro_batch_tokens=40)
+    return model
+
+
+def test_the_example_of_the_readme():
+    train_data, train_labels = toy_data(50)
+    val_data, val_labels = toy_data(20, seed=1)
+    test_data, _ = toy_data(7, seed=2)
+    model = TransformerClassifier(vocab_size=VOCAB, n_classes=2, max_len=256)
+    model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(
+        train_data, train_labels, epochs=2, batch_size=32,
+        validation_data=(val_data, val_labels), verbose=0,
+    )  # fmt: skip
+    predictions = model.predict(test_data)
+    predicted_labels = predictions.argmax(axis=1)
+    assert predictions.shape == (7, 2)
+    assert predicted_labels.shape == (7,)
+    assert len(history.history["val_accuracy"]) == 2
+
+
+def forms(x):
+    """The same examples in every form that is allowed: (x, mask)."""
+    ids = padded(x, 11)
+    junk = np.where(ids == 0, 7, ids)
+    return {
+        "list of arrays": (x, None),
+        "list of lists": ([row.tolist() for row in x], None),
+        "tuple": (tuple(x), None),
+        "object array": (np.array([*x, None], dtype=object)[:-1], None),
+        "padded": (ids, None),
+        "padded int8": (ids.astype("int8"), None),
+        "padded with mask": (junk, ids != 0),
+        "list with mask": ([*junk], [*(ids != 0)]),
+    }
+
+
+@pytest.mark.parametrize("form", sorted(forms(toy_data(4)[0])))
+def test_forms_of_data_agree(form):
+    x, y = toy_data(30)
+    given, mask = forms(x)[form]
+    reference, model = compiled(), compiled()
+    reference.fit(x, y, verbose=0)
+    model.fit(given, y, mask=mask, validation_data=(given, y, mask), verbose=0)
+    assert model.flat.values.tobytes() == reference.flat.values.tobytes()
+    assert model.evaluate(given, y, mask=mask) == reference.evaluate(x, y)
+    np.testing.assert_array_equal(model.predict(given, mask=mask), reference.predict(x))
+
+
+def test_in_a_list_every_id_is_a_token_in_an_array_trailing_zeros_are_not():
+    model = compiled()
+    with_zero = model.predict([[5, 7, 0]])
+    assert np.abs(with_zero - model.predict([[5, 7]])).max() > 1e-6
+    np.testing.assert_array_equal(model.predict(np.array([[5, 7, 0]])), model.predict([[5, 7]]))
+    inside = model.predict(np.array([[5, 0, 7, 0]]))
+    np.testing.assert_array_equal(inside, model.predict([[5, 0, 7]]))
+
+
+def test_a_mask_with_holes():
+    """A masked token in the middle keeps its place but its id does not matter."""
+    model = compiled()
+    mask = np.array([[True, False, True, False]])
+    a, b = (model.predict(np.array([[5, junk, 7, junk]]), mask=mask) for junk in (9, 13))
+    np.testing.assert_array_equal(a, b)
+    assert np.abs(a - model.predict([[5, 7]])).max() > 1e-9
+    logits, _ = model.forward(np.array([[5, 9, 7, 9]]), mask=mask)
+    p = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(a, p, rtol=1e-12)
+
+
+def test_predictions_are_probabilities_in_the_order_given():
+    x, _ = toy_data(50)
+    model = compiled()
+    p = model.predict(x)
+    assert p.shape == (50, 2)
+    np.testing.assert_allclose(p.sum(1), 1.0, rtol=1e-14)
+    for i in (0, 17, 49):
+        np.testing.assert_allclose(p[i], model.predict([x[i]])[0], rtol=1e-12)
+    order = np.random.default_rng(0).permutation(50)
+    np.testing.assert_allclose(model.predict([x[i] for i in order]), p[order], rtol=1e-12)
+
+
+def test_predict_works_without_compile():
+    np.testing.assert_array_equal(toy_model().predict([[5, 6]]), compiled().predict([[5, 6]]))
+
+
+def test_evaluate_against_its_definition():
+    x, y = toy_data(41)
+    model = compiled()
+    p = model.predict(x)
+    result = model.evaluate(x, y)
+    assert list(result) == ["loss", "accuracy"]
+    assert result["loss"] == pytest.approx(-np.log(p[np.arange(41), y]).mean(), rel=1e-12)
+    assert result["accuracy"] == (p.argmax(1) == y).mean()
+
+
+def test_one_hot_labels_and_losses_by_name():
+    x, y = toy_data(20)
+    results = []
+    for loss in ("categorical_crossentropy", "sparse_categorical_crossentropy",
+                 CategoricalCrossentropy, CategoricalCrossentropy()):  # fmt: skip
+        model = toy_model()
+        model.compile("adam", loss)
+        results.append(model.evaluate(x, y))
+    model.compile("adam", "categorical_crossentropy")
+    results.append(model.evaluate(x, np.eye(2)[y]))
+    results.append(model.evaluate(x, np.eye(2, dtype=int)[y].tolist()))
+    assert all(r == results[0] for r in results)
+    model.compile("adam", "mean_squared_error")
+    brier = ((model.predict(x) - np.eye(2)[y]) ** 2).mean()
+    assert model.evaluate(x, y)["loss"] == pytest.approx(brier, rel=1e-12)
+
+
+def test_label_smoothing_matches_its_definition():
+    x, y = toy_data(20)
+    model = toy_model()
+    model.compile("adam", CategoricalCrossentropy(label_smoothing=0.2))
+    logp = np.log(model.predict(x))
+    target = 0.8 * np.eye(2)[y] + 0.1
+    assert model.evaluate(x, y)["loss"] == pytest.approx(-(target * logp).sum(1).mean(), rel=1e-12)
+
+
+def test_validation_split_takes_the_last_examples():
+    x, y = toy_data(40)
+    split, given = compiled(), compiled()
+    a = split.fit(x, y, validation_split=0.25, epochs=2, verbose=0)
+    b = given.fit(x[:30], y[:30], validation_data=(x[30:], y[30:]), epochs=2, verbose=0)
+    assert split.flat.values.tobytes() == given.flat.values.tobytes()
+    assert a.history["val_loss"] == b.history["val_loss"]
+
+
+def test_class_weights_in_training_only():
+    x, y = toy_data(40)
+    even, skewed = compiled(dropout=0.0), compiled(dropout=0.0)
+    even.fit(x, y, epochs=2, class_weight=[1.0, 1.0], verbose=0)
+    plain = compiled(dropout=0.0)
+    plain.fit(x, y, epochs=2, verbose=0)
+    assert plain.flat.values.tobytes() == even.flat.values.tobytes()
+    history = skewed.fit(x, y, epochs=8, class_weight={1: 50.0}, validation_data=(x, y), verbose=0)
+    assert skewed.predict(x)[:, 1].mean() > plain.predict(x)[:, 1].mean() + 0.1
+    assert skewed.evaluate(x, y)["loss"] == history.history["val_loss"][-1], "not weighted"
+
+
+def test_a_metric_of_your_own():
+    class Zeros(Metric):
+        name = "zeros"
+
+        def measure(self, logits, targets, ignore_index=None):
+            return float((logits.argmax(-1) == 0).sum()), targets.size
+
+    x, y = toy_data(30)
+    model = toy_model()
+    model.compile(metrics=[Zeros(), Accuracy])
+    result = model.evaluate(x, y)
+    assert result["zeros"] == (model.predict(x).argmax(1) == 0).mean()
+
+
+def test_accuracy_ignores_what_does_not_count():
+    logits, targets = np.eye(3), np.array([0, 2, -1])
+    assert Accuracy().measure(logits, targets) == (1.0, 3)
+    assert Accuracy().measure(logits, targets, ignore_index=-1) == (1.0, 2)
+
+
+def test_confusion_matrix():
+    table = confusion_matrix([0, 0, 1, 2, 2], [0, 1, 1, 0, 2], 3)
+    np.testing.assert_array_equal(table, [[1, 1, 0], [0, 1, 0], [1, 0, 1]])
+    with pytest.raises(ValueError, match="same length"):
+        confusion_matrix([0, 1], [0], 2)
+    with pytest.raises(ValueError, match="predictions must be integers in 0..1"):
+        confusion_matrix([0, 1], [0, 2], 2)
+
+
+def test_save_and_load(tmp_path):
+    x, y = toy_data(30)
+    model = compiled(dtype="float32", norm="post", pooling="max")
+    model.fit(x, y, verbose=0)
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    again = TransformerClassifier.load(path)
+    assert again.config == model.config
+    again.compile("sgd", micro_batch_tokens=40)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert again.flat.values.tobytes() == model.flat.values.tobytes()
+    again.fit(x, y, verbose=0)
+
+
+def test_load_refuses_what_is_not_its_own(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = toy_model()
+    model.save(path)
+    arrays, metadata = load_arrays(path)
+
+    def altered(name, **changes):
+        """A file with a valid checksum but other content."""
+        save_arrays(tmp_path / name, arrays, {**metadata, **changes})
+        return tmp_path / name
+
+    config = json.loads(metadata["config"])
+    cases = {
+        "class": (altered("class", **{"class": "BagOfWords"}), "holds a BagOfWords, not a Trans"),
+        "format": (altered("format", format="?"), "is not a model that minitransformer saved"),
+        "json": (altered("json", config="{"), "no readable configuration"),
+        "list": (altered("list", config="[]"), "unknown setting"),
+        "key": (
+            altered("key", config=json.dumps({**config, "n_head": 2})),
+            "unknown setting 'n_head'; did you mean 'n_heads'",
+        ),
+        "value": (altered("value", config=json.dumps({**config, "d_model": 7})), "n_heads"),
+        "shape": (altered("shape", config=json.dumps({**config, "d_ff": 17})), "d_ff|linear1.W"),
+        "huge": (altered("huge", config=json.dumps({**config, "max_len": 10**12})), "max_len = 1"),
+    }
+    for name, (file, message) in cases.items():
+        with pytest.raises(ValueError, match=message):
+            TransformerClassifier.load(file)
+        assert file.exists(), name
+    blob = bytearray(path.read_bytes())
+    blob[-3] ^= 1
+    path.write_bytes(blob)
+    with pytest.raises(ValueError, match="truncated or altered"):
+        TransformerClassifier.load(path)
+    with pytest.raises(FileNotFoundError):
+        TransformerClassifier.load(tmp_path / "absent")
+
+
+def test_summary(capsys):
+    model = toy_model()
+    model.summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "TransformerClassifier"
+    total = sum(p.size for p in model.parameters().values())
+    assert lines[-1].startswith(f"total: {total:,} parameters")
+    counts = [int(line.split()[-1].replace(",", "")) for line in lines[4:-2]]
+    assert sum(counts) == total
+    row = next(line for line in lines if line.startswith("blocks.0.attention.W_o"))
+    assert row.split()[1] == "Linear"
+    assert "W (8, 8), b (8,)" in row
+
+
+# What is shown while it trains.
+
+
+def shown(capsys, **fit):
+    x, y = toy_data(30)
+    compiled().fit(x, y, epochs=2, validation_split=0.2, **fit)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_verbose(capsys):
+    assert shown(capsys, verbose=0) == []
+    lines = shown(capsys, verbose=2)
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    for word in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
+        assert f" {word} " in lines[0]
+    assert [line.split()[1] for line in shown(capsys)] == ["1/2", "2/2"], "no terminal: plain lines"
+
+
+def test_lines_for_a_log_file_come_every_ten_seconds(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Lines()
+    shown.start(epochs=2, steps=10)
+    for batch in range(10):
+        now[0] += 4.0
+        shown.step(0, batch, {"loss": 0.5, "accuracy": 0.75})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "epoch 1/2  step 3/10  1:08 left  loss 0.5000  accuracy 0.7500"
+    assert [progress.clock(s) for s in (7, 750.4, 3725)] == ["0:07", "12:30", "1:02:05"]
+
+
+def test_time_left_after_a_resume_counts_this_process_only(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Progress()
+    shown.start(epochs=1, steps=100, done=90)
+    now[0] = 10.0
+    shown.step(0, 94, {})
+    assert shown.time_left() == pytest.approx(10.0 * 9)
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(progress, "DRAW_INTERVAL", 0.0)
+    assert type(progress.choose(1)) is progress.Terminal
+    x, y = toy_data(30)
+    compiled().fit(x, y, epochs=2)
+    text = screen.getvalue()
+    assert "epoch 1/2" in text
+    assert "left" in text
+    assert "loss" in text
+
+
+def test_a_notebook_gets_one_output_that_is_rewritten(monkeypatch):
+    outputs = []
+
+    class Handle:
+        def update(self, text):
+            outputs[-1] = repr(text)
+
+    def display(text, display_id):
+        outputs.append(repr(text))
+        return Handle()
+
+    kernel = types.SimpleNamespace(kernel=True)
+    ipython = types.SimpleNamespace(get_ipython=lambda: kernel)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    assert type(progress.choose(1)) is progress.Notebook
+    x, y = toy_data(30)
+    compiled().fit(x, y, epochs=2)
+    assert len(outputs) == 1
+    assert [line.split()[1] for line in outputs[0].splitlines()] == ["1/2", "2/2"]
+
+
+def test_near_names():
+    assert near_names("Adma", ["adam", "sgd"]) == "did you mean 'adam'? allowed: 'adam', 'sgd'"
+    assert near_names("xyz", ["b", "a"]) == "allowed: 'a', 'b'"

@@ -1,0 +1,157 @@
+"""Parallel workers: the result does not depend on how the work was dealt."""
+
+import threading
+import warnings
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from minitransformer.training import Adam
+from minitransformer.training import workers as module
+from minitransformer.training.step import train_step
+from minitransformer.training.workers import Team, deal, default_workers, usable_cores
+from tests.tolerances import tolerance
+from tests.toys import toy_data, toy_model
+
+X, Y = toy_data(96)
+
+
+def fifty_losses(workers):
+    """Losses of fifty steps, and the weights after them."""
+    model = toy_model()
+    model.compile(Adam(0.01), word_dropout=0.1, clip=1.0, workers=workers, micro_batch_tokens=24)
+    examples = model.read_inputs(X, None).with_targets(Y)
+    losses = []
+    with Team(model, workers) as team:
+        for t in range(50):
+            batch = np.arange(96)[t % 4 :: 4]
+            losses.append(train_step(model, model.recipe, team, examples, batch)[0])
+    return np.array(losses), model.flat.values
+
+
+def test_any_number_of_workers_gives_the_same_losses():
+    one, _ = fifty_losses(1)
+    for workers in (2, 3):
+        losses, _ = fifty_losses(workers)
+        assert np.abs(losses / one - 1).max() <= tolerance("fifty losses, 1 to 3 workers")
+    assert one[-5:].mean() < one[:5].mean()
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_same_number_of_workers_gives_the_same_bytes(workers):
+    (a, u), (b, v) = fifty_losses(workers), fifty_losses(workers)
+    assert a.tobytes() == b.tobytes()
+    assert u.tobytes() == v.tobytes()
+
+
+def test_evaluate_and_predict_do_not_depend_on_workers():
+    results = []
+    for workers in (1, 2, 3):
+        model = toy_model()
+        model.compile(workers=workers, micro_batch_tokens=24)
+        results.append((model.evaluate(X, Y), model.predict(X).tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
+def test_work_is_really_shared_and_ends_with_the_team():
+    model, seen = toy_model(), set()
+    barrier = threading.Barrier(3, timeout=30)
+
+    def task(replica, job):
+        barrier.wait()  # passes only when three threads work at once
+        seen.add((threading.get_ident(), id(replica)))
+        replica.parameters()["head.b"].grad += job
+        return job * 10
+
+    before = threading.active_count()
+    with Team(model, 3) as team:
+        assert team.add_gradients(task, [1, 2, 3], [1.0, 1.0, 1.0]) == [10, 20, 30]
+        np.testing.assert_array_equal(model.parameters()["head.b"].grad, [6.0, 6.0])
+        model.flat.zero_grad()
+        barrier.reset()
+        team.add_gradients(task, [1, 2, 4], [1.0, 1.0, 1.0])
+        np.testing.assert_array_equal(model.parameters()["head.b"].grad, [7.0, 7.0])
+    assert len({replica for _, replica in seen}) == 3
+    assert threading.active_count() == before
+
+
+def test_one_worker_starts_no_thread_and_no_replica():
+    model, before = toy_model(), threading.active_count()
+    with Team(model, 1) as team:
+        replicas = team.add_gradients(lambda replica, job: replica, [0, 1], [1, 1])
+        assert threading.active_count() == before
+    assert all(replica is model for replica in replicas)
+
+
+def test_fewer_jobs_than_workers():
+    model = toy_model()
+    model.compile(workers=3)
+    assert model.evaluate(X[:1], Y[:1])["accuracy"] in (0.0, 1.0)
+    model.train_on_batch(X[:1], Y[:1])
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_an_error_in_a_worker_arrives_after_all_have_ended(failing):
+    done = []
+
+    def task(model, job):
+        if job == failing:
+            raise LookupError(f"job {job}")
+        done.append(job)
+
+    with Team(toy_model(), 2) as team:
+        with pytest.raises(LookupError, match=f"job {failing}"):
+            team.map(task, [0, 1], [1.0, 1.0])
+        assert done == [1 - failing]
+        assert team.map(lambda model, job: job, [7, 8], [1.0, 1.0]) == [7, 8]
+
+
+def test_dealing():
+    assert deal([5.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3, 4, 5]]
+    assert deal([1.0, 1.0, 1.0], 1) == [[0, 1, 2]]
+    assert deal([], 2) == [[], []]
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        costs = rng.random(rng.integers(1, 40)).tolist()
+        hands = deal(costs, 3)
+        assert sorted(sum(hands, [])) == list(range(len(costs)))
+        loads = [sum(costs[i] for i in hand) for hand in hands]
+        assert max(loads) - min(loads) <= max(costs) + 1e-12
+
+
+def blas_threads():
+    return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_while_workers_run_and_its_own_afterwards():
+    before = blas_threads()
+    with Team(toy_model(), 2):
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+def test_blas_that_cannot_be_limited_is_said_once(monkeypatch):
+    class NoBlas:
+        lib_controllers = ()
+
+        def limit(self, limits):
+            return module.ExitStack()
+
+    monkeypatch.setattr(module, "_blas", NoBlas)
+    module._warn_once.cache_clear()
+    with pytest.warns(UserWarning, match="cannot be limited"), Team(toy_model(), 2):
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Team(toy_model(), 2) as team:
+            assert team.map(lambda model, job: job, [1, 2], [1, 1]) == [1, 2]
+
+
+def test_the_default_number():
+    assert 1 <= default_workers() == min(usable_cores(), 8)
+    assert Team(toy_model()).size == default_workers()
+    with pytest.raises(ValueError, match="workers must be >= 1, got 0"):
+        Team(toy_model(), 0)
+    with pytest.raises(TypeError, match="workers must be a whole number"):
+        Team(toy_model(), 1.5)
