@@ -34,7 +34,7 @@ def in_one_dtype(function):
     def wrapper(*args, **kwargs):
         leaves = [a for a in _leaves((*args, *kwargs.values())) if a.dtype.kind in "fc"]
         dtypes = {a.dtype for a in leaves}
-        if len(dtypes) < 2 and np.float16 not in dtypes:
+        if len(dtypes) < 2 and np.dtype(np.float16) not in dtypes:
             return function(*args, **kwargs)
         common = np.result_type(*{a.dtype for a in leaves if a.ndim} or dtypes)
         working = np.result_type(common, np.float32)

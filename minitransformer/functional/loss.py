@@ -153,9 +153,9 @@ def cross_entropy_backward(dloss, saved):
     w_y = _target_weights(y, w)
     # L = -1/Z sum_i ((1 - eps) w_y log p_y + eps/C sum_c w_c log p_c), log p_c = x_c - logsumexp x
     s = (1 - eps) * w_y + eps / C * w.sum() * counts
-    dlogits = s[..., None] * p
-    rows = dlogits.reshape(y.size, C)
+    rows = s.reshape(y.size, 1) * p.reshape(y.size, C)
     rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * w_y.reshape(-1)
+    dlogits = rows.reshape(p.shape)
     if eps:
         dlogits -= eps / C * (counts[..., None] * w)
     dlogits *= dloss * _reciprocal(normaliser)
