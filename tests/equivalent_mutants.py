@@ -1,0 +1,103 @@
+"""Mutants that compute the same gradient, with the reason: (function, change) -> why."""
+
+AXIS = "the same axis by another number, for an array with this many axes"
+BOOL = "flatnonzero of 1.0 and of True are the same"
+COUNT = "a mean of weights, none of them negative, is positive exactly where their sum is"
+DEFAULT = "0 is reduceat's default axis"
+HEADLESS = "the number of key heads is not used where there is no axis of heads"
+IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
+MINUS = "NumPy takes any negative length as the one to be found"
+STABLE = "any fixed order of addition is right; this one is the order of occurrence"
+SYMMETRIC = "the larger of two numbers does not depend on their order"
+ZERO = "with eps = 0 the branch subtracts zeros: it only saves time"
+
+EQUIVALENT = {
+    (
+        "attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else 2",
+    ): HEADLESS,
+    (
+        "attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else 0",
+    ): HEADLESS,
+    (
+        "attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else -1",
+    ): HEADLESS,
+    (
+        "attention_backward",
+        "used = P.real.sum(axis=-2) > 0  ->  used = P.real.mean(axis=-2) > 0",
+    ): COUNT,
+    (
+        "cross_entropy_backward",
+        "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "
+        "w_y.reshape(-1)  ->  rows[xp.arange(y.size), y.reshape(-1)] -= (1 - eps) * "
+        "w_y.reshape(-1)",
+    ): IGNORED,
+    (
+        "cross_entropy_backward",
+        "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "
+        "w_y.reshape(-1)  ->  rows[xp.arange(y.size), xp.maximum(0, y).reshape(-1)] -= (1 "
+        "- eps) * w_y.reshape(-1)",
+    ): SYMMETRIC,
+    (
+        "cross_entropy_backward",
+        "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "
+        "w_y.reshape(-1)  ->  rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-2)] -= (1 "
+        "- eps) * w_y.reshape(-1)",
+    ): MINUS,
+    (
+        "cross_entropy_backward",
+        "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "
+        "w_y.reshape(-1)  ->  rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 "
+        "- eps) * w_y.reshape(-2)",
+    ): MINUS,
+    (
+        "cross_entropy_backward",
+        "if eps:  ->  if True:",
+    ): ZERO,
+    (
+        "embedding_backward",
+        "return scatter_add_rows(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), "
+        "n_rows)  ->  return scatter_add_rows(ids.reshape(-2), dy.reshape(ids.size, "
+        "dy.shape[-1]), n_rows)",
+    ): MINUS,
+    (
+        "mean_squared_error_backward",
+        "return difference * (dloss * (2 / max(difference.size, 1)))  ->  return "
+        "difference * (dloss * (2 / max(1, difference.size)))",
+    ): SYMMETRIC,
+    (
+        "merge_heads",
+        "return x.transpose(0, 2, 1, 3).reshape(B, T, H * E)  ->  return x.transpose(0, "
+        "-2, 1, 3).reshape(B, T, H * E)",
+    ): AXIS,
+    (
+        "scatter_add_rows",
+        "out = xp.zeros((n_rows, rows.shape[-1]), dtype=rows.dtype)  ->  out = "
+        "xp.zeros((n_rows, rows.shape[1]), dtype=rows.dtype)",
+    ): AXIS,
+    (
+        "scatter_add_rows",
+        "order = xp.argsort(ids, kind='stable')  ->  order = xp.argsort(ids)",
+    ): STABLE,
+    (
+        "scatter_add_rows",
+        "is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != "
+        "sorted_ids[:-1]])  ->  is_first = xp.concatenate([xp.ones(1), sorted_ids[1:] != "
+        "sorted_ids[:-1]])",
+    ): BOOL,
+    (
+        "scatter_add_rows",
+        "out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts, axis=0)  ->  "
+        "out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts)",
+    ): DEFAULT,
+    (
+        "split_heads",
+        "return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)  ->  return "
+        "x.reshape(B, T, n_heads, D // n_heads).transpose(0, -2, 1, 3)",
+    ): AXIS,
+}

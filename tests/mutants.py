@@ -1,0 +1,223 @@
+"""Plants every small fault in every backward pass and asks whether the gradient tests see it.
+
+    python -m tests.mutants [--only NAME]
+
+prints each mutant and its fate; the exit status is 1 when one survives that is not listed as
+equivalent in `tests/equivalent_mutants.py`, or when that list names one that no longer exists.
+"""
+
+import argparse
+import ast
+import contextlib
+import functools
+import importlib
+import inspect
+import pkgutil
+import sys
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitransformer import backend, functional, gradcheck
+from minitransformer.functional import PAIRS
+from tests import laws
+from tests.equivalent_mutants import EQUIVALENT
+from tests.extremes import TABLE
+from tests.mutations import bare, mutants_of
+
+TRIALS = 30  # random shapes that a mutant has to survive, besides every edge
+
+
+class Mutant(NamedTuple):
+    """One planted fault."""
+
+    function: Any
+    change: str
+    tree: ast.FunctionDef
+
+    @property
+    def name(self):
+        return self.function.__name__
+
+    @property
+    def reason(self):
+        """Why it is equivalent, or None."""
+        return EQUIVALENT.get((self.name, self.change))
+
+
+def functions():
+    """Every function of the engine's equations and of the backend, undecorated, by name."""
+    names = [module.name for module in pkgutil.iter_modules(functional.__path__)]
+    modules = [importlib.import_module(f"minitransformer.functional.{name}") for name in names]
+    found = {}
+    for module in (backend, *modules):
+        for name, value in vars(module).items():
+            if inspect.isfunction(value) and value.__module__ == module.__name__:
+                found[name] = inspect.unwrap(value)
+    return found
+
+
+@functools.cache
+def tree_of(function):
+    """The syntax tree of a function, without docstring and decorators."""
+    lines = inspect.getsource(function)
+    return bare(ast.parse(inspect.cleandoc("\n" + lines)).body[0])
+
+
+@functools.cache
+def call_graph():
+    """For each function the names of the functions that it mentions."""
+    known = functions()
+    graph = {}
+    for name, function in known.items():
+        mentioned = {n.id for n in ast.walk(tree_of(function)) if isinstance(n, ast.Name)}
+        graph[name] = mentioned & set(known)
+    return graph
+
+
+@functools.cache
+def reached(name):
+    """All functions that one function calls, directly or not, and itself."""
+    found, todo = set(), [name]
+    while todo:
+        current = todo.pop()
+        if current not in found:
+            found.add(current)
+            todo += call_graph()[current]
+    return found
+
+
+def targets():
+    """The functions to mutate: backward passes, and what only they use, or are but a name for."""
+    known, graph = functions(), call_graph()
+    backward = {name for name in known if name.endswith("_backward")}
+    forward = {inspect.unwrap(pair.forward).__name__ for pair in PAIRS.values()}
+    shared = set().union(*map(reached, forward))
+    used = set().union(*map(reached, backward))
+    renamed = {
+        called
+        for name in backward
+        if len(tree_of(known[name]).body) == 1 and len(graph[name]) == 1
+        for called in graph[name]
+    }
+    return {name: known[name] for name in sorted(backward | (used - shared) | renamed)}
+
+
+@functools.cache
+def killers(name):
+    """The pairs whose backward pass uses a function."""
+    return [
+        (key, pair)
+        for key, pair in PAIRS.items()
+        if name in reached(inspect.unwrap(pair.backward).__name__)
+    ]
+
+
+@functools.cache
+def all_mutants(only=None):
+    """Every mutant of every target."""
+    return tuple(
+        Mutant(function, change, tree)
+        for name, function in targets().items()
+        if only is None or only in name
+        for change, tree in mutants_of(tree_of(function))
+    )
+
+
+@contextlib.contextmanager
+def planted(mutant):
+    """The mutant's code in the place of the function's, for everybody who holds the function."""
+    function = mutant.function
+    namespace = dict(function.__globals__)
+    module = ast.Module([mutant.tree], type_ignores=[])
+    exec(compile(ast.fix_missing_locations(module), "<mutant>", "exec"), namespace)  # noqa: S102
+    kept = function.__code__, function.__defaults__, function.__kwdefaults__
+    changed = namespace[mutant.name]
+    try:
+        function.__code__ = changed.__code__
+        yield
+    finally:
+        function.__code__, function.__defaults__, function.__kwdefaults__ = kept
+
+
+def fate(mutant):
+    """What caught the mutant, or None if it survived everything."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"), planted(mutant):
+        warnings.simplefilter("ignore")
+        for name, pair in killers(mutant.name):
+            words = _gradient_sees(name, pair) or _laws_see(name, pair)
+            if words:
+                return words
+    return None
+
+
+def _cases(pair):
+    """Random generators and sizes: the edges and some random shapes."""
+    for i, sizes in enumerate(({}, {}, *pair.edges, *[{}] * (TRIALS - 2))):
+        yield np.random.default_rng([11, i]), sizes
+
+
+def _gradient_sees(name, pair):
+    for i, (rng, sizes) in enumerate(_cases(pair)):
+        try:
+            report = gradcheck.check(
+                pair.forward, pair.backward, pair.example(rng, **sizes), wrt=pair.wrt,
+                saved=pair.saved, upstream=pair.upstream, analytic=pair.analytic, rng=rng,
+                entries=0, diagnose=False,
+            )
+        except Exception as error:  # a mutant may fail in any way whatever
+            return f"{name}, shape {i}: {type(error).__name__}"
+        if not report.ok:
+            return f"{name}, shape {i}: wrong gradient of {report.failed[0].name}"
+    return None
+
+
+def _laws_see(name, pair):
+    for rng, sizes in _cases(pair):
+        for law in laws.LAWS:
+            try:
+                law(pair, pair.example(rng, **sizes), rng)
+            except Exception as error:  # as above; an AssertionError when the law is broken
+                return f"{name}, {law.__name__}: {type(error).__name__}"
+    for extreme in TABLE[name]:
+        rng = np.random.default_rng(12)
+        try:
+            laws.survives(pair, extreme, pair.example(rng), rng)
+        except Exception as error:
+            return f"{name}, extreme {extreme.name}: {type(error).__name__}"
+    return None
+
+
+def baseline():
+    """What the tests hold against the code as it is; must be nothing, or they prove nothing."""
+    seen = (_gradient_sees(name, pair) or _laws_see(name, pair) for name, pair in PAIRS.items())
+    return [words for words in seen if words]
+
+
+def main(arguments=None):
+    """Print every mutant and its fate; 1 when one survives unlisted or the list is stale."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", help="part of the name of the functions to mutate")
+    only = parser.parse_args(arguments).only
+    if wrong := baseline():
+        print("the tests fail without any mutant:", *wrong, sep="\n")
+        return 1
+    mutants = all_mutants(only)
+    survivors = []
+    for mutant in mutants:
+        words = fate(mutant)
+        if words is None and mutant.reason is None:
+            survivors.append(mutant)
+        shown = words or (f"equivalent: {mutant.reason}" if mutant.reason else "SURVIVES")
+        print(f"{mutant.name}: {mutant.change}\n    {shown}")
+    stale = [] if only else set(EQUIVALENT) - {(m.name, m.change) for m in mutants}
+    for name, change in stale:
+        print(f"{name}: {change}\n    listed as equivalent, but no such mutant exists")
+    listed = sum(mutant.reason is not None for mutant in mutants)
+    print(f"{len(mutants)} mutants, {len(survivors)} survive unlisted, {listed} equivalent")
+    return 1 if survivors or stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
