@@ -2,104 +2,16 @@
 
 Hand-written gradients go wrong in few ways, and each leaves a pattern: a constant factor, a
 transpose, a term that is missing. Every pattern is one small function in the three modules of
-rules, which takes a :class:`Fault` and returns words, or None where it does not apply. The first
-rule that applies gives the diagnosis; particular patterns are asked before general ones.
+rules, which takes a :class:`~minitransformer.gradcheck.fault.Fault` and returns words, or None
+where it does not apply. The first rule that applies gives the diagnosis; particular patterns are
+asked before general ones.
 """
 
-from __future__ import annotations
+from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-
-from minitransformer.backend import to_host
-
-CLOSE = 1e-6  # a pattern fits when it explains the gradient to this, relative to its size
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One wrong gradient with all that a rule may look at.
-
-    Attributes
-    ----------
-    name : str
-        The input or parameter whose gradient is wrong.
-    a, n : arrays of one shape
-        The gradient of the backward pass and the oracle's; entries at kinks are 0 in both.
-    inputs : dict of str to object
-        All inputs and parameters; arrays are on the host.
-    outputs : tuple of arrays
-        Outputs that take an upstream gradient.
-    upstream : tuple of arrays
-    oracles : dict of str to array
-        The oracle's gradients of all variables that have one.
-    right : set of str
-        Names of the variables whose gradient is right.
-    again : callable
-        ``again(inputs)`` -> Report of the same check on other inputs.
-    """
-
-    name: str
-    a: np.ndarray
-    n: np.ndarray
-    inputs: dict
-    outputs: tuple
-    upstream: tuple
-    oracles: dict
-    right: frozenset
-    again: Callable
-
-    @classmethod
-    def of(cls, row, rows, problem, inputs, again):
-        """The fault that failing `row` shows."""
-        known = ~np.isnan(row.oracle)
-        return cls(
-            name=row.name,
-            a=np.where(known, row.gradient, 0.0),
-            n=np.where(known, row.oracle, 0.0),
-            inputs={k: to_host(v) if hasattr(v, "dtype") else v for k, v in inputs.items()},
-            outputs=tuple(np.asarray(y) for y in problem.forward(problem.values)),
-            upstream=tuple(np.asarray(dy) for dy in problem.upstream),
-            oracles={r.name: r.oracle for r in rows if r.oracle is not None},
-            right=frozenset(r.name for r in rows if r.ok),
-            again=again,
-        )
-
-    @property
-    def x(self):
-        """The input whose gradient is wrong."""
-        return self.inputs[self.name]
-
-    def right_with(self, changes):
-        """Whether the same gradient is right once some inputs are exchanged."""
-        try:
-            report = self.again({**self.inputs, **changes})
-            return report.row(self.name).ok
-        except (ValueError, TypeError, IndexError, KeyError, StopIteration, ArithmeticError):
-            return False  # the changed inputs do not fit together: the rule does not apply
-
-    def arrays(self, kind):
-        """Inputs that are arrays with a dtype of this kind ("f", "b", "iu"), by name."""
-        return {
-            key: value
-            for key, value in self.inputs.items()
-            if isinstance(value, np.ndarray) and value.dtype.kind in kind
-        }
-
-
-def close(x, y):
-    """Whether two arrays of one shape agree to :data:`CLOSE`, relative to the larger."""
-    if np.shape(x) != np.shape(y) or not np.size(x):
-        return False
-    size = max(np.abs(x).max(), np.abs(y).max())
-    return bool(size > 0 and np.abs(np.asarray(x) - y).max() <= CLOSE * size)
+RULES = rules_values.EXACT + rules_rerun.RULES + rules_terms.RULES + rules_values.LOOSE
 
 
 def diagnose(fault):
     """Words for the first pattern that fits, or None."""
-    from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
-
-    rules = rules_values.EXACT + rules_rerun.RULES + rules_terms.RULES + rules_values.LOOSE
-    return next((words for rule in rules if (words := rule(fault))), None)
+    return next((words for rule in RULES if (words := rule(fault))), None)

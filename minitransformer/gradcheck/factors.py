@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitransformer.gradcheck.diagnosis import CLOSE
+from minitransformer.gradcheck.fault import CLOSE
 
 LETTERS = {4: "BHTE", 3: "BTD", 2: "BD"}  # axes of a floating array by its number of axes
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from minitransformer.gradcheck.diagnosis import Fault, diagnose
+from minitransformer.gradcheck.diagnosis import diagnose
+from minitransformer.gradcheck.fault import Fault
 
 
 class GradientError(AssertionError):

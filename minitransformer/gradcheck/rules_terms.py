@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitransformer.gradcheck.diagnosis import CLOSE, close
+from minitransformer.gradcheck.fault import CLOSE, close
 
 
 def softmax_sum(fault):

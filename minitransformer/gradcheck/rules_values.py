@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from minitransformer.gradcheck.diagnosis import CLOSE, close
 from minitransformer.gradcheck.factors import factor_words
+from minitransformer.gradcheck.fault import CLOSE, close
 
 
 def rounding_only(fault):
