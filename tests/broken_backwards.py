@@ -177,3 +177,43 @@ def skip_lost(dy, x, W, gamma):
 
 def square(x):
     return x * x
+
+
+def skip_counted_twice(dy, x, W, gamma):
+    xhat, rstd, dW, dgamma = _branch(dy, x, W, gamma)
+    return 2 * dy + F.layer_norm_backward(dy @ W.T, xhat, rstd, gamma)[0], dW, dgamma
+
+
+def two_paths(x, z):
+    return x * x + 3 * z
+
+
+def paths_added(dy, x, z):
+    return 2 * x * dy + 3 * dy, 3 * dy
+
+
+def scaled(x, scale):
+    return x * scale
+
+
+def scale_forgotten(dy, x, scale):
+    return dy
+
+
+def scale_twice(dy, x, scale):
+    return dy * scale * scale
+
+
+COLUMNS = np.array([0.5, 2.0, -1.0, 3.0, 1.5])
+
+
+def weighted_columns(x):
+    return x * COLUMNS
+
+
+def columns_forgotten(dy, x):
+    return dy
+
+
+def nearly_square(dy, x):
+    return 2 * x * dy * (1 + 1e-12)

@@ -58,6 +58,9 @@ IDS = np.array([[1, 2, 1], [3, 0, 2]])
 DROPOUT = {"x": normal(3, 5), "keep": F.dropout_mask(RNG, (3, 5), 0.3, np.float64)}
 
 
+SCALED = {"x": normal(3, 5), "scale": normal(3, 5)}
+
+
 def _attention(backward, fault, where, inputs=QKV):
     wrt = ("Q", "K", "V")
     return Broken(F.attention, backward, inputs, fault, where, wrong.attention_saved, wrt)
@@ -140,4 +143,21 @@ GALLERY = {
         wrong.skip, wrong.skip_through_norm, SKIP, "sent through the norm"
     ),
     "residual lost": Broken(wrong.skip, wrong.skip_lost, SKIP, "skip) path is lost"),
+    "residual counted twice": Broken(
+        wrong.skip, wrong.skip_counted_twice, SKIP, "counted once too often"
+    ),
+    "two gradients in one": Broken(
+        wrong.two_paths, wrong.paths_added, {"x": normal(3, 2), "z": normal(3, 2)},
+        "gradient of z is added",
+    ),
+    "an input left out": Broken(
+        wrong.scaled, wrong.scale_forgotten, SCALED, "the factor scale is missing", wrt=("x",)
+    ),
+    "an input counted twice": Broken(
+        wrong.scaled, wrong.scale_twice, SCALED, "a factor scale too much", wrt=("x",)
+    ),
+    "a factor for each column": Broken(
+        wrong.weighted_columns, wrong.columns_forgotten, X, "depends on axis 2 only: 2, 0.5, -1"
+    ),
+    "no more than rounding": Broken(wrong.square, wrong.nearly_square, X, "no more than rounding"),
 }

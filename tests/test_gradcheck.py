@@ -7,7 +7,8 @@ import pytest
 
 from minitransformer import functional as F
 from minitransformer import gradcheck
-from minitransformer.gradcheck import oracles
+from minitransformer.gradcheck import diagnosis, oracles
+from minitransformer.gradcheck import report as report_module
 from tests.broken_gradients import GALLERY
 
 
@@ -43,6 +44,31 @@ def test_every_broken_gradient_is_caught_and_named(name):
     assert broken.where in {row.name for row in report.failed}
     assert broken.fault in report.diagnosis[broken.where]
     assert report.diagnosis[broken.where] in str(report)
+
+
+def test_every_rule_of_the_diagnosis_names_something(monkeypatch):
+    used = set()
+
+    def watched(fault):
+        for rule in diagnosis.RULES:
+            if words := rule(fault):
+                used.add(rule)
+                return words
+        return None
+
+    monkeypatch.setattr(report_module, "diagnose", watched)
+    for broken in GALLERY.values():
+        gradcheck.check(**broken.arguments())
+    assert used == set(diagnosis.RULES)
+
+
+def test_an_output_small_by_chance_does_not_hide_its_size():
+    """The loss of a sure and right prediction is 1e-5, but rounding in 1 - p is that of 1."""
+    pair = F.PAIRS["cross_entropy"]
+    inputs = {"logits": np.array([[12.0, 0.3, -0.4]]), "targets": np.array([0])}
+    report = gradcheck.check(pair.forward, pair.backward, inputs, wrt=pair.wrt, saved=pair.saved)
+    assert report.ok
+    assert abs(report.row("logits").numeric) < 1e-4
 
 
 @pytest.mark.parametrize("name", GALLERY)
