@@ -225,8 +225,8 @@ def test_dropout_is_on_exactly_when_a_generator_is_passed(name):
     assert (_digest(on) != _digest(other)) == has_dropout
 
 
-def test_dropout_of_zero_with_a_generator_changes_nothing():
-    model = _classifier(dropout=0.0, dtype="float64")
+def test_without_a_generator_dropout_of_any_strength_is_nothing():
     ids = np.random.default_rng(0).integers(0, V, (B, T))
-    with_rng, _ = model.forward(ids, rng=np.random.default_rng(0))
-    assert _digest(with_rng) == _digest(model(ids))
+    none, strong = (_classifier(dropout=p, dtype="float64") for p in (0.0, 0.9))
+    with_rng, _ = none.forward(ids, rng=np.random.default_rng(0))
+    assert _digest(none(ids)) == _digest(with_rng) == _digest(strong(ids))
