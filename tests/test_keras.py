@@ -11,6 +11,7 @@ import pytest
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.storage.weights import load_arrays, save_arrays
 from minitransformer.training import Accuracy, Adam, Metric, confusion_matrix, progress
+from minitransformer.training.arguments import split_off
 from minitransformer.training.losses import CategoricalCrossentropy
 from minitransformer.training.names import near_names
 from tests.toys import VOCAB, padded, toy_data, toy_model
@@ -149,6 +150,12 @@ def test_validation_split_takes_the_last_examples():
     assert a.history["val_loss"] == b.history["val_loss"]
 
 
+def test_validation_split_of_two_examples_leaves_one_on_each_side():
+    examples = compiled().read_inputs([[5], [6, 7]], None)
+    train, validation = split_off(examples, 0.9)
+    assert (train.lengths.tolist(), validation.lengths.tolist()) == ([1], [2])
+
+
 def test_class_weights_in_training_only():
     x, y = toy_data(40)
     even, skewed = compiled(dropout=0.0), compiled(dropout=0.0)
@@ -156,6 +163,10 @@ def test_class_weights_in_training_only():
     plain = compiled(dropout=0.0)
     plain.fit(x, y, epochs=2, verbose=0)
     assert plain.flat.values.tobytes() == even.flat.values.tobytes()
+    named, listed = compiled(), compiled()
+    named.fit(x, y, class_weight={1: 3.0}, verbose=0)
+    listed.fit(x, y, class_weight=[1.0, 3.0], verbose=0)
+    assert named.flat.values.tobytes() == listed.flat.values.tobytes()
     history = skewed.fit(x, y, epochs=8, class_weight={1: 50.0}, validation_data=(x, y), verbose=0)
     assert skewed.predict(x)[:, 1].mean() > plain.predict(x)[:, 1].mean() + 0.1
     assert skewed.evaluate(x, y)["loss"] == history.history["val_loss"][-1], "not weighted"

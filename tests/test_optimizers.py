@@ -215,6 +215,16 @@ def test_decay_uses_the_rate_of_the_step():
     assert values[0] == pytest.approx(0.995, rel=1e-15)
 
 
+def test_defaults_are_those_of_the_papers_and_of_torch():
+    defaults = {name: optimizers.get(name).config() for name in ALL}
+    assert [defaults[name]["learning_rate"] for name in ALL] == [
+        1e-2, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2, 1e-2,
+    ]  # fmt: skip
+    assert (defaults["rmsprop"]["rho"], defaults["adagrad"]["eps"]) == (0.99, 1e-10)
+    assert (defaults["adamw"]["weight_decay"], defaults["adam"]["eps"]) == (0.01, 1e-8)
+    assert (defaults["sgd"]["momentum"], defaults["nesterov"]["momentum"]) == (0.0, 0.9)
+
+
 def test_empty_array():
     values = np.zeros(0, "float32")
     Adam().step(values, np.zeros(0, "float32"))

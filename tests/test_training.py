@@ -1,12 +1,14 @@
 """The training loop: exact gradients from parts, what it promises, how it stops."""
 
 import copy
+import json
 import signal
 
 import numpy as np
 import pytest
 
 from minitransformer.functional import cross_entropy, cross_entropy_backward
+from minitransformer.storage.weights import load_arrays
 from minitransformer.training import (
     SGD,
     Adam,
@@ -19,6 +21,7 @@ from minitransformer.training import (
     MeanSquaredError,
     TrainingDiverged,
 )
+from minitransformer.training.schedules import Schedule
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import Team
 from tests.tolerances import tolerance
@@ -217,8 +220,25 @@ def test_schedule_moves_the_learning_rate():
     )
     still, _ = fitted(optimizer=SGD(0.5), schedule=lambda step: 0.0)
     np.testing.assert_array_equal(still.flat.values, toy_model().flat.values)
-    ended, history = fitted(epochs=3, schedule="warmup_cosine")
+
+
+def test_a_schedule_is_told_the_length_of_the_run_and_asked_each_step():
+    class Recording(Schedule):
+        totals, steps = [], []
+
+        def start(self, total_steps):
+            self.totals.append(total_steps)
+            return lambda step: self.steps.append(step) or 1.0
+
+    schedule = Recording()
+    fitted(epochs=2, schedule=schedule)
+    assert schedule.totals == [10]
+    assert sorted(set(schedule.steps)) == list(range(1, 11))
+    _, history = fitted(epochs=3, schedule="warmup_cosine")
     assert history.history["learning_rate"][-1] == pytest.approx(0.0, abs=1e-15)
+    _, history = fitted(epochs=2, fit={"initial_epoch": 1}, schedule=lambda step: step)
+    assert history.history["learning_rate"] == [0.1]
+    assert history.epoch == [2]
 
 
 def test_word_dropout_hides_tokens_in_training_only(monkeypatch):
@@ -320,6 +340,22 @@ def test_best_weights_by_accuracy_do_not_stop():
     assert keeper.best_epoch == int(np.argmax(history.history["val_accuracy"]))
 
 
+def test_a_callback_used_again_starts_afresh():
+    x, y = toy_data()
+    keeper, data = BestWeights(), {"validation_data": (x, y)}
+    fitted(epochs=4, fit={"callbacks": [keeper], **data})
+    best = keeper.best
+    _, history = fitted(epochs=1, seed=9, fit={"callbacks": [keeper], **data})
+    assert keeper.best == history.history["val_loss"][0] > best
+
+
+def test_a_penalty_stands_in_the_history():
+    for penalty in ({"l1": 1e-3}, {"l2": 1e-3}):
+        _, history = fitted(**penalty)
+        assert min(history.history["penalty"]) > 0
+    assert "penalty" not in fitted()[1].history
+
+
 def test_a_callback_may_stop_training():
     class Stop(Callback):
         def on_epoch_end(self, epoch, logs):
@@ -408,6 +444,7 @@ def test_ctrl_c_keeps_the_best_and_can_be_resumed(tmp_path, press):
     assert history.interrupted
     assert len(history) == 2
     assert model.recipe.optimizer.t == 12
+    assert json.loads(load_arrays(path)[1]["state"])["position"]["batch"] == 2
     assert model.evaluate(x, y)["loss"] == min(history.history["val_loss"]), "usable, and best"
 
     resumed, history = fitted(epochs=4, fit={**data, "callbacks": [BestWeights()], "resume": path})
