@@ -40,6 +40,11 @@ def test_a_bad_configuration_is_named(name, value):
         _build(**{name: value})
 
 
+def test_heads_must_divide_even_where_no_block_would_notice():
+    with pytest.raises(ValueError, match="n_heads must divide d_model = 8, got 3"):
+        _build(n_heads=3, n_layers=0)
+
+
 BAD_BATCHES = {
     "one text without a batch axis": (
         lambda m: m(IDS[0]), ValueError, r"ids must be \(B, T\), got shape \(4,\)"
