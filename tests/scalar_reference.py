@@ -140,6 +140,9 @@ def embedding(ids, W):
 
 def attention(Q, K, V, mask=None, keep=None, bias=None):
     """Vaswani et al. 2017, equation (1), one query at a time; returns O and P."""
+    if Q and max(_depth(Q), _depth(K)) < 4:  # no batch, or neither batch nor heads
+        O, P = attention([Q], [K], [V], mask, keep, bias)
+        return O[0], P[0]
     H, G = len(Q[0]) if Q else 0, len(K[0]) if K else 0
 
     def one_query(n, h, t):

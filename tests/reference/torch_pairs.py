@@ -58,8 +58,9 @@ def embedding(ids, W):
 
 def attention(Q, K, V, mask=None, keep=None, bias=None):
     """PyTorch's own attention where it can do it, spelled out where a given dropout is needed."""
-    group = Q.shape[1] // K.shape[1]
-    scores = Q @ K.repeat_interleave(group, dim=1).mT / math.sqrt(Q.shape[-1])
+    group = Q.shape[-3] // K.shape[-3] if Q.ndim > 2 else 1
+    shared = [x.repeat_interleave(group, dim=-3) if group > 1 else x for x in (K, V)]
+    scores = Q @ shared[0].mT / math.sqrt(Q.shape[-1])
     extra = torch.zeros_like(scores) if bias is None else bias.expand(scores.shape)
     mask = torch.ones_like(scores, dtype=torch.bool) if mask is None else mask.expand(scores.shape)
     alive = mask.any(dim=-1, keepdim=True)
@@ -67,7 +68,7 @@ def attention(Q, K, V, mask=None, keep=None, bias=None):
     seen = (scores + extra).masked_fill(~(mask | ~alive), -math.inf)
     P = T.softmax(seen, dim=-1) * alive
     if keep is not None:
-        return (P * keep) @ V.repeat_interleave(group, dim=1), P
+        return (P * keep) @ shared[1], P
     with sdpa_kernel(SDPBackend.MATH):
         additive = extra.masked_fill(~(mask | ~alive), -math.inf)
         O = T.scaled_dot_product_attention(Q, K, V, attn_mask=additive, enable_gqa=group > 1)
