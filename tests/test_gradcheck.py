@@ -228,4 +228,22 @@ def test_few_entries_and_a_direction_still_catch_a_fault_anywhere():
         return dx
 
     assert not gradcheck.check(square, one_wrong, {"x": x}, entries=1).ok
-    assert not gradcheck.check(square, one_wrong, {"x": x}, entries=1, analytic=False).ok
+    report = gradcheck.check(square, one_wrong, {"x": x}, entries=1, analytic=False)
+    assert not report.ok
+    assert report.row("x").index == (17,)
+
+
+def test_a_direction_through_all_entries_sees_what_the_complex_step_cannot():
+    """A forward pass that drops the imaginary part has the derivative 0 by complex step."""
+    x = np.random.default_rng(3).standard_normal(5)
+    report = gradcheck.check(lambda x: x.real**2, lambda dy, x: 0 * x, {"x": x}, entries=0)
+    assert report.row("x").complex_error == 0
+    assert not report.ok
+
+
+def test_a_complex_step_that_fails_is_a_failure():
+    def only_real(x):
+        return x * x if x.dtype.kind == "f" else x * np.nan
+
+    assert "complex step gives NaN" in str(gradcheck.check(only_real, square_backward, {"x": X}))
+    assert gradcheck.check(only_real, square_backward, {"x": X}, analytic=False).ok

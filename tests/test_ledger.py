@@ -141,6 +141,23 @@ def test_every_edge_is_tried():
     assert seen == [{}, {}, *subject.edges]
 
 
+def test_every_shape_is_drawn_anew_and_the_seed_decides():
+    def numbers(seed):
+        drawn = []
+        subject = subjects("softmax")[0]
+
+        def trial(rng, sizes):
+            drawn.append(int(rng.integers(1 << 60)))
+            return subject.trial(rng, sizes)
+
+        watched = gradcheck.Subject("watched", "pair", trial)
+        gradcheck.ledger([watched], shapes=5, seed=seed, progress=False)
+        return drawn
+
+    assert len(set(numbers(0) + numbers(1))) == 10
+    assert numbers(0) == numbers(0)
+
+
 def test_a_wrong_pair_turns_the_ledger_red(capsys):
     pair = F.PAIRS["softmax"]._replace(backward=lambda dy, y: y * dy)
     wrong = gradcheck.pair_subject("wrong softmax", pair)
