@@ -216,8 +216,10 @@ def test_bad_arguments_of_compile(model, arguments, error, message):
 def test_bad_arguments_of_losses_and_callbacks():
     with pytest.raises(ValueError, match="label_smoothing must be finite and >= 0 and < 1"):
         CategoricalCrossentropy(label_smoothing=1.0)
-    with pytest.raises(ValueError, match="class_weights must be a list of finite numbers >= 0"):
-        CategoricalCrossentropy(class_weights=[1.0, -2.0])
+    for weights in ([1.0, -2.0], [[1.0]], [1.0, float("inf")]):
+        with pytest.raises(ValueError, match="class_weights must be a list of finite numbers >= 0"):
+            CategoricalCrossentropy(class_weights=weights)
+    CategoricalCrossentropy(class_weights=[0.0, 1.0])
     with pytest.raises(ValueError, match="patience must be >= 1"):
         EarlyStopping(patience=0)
     with pytest.raises(ValueError, match="mode must be 'auto', 'min' or 'max'"):

@@ -203,7 +203,7 @@ def test_confusion_matrix():
 
 def test_save_and_load(tmp_path):
     x, y = toy_data(30)
-    model = compiled(dtype="float32", norm="post", pooling="max")
+    model = compiled(dtype="float32", norm="post", pooling="max", seed=10**12)
     model.fit(x, y, verbose=0)
     path = tmp_path / "model.safetensors"
     model.save(path)

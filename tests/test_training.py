@@ -3,6 +3,7 @@
 import copy
 import json
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -79,6 +80,24 @@ def test_micro_batches_add_up_to_the_batch(loss):
     error = np.abs(model.flat.grads - expected).max() / np.abs(expected).max()
     assert error <= tolerance("micro-batches vs batch")
     assert result["accuracy"] == (logits.argmax(1) == y).mean()
+
+
+def test_targets_that_do_not_count():
+    """Shares of micro-batches add up when some, or all, targets are to be ignored."""
+    rng = np.random.default_rng(0)
+    logits, targets = rng.standard_normal((6, 3)), np.array([0, -1, 2, -1, 1, 1])
+    loss = CategoricalCrossentropy(class_weights=[1.0, 2.0, 4.0], ignore_index=-1)
+    total = loss.normaliser(targets)
+    assert total == 1.0 + 4.0 + 2.0 + 2.0
+    whole, saved = cross_entropy(logits, targets, class_weights=loss.class_weights, ignore_index=-1)
+    parts = [loss.forward(logits[i : i + 2], targets[i : i + 2], total) for i in (0, 2, 4)]
+    assert sum(value for value, _ in parts) == pytest.approx(float(whole), rel=1e-14)
+    gradient = np.concatenate([loss.backward(saved) for _, saved in parts])
+    np.testing.assert_allclose(gradient, cross_entropy_backward(1.0, saved), atol=1e-15)
+    nothing = np.full(6, -1)
+    value, saved = loss.forward(logits, nothing, loss.normaliser(nothing))
+    assert value == 0.0
+    np.testing.assert_array_equal(loss.backward(saved), 0.0)
 
 
 def test_squared_error_gradient_by_central_differences():
@@ -390,7 +409,7 @@ def test_divergence_names_step_and_parameter(tmp_path):
         type(model).backward = original
     error = caught.value
     assert (error.step, error.parameter) == (t + 1, "blocks.0.attention.W_qkv")
-    assert f"step {t + 1}" in str(error)
+    assert str(error).startswith(f"training diverged at step {t + 1}: the loss is finite; the grad")
     assert "learning rate" in str(error)
     assert isinstance(error.history, History)
     np.testing.assert_array_equal(model.flat.values, before)
@@ -410,6 +429,24 @@ def test_weights_that_were_broken_before():
     model.parameters()["head.b"].value[0] = np.nan
     with pytest.raises(TrainingDiverged, match="weights of 'head.b' were not finite before"):
         fitted(model=model)
+
+
+def test_a_loss_that_is_not_finite_while_every_gradient_is():
+    class Broken(CategoricalCrossentropy):
+        def forward(self, logits, targets, total):
+            return np.inf, super().forward(logits, targets, total)[1]
+
+    with pytest.raises(TrainingDiverged, match="the loss is inf; every gradient is finite"):
+        fitted(loss=Broken())
+
+
+def test_fit_in_a_thread_other_than_the_main_one():
+    """Where Ctrl-C never arrives, training works all the same."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(fitted()[0].flat.values.tobytes()))
+    thread.start()
+    thread.join()
+    assert results == [fitted()[0].flat.values.tobytes()]
 
 
 class CtrlC(Callback):
@@ -473,9 +510,10 @@ def test_history_as_csv(tmp_path):
     names = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
     assert list(history.history) == names
     assert path.read_text().splitlines()[0] == "epoch," + ",".join(names)
-    path.write_text("something,else\n1,2\n")
-    with pytest.raises(ValueError, match="not a history"):
-        History.load_csv(path)
+    for text in ("something,else\n1,2\n", "", "epoch,loss,accuracy\n1,0.5\n", "epoch,loss\n1,x\n"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="not a history"):
+            History.load_csv(path)
     with pytest.raises(ValueError, match="must have the names"):
         history.add(3, {"loss": 1.0})
 
