@@ -1,14 +1,7 @@
 """LEVEL 1: the equations. Pure pairs ``f`` / ``f_backward``: arrays in, arrays out, no state."""
 
 from minitransformer.functional.activations import gelu, gelu_backward, relu, relu_backward
-from minitransformer.functional.attention import (
-    attention,
-    attention_backward,
-    merge_heads,
-    merge_heads_backward,
-    split_heads,
-    split_heads_backward,
-)
+from minitransformer.functional.attention import attention, attention_backward
 from minitransformer.functional.dropout import (
     check_probability,
     dropout,
@@ -17,6 +10,12 @@ from minitransformer.functional.dropout import (
 )
 from minitransformer.functional.embedding import check_ids, embedding, embedding_backward
 from minitransformer.functional.erf import erf
+from minitransformer.functional.heads import (
+    merge_heads,
+    merge_heads_backward,
+    split_heads,
+    split_heads_backward,
+)
 from minitransformer.functional.linear import (
     linear,
     linear_backward,

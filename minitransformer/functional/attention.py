@@ -1,124 +1,13 @@
-r"""Scaled dot-product attention, and the splitting into heads."""
+r"""Scaled dot-product attention."""
 
 from minitransformer.backend import array_module, swap
 from minitransformer.functional._checks import in_one_dtype, require_bool, require_broadcast
+from minitransformer.functional.heads import gather_heads, share_heads
 from minitransformer.functional.softmax import (
     largest_or_zero,
     normalise_exponentials,
     softmax_backward,
 )
-
-
-def split_heads(x, n_heads):
-    r"""Cut the features into heads, and move the heads next to the batch.
-
-    .. math:: (B, T, H E) \to (B, T, H, E) \to (B, H, T, E)
-
-    Reshape alone would be wrong: the features of one token lie side by side in memory, so the
-    head axis is cut out of the last axis first and only then exchanged with time.
-
-    Parameters
-    ----------
-    x : (B, T, D) array
-    n_heads : int
-        H, which must divide D.
-
-    Returns
-    -------
-    heads : (B, H, T, E) array
-        A view of x, with E = D / H.
-
-    Raises
-    ------
-    ValueError
-        If x is not (B, T, D) or H does not divide D.
-
-    Source: Vaswani et al. 2017, section 3.2.2.
-    """
-    if x.ndim != 3:
-        raise ValueError(f"x must be (B, T, D), got shape {x.shape}")
-    B, T, D = x.shape
-    if n_heads < 1 or D % n_heads or D == 0:
-        raise ValueError(f"n_heads must divide D = {D}, got {n_heads}")
-    return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)
-
-
-def split_heads_backward(dy):
-    r"""Vector-Jacobian product of :func:`split_heads`: put the heads back, :func:`merge_heads`.
-
-    Parameters
-    ----------
-    dy : (B, H, T, E) array
-        Gradient of the loss with respect to the heads.
-
-    Returns
-    -------
-    dx : (B, T, D) array
-
-    Derivation: docs/derivations.md, heads.
-    """
-    return merge_heads(dy)
-
-
-def merge_heads(x):
-    r"""Put the heads back side by side: the concatenation of the paper.
-
-    .. math:: (B, H, T, E) \to (B, T, H, E) \to (B, T, H E)
-
-    Parameters
-    ----------
-    x : (B, H, T, E) array
-
-    Returns
-    -------
-    y : (B, T, D) array
-        D = H E.
-
-    Raises
-    ------
-    ValueError
-        If x is not (B, H, T, E).
-
-    Source: Vaswani et al. 2017, section 3.2.2, Concat.
-    """
-    if x.ndim != 4:
-        raise ValueError(f"x must be (B, H, T, E), got shape {x.shape}")
-    B, H, T, E = x.shape
-    return x.transpose(0, 2, 1, 3).reshape(B, T, H * E)
-
-
-def merge_heads_backward(dy, n_heads):
-    r"""Vector-Jacobian product of :func:`merge_heads`: :func:`split_heads`.
-
-    Parameters
-    ----------
-    dy : (B, T, D) array
-        Gradient of the loss with respect to the merged heads.
-    n_heads : int
-
-    Returns
-    -------
-    dx : (B, H, T, E) array
-        A view of dy.
-
-    Derivation: docs/derivations.md, heads.
-    """
-    return split_heads(dy, n_heads)
-
-
-def _share_heads(x, n_heads):
-    """Repeat key or value heads so that each group of query heads has its own copy."""
-    if x.ndim < 3 or x.shape[-3] == n_heads:
-        return x
-    return array_module(x).repeat(x, n_heads // x.shape[-3], axis=-3)
-
-
-def _gather_heads(dx, n_heads):
-    """Undo :func:`_share_heads` in the backward pass: add up what a group's copies received."""
-    if dx.ndim < 3 or dx.shape[-3] == n_heads:
-        return dx
-    group = dx.shape[-3] // n_heads
-    return dx.reshape(*dx.shape[:-3], n_heads, group, *dx.shape[-2:]).sum(axis=-3)
 
 
 def _keep_rows(x, used):
@@ -197,7 +86,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep, bias=bias)
     _check(Q, K, V, mask, keep, bias)
     if Q.ndim > 2:
-        K, V = _share_heads(K, Q.shape[-3]), _share_heads(V, Q.shape[-3])
+        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)
     if bias is not None:
         scores += bias
@@ -246,7 +135,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     scale = Q.shape[-1] ** -0.5
     kv_heads = K.shape[-3] if K.ndim > 2 else 1
     if Q.ndim > 2:
-        K, V = _share_heads(K, Q.shape[-3]), _share_heads(V, Q.shape[-3])
+        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     used = P.real.sum(axis=-2) > 0
     K, V = _keep_rows(K, used), _keep_rows(V, used)
     # O = (P * keep) V
@@ -260,4 +149,4 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     dS *= scale
     dQ = dS @ K
     dK = swap(dS) @ Q
-    return dQ, _gather_heads(dK, kv_heads), _gather_heads(dV, kv_heads)
+    return dQ, gather_heads(dK, kv_heads), gather_heads(dV, kv_heads)
