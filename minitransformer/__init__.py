@@ -1,3 +1,36 @@
-"""A transformer you can open: hand-written forward and backward passes on NumPy or CuPy arrays."""
+"""A transformer you can open: hand-written forward and backward passes on NumPy or CuPy arrays.
+
+>>> from minitransformer import TransformerClassifier
+>>> model = TransformerClassifier(vocab_size=100, n_classes=2, max_len=8, d_model=16)
+>>> model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+>>> model.predict([[5, 17, 3], [8, 2]]).shape
+(2, 2)
+"""
 
 __version__ = "0.1.0"
+
+from minitransformer import functional, gradcheck, interpret, layers, plots
+from minitransformer.models import TransformerClassifier
+from minitransformer.training import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    BestWeights,
+    Callback,
+    CategoricalCrossentropy,
+    Checkpoint,
+    Constant,
+    EarlyStopping,
+    History,
+    MeanSquaredError,
+    Momentum,
+    Nesterov,
+    RMSProp,
+    SparseCategoricalCrossentropy,
+    TrainingDiverged,
+    WarmupCosine,
+    WarmupInverseSqrt,
+)
+
+__all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,6 @@
+"""``python -m minitransformer``."""
+
+from minitransformer.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The figures of a run, and writing figures to files."""
+
+import io
+import warnings
+
+import numpy as np
+
+from minitransformer import plots
+from minitransformer.cli.texts import encode
+from minitransformer.data import pad
+from minitransformer.functional import softmax
+from minitransformer.storage import atomic_write
+from minitransformer.training import History
+
+EXAMPLE_LENGTH, MOST_TOKENS = 16, 32
+
+
+def draw(folder, model, texts, p, test):
+    """Write curves.png, confusion.png and attention.png.
+
+    The last shows the attention on a test text of about 16 tokens that was rightly classified.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : TransformerClassifier
+    texts : Dataset
+    p : (n, C) array
+        Probabilities of the test texts.
+    test : Score
+        Of the test texts.
+    """
+    if folder.history.exists():
+        save_figure(plots.curves(History.load_csv(folder.history)), folder.path / "curves.png")
+    figure = plots.confusion(test.confusion, texts.class_names)
+    save_figure(figure, folder.path / "confusion.png")
+    ids = encode(folder.vocabulary, texts.test.texts, folder.config.recipe)
+    lengths = np.array([len(row) for row in ids])
+    wrong = p.argmax(axis=1) != texts.test.labels
+    chosen = int(np.lexsort((np.abs(lengths - EXAMPLE_LENGTH), wrong))[0])
+    figure = attention_figure(folder, model, ids[chosen])
+    if figure is not None:
+        save_figure(figure, folder.path / "attention.png")
+
+
+def attention_figure(folder, model, ids):
+    """Heat maps of the last block's heads on one text; None for a model without blocks.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : TransformerClassifier
+    ids : (T,) int array
+        At most the first 32 tokens are shown.
+    """
+    batch, _ = pad([ids])
+    logits, cache = model.forward(batch)
+    if not cache.blocks:
+        return None
+    P = cache.blocks[-1].attention.P[0, :, :MOST_TOKENS, :MOST_TOKENS]
+    figure = plots.attention(P, [folder.vocabulary.tokens[i] for i in ids[:MOST_TOKENS]])
+    p = softmax(logits)[0]
+    label = folder.config.class_names[int(p.argmax())]
+    figure.suptitle(f"{label}, {100 * p.max():.0f} %: attention of block {len(cache.blocks)}")
+    return figure
+
+
+def save_figure(figure, path):
+    """Write a figure as PNG, atomically."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # a token in a script that the font lacks becomes a box, which is no reason to complain
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        figure.savefig(file, format="png")
+    atomic_write(path, file.getvalue())

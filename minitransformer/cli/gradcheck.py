@@ -1,0 +1,36 @@
+"""`gradcheck`: the ledger of every gradient."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from minitransformer.cli.options import FAILED
+from minitransformer.cli.subjects import subjects
+from minitransformer.gradcheck import ledger
+
+
+def gradcheck(
+    shapes: Annotated[int, typer.Option(help="Random shapes for each pair of functions.")] = 200,
+    only: Annotated[
+        str | None, typer.Option(help="Only what has this in its name.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the shapes and the numbers.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+):
+    """Prove every derivative: pairs, layers and whole models, against two oracles.
+
+    The exit status is 1 if any error is over its tolerance.
+    """
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
+    result = ledger(subjects(only), shapes=shapes, seed=seed, progress=not as_json)
+    if as_json:
+        print(json.dumps(result.as_dict(), indent=2))
+    else:
+        for line in result.lines:
+            if line.failed is not None:
+                print(f"\n{line.failed}")
+        print(result.summary())
+    if not result.ok:
+        raise typer.Exit(FAILED)

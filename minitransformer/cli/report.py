@@ -1,0 +1,64 @@
+"""The end of a training run: scores beside the baselines, figures, and what to do next."""
+
+import time
+
+from minitransformer.cli.baselines import baseline_accuracies
+from minitransformer.cli.figures import draw
+from minitransformer.cli.texts import Score, probabilities, score
+from minitransformer.data import UNLABELLED
+from minitransformer.storage import write_json
+
+
+def report(folder, model, texts, began):
+    """Judge the model on the test texts, draw the figures, print the fixed lines.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : TransformerClassifier
+        Trained.
+    texts : Dataset
+    began : float
+        ``time.perf_counter()`` when the command began.
+    """
+    config = folder.config
+    p = probabilities(model, folder.vocabulary, texts.test.texts, config.recipe, config.windows)
+    test = Score.of(p, texts.test.labels)
+    results = {"test accuracy": test.accuracy, **_extra(folder, model, texts)}
+    draw(folder, model, texts, p, test)
+    print("training the bag-of-words baselines ...", flush=True)
+    results |= baseline_accuracies(texts)
+    seconds = time.perf_counter() - began
+    write_json(folder.path / "results.json", {**results, "seconds": round(seconds, 1)})
+    print()
+    for name, accuracy in results.items():
+        print(f"{name}: {accuracy:.3f}")
+    print(f"total time: {seconds:.0f} s")
+    _say_what_next(folder, texts)
+
+
+def _extra(folder, model, texts):
+    """Accuracies on the further parts of the data set whose classes are known."""
+    config = folder.config
+    return {
+        name: score(model, folder.vocabulary, part, config.recipe, config.windows).accuracy
+        for name, part in texts.extra.items()
+        if len(part) and (part.labels != UNLABELLED).all()
+    }
+
+
+def _say_what_next(folder, texts):
+    command, example = "python -m minitransformer", _example_text(texts)
+    print(
+        f"\nEverything is in {folder.path}. What to run next:\n"
+        f'  {command} predict {folder.path} "{example}"\n'
+        f"  {command} evaluate {folder.path}"
+    )
+
+
+def _example_text(texts):
+    """A short text that survives quotation marks."""
+    own = "I would not say that the acting is dull."
+    if texts.name in ("reviews", "imdb"):
+        return own
+    return " ".join(min(texts.test.texts, key=len).replace('"', "'").split()[:12])

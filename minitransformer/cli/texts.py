@@ -1,0 +1,83 @@
+"""From texts to probabilities and figures of merit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minitransformer.data import windows as overlapping
+from minitransformer.training import confusion_matrix
+
+
+def encode(vocabulary, texts, recipe):
+    """Ids of every text, cut to the recipe's length."""
+    return vocabulary.encode_all(texts, recipe.max_len, recipe.truncate)
+
+
+def pieces_of(vocabulary, text, recipe, windows):
+    """What the model reads of a text.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    text : str
+    recipe : Recipe
+    windows : bool
+        Read all of a long text, in windows that overlap by half, instead of cutting it.
+
+    Returns
+    -------
+    ids : (T,) int array
+    places : list of int arrays
+        For each piece, the positions in `ids` that it holds.
+    """
+    if not windows:
+        ids = vocabulary.encode(text, recipe.max_len, recipe.truncate)
+        return ids, [np.arange(len(ids))]
+    ids = vocabulary.encode(text)
+    return ids, overlapping(np.arange(len(ids)), recipe.max_len, max(1, recipe.max_len // 2))
+
+
+def probabilities(model, vocabulary, texts, recipe, windows=False):
+    """Probability of each class for each text, (n, C); the mean over its windows, if there are."""
+    cut = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
+    owner = np.repeat(np.arange(len(cut)), [len(places) for _, places in cut])
+    p = model.predict([ids[place] for ids, places in cut for place in places])
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    return np.add.reduceat(p, starts, axis=0) / np.bincount(owner)[:, None]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well labels are predicted: loss in nats, accuracy, (C, C) confusion matrix."""
+
+    loss: float
+    accuracy: float
+    confusion: np.ndarray
+
+    @classmethod
+    def of(cls, p, labels):
+        """The score of probabilities (n, C) for labels (n,)."""
+        right = p[np.arange(len(labels)), labels].astype(np.float64)
+        matrix = confusion_matrix(labels, p.argmax(axis=1), p.shape[1])
+        loss = -np.log(np.maximum(right, np.finfo(p.dtype).tiny)).mean()
+        return cls(float(loss), float(np.trace(matrix) / len(labels)), matrix)
+
+
+def score(model, vocabulary, split, recipe, windows=False):
+    """The :class:`Score` of a model on a Split."""
+    p = probabilities(model, vocabulary, split.texts, recipe, windows)
+    return Score.of(p, split.labels)
+
+
+def confusion_table(matrix, class_names):
+    """The confusion matrix as lines of text."""
+    corner = "true \\ predicted"
+    rows = [[corner, *class_names]]
+    rows += [[name, *map(str, row)] for name, row in zip(class_names, matrix, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *rest in rows:
+        cells = [first.ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    return "\n".join(lines)

@@ -1,0 +1,183 @@
+"""README and docs: every link leads somewhere, every command and example is one that works."""
+
+import ast
+import inspect
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+import minitransformer
+from minitransformer.cli import app
+from tests.tolerances import markdown
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INSTALLS = {"train": "-e .", "pytest": '-e ".[test]"'}
+
+
+def blocks(page, language):
+    return [body for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
+
+
+def commands():
+    """Every shell command in the pages, one a line, and those in tables."""
+    for page in PAGES:
+        for body in blocks(page, "bash"):
+            yield from ((page.name, line) for line in body.splitlines() if line)
+        for line in page.read_text("utf-8").splitlines():
+            if line.startswith("|"):
+                found = re.findall(r"`(python -m [^`]+)`", line)
+                yield from ((page.name, command) for command in found)
+
+
+def headings(page):
+    """Anchors of a page, as GitHub makes them from its headings."""
+    text = BLOCK.sub("", page.read_text("utf-8"))
+    for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\[[^\]]*\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text("utf-8")))
+    for link in links:
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_relative_to(ROOT), f"{link} leads out of the repository"
+        assert target.exists(), f"{page.name} links to {link}, which is not there"
+        if anchor:
+            assert anchor in headings(target), f"{page.name} links to {link}: no such heading"
+
+
+def test_the_readme_has_the_two_commands_and_ci_finds_them():
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.findall(r"^python -m pip install -e .+ && python -m .+$", text, re.MULTILINE)
+    assert lines == [
+        "python -m pip install -e . && python -m minitransformer train",
+        'python -m pip install -e ".[test]" && python -m pytest',
+    ]
+    assert "'^python -m pip install -e .+ && python -m .+$' README.md" in (
+        ROOT / ".ci" / "run"
+    ).read_text("utf-8")
+
+
+def known_options(name):
+    """Options of a subcommand, by what it says of itself."""
+    function = next(c.callback for c in app.registered_commands if c.callback.__name__ == name)
+    found = {"--" + p.replace("_", "-") for p in inspect.signature(function).parameters}
+    return found | {"--help", "--json", "--no-windows"}
+
+
+def test_there_are_commands_to_check():
+    assert len(list(commands())) >= 15
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_every_command_exists(page, line):
+    for part in line.split(" && "):
+        words = shlex.split(part)
+        assert words[:2] == ["python", "-m"], f"{page}: {line}"
+        module, arguments = words[2], words[3:]
+        if module == "minitransformer":
+            options = known_options(arguments[0])
+            for word in arguments[1:]:
+                assert not word.startswith("--") or word in options, f"{page}: no {word}"
+        elif module == "pip":
+            assert arguments[0] == "install"
+        elif module != "pytest":
+            assert (ROOT / (module.replace(".", "/") + ".py")).exists(), f"{page}: no {module}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_python_block_is_python(page):
+    for body in blocks(page, "python"):
+        ast.parse(body)
+
+
+def run_example(source, names, folder):
+    """Run a code block of a page with `names` defined; returns all names afterwards."""
+    path = folder / "example.py"
+    path.write_text(source, encoding="utf-8")
+    return runpy.run_path(str(path), init_globals=names)
+
+
+def test_the_first_examples_of_the_readme_run(tmp_path):
+    training, looking_inside = blocks(ROOT / "README.md", "python")[:2]
+    small = training.replace("20_000", "50").replace("epochs=10", "epochs=1, verbose=0")
+    assert "vocab_size=50" in small
+    assert "verbose=0" in small
+    reviews, labels = [[5, 17, 3], [8, 2], [4, 4, 9, 1]], [0, 1, 1]
+    names = {
+        "train_data": reviews, "train_labels": labels, "val_data": reviews, "val_labels": labels,
+        "test_data": reviews,
+    }  # fmt: skip
+    names = run_example(small, names, tmp_path)
+    assert names["predictions"].shape == (3, 2)
+    assert names["predicted_labels"].shape == (3,)
+    names = run_example(looking_inside, {"model": names["model"]}, tmp_path)
+    assert names["cache"].blocks[0].attention.P.shape == (1, 4, 4, 4)
+
+
+def test_the_example_of_a_check_runs(tmp_path, capsys):
+    example = next(b for b in blocks(ROOT / "README.md", "python") if "gradcheck.check" in b)
+    run_example(example, {}, tmp_path)
+    assert capsys.readouterr().out.splitlines()[0].endswith(": ok")
+
+
+def test_the_code_beside_the_equation_is_the_code():
+    example = next(b for b in blocks(ROOT / "README.md", "python") if "def softmax_backward" in b)
+    path = ROOT / "minitransformer" / "functional" / "softmax.py"
+    assert same_body(path, example, "softmax_backward")
+
+
+def same_body(path, example, name):
+    """Whether a function reads the same in a file and in an example.
+
+    The docstring and the check that all arrays are of one library are left out of the example.
+    """
+
+    def body(source):
+        tree = ast.parse(source)
+        found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+        lines = [ast.unparse(statement) for statement in found.body]
+        kept = [line for line in lines if not line.startswith(("'", '"', "array_module("))]
+        return ast.unparse(found.args), kept
+
+    return body(path.read_text("utf-8")) == body(example)
+
+
+def test_the_ledger_in_the_readme_has_the_columns_of_the_ledger():
+    from minitransformer.gradcheck.ledger import HEADINGS
+
+    shown = next(b for b in blocks(ROOT / "README.md", "text") if "complex step" in b)
+    first, *rest = shown.splitlines()
+    assert re.split(r"  +", first.strip()) == list(HEADINGS)
+    assert rest
+    assert all(line.endswith("ok") or line == "..." for line in rest)
+
+
+def test_the_tolerances_in_the_docs_are_those_of_the_tests():
+    text = (ROOT / "docs" / "numerics.md").read_text("utf-8")
+    _, _, rest = text.partition("<!-- tolerances -->\n")
+    table, _, _ = rest.partition("<!-- end of tolerances -->")
+    assert table.strip() == markdown().strip(), "put in what `python -m tests.tolerances` prints"
+
+
+def test_the_layout_in_the_readme_is_the_layout():
+    shown = next(b for b in blocks(ROOT / "README.md", "text") if "functional/" in b)
+    for name in re.findall(r"^  (\S+) ", shown, re.MULTILINE):
+        assert (ROOT / "minitransformer" / name).exists(), name
+
+
+def test_public_names_exist():
+    for name in minitransformer.__all__:
+        assert hasattr(minitransformer, name), name
+    assert {"TransformerClassifier", "Adam", "functional", "gradcheck"} <= set(
+        minitransformer.__all__
+    )
