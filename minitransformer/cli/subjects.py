@@ -22,7 +22,7 @@ from minitransformer.layers import (
 from minitransformer.models import TransformerClassifier
 
 DROPOUT = {"dropout_seed": 7}
-MODEL_SHARE = 0.01  # of the shapes of a pair: a model has hundreds of parameters to visit
+MODEL_SHARE = 0.015  # of the shapes of a pair: a model has hundreds of parameters to visit
 MODEL_EDGES = ({"B": 1, "T": 1}, {"B": 0}, {"empty": True})
 
 
@@ -185,8 +185,8 @@ def _classifier(tied=False, dropout=0.0, **config):
     """build() for a small classifier on padded ids, of which some are repeated."""
 
     def build(rng, **sizes):
-        B, T = _sizes(rng, sizes, B=3, T=4)
-        sizes_of = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 2}
+        B, T = sizes.get("B", int(rng.integers(2, 4))), sizes.get("T", int(rng.integers(2, 5)))
+        sizes_of = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1}
         model = TransformerClassifier(
             5, 2, seed=int(rng.integers(1 << 30)), dtype="float64", dropout=dropout,
             **{**sizes_of, **config},
@@ -210,11 +210,12 @@ def _models():
         for pooling in ("mean", "max", "first")
     }
     variants |= {
+        "pre norm, two blocks": {"norm": "pre", "n_layers": 2},
+        "post norm, two blocks, dropout": {"norm": "post", "n_layers": 2, "dropout": 0.2},
         "pre norm, dropout": {"norm": "pre", "dropout": 0.2},
-        "post norm, dropout": {"norm": "post", "dropout": 0.2},
         "learned positions": {"positions": "learned"},
         "gelu_tanh": {"activation": "gelu_tanh"},
-        "one block used twice": {"tied": True, "dropout": 0.2},
+        "one block used twice": {"tied": True, "n_layers": 2, "dropout": 0.2},
     }
     found = [
         layer_subject(
@@ -224,7 +225,7 @@ def _models():
         for name, config in variants.items()
     ]
     relu = layer_subject(
-        "classifier, relu", _classifier(activation="relu", n_layers=1), kind="model",
+        "classifier, relu", _classifier(activation="relu"), kind="model",
         share=MODEL_SHARE, edges=MODEL_EDGES, analytic=False,
     )
     return [*found, relu]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -183,7 +184,8 @@ def ledger(subjects, shapes=200, seed=0, progress=True):
     shapes : int, default 200
         Random shapes of a subject whose share is 1; every subject gets at least one.
     seed : int, default 0
-        Trial i of a subject draws from ``default_rng([seed, i])``, whatever the other subjects.
+        Trial i of a subject draws from a generator that depends on the seed, the subject's name
+        and i alone.
     progress : bool, default True
         Print each line as soon as it is done, with rich where it is installed.
 
@@ -206,9 +208,10 @@ def ledger(subjects, shapes=200, seed=0, progress=True):
 def _prove(subject, shapes, seed):
     """One line: the subject's random shapes, then its edges; the first failure ends it."""
     line, start = Line(subject.name, subject.kind), time.perf_counter()
+    number = zlib.crc32(subject.name.encode())  # so that no two subjects share their shapes
     cases = [{}] * max(1, round(shapes * subject.share)) + list(subject.edges)
     for i, sizes in enumerate(cases):
-        line.add(subject.trial(np.random.default_rng([seed, i]), sizes))
+        line.add(subject.trial(np.random.default_rng([seed, number, i]), sizes))
         if line.failed is not None:
             break
     line.seconds = time.perf_counter() - start
