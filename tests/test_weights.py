@@ -165,6 +165,7 @@ HOSTILE = {
     "not an entry": ({"a": "F32"}, bytes(8)),
     "nested": ({"a": nested(500)}, b""),
     "metadata that are no text": ({}, b"", {"x": 1}),
+    "an axis of 63 bits": ({"a": entry(shape=(0, 2**63), offsets=(0, 0))}, b""),
     "huge empty shape": ({"a": entry(shape=(0, 2**62, 2**62), offsets=(0, 0))}, b""),
 }
 

@@ -38,9 +38,6 @@ def atomic_write(path, content):
     A process killed in the middle (SIGKILL, power cut) can leave one hidden file ``.saving-*.tmp``
     behind. Nothing ever reads it, and it may be deleted.
     """
-    # an argument that cannot be written must not cost a file
-    if not callable(content):
-        content = memoryview(content).cast("B")
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".saving-{secrets.token_hex(8)}.tmp"
     try:
