@@ -2,12 +2,8 @@
 
 import typer
 
-from minitransformer.cli.evaluate import evaluate
-from minitransformer.cli.gradcheck import gradcheck
-from minitransformer.cli.info import info
+from minitransformer.cli import evaluate, gradcheck, info, predict, train
 from minitransformer.cli.options import command, recipe_options
-from minitransformer.cli.predict import predict
-from minitransformer.cli.train import train
 
 app = typer.Typer(
     name="minitransformer",
@@ -16,8 +12,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(command(recipe_options(train)))
-for function in (evaluate, predict, gradcheck, info):
+app.command()(command(recipe_options(train.train)))
+for function in (evaluate.evaluate, predict.predict, gradcheck.gradcheck, info.info):
     app.command()(command(function))
 
 

@@ -68,12 +68,13 @@ def train(
         else:
             source = Source.of_file(data, text_column, label_column)
         folder, texts = _new(source, data_dir, out, fixed, changes)
-    model = _fit(folder, texts, resume is not None)
     try:
+        model = _fit(folder, texts, resume is not None)
         report(folder, model, texts, began)
     except KeyboardInterrupt:
-        words = f"interrupted; the trained model is in {folder.path}, and --resume {folder.path}"
-        raise Stop(f"{words} judges it again", INTERRUPTED) from None
+        raise Stop(_where_it_stands(folder), INTERRUPTED) from None
+    finally:
+        folder.discard()  # keeps everything from the first checkpoint on
 
 
 def _check_data_options(dataset, data, text_column, label_column):
@@ -152,9 +153,6 @@ def _fit(folder, texts, resume):
         stopping.on_train_end()  # the best weights so far, where an epoch was finished
         _save(folder, model, error.history)
         raise
-    except BaseException:  # a second Ctrl-C does not wait for the end of the step
-        folder.discard()
-        raise
     _save(folder, model, history)
     if history.interrupted:
         raise Stop(
@@ -163,6 +161,15 @@ def _fit(folder, texts, resume):
             INTERRUPTED,
         )
     return model
+
+
+def _where_it_stands(folder):
+    """What to say of a run that Ctrl-C ended at once."""
+    if folder.weights.exists():
+        return f"interrupted; the trained model is in {folder.path}"
+    if folder.checkpoint.exists():
+        return f"interrupted at once; to go on from the last epoch: train --resume {folder.path}"
+    return "interrupted before there was anything to keep"
 
 
 def _save(folder, model, history):

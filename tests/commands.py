@@ -1,0 +1,23 @@
+"""What the tests of the commands share besides fixtures."""
+
+TINY = (
+    "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --max-len 12 --epochs 2 --batch-size 16"
+    " --workers 1"
+).split()
+
+
+def assert_one_line(err):
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def write_table(path, n=80):
+    """A CSV of `n` short reviews in three classes."""
+    nouns = ["film", "plot", "cast", "score", "scene"]
+    rows = ["review,stars"]
+    for i in range(n):
+        word, stars = [("dull", 1), ("decent", 2), ("great", 3)][i % 3]
+        rows.append(f'"A {word} {nouns[i % 5]}, number {i}",{stars}')
+    path.write_text("\n".join(rows) + "\n")
+    return path
