@@ -107,6 +107,25 @@ def test_an_error_in_a_worker_arrives_after_all_have_ended(failing):
         assert team.map(lambda model, job: job, [7, 8], [1.0, 1.0]) == [7, 8]
 
 
+def test_a_small_batch_is_cut_too_but_not_into_crumbs():
+    model = toy_model(max_len=512)
+    model.compile(workers=1)
+
+    def parts(n, length):
+        x = [np.full(length, 5 + i % 2) for i in range(n)]
+        examples = model.read_inputs(x, None).with_targets(np.arange(n) % 2)
+        seen = []
+        team = Team(model, 1)
+        run = team.add_gradients
+        team.add_gradients = lambda task, jobs, costs: seen.extend(jobs) or run(task, jobs, costs)
+        train_step(model, model.recipe, team, examples, np.arange(n))
+        return [len(rows) for _, rows in seen]
+
+    assert parts(32, 50) == [8, 8, 8, 8], "1,600 tokens: four parts of 400"
+    assert parts(32, 10) == [25, 7], "320 tokens: parts of at most 256"
+    assert parts(16, 512) == [2] * 8, "8,192 tokens: parts of at most 1,024"
+
+
 def test_dealing():
     assert deal([5.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3, 4, 5]]
     assert deal([1.0, 1.0, 1.0], 1) == [[0, 1, 2]]

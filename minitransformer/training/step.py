@@ -14,6 +14,10 @@ from minitransformer.training.regularisation import (
     word_dropout,
 )
 
+# A small batch is cut too, so that every core has work, but not into pieces smaller than this:
+# below it the calls cost more than what they compute.
+FEWEST_PARTS, SMALLEST_PART = 4, 256
+
 
 class Tally:
     """Running means of loss, penalty and metrics over the batches of an epoch.
@@ -113,7 +117,8 @@ def train_step(model, recipe, team, examples, indices, multiplier=1.0):
     total = recipe.loss.normaliser(examples.targets[indices])
     task = _gradient_task(recipe, examples, total, [model.seed, step])
     flat.zero_grad()
-    jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
+    part = max(SMALLEST_PART, -(-int(examples.lengths[indices].sum()) // FEWEST_PARTS))
+    jobs, costs = jobs_of(model, examples, indices, min(recipe.micro_batch_tokens, part))
     results = team.add_gradients(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
 
