@@ -1,7 +1,6 @@
 """Stopping a run, by Ctrl-C or by numbers that are none, and going on with it."""
 
 import re
-import signal
 import subprocess
 import sys
 
@@ -10,34 +9,39 @@ import numpy as np
 from minitransformer.cli.run_folder import RunFolder
 from tests.commands import TINY, assert_one_line
 
+# Training that sends itself a real Ctrl-C after step 11, in the middle of the third epoch.
+INTERRUPTED = """
+import os, signal, sys
+from minitransformer.cli import main
+from minitransformer.training import Checkpoint
 
-def start(arguments):
-    command = [sys.executable, "-u", "-m", "minitransformer", "train", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+def press(self, batch, logs):
+    if self.run.step == 11:
+        os.kill(os.getpid(), signal.SIGINT)
+
+Checkpoint.on_train_batch_end = press
+main()
+"""
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed_to_the_same_bits(
     call, columns, tmp_path
 ):
-    many = [*columns, *TINY, "--epochs", 40, "--patience", 100, "--average", 0.9]
-    with start([*many, "--out", tmp_path / "cut"]) as process:
-        for line in process.stdout:
-            if line.startswith("epoch 3/"):
-                process.send_signal(signal.SIGINT)
-        error = process.stderr.read()
-    assert process.returncode == 130
-    assert f"--resume {tmp_path / 'cut'}" in error
-    assert "Traceback" not in error
+    many = [*columns, *TINY, "--epochs", 6, "--patience", 100, "--average", 0.9]
+    command = [sys.executable, "-c", INTERRUPTED, "train", *many, "--out", tmp_path / "cut"]
+    cut = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    assert cut.returncode == 130
+    assert "interrupted after step 11" in cut.stdout
+    assert f"--resume {tmp_path / 'cut'}" in cut.stderr
+    assert "Traceback" not in cut.stderr
     assert call("predict", tmp_path / "cut", "A dull film")[0] == 0
     assert call("train", *many, "--out", tmp_path / "whole")[0] == 0
     code, out, _ = call("train", "--resume", tmp_path / "cut")
     assert code == 0
-    assert re.search(r"^epoch 40/40", out, re.MULTILINE)
-    assert not re.search(r"^epoch 1/40", out, re.MULTILINE)
-    cut, whole = ((tmp_path / p / "model.safetensors").read_bytes() for p in ("cut", "whole"))
-    assert cut == whole
+    assert re.search(r"^epoch 6/6", out, re.MULTILINE)
+    assert not re.search(r"^epoch 2/6", out, re.MULTILINE)
+    ends = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("cut", "whole")]
+    assert ends[0] == ends[1]
 
 
 def test_a_finished_run_can_be_judged_again(call, run, trained):
