@@ -46,16 +46,17 @@ class Mutant(NamedTuple):
         return EQUIVALENT.get((self.name, self.change))
 
 
+@functools.cache
 def functions():
-    """Every function of the engine's equations and of the backend, undecorated, by name."""
+    """Every function of the engine's equations and of the backend, undecorated."""
     names = [module.name for module in pkgutil.iter_modules(functional.__path__)]
     modules = [importlib.import_module(f"minitransformer.functional.{name}") for name in names]
-    found = {}
-    for module in (backend, *modules):
-        for name, value in vars(module).items():
-            if inspect.isfunction(value) and value.__module__ == module.__name__:
-                found[name] = inspect.unwrap(value)
-    return found
+    return frozenset(
+        inspect.unwrap(value)
+        for module in (backend, *modules)
+        for value in vars(module).values()
+        if inspect.isfunction(value) and value.__module__ == module.__name__
+    )
 
 
 @functools.cache
@@ -66,51 +67,43 @@ def tree_of(function):
 
 
 @functools.cache
-def call_graph():
-    """For each function the names of the functions that it mentions."""
-    known = functions()
-    graph = {}
-    for name, function in known.items():
-        mentioned = {n.id for n in ast.walk(tree_of(function)) if isinstance(n, ast.Name)}
-        graph[name] = mentioned & set(known)
-    return graph
+def called(function):
+    """The engine's functions that a function mentions."""
+    mentioned = {n.id for n in ast.walk(tree_of(function)) if isinstance(n, ast.Name)}
+    values = (function.__globals__.get(name) for name in mentioned)
+    return frozenset(map(inspect.unwrap, filter(inspect.isfunction, values))) & functions()
 
 
 @functools.cache
-def reached(name):
+def reached(function):
     """All functions that one function calls, directly or not, and itself."""
-    found, todo = set(), [name]
+    found, todo = set(), [function]
     while todo:
         current = todo.pop()
         if current not in found:
             found.add(current)
-            todo += call_graph()[current]
-    return found
+            todo += called(current)
+    return frozenset(found)
 
 
 def targets():
     """The functions to mutate: backward passes, and what only they use, or are but a name for."""
-    known, graph = functions(), call_graph()
-    backward = {name for name in known if name.endswith("_backward")}
-    forward = {inspect.unwrap(pair.forward).__name__ for pair in PAIRS.values()}
+    backward = {f for f in functions() if f.__name__.endswith("_backward")}
+    forward = {inspect.unwrap(pair.forward) for pair in PAIRS.values()}
     shared = set().union(*map(reached, forward))
     used = set().union(*map(reached, backward))
-    renamed = {
-        called
-        for name in backward
-        if len(tree_of(known[name]).body) == 1 and len(graph[name]) == 1
-        for called in graph[name]
-    }
-    return {name: known[name] for name in sorted(backward | (used - shared) | renamed)}
+    thin = {f for f in backward if len(tree_of(f).body) == 1 and len(called(f)) == 1}
+    renamed = set().union(*map(called, thin))
+    return sorted(backward | (used - shared) | renamed, key=lambda f: f.__name__)
 
 
 @functools.cache
-def killers(name):
+def killers(function):
     """The pairs whose backward pass uses a function."""
     return [
-        (key, pair)
-        for key, pair in PAIRS.items()
-        if name in reached(inspect.unwrap(pair.backward).__name__)
+        (name, pair)
+        for name, pair in PAIRS.items()
+        if function in reached(inspect.unwrap(pair.backward))
     ]
 
 
@@ -119,8 +112,8 @@ def all_mutants(only=None):
     """Every mutant of every target."""
     return tuple(
         Mutant(function, change, tree)
-        for name, function in targets().items()
-        if only is None or only in name
+        for function in targets()
+        if only is None or only in function.__name__
         for change, tree in mutants_of(tree_of(function))
     )
 
@@ -145,7 +138,7 @@ def fate(mutant):
     """What caught the mutant, or None if it survived everything."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), planted(mutant):
         warnings.simplefilter("ignore")
-        for name, pair in killers(mutant.name):
+        for name, pair in killers(mutant.function):
             words = _gradient_sees(name, pair) or _laws_see(name, pair)
             if words:
                 return words
