@@ -63,6 +63,10 @@ class Examples:
         targets = None if self.targets is None else self.targets[indices]
         return Batch(ids, None if mask.all() else mask, targets)
 
+    def weight(self, loss, indices=slice(None)):
+        """What the loss of the examples `indices`, all by default, is a mean over."""
+        return loss.normaliser(self.targets[indices])
+
     def part(self, start, stop):
         """Examples `start` to before `stop`."""
         a = self._ends[start] - self.lengths[start]

@@ -29,7 +29,8 @@ class Trainable(Layer):
     A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
     `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes ``forward(ids, *, mask,
     rng)`` and ``backward(dlogits, cache)``. A model with other inputs or targets than id sequences
-    and class numbers overrides :meth:`read_inputs`, :meth:`read_targets`, :meth:`run`.
+    and class numbers overrides :meth:`read_inputs`, :meth:`read_targets`, :meth:`run` and
+    :meth:`check_training_targets`.
 
     Attributes
     ----------
@@ -51,6 +52,10 @@ class Trainable(Layer):
     def read_targets(self, y, n, loss):
         """Check the targets of `n` examples; returns an array whose first axis is n."""
         return read_labels(y, n, self.n_classes, loss.one_hot)
+
+    def check_training_targets(self, targets):
+        """Refuse targets from which nothing can be learned."""
+        check_not_one_class(targets, self.n_classes)
 
     def run(self, batch, rng):
         """Logits and cache of a Batch; dropout is on when `rng` is given."""
@@ -170,7 +175,7 @@ class Trainable(Layer):
             validation = self._examples(*validation_parts(validation_data), recipe.loss)
         elif validation_split:
             train, validation = split_off(train, validation_split)
-        check_not_one_class(train.targets, self.n_classes)
+        self.check_training_targets(train.targets)
         shown, told = progress.choose(verbose), callback_module.arrange(callbacks)
         run = Run(self, recipe, train, validation, settings, told, shown)
         if resume is not None:

@@ -114,7 +114,7 @@ def train_step(model, recipe, team, examples, indices, multiplier=1.0):
         When the loss or a gradient is not finite; parameters and optimiser are as before.
     """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
-    total = recipe.loss.normaliser(examples.targets[indices])
+    total = examples.weight(recipe.loss, indices)
     task = _gradient_task(recipe, examples, total, [model.seed, step])
     flat.zero_grad()
     part = max(SMALLEST_PART, -(-int(examples.lengths[indices].sum()) // FEWEST_PARTS))
@@ -166,7 +166,7 @@ def evaluate(model, recipe, team, examples):
     dict of str to float
         ``loss`` and each metric by name.
     """
-    total = recipe.loss.normaliser(examples.targets)
+    total = examples.weight(recipe.loss)
 
     def task(model, job):
         batch = examples.batch(job[1])
