@@ -1,13 +1,10 @@
 """Downloads, against a server on this machine that truncates, stalls and lies."""
 
 import hashlib
-import http.server
 import io
 import os
 import re
-import threading
 
-import numpy as np
 import pytest
 
 from minitransformer.storage import late_bar
@@ -19,76 +16,19 @@ from minitransformer.storage.download import (
     data_folders,
     fetch,
 )
-
-CONTENT = np.random.default_rng(0).bytes(300_000)
-WRONG = bytes(reversed(CONTENT))
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers each request with the next of `server.script`: a function of this handler."""
-
-    def do_GET(self):
-        self.server.requests.append(self.headers.get("Range"))
-        script = self.server.script
-        (script.pop(0) if len(script) > 1 else script[0])(self)
-
-    def start(self):
-        wanted = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        return int(wanted[1]) if wanted and self.server.ranges else 0
-
-    def answer(self, content, *, sent=None, status=None, first=None, length=None):
-        """Send `content` from where the range begins, `sent` bytes of it at most."""
-        start = self.start()
-        self.send_response(status or (206 if start else 200))
-        if start:
-            first = start if first is None else first
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        rest = content[start:]
-        if length is not False:
-            self.send_header("Content-Length", str(length or len(rest)))
-        self.end_headers()
-        self.wfile.write(rest[:sent])
-
-    def log_message(self, *args):
-        pass
-
-
-def whole(handler):
-    handler.answer(CONTENT)
-
-
-def cut_at(n):
-    return lambda handler: handler.answer(CONTENT, sent=n)
-
-
-def stalls(handler):
-    handler.answer(CONTENT, sent=50_000)
-    handler.server.released.wait(20)
-
-
-def lies(handler):
-    handler.answer(WRONG)
-
-
-def too_long(handler):
-    handler.answer(CONTENT + b"more", length=False)
-
-
-def too_short(handler):
-    handler.answer(CONTENT[:-1])
-
-
-def elsewhere(handler):
-    handler.answer(CONTENT, first=7)
-
-
-def status(code, **headers):
-    def answer(handler):
-        handler.send_response(code)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.end_headers()
-    return answer
+from tests.download_server import (
+    CONTENT,
+    WRONG,
+    cut_at,
+    elsewhere,
+    lies,
+    running_server,
+    stalls,
+    status,
+    too_long,
+    too_short,
+    whole,
+)
 
 
 @pytest.fixture
@@ -96,17 +36,8 @@ def server(monkeypatch):
     for name in (VARIABLE, "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.requests, server.script, server.ranges = [], [whole], True
-    server.released = threading.Event()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -195,6 +126,25 @@ def test_a_wrong_part_is_dropped_and_the_file_fetched_anew(get, server, tmp_path
     assert cached(tmp_path) == ["data.bin"]
 
 
+def test_what_is_wrong_is_said(get, server):
+    with pytest.raises(DownloadError, match="asked for byte 9, the server began at 7"):
+        get(cut_at(9), elsewhere, attempts=2)
+    with pytest.raises(DownloadError, match="wrong file.*hash"):
+        get(lies)  # what is here already is dropped, as it might have been the fault
+    server.requests.clear()
+    with pytest.raises(DownloadError, match="wrong file.*hash"):
+        get(lies)
+    assert server.requests == [None]
+
+
+def test_redirects_lead_to_secure_addresses_only(get, server):
+    other = f"http://localhost:{server.server_port}/data.bin"
+    with pytest.raises(DownloadError, match="not https: http://localhost"):
+        get(status(302, Location=other), whole, attempts=1)
+    here = f"http://127.0.0.1:{server.server_port}/data.bin"
+    assert get(status(302, Location=here), whole).read_bytes() == CONTENT
+
+
 def test_refused_requests_are_not_repeated(get, server):
     with pytest.raises(DownloadError, match="404"):
         get(status(404))
@@ -256,11 +206,11 @@ def test_the_bar_comes_late_and_only_to_terminals(monkeypatch):
 
     monkeypatch.setenv("TERM", "xterm")
     drawn = {}
-    for name, stream, options in [
-            ("terminal", Terminal(), {"delay": 0.0}), ("file", io.StringIO(), {"delay": 0.0}),
-            ("early", Terminal(), {"delay": 60.0}), ("off", Terminal(), {"shown": False})]:
+    for name, stream, delay, shown in [
+            ("terminal", Terminal(), 0.0, True), ("file", io.StringIO(), 0.0, True),
+            ("early", Terminal(), 60.0, True), ("off", Terminal(), 0.0, False)]:
         monkeypatch.setattr("sys.stderr", stream)
-        with late_bar("fetching", 10, **options) as update:
+        with late_bar("fetching", 10, delay=delay, shown=shown) as update:
             update(5)
         drawn[name] = "fetching" in stream.getvalue()
     assert drawn == {"terminal": True, "file": False, "early": False, "off": False}

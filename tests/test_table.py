@@ -73,6 +73,9 @@ def test_other_columns_lines_and_separators(tmp_path):
     dataset = load(write(tmp_path / "a.jsonl", rows, ("id", "review", "stars")))
     assert len(pairs(dataset)) == 20
     assert "\u2028" in dataset.train.texts[0]
+    (tmp_path / "b.csv").write_bytes(b"review,stars\r\n" + b"".join(
+        b'"first\r\nsecond %d",%d\r\n' % (i, i % 2) for i in range(20)))
+    assert load(tmp_path / "b.csv").train.texts[0].startswith("first\r\nsecond")
     long = "word " * 100_000
     (tmp_path / "a.csv").write_bytes(
         b"stars , review\r\n\r\n" + b"".join(b"%d,text %d\r\n" % (i % 2, i) for i in range(20))
@@ -171,3 +174,10 @@ def test_split_off_is_exact_and_stratified_where_texts_stand_once():
                       np.random.default_rng(0))
     assert [np.bincount(labels[part], minlength=3).tolist() for part in parts] == [
         [455, 130, 65], [70, 20, 10], [175, 50, 25], [0, 0, 0]]
+
+
+def test_split_off_gives_the_rest_to_the_largest_remainders():
+    labels = np.repeat([0, 1, 2], [60, 25, 15])  # of 9: 5.4, 2.25 and 1.35
+    _, part = split_off([str(i) for i in range(100)], labels, "abc", {"a": 9},
+                        np.random.default_rng(0))
+    assert np.bincount(labels[part]).tolist() == [6, 2, 1]

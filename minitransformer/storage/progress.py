@@ -56,5 +56,4 @@ def _bar(in_bytes):
         progress.MofNCompleteColumn()]
     columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *amount,
                progress.TimeRemainingColumn()]
-    quiet = not (console.is_terminal or console.is_jupyter)
-    return progress.Progress(*columns, console=console, transient=True, disable=quiet)
+    return progress.Progress(*columns, console=console, transient=True)
