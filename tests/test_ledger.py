@@ -11,6 +11,7 @@ from minitransformer import gradcheck
 from minitransformer.cli.subjects import Twice, scatter_parameters, subjects
 from minitransformer.layers import Layer, LayerNorm, Linear, Parameter
 from minitransformer.models import TransformerClassifier
+from tests.tolerances import tolerance
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 
@@ -113,7 +114,9 @@ def test_the_ledger_proves_everything():
     assert len([line for line in ledger.lines if line.kind == "pair"]) == len(F.PAIRS)
     for line in ledger.lines:
         assert line.shapes >= 3 or line.kind != "pair"
-        assert line.central_error <= line.tolerance.central
+        kind = "pair" if line.kind == "pair" else "network"
+        assert line.tolerance.complex_step == tolerance(f"{kind} gradients vs complex step")
+        assert line.tolerance.central == tolerance(f"{kind} gradients vs central differences")
 
 
 @pytest.mark.parametrize("name", ["MultiHeadAttention, causal, padded", "post norm, max pooling"])

@@ -59,6 +59,16 @@ TOLERANCES = {
     "layer norm at offset 1e5, float32": (2e-6, 6.4e-7),
     # the same in float64
     "layer norm at offset 1e5, float64": (1e-14, 1e-15),
+    # the ledger: float64, max|a - n| / max(max|n|, natural scale); 21,000 shapes
+    "pair gradients vs complex step": (1e-14, 1.4e-15),
+    # the same; rounding of the differences
+    "pair gradients vs central differences": (1e-10, 2.2e-12),
+    # the ledger's layers and classifiers
+    "network gradients vs complex step": (1e-13, 3.7e-15),
+    # the same
+    "network gradients vs central differences": (1e-10, 4.7e-12),
+    # every pair with column-major arrays and arrays with gaps, absolute and relative
+    "another memory layout": (5e-14, 1.8e-15),
 }
 
 
