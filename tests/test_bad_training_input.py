@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 
-from minitransformer.training import (
-    BestWeights,
-    CategoricalCrossentropy,
-    EarlyStopping,
-    Optimizer,
-)
+from minitransformer.training import BestWeights, CategoricalCrossentropy, EarlyStopping, Optimizer
 from tests.toys import padded, toy_data, toy_model
 
 X, Y = toy_data(10)

@@ -1,26 +1,14 @@
-"""The Keras-like face: forms of data, evaluate, predict, save and load, summary, progress."""
-
-import io
-import json
-import sys
-import types
+"""The Keras-like face: forms of data, losses, evaluate, predict."""
 
 import numpy as np
 import pytest
 
 from minitransformer.models.classifier import TransformerClassifier
-from minitransformer.storage.weights import load_arrays, save_arrays
-from minitransformer.training import Accuracy, Adam, Metric, confusion_matrix, progress
+from minitransformer.training import Accuracy, Metric, confusion_matrix
 from minitransformer.training.arguments import split_off
 from minitransformer.training.losses import CategoricalCrossentropy
 from minitransformer.training.names import near_names
-from tests.toys import VOCAB, padded, toy_data, toy_model
-
-
-def compiled(**config):
-    model = toy_model(**config)
-    model.compile(Adam(0.01), micro_batch_tokens=40)
-    return model
+from tests.toys import VOCAB, compiled, padded, toy_data, toy_model
 
 
 def test_the_example_of_the_readme():
@@ -199,151 +187,6 @@ def test_confusion_matrix():
         confusion_matrix([0, 1], [0], 2)
     with pytest.raises(ValueError, match="predictions must be integers in 0..1"):
         confusion_matrix([0, 1], [0, 2], 2)
-
-
-def test_save_and_load(tmp_path):
-    x, y = toy_data(30)
-    model = compiled(dtype="float32", norm="post", pooling="max", seed=10**12)
-    model.fit(x, y, verbose=0)
-    path = tmp_path / "model.safetensors"
-    model.save(path)
-    again = TransformerClassifier.load(path)
-    assert again.config == model.config
-    again.compile("sgd", micro_batch_tokens=40)
-    np.testing.assert_array_equal(again.predict(x), model.predict(x))
-    assert again.flat.values.tobytes() == model.flat.values.tobytes()
-    again.fit(x, y, verbose=0)
-
-
-def test_load_refuses_what_is_not_its_own(tmp_path):
-    path = tmp_path / "model.safetensors"
-    model = toy_model()
-    model.save(path)
-    arrays, metadata = load_arrays(path)
-
-    def altered(name, **changes):
-        """A file with a valid checksum but other content."""
-        save_arrays(tmp_path / name, arrays, {**metadata, **changes})
-        return tmp_path / name
-
-    config = json.loads(metadata["config"])
-    cases = {
-        "class": (altered("class", **{"class": "BagOfWords"}), "holds a BagOfWords, not a Trans"),
-        "format": (altered("format", format="?"), "is not a model that minitransformer saved"),
-        "json": (altered("json", config="{"), "no readable configuration"),
-        "list": (altered("list", config="[]"), "unknown setting"),
-        "key": (
-            altered("key", config=json.dumps({**config, "n_head": 2})),
-            "unknown setting 'n_head'; did you mean 'n_heads'",
-        ),
-        "value": (altered("value", config=json.dumps({**config, "d_model": 7})), "n_heads"),
-        "shape": (altered("shape", config=json.dumps({**config, "d_ff": 17})), "d_ff|linear1.W"),
-        "huge": (altered("huge", config=json.dumps({**config, "max_len": 10**12})), "max_len = 1"),
-    }
-    for name, (file, message) in cases.items():
-        with pytest.raises(ValueError, match=message):
-            TransformerClassifier.load(file)
-        assert file.exists(), name
-    blob = bytearray(path.read_bytes())
-    blob[-3] ^= 1
-    path.write_bytes(blob)
-    with pytest.raises(ValueError, match="truncated or altered"):
-        TransformerClassifier.load(path)
-    with pytest.raises(FileNotFoundError):
-        TransformerClassifier.load(tmp_path / "absent")
-
-
-def test_summary(capsys):
-    model = toy_model()
-    model.summary()
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "TransformerClassifier"
-    total = sum(p.size for p in model.parameters().values())
-    assert lines[-1].startswith(f"total: {total:,} parameters")
-    counts = [int(line.split()[-1].replace(",", "")) for line in lines[4:-2]]
-    assert sum(counts) == total
-    row = next(line for line in lines if line.startswith("blocks.0.attention.W_o"))
-    assert row.split()[1] == "Linear"
-    assert "W (8, 8), b (8,)" in row
-
-
-# What is shown while it trains.
-
-
-def shown(capsys, **fit):
-    x, y = toy_data(30)
-    compiled().fit(x, y, epochs=2, validation_split=0.2, **fit)
-    return capsys.readouterr().out.splitlines()
-
-
-def test_verbose(capsys):
-    assert shown(capsys, verbose=0) == []
-    lines = shown(capsys, verbose=2)
-    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
-    for word in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
-        assert f" {word} " in lines[0]
-    assert [line.split()[1] for line in shown(capsys)] == ["1/2", "2/2"], "no terminal: plain lines"
-
-
-def test_lines_for_a_log_file_come_every_ten_seconds(capsys, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    shown = progress.Lines()
-    shown.start(epochs=2, steps=10)
-    for batch in range(10):
-        now[0] += 4.0
-        shown.step(0, batch, {"loss": 0.5, "accuracy": 0.75})
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert lines[0] == "epoch 1/2  step 3/10  1:08 left  loss 0.5000  accuracy 0.7500"
-    assert [progress.clock(s) for s in (7, 750.4, 3725)] == ["0:07", "12:30", "1:02:05"]
-
-
-def test_time_left_after_a_resume_counts_this_process_only(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    shown = progress.Progress()
-    shown.start(epochs=1, steps=100, done=90)
-    now[0] = 10.0
-    shown.step(0, 94, {})
-    assert shown.time_left() == pytest.approx(10.0 * 9)
-
-
-def test_a_terminal_gets_a_bar(monkeypatch):
-    screen = io.StringIO()
-    screen.isatty = lambda: True
-    monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress, "DRAW_INTERVAL", 0.0)
-    assert type(progress.choose(1)) is progress.Terminal
-    x, y = toy_data(30)
-    compiled().fit(x, y, epochs=2)
-    text = screen.getvalue()
-    assert "epoch 1/2" in text
-    assert "left" in text
-    assert "loss" in text
-
-
-def test_a_notebook_gets_one_output_that_is_rewritten(monkeypatch):
-    outputs = []
-
-    class Handle:
-        def update(self, text):
-            outputs[-1] = repr(text)
-
-    def display(text, display_id):
-        outputs.append(repr(text))
-        return Handle()
-
-    kernel = types.SimpleNamespace(kernel=True)
-    ipython = types.SimpleNamespace(get_ipython=lambda: kernel)
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
-    assert type(progress.choose(1)) is progress.Notebook
-    x, y = toy_data(30)
-    compiled().fit(x, y, epochs=2)
-    assert len(outputs) == 1
-    assert [line.split()[1] for line in outputs[0].splitlines()] == ["1/2", "2/2"]
 
 
 def test_near_names():

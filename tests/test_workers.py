@@ -123,7 +123,7 @@ def test_a_small_batch_is_cut_too_but_not_into_crumbs():
 
     assert parts(32, 50) == [8, 8, 8, 8], "1,600 tokens: four parts of 400"
     assert parts(32, 10) == [25, 7], "320 tokens: parts of at most 256"
-    assert parts(16, 512) == [2] * 8, "8,192 tokens: parts of at most 1,024"
+    assert parts(32, 200) == [5] * 6 + [2], "6,400 tokens: parts of at most 1,024"
 
 
 def test_dealing():

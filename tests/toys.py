@@ -3,6 +3,7 @@
 import numpy as np
 
 from minitransformer.models.classifier import TransformerClassifier
+from minitransformer.training import Adam
 
 VOCAB = 20
 
@@ -43,3 +44,19 @@ def padded(x, width=None):
     """Sequences as an (n, T) array with trailing zeros."""
     width = width or max(map(len, x))
     return np.array([[*row, *[0] * (width - len(row))] for row in x])
+
+
+def fitted(seed=0, epochs=2, model=None, fit=None, **recipe):
+    """A toy model after a short fit, and its history."""
+    x, y = toy_data()
+    model = model or toy_model(seed=seed)
+    model.compile(**{"optimizer": Adam(0.01), "micro_batch_tokens": 40, **recipe})
+    history = model.fit(x, y, epochs=epochs, batch_size=12, verbose=0, **(fit or {}))
+    return model, history
+
+
+def compiled(**config):
+    """A toy model that is ready for fit."""
+    model = toy_model(**config)
+    model.compile(Adam(0.01), micro_batch_tokens=40)
+    return model
