@@ -1,6 +1,10 @@
 """The training loop: it learns, repeats itself, and alters nothing that it was handed."""
 
 import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +16,8 @@ from minitransformer.training import (
 from minitransformer.training.schedules import Schedule
 from minitransformer.training.step import train_step
 from tests.toys import fitted, padded, toy_data, toy_model
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_it_learns():
@@ -104,3 +110,23 @@ def test_a_penalty_stands_in_the_history():
         _, history = fitted(**penalty)
         assert min(history.history["penalty"]) > 0
     assert "penalty" not in fitted()[1].history
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes():
+    program = (
+        "from tests.toys import fitted; "
+        "print(fitted(word_dropout=0.2, average=0.9, workers=2)[0].flat.values.tobytes().hex())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+    assert len(outputs.pop()) > 1000
