@@ -1,0 +1,203 @@
+r"""Logistic regression on a bag of words: the baseline that a transformer has to beat.
+
+.. math:: \mathrm{logits} = \sum_{v \in \mathrm{text}} W_v + b
+
+The features of a text are its distinct words, with `pairs` also its distinct pairs of adjacent
+words. A sum of rows of a table is an embedding, so its gradient is that of
+:func:`~minitransformer.functional.embedding`.
+
+Source: Wang and Manning 2012, section 2 (binary features) and table 2 (results on IMDB).
+"""
+
+import numpy as np
+
+from minitransformer import functional
+from minitransformer.models.bags import Features
+from minitransformer.training.optimizers import Adam
+
+L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+"""Penalties to choose from, the strongest first; each starts where the last one ended."""
+HELD_BACK = 0.1
+"""Share of the training texts that chooses the penalty where no validation texts are given."""
+
+
+class BagOfWords:
+    """Logistic regression on the distinct words of a text.
+
+    Parameters
+    ----------
+    n_classes : int
+        C, at least 2.
+    pairs : bool
+        Whether pairs of adjacent words are features as well.
+    max_features : int or None
+        Most features; those of the most texts are kept.
+    min_count : int
+        Least number of training texts with a feature.
+    l2 : float or None
+        Penalty: l2 / 2 times the sum of the squares of W is added to the mean cross-entropy.
+        None tries 1e-2, ..., 1e-4 and keeps that with the least loss on the validation texts.
+    epochs : int
+        Passes over the training texts for each penalty.
+    batch_size : int
+        Texts in a step.
+    learning_rate : float
+        Of Adam; it falls to 0 in a straight line.
+    seed : int
+        Draws the order of the texts, and the validation texts where none are given.
+
+    Attributes
+    ----------
+    W : (V, C) float32 array
+        One row a feature, in the order of `features.names()`.
+    b : (C,) float32 array
+    features : Features or None
+        What the model counts; None before :meth:`fit`.
+    chosen_l2 : float or None
+    """
+
+    def __init__(
+        self,
+        n_classes,
+        *,
+        pairs=False,
+        max_features=None,
+        min_count=2,
+        l2=None,
+        epochs=3,
+        batch_size=256,
+        learning_rate=0.01,
+        seed=0,
+    ):
+        if n_classes < 2:
+            raise ValueError(f"n_classes must be at least 2, got {n_classes}")
+        if l2 is not None and l2 < 0:
+            raise ValueError(f"l2 must not be negative, got {l2}")
+        least = {"min_count": min_count, "epochs": epochs, "batch_size": batch_size}
+        for name, value in least.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.n_classes, self.pairs, self.max_features = n_classes, pairs, max_features
+        self.min_count, self.l2, self.epochs = min_count, l2, epochs
+        self.batch_size, self.learning_rate, self.seed = batch_size, learning_rate, seed
+        self.features = self.chosen_l2 = None
+
+    def fit(self, texts, labels, validation_data=None):
+        """Learn from texts.
+
+        Parameters
+        ----------
+        texts : list of n str, or of n lists of str
+            Texts, or their tokens.
+        labels : (n,) int array
+        validation_data : (texts, labels) or None
+            What the penalty is chosen on; needed only where `l2` is None. Without it, a tenth of
+            `texts` is held back.
+
+        Returns
+        -------
+        model : BagOfWords
+            This one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If texts or labels are not as above, or all labels are the same.
+        """
+        labels = self._checked(texts, labels)
+        if (labels == labels[0]).all():
+            raise ValueError(f"all {len(labels)} labels are {labels[0]}: nothing to learn from")
+        if self.l2 is None and validation_data is None:
+            texts, labels, validation_data = self._hold_back(texts, labels)
+        self.features, bags = Features.build(texts, self.pairs, self.min_count, self.max_features)
+        V, C = len(self.features), self.n_classes
+        values = np.zeros((V + 1) * C, dtype=np.float32)
+        self.W, self.b = values[: V * C].reshape(V, C), values[V * C :]
+        if self.l2 is not None:
+            self._descend(values, bags, labels, self.l2)
+            self.chosen_l2 = self.l2
+        else:
+            values[:] = self._best_on_path(values, bags, labels, validation_data)
+        return self
+
+    def predict(self, texts):
+        """Probabilities, (n, C) float32; TypeError before :meth:`fit`."""
+        return functional.softmax(self._logits(self._bags(texts)))
+
+    def evaluate(self, texts, labels):
+        """Mean cross-entropy and share of right answers: ``{"loss": ..., "accuracy": ...}``."""
+        return self._score(self._bags(texts), self._checked(texts, labels))
+
+    def _bags(self, texts):
+        if self.features is None:
+            raise TypeError("this BagOfWords has not learned anything yet: call fit first")
+        return self.features.bags(texts)
+
+    def _checked(self, texts, labels):
+        labels = np.asarray(labels)
+        if len(texts) == 0 or labels.shape != (len(texts),):
+            raise ValueError(
+                f"texts and labels must be of the same length, at least 1; "
+                f"got {len(texts)} texts and labels of shape {labels.shape}"
+            )
+        functional.check_ids(labels, self.n_classes, "labels")
+        return labels
+
+    def _hold_back(self, texts, labels):
+        order = np.random.default_rng([self.seed, 1]).permutation(len(texts))
+        n = max(1, round(HELD_BACK * len(texts)))
+        if n == len(texts):
+            raise ValueError("one text is not enough to choose l2 on: give l2")
+        held, kept = (([texts[i] for i in part], labels[part]) for part in np.split(order, [n]))
+        return *kept, held
+
+    def _best_on_path(self, values, bags, labels, validation_data):
+        """Go along the path of penalties; the values with the least validation loss."""
+        held = self.features.bags(validation_data[0])
+        held_labels = self._checked(*validation_data)
+        least = np.inf
+        for l2 in L2_PATH:
+            self._descend(values, bags, labels, l2)
+            loss = self._score(held, held_labels)["loss"]
+            if loss < least:
+                least, best, self.chosen_l2 = loss, values.copy(), l2
+        return best
+
+    def _score(self, bags, labels):
+        logits = self._logits(bags)
+        loss, _ = functional.cross_entropy(logits, labels)
+        return {"loss": float(loss), "accuracy": float(np.mean(logits.argmax(axis=1) == labels))}
+
+    def _logits(self, bags):
+        """Sum of the rows of each text's features, plus b: (n, C)."""
+        rows = functional.embedding(bags.ids, self.W)
+        logits = np.tile(self.b, (len(bags.counts), 1))
+        # reduceat gives an empty segment the row that comes next, so only filled ones are asked for
+        filled = bags.counts > 0
+        starts = (np.cumsum(bags.counts) - bags.counts)[filled]
+        if len(starts):
+            logits[filled] += np.add.reduceat(rows, starts, axis=0)
+        return logits
+
+    def _descend(self, values, bags, labels, l2):
+        """Adam on the mean cross-entropy plus the penalty, from the present values on."""
+        rng = np.random.default_rng(self.seed)
+        grads, adam = np.zeros_like(values), Adam(self.learning_rate)
+        dW, db = grads[: self.W.size].reshape(self.W.shape), grads[self.W.size :]
+        batches = [
+            texts
+            for _ in range(self.epochs)
+            for texts in np.split(
+                rng.permutation(len(labels)), range(self.batch_size, len(labels), self.batch_size)
+            )
+        ]
+        for step, texts in enumerate(batches):
+            batch = bags.take(texts)
+            _, saved = functional.cross_entropy(self._logits(batch), labels[texts])
+            dlogits = functional.cross_entropy_backward(np.float32(1), saved)
+            # every feature of a text gets the gradient of its text's logits
+            dy = np.repeat(dlogits, batch.counts, axis=0)
+            dW[:] = functional.embedding_backward(dy, batch.ids, len(self.W))
+            dW += np.float32(l2) * self.W
+            db[:] = dlogits.sum(axis=0)
+            adam.step(values, grads, self.learning_rate * (1 - step / len(batches)))

@@ -1,0 +1,125 @@
+"""Texts as sets of features: distinct words, and distinct pairs of adjacent words."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.data import tokenize
+
+
+class Bags(NamedTuple):
+    """The features of n texts, those of one text behind those of the other.
+
+    Attributes
+    ----------
+    ids : (M,) int array
+        Numbers of features.
+    counts : (n,) int array
+        How many features each text has.
+    """
+
+    ids: np.ndarray
+    counts: np.ndarray
+
+    def take(self, texts):
+        """The bags of some of the texts, given by number."""
+        counts = self.counts[texts]
+        # where text i starts in ids, less where it starts in the result
+        shift = np.cumsum(self.counts)[texts] - np.cumsum(counts)
+        return Bags(self.ids[np.repeat(shift, counts) + np.arange(counts.sum())], counts)
+
+
+class Features:
+    """Which words and pairs are features, and their numbers.
+
+    A word has a number; the key of word a is a, the key of the pair a, b of n words n + n a + b.
+    The features are the kept keys in order.
+    """
+
+    def __init__(self, words, keys, pairs):
+        self._words, self._keys, self.pairs = words, keys, pairs
+
+    @classmethod
+    def build(cls, texts, pairs=False, min_count=1, max_features=None):
+        """The features of training texts, and their bags.
+
+        Parameters
+        ----------
+        texts : list of str or of lists of str
+        pairs : bool
+        min_count : int
+            Least number of texts with a feature.
+        max_features : int or None
+            Most features; those of the most texts are kept.
+
+        Returns
+        -------
+        features : Features
+        bags : Bags
+        """
+        tokens = _tokens(texts)
+        words = {word: i for i, word in enumerate(dict.fromkeys(w for row in tokens for w in row))}
+        features = cls(words, None, pairs)
+        owners, found = features._found(tokens)
+        keys, n_texts = np.unique(found, return_counts=True)
+        ranked = np.lexsort((keys, -n_texts))[:max_features]
+        features._keys = np.sort(keys[ranked[n_texts[ranked] >= min_count]])
+        if len(features) == 0:
+            raise ValueError(f"no word stands in {min_count} texts (min_count): nothing to count")
+        return features, features._numbered(owners, found, len(texts))
+
+    def __len__(self):
+        return len(self._keys)
+
+    def names(self):
+        """The features as text, in order: words, and pairs with a space between."""
+        words, n = list(self._words), len(self._words)
+        return [
+            words[key] if key < n else f"{words[(key - n) // n]} {words[(key - n) % n]}"
+            for key in self._keys.tolist()
+        ]
+
+    def bags(self, texts):
+        """The features of each text; what is not a feature is left out."""
+        return self._numbered(*self._found(_tokens(texts)), len(texts))
+
+    def _numbered(self, owners, found, n_texts):
+        ids = np.searchsorted(self._keys, found)
+        known = self._keys[np.minimum(ids, len(self) - 1)] == found
+        return Bags(ids[known], np.bincount(owners[known], minlength=n_texts))
+
+    def _found(self, tokens):
+        """Text and key of every distinct word and pair, text by text."""
+        n, lengths = len(self._words), [len(row) for row in tokens]
+        number = self._words.get
+        words = np.fromiter(
+            (number(word, -1) for row in tokens for word in row), np.int64, sum(lengths)
+        )
+        owners = np.repeat(np.arange(len(tokens)), lengths)
+        keys, of_text = [words], [owners]
+        if self.pairs:
+            a, b = words[:-1], words[1:]
+            inside = (owners[:-1] == owners[1:]) & (a >= 0) & (b >= 0)
+            keys.append(np.where(inside, n + n * a + b, -1))
+            of_text.append(owners[:-1])
+        keys, of_text = np.concatenate(keys), np.concatenate(of_text)
+        real = keys >= 0
+        most = n + n * n
+        return np.divmod(np.unique(of_text[real] * most + keys[real]), most)
+
+
+def _tokens(texts):
+    """Texts as lists of tokens; one that is a list already is taken as it is."""
+    if isinstance(texts, str):
+        raise TypeError("texts must be a list of strings, not one string")
+    tokens = []
+    for i, text in enumerate(texts):
+        row = tokenize(text) if isinstance(text, str) else text
+        if not isinstance(row, list | tuple) or not all(isinstance(word, str) for word in row):
+            raise TypeError(f"texts[{i}] must be a string or a list of strings, got {text!r:.40}")
+        if not row:
+            raise ValueError(f"texts[{i}] is empty: every text needs at least one word")
+        tokens.append(row)
+    if not tokens:
+        raise ValueError("texts is empty: there is nothing to count")
+    return tokens
