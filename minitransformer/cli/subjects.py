@@ -89,13 +89,14 @@ def _masks(rng, B, T, causal=False):
 
 
 def _on_x(make, mask=None, low=1, **arguments):
-    """build() for a layer of one array x (B, T, D), D = low * 1, 2 or 3."""
+    """build() for a layer of one array x (B, T, D), D = `low` or a little more; even for heads."""
 
     def build(rng, **sizes):
         B, T, width = _sizes(rng, sizes, B=3, T=3, D=3)
-        layer = scatter_parameters(make(rng, low * width), rng)
+        D = width if low == 1 else low + 2 * (width - 1)
+        layer = scatter_parameters(make(rng, D), rng)
         options = {} if mask is None else {"mask": _masks(rng, B, T, mask == "causal")}
-        x = 1.5 * rng.standard_normal((B, T, low * width))
+        x = 1.5 * rng.standard_normal((B, T, D))
         return layer, x, {"options": options, **arguments}
 
     return build
