@@ -71,8 +71,8 @@ def rounded_to(x, dtype):
     return x.astype(dtype)
 
 
-def scatter_add_rows(ids, rows, n_rows):
-    """Sum rows into a table: ``out[ids[k]] += rows[k]``, repeated ids added up.
+def sum_rows_by_id(ids, rows):
+    """Sum the rows that have the same id: repeated ids are added up.
 
     Sorting first and summing runs of equal ids gives the same bits in every run (atomic additions
     on a GPU do not) and is twice as fast as ``numpy.add.at``.
@@ -80,24 +80,21 @@ def scatter_add_rows(ids, rows, n_rows):
     Parameters
     ----------
     ids : (M,) int array
-        Row numbers, each in ``0 .. n_rows - 1``.
     rows : (M, D) array
-    n_rows : int
 
     Returns
     -------
-    out : (n_rows, D) array
+    distinct : (m,) int array
+        The ids that occur, in ascending order.
+    sums : (m, D) array
     """
     xp = array_module(ids=ids, rows=rows)
-    out = xp.zeros((n_rows, rows.shape[-1]), dtype=rows.dtype)
-    if ids.size:
-        # A stable sort keeps equal ids in the order in which they came: one order of addition.
-        order = xp.argsort(ids, kind="stable")
-        sorted_ids = ids[order]
-        is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != sorted_ids[:-1]])
-        starts = xp.flatnonzero(is_first)
-        out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts, axis=0)
-    return out
+    # A stable sort keeps equal ids in the order in which they came: one order of addition.
+    order = xp.argsort(ids, kind="stable")
+    sorted_ids = ids[order]
+    is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != sorted_ids[:-1]])
+    starts = xp.flatnonzero(is_first[: ids.size])
+    return sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0)
 
 
 def cupy_status():

@@ -60,10 +60,9 @@ EQUIVALENT = {
         "if eps:  ->  if True:",
     ): ZERO,
     (
-        "embedding_backward",
-        "return scatter_add_rows(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), "
-        "n_rows)  ->  return scatter_add_rows(ids.reshape(-2), dy.reshape(ids.size, "
-        "dy.shape[-1]), n_rows)",
+        "embedding_row_gradients",
+        "return sum_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]))  ->  "
+        "return sum_rows_by_id(ids.reshape(-2), dy.reshape(ids.size, dy.shape[-1]))",
     ): MINUS,
     (
         "mean_squared_error_backward",
@@ -76,24 +75,19 @@ EQUIVALENT = {
         "-2, 1, 3).reshape(B, T, H * E)",
     ): AXIS,
     (
-        "scatter_add_rows",
-        "out = xp.zeros((n_rows, rows.shape[-1]), dtype=rows.dtype)  ->  out = "
-        "xp.zeros((n_rows, rows.shape[1]), dtype=rows.dtype)",
-    ): AXIS,
-    (
-        "scatter_add_rows",
+        "sum_rows_by_id",
         "order = xp.argsort(ids, kind='stable')  ->  order = xp.argsort(ids)",
     ): STABLE,
     (
-        "scatter_add_rows",
+        "sum_rows_by_id",
         "is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != "
         "sorted_ids[:-1]])  ->  is_first = xp.concatenate([xp.ones(1), sorted_ids[1:] != "
         "sorted_ids[:-1]])",
     ): BOOL,
     (
-        "scatter_add_rows",
-        "out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts, axis=0)  ->  "
-        "out[sorted_ids[starts]] = xp.add.reduceat(rows[order], starts)",
+        "sum_rows_by_id",
+        "return (sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0))  ->  "
+        "return (sorted_ids[starts], xp.add.reduceat(rows[order], starts))",
     ): DEFAULT,
     (
         "split_heads",

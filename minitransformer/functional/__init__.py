@@ -8,7 +8,12 @@ from minitransformer.functional.dropout import (
     dropout_backward,
     dropout_mask,
 )
-from minitransformer.functional.embedding import check_ids, embedding, embedding_backward
+from minitransformer.functional.embedding import (
+    check_ids,
+    embedding,
+    embedding_backward,
+    embedding_row_gradients,
+)
 from minitransformer.functional.erf import erf
 from minitransformer.functional.heads import (
     merge_heads,

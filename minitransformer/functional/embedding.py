@@ -1,6 +1,6 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
-from minitransformer.backend import array_module, is_cupy, scatter_add_rows
+from minitransformer.backend import array_module, is_cupy, sum_rows_by_id
 from minitransformer.functional._checks import in_one_dtype, require_integers
 
 
@@ -75,6 +75,30 @@ def embedding_backward(dy, ids, n_rows):
 
     Derivation: docs/derivations.md, embedding.
     """
-    array_module(dy=dy, ids=ids)
+    dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)
     # y_t = W[ids_t]
-    return scatter_add_rows(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)
+    rows, dW_rows = embedding_row_gradients(dy, ids)
+    dW[rows] = dW_rows
+    return dW
+
+
+@in_one_dtype
+def embedding_row_gradients(dy, ids):
+    r"""The rows of :func:`embedding_backward`'s result that are not zero.
+
+    A batch uses few rows of a large table, so adding these alone to a gradient is much faster.
+
+    Parameters
+    ----------
+    dy : (..., D) array
+        Gradient of the loss with respect to `y`.
+    ids : (...) int array
+
+    Returns
+    -------
+    rows : (m,) int array
+        The ids that occur, each once.
+    dW_rows : (m, D) array
+        :math:`\partial L / \partial W_v` for each of them.
+    """
+    return sum_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]))

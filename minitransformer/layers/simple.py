@@ -88,9 +88,8 @@ class Embedding(Layer):
 
     def backward(self, dy, cache):
         """Adds to the table's gradient; ids have none, so None is returned."""
-        self.W.grad += self.ops.embedding_backward(
-            dy * self.scale, cache.ids, self.W.shape[0]
-        )
+        rows, dW_rows = self.ops.embedding_row_gradients(dy * self.scale, cache.ids)
+        self.W.grad[rows] += dW_rows
 
 
 class LayerNormCache(NamedTuple):
