@@ -1,4 +1,7 @@
-"""The sentence frames of the embedded film reviews. docs/reviews.md says how each is judged."""
+"""The sentence frames of the embedded film reviews. docs/reviews.md says how each is judged.
+
+A template that stands twice is drawn twice as often.
+"""
 
 from typing import NamedTuple
 
@@ -82,6 +85,8 @@ ASSERTED = Sentence(
     False,
     (
         "{X}",
+        "{X}",
+        "{X}",
         "I think that {X}",
         "I must say that {X}",
         "it is true that {X}",
@@ -133,11 +138,19 @@ REJECTED = Sentence(
 
 # Two clauses that disagree, by construction: {Y} counts, {X} does not.
 OPPOSED = {
-    "contrast": ("{X}, but {Y}", "{X}, yet {Y}", "{X}; however, {Y}", "yes, {X}, but {Y}"),
-    "concession": ("although {X}, {Y}", "while {X}, {Y}", "{Y}, even though {X}"),
+    "contrast": (
+        "{X}, but {Y}",
+        "{X}, but {Y}",
+        "{X}, yet {Y}",
+        "{X}; however, {Y}",
+    ),
+    "concession": (
+        "although {X}, {Y}",
+        "although {X}, {Y}",
+        "{Y}, even though {X}",
+    ),
     "own opinion": (
         "{H} say that {X}, but I think that {Y}",
-        "{H} say that {X}, but to me {Y}",
         "unlike {H}, who say that {X}, I think that {Y}",
     ),
 }

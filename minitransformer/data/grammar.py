@@ -153,14 +153,14 @@ def oppositions(draw: Draw) -> Group:
 
 
 SHARES = (
-    (plain, 2, 21),
+    (plain, 2, 17),
     (negations, 4, 16),
-    (agreements, 4, 3),
-    (expectations, 4, 5),
+    (agreements, 4, 6),
+    (expectations, 4, 4),
     (denials, 4, 8),
-    (double_negations, 4, 8),
-    (opinions, 4, 11),
-    (oppositions, 2, 28),
+    (double_negations, 4, 7),
+    (opinions, 4, 10),
+    (oppositions, 2, 32),
 )
 """How a group is made, how many reviews it has, and their share of all reviews, in percent."""
 
