@@ -226,7 +226,7 @@ def test_memory_does_not_grow_with_the_members():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 3000
-    assert peak - len(data) < 1e6
+    assert peak < 7e5  # the names are kept, to notice one that stands there twice
 
 
 def test_the_stream_never_goes_backwards():
