@@ -40,9 +40,9 @@ def test_each_example_once_an_epoch_in_an_order_of_its_own(monkeypatch):
 
     seen = []
 
-    def spy(model, recipe, team, examples, indices, multiplier):
+    def spy(model, recipe, pool, examples, indices, multiplier):
         seen.append(np.sort(indices))
-        return train_step(model, recipe, team, examples, indices, multiplier)
+        return train_step(model, recipe, pool, examples, indices, multiplier)
 
     monkeypatch.setattr(loop, "train_step", spy)
     fitted()

@@ -11,7 +11,7 @@ from minitransformer.training import (
     MeanSquaredError,
 )
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import Team
+from minitransformer.training.workers import WorkerPool
 from tests.tolerances import tolerance
 from tests.toys import fitted, padded, toy_data, toy_model
 
@@ -183,7 +183,7 @@ def test_float32_stays_float32_through_fifty_steps(optimizer):
     assert model.predict(toy_data(4)[0]).dtype == np.float32
 
 
-def test_team_is_needed_for_a_step_only_once():
+def test_pool_is_needed_for_a_step_only_once():
     """A step by hand gives what train_on_batch gives."""
     x, y = toy_data(12)
     one, two = toy_model(), toy_model()
@@ -192,7 +192,7 @@ def test_team_is_needed_for_a_step_only_once():
     for _ in range(3):
         one.train_on_batch(x, y)
     examples = two.read_inputs(x, None).with_targets(y)
-    with Team(two, None) as team:
+    with WorkerPool(two, None) as pool:
         for _ in range(3):
-            train_step(two, two.recipe, team, examples, np.arange(12))
+            train_step(two, two.recipe, pool, examples, np.arange(12))
     assert one.flat.values.tobytes() == two.flat.values.tobytes()

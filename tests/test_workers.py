@@ -1,4 +1,4 @@
-"""Parallel workers: the result does not depend on how the work was dealt."""
+"""Parallel workers: the result does not depend on how the work was assigned."""
 
 import threading
 import warnings
@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_info
 from minitransformer.training import Adam
 from minitransformer.training import workers as module
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import Team, deal, default_workers, usable_cores
+from minitransformer.training.workers import WorkerPool, assign, default_workers, usable_cores
 from tests.tolerances import tolerance
 from tests.toys import toy_data, toy_model
 
@@ -23,10 +23,10 @@ def fifty_losses(workers):
     model.compile(Adam(0.01), word_dropout=0.1, clip=1.0, workers=workers, micro_batch_tokens=24)
     examples = model.read_inputs(X, None).with_targets(Y)
     losses = []
-    with Team(model, workers) as team:
+    with WorkerPool(model, workers) as pool:
         for t in range(50):
             batch = np.arange(96)[t % 4 :: 4]
-            losses.append(train_step(model, model.recipe, team, examples, batch)[0])
+            losses.append(train_step(model, model.recipe, pool, examples, batch)[0])
     return np.array(losses), model.flat.values
 
 
@@ -54,7 +54,7 @@ def test_evaluate_and_predict_do_not_depend_on_workers():
     assert results[0] == results[1] == results[2]
 
 
-def test_work_is_really_shared_and_ends_with_the_team():
+def test_work_is_really_shared_and_ends_with_the_pool():
     model, seen = toy_model(), set()
     barrier = threading.Barrier(3, timeout=30)
 
@@ -65,12 +65,12 @@ def test_work_is_really_shared_and_ends_with_the_team():
         return job * 10
 
     before = threading.active_count()
-    with Team(model, 3) as team:
-        assert team.add_gradients(task, [1, 2, 3], [1.0, 1.0, 1.0]) == [10, 20, 30]
+    with WorkerPool(model, 3) as pool:
+        assert pool.add_gradients(task, [1, 2, 3], [1.0, 1.0, 1.0]) == [10, 20, 30]
         np.testing.assert_array_equal(model.parameters()["head.b"].grad, [6.0, 6.0])
         model.flat.zero_grad()
         barrier.reset()
-        team.add_gradients(task, [1, 2, 4], [1.0, 1.0, 1.0])
+        pool.add_gradients(task, [1, 2, 4], [1.0, 1.0, 1.0])
         np.testing.assert_array_equal(model.parameters()["head.b"].grad, [7.0, 7.0])
     assert len({replica for _, replica in seen}) == 3
     assert threading.active_count() == before
@@ -78,8 +78,8 @@ def test_work_is_really_shared_and_ends_with_the_team():
 
 def test_one_worker_starts_no_thread_and_no_replica():
     model, before = toy_model(), threading.active_count()
-    with Team(model, 1) as team:
-        replicas = team.add_gradients(lambda replica, job: replica, [0, 1], [1, 1])
+    with WorkerPool(model, 1) as pool:
+        replicas = pool.add_gradients(lambda replica, job: replica, [0, 1], [1, 1])
         assert threading.active_count() == before
     assert all(replica is model for replica in replicas)
 
@@ -100,11 +100,11 @@ def test_an_error_in_a_worker_arrives_after_all_have_ended(failing):
             raise LookupError(f"job {job}")
         done.append(job)
 
-    with Team(toy_model(), 2) as team:
+    with WorkerPool(toy_model(), 2) as pool:
         with pytest.raises(LookupError, match=f"job {failing}"):
-            team.map(task, [0, 1], [1.0, 1.0])
+            pool.map(task, [0, 1], [1.0, 1.0])
         assert done == [1 - failing]
-        assert team.map(lambda model, job: job, [7, 8], [1.0, 1.0]) == [7, 8]
+        assert pool.map(lambda model, job: job, [7, 8], [1.0, 1.0]) == [7, 8]
 
 
 def test_a_small_batch_is_cut_too_but_not_into_crumbs():
@@ -115,10 +115,10 @@ def test_a_small_batch_is_cut_too_but_not_into_crumbs():
         x = [np.full(length, 5 + i % 2) for i in range(n)]
         examples = model.read_inputs(x, None).with_targets(np.arange(n) % 2)
         seen = []
-        team = Team(model, 1)
-        run = team.add_gradients
-        team.add_gradients = lambda task, jobs, costs: seen.extend(jobs) or run(task, jobs, costs)
-        train_step(model, model.recipe, team, examples, np.arange(n))
+        pool = WorkerPool(model, 1)
+        run = pool.add_gradients
+        pool.add_gradients = lambda task, jobs, costs: seen.extend(jobs) or run(task, jobs, costs)
+        train_step(model, model.recipe, pool, examples, np.arange(n))
         return [len(rows) for _, rows in seen]
 
     assert parts(32, 50) == [8, 8, 8, 8], "1,600 tokens: four parts of 400"
@@ -126,16 +126,16 @@ def test_a_small_batch_is_cut_too_but_not_into_crumbs():
     assert parts(32, 200) == [5] * 6 + [2], "6,400 tokens: parts of at most 1,024"
 
 
-def test_dealing():
-    assert deal([5.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3, 4, 5]]
-    assert deal([1.0, 1.0, 1.0], 1) == [[0, 1, 2]]
-    assert deal([], 2) == [[], []]
+def test_assigning():
+    assert assign([5.0, 1.0, 1.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3, 4, 5]]
+    assert assign([1.0, 1.0, 1.0], 1) == [[0, 1, 2]]
+    assert assign([], 2) == [[], []]
     rng = np.random.default_rng(0)
     for _ in range(50):
         costs = rng.random(rng.integers(1, 40)).tolist()
-        hands = deal(costs, 3)
-        assert sorted(sum(hands, [])) == list(range(len(costs)))
-        loads = [sum(costs[i] for i in hand) for hand in hands]
+        shares = assign(costs, 3)
+        assert sorted(sum(shares, [])) == list(range(len(costs)))
+        loads = [sum(costs[i] for i in share) for share in shares]
         assert max(loads) - min(loads) <= max(costs) + 1e-12
 
 
@@ -145,7 +145,7 @@ def blas_threads():
 
 def test_blas_has_one_thread_while_workers_run_and_its_own_afterwards():
     before = blas_threads()
-    with Team(toy_model(), 2):
+    with WorkerPool(toy_model(), 2):
         assert blas_threads() == {1}
     assert blas_threads() == before
 
@@ -159,18 +159,18 @@ def test_blas_that_cannot_be_limited_is_said_once(monkeypatch):
 
     monkeypatch.setattr(module, "_blas", NoBlas)
     module._warn_once.cache_clear()
-    with pytest.warns(UserWarning, match="cannot be limited"), Team(toy_model(), 2):
+    with pytest.warns(UserWarning, match="cannot be limited"), WorkerPool(toy_model(), 2):
         pass
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Team(toy_model(), 2) as team:
-            assert team.map(lambda model, job: job, [1, 2], [1, 1]) == [1, 2]
+        with WorkerPool(toy_model(), 2) as pool:
+            assert pool.map(lambda model, job: job, [1, 2], [1, 1]) == [1, 2]
 
 
 def test_the_default_number():
     assert 1 <= default_workers() == min(usable_cores(), 8)
-    assert Team(toy_model()).size == default_workers()
+    assert WorkerPool(toy_model()).size == default_workers()
     with pytest.raises(ValueError, match="workers must be >= 1, got 0"):
-        Team(toy_model(), 0)
+        WorkerPool(toy_model(), 0)
     with pytest.raises(TypeError, match="workers must be a whole number"):
-        Team(toy_model(), 1.5)
+        WorkerPool(toy_model(), 1.5)

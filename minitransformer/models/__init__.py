@@ -1,3 +1,3 @@
-"""LEVEL 3: whole networks."""
+"""LEVEL 4: whole networks."""
 
 from minitransformer.models.classifier import ClassifierCache, TransformerClassifier

@@ -1,4 +1,4 @@
-"""LEVEL 4: optimisers, schedules, regularisation, the loop, parallel workers, the Keras face."""
+"""LEVEL 3: optimisers, schedules, regularisation, the loop, parallel workers, the Keras face."""
 
 from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
 from minitransformer.training.divergence import TrainingDiverged

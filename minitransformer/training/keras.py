@@ -17,7 +17,7 @@ from minitransformer.training.examples import read_labels, read_sequences
 from minitransformer.training.loop import Run, Settings
 from minitransformer.training.names import check_count
 from minitransformer.training.recipe import Recipe
-from minitransformer.training.workers import Team, default_workers
+from minitransformer.training.workers import WorkerPool, default_workers
 
 # Measured: about 1,000 tokens keep the activations in the caches and give every worker a share.
 MICRO_BATCH_TOKENS = 1024
@@ -189,18 +189,18 @@ class Trainable(Layer):
         """
         recipe = self._compiled("train_on_batch")
         examples = self._examples(x, y, mask, recipe.loss)
-        tally = step.Tally([metric.name for metric in recipe.metrics])
+        running = step.RunningMeans([metric.name for metric in recipe.metrics])
         everything = np.arange(len(examples))
-        with Team(self, recipe.workers) as team:
-            tally.add(*step.train_step(self, recipe, team, examples, everything))
-        return tally.means(penalty=bool(recipe.l1 or recipe.l2))
+        with WorkerPool(self, recipe.workers) as pool:
+            running.add(*step.train_step(self, recipe, pool, examples, everything))
+        return running.means(penalty=bool(recipe.l1 or recipe.l2))
 
     def evaluate(self, x, y, *, mask=None):
         """Loss and metrics over all examples: ``{"loss": ..., "accuracy": ...}``."""
         recipe = self._compiled("evaluate")
         examples = self._examples(x, y, mask, recipe.loss)
-        with Team(self, recipe.workers) as team:
-            return step.evaluate(self, recipe, team, examples)
+        with WorkerPool(self, recipe.workers) as pool:
+            return step.evaluate(self, recipe, pool, examples)
 
     def predict(self, x, *, mask=None):
         """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`."""
@@ -209,8 +209,8 @@ class Trainable(Layer):
         if recipe is not None:
             tokens, workers = recipe.micro_batch_tokens, recipe.workers
         workers = workers or default_workers(self.flat.values)
-        with Team(self, min(workers, len(examples))) as team:
-            return step.predict(self, team, examples, tokens)
+        with WorkerPool(self, min(workers, len(examples))) as pool:
+            return step.predict(self, pool, examples, tokens)
 
     def summary(self, print_fn=print):
         """Print a table of the layers, the shapes of their parameters, and how many they are."""

@@ -13,8 +13,8 @@ from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
 from minitransformer.training.regularisation import applied
-from minitransformer.training.step import Tally, evaluate, train_step
-from minitransformer.training.workers import Team
+from minitransformer.training.step import RunningMeans, evaluate, train_step
+from minitransformer.training.workers import WorkerPool
 
 
 class Settings(NamedTuple):
@@ -92,14 +92,14 @@ class Run:
             "epoch": self.epoch,
             "batch": self.batch,
             "seconds": self.seconds,
-            "sums": self.tally.sums,
+            "sums": self.running.sums,
         }
 
     def go_to(self, position):
         """Go on from where :meth:`position` was taken."""
         self.epoch, self.batch = position["epoch"], position["batch"]
         self.seconds = position["seconds"]
-        self.tally = Tally(self._metrics, position["sums"])
+        self.running = RunningMeans(self._metrics, position["sums"])
         self.resumed = True
 
     def save(self, path):
@@ -108,7 +108,7 @@ class Run:
 
     def _start_epoch(self, epoch):
         self.epoch, self.batch, self.seconds = epoch, 0, 0.0
-        self.tally = Tally(self._metrics)
+        self.running = RunningMeans(self._metrics)
 
     def go(self):
         """Train until the last epoch, Ctrl-C, or a callback's wish; returns the history.
@@ -123,8 +123,8 @@ class Run:
             callback.model, callback.run = self.model, self
         with Interrupts() as interrupts:
             self._call(interrupts, "on_train_begin")
-            with Team(self.model, self.recipe.workers) as team, self.progress:
-                self._epochs(team, interrupts)
+            with WorkerPool(self.model, self.recipe.workers) as pool, self.progress:
+                self._epochs(pool, interrupts)
             if self.history.interrupted:
                 self._call(interrupts, "on_interrupt")
             if self.recipe.averages is not None and self.step:
@@ -142,14 +142,14 @@ class Run:
                     raise
                 interrupts.asked = True
 
-    def _epochs(self, team, interrupts):
+    def _epochs(self, pool, interrupts):
         steps = -(-len(self.train) // self.settings.batch_size)
         epochs = self.settings.epochs
         multiplier = self.recipe.multiplier(epochs * steps)
         self.progress.start(epochs, steps, self.epoch * steps + self.batch)
         try:
             while self.epoch < epochs and not self.model.stop_training:
-                if interrupts.asked or not self._epoch(team, interrupts, multiplier):
+                if interrupts.asked or not self._epoch(pool, interrupts, multiplier):
                     self.history.interrupted = True
                     self.progress.line(f"interrupted after step {self.step}")
                     return
@@ -158,7 +158,7 @@ class Run:
             raise
         self.history.stopped_early = self.epoch < epochs
 
-    def _epoch(self, team, interrupts, multiplier):
+    def _epoch(self, pool, interrupts, multiplier):
         """Finish the current epoch; False when Ctrl-C came first."""
         batches = self._batches()
         if self.batch == 0:
@@ -167,24 +167,24 @@ class Run:
         for batch in range(self.batch, len(batches)):
             factor = multiplier(before + batch + 1)
             result = train_step(
-                self.model, self._weighted, team, self.train, batches[batch], factor
+                self.model, self._weighted, pool, self.train, batches[batch], factor
             )
-            self.tally.add(*result)
+            self.running.add(*result)
             self.batch, self.seconds = batch + 1, time.perf_counter() - began
-            logs = self.tally.means(self._penalty)
+            logs = self.running.means(self._penalty)
             self.progress.step(self.epoch, batch, logs)
             self._call(interrupts, "on_train_batch_end", batch, logs)
             if interrupts.asked:
                 return False
-        self._close_epoch(team, interrupts, began, multiplier(before + len(batches)))
+        self._close_epoch(pool, interrupts, began, multiplier(before + len(batches)))
         return True
 
-    def _close_epoch(self, team, interrupts, began, factor):
+    def _close_epoch(self, pool, interrupts, began, factor):
         """Validate, record, tell the callbacks."""
-        logs = self.tally.means(self._penalty)
+        logs = self.running.means(self._penalty)
         if self.validation:
             with applied(self.recipe.averages, self.model.flat.values):
-                values = evaluate(self.model, self.recipe, team, self.validation)
+                values = evaluate(self.model, self.recipe, pool, self.validation)
             logs |= {f"val_{name}": value for name, value in values.items()}
         logs["learning_rate"] = self.recipe.optimizer.learning_rate * factor
         logs["seconds"] = time.perf_counter() - began

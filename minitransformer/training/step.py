@@ -19,7 +19,7 @@ from minitransformer.training.regularisation import (
 FEWEST_PARTS, SMALLEST_PART = 4, 256
 
 
-class Tally:
+class RunningMeans:
     """Running means of loss, penalty and metrics over the batches of an epoch.
 
     Parameters
@@ -27,7 +27,7 @@ class Tally:
     names : list of str
         Names of the metrics.
     sums : dict, optional
-        What an earlier tally's :attr:`sums` held, to go on from.
+        The :attr:`sums` of an earlier part of the epoch, to go on from.
     """
 
     def __init__(self, names, sums=None):
@@ -80,7 +80,7 @@ def _sum_up(results, n_metrics):
     return loss, measures
 
 
-def train_step(model, recipe, team, examples, indices, multiplier=1.0):
+def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     r"""One step on the examples `indices`.
 
     Gradients of the micro-batches add up to :math:`\partial L / \partial\theta` of the batch,
@@ -90,7 +90,7 @@ def train_step(model, recipe, team, examples, indices, multiplier=1.0):
     ----------
     model : Trainable
     recipe : Recipe
-    team : Team
+    pool : WorkerPool
         Of `model`; entered.
     examples : Examples
         With targets.
@@ -119,7 +119,7 @@ def train_step(model, recipe, team, examples, indices, multiplier=1.0):
     flat.zero_grad()
     part = max(SMALLEST_PART, -(-int(examples.lengths[indices].sum()) // FEWEST_PARTS))
     jobs, costs = jobs_of(model, examples, indices, min(recipe.micro_batch_tokens, part))
-    results = team.add_gradients(task, jobs, costs)
+    results = pool.add_gradients(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
 
     # Overflow shows in the norm, which is checked before anything is written.
@@ -158,7 +158,7 @@ def _gradient_task(recipe, examples, total, seed_and_step):
     return task
 
 
-def evaluate(model, recipe, team, examples):
+def evaluate(model, recipe, pool, examples):
     """Loss and metrics over all `examples`, dropout off.
 
     Returns
@@ -178,14 +178,14 @@ def evaluate(model, recipe, team, examples):
 
     everything = np.arange(len(examples))
     jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
-    results = team.map(task, jobs, costs)
+    results = pool.map(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
-    tally = Tally([metric.name for metric in recipe.metrics])
-    tally.add(loss, total, measures)
-    return tally.means()
+    running = RunningMeans([metric.name for metric in recipe.metrics])
+    running.add(loss, total, measures)
+    return running.means()
 
 
-def predict(model, team, examples, max_tokens):
+def predict(model, pool, examples, max_tokens):
     """Softmax of the logits of all `examples`, in their order, (n, ..., C), on the host."""
     jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
 
@@ -193,7 +193,7 @@ def predict(model, team, examples, max_tokens):
         logits, _ = model.run(examples.batch(job[1]), None)
         return to_host(softmax(logits))
 
-    parts = team.map(task, jobs, costs)
+    parts = pool.map(task, jobs, costs)
     result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)
     for (_, rows), part in zip(jobs, parts, strict=True):
         result[rows] = part

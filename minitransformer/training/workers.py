@@ -1,4 +1,4 @@
-"""Parallel workers: the micro-batches of a batch, dealt to threads.
+"""Parallel workers: the micro-batches of a batch, assigned to threads.
 
 NumPy releases Python's lock inside its loops and products, so threads that each compute whole
 micro-batches keep all cores busy with everything, elementwise work included; BLAS is held to one
@@ -37,7 +37,7 @@ def default_workers(values=None):
     return min(usable_cores(), MOST_WORKERS)
 
 
-def deal(costs, workers):
+def assign(costs, workers):
     """Share jobs out so that every worker has about the same cost.
 
     The costliest job first, each to the worker with least so far (Graham, "Bounds on
@@ -53,15 +53,15 @@ def deal(costs, workers):
     list of `workers` lists of int
         Job numbers, in ascending order.
     """
-    hands, loads = [[] for _ in range(workers)], [0.0] * workers
+    shares, loads = [[] for _ in range(workers)], [0.0] * workers
     for job in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
         least = loads.index(min(loads))
-        hands[least].append(job)
+        shares[least].append(job)
         loads[least] += costs[job]
-    return [sorted(hand) for hand in hands]
+    return [sorted(share) for share in shares]
 
 
-class Team:
+class WorkerPool:
     """Workers on one model; use it as a context manager.
 
     With one worker there is no thread, no replica, and BLAS keeps its own threads.
@@ -133,12 +133,12 @@ class Team:
     def _run(self, task, jobs, costs):
         results = [None] * len(jobs)
 
-        def work(worker, hand):
-            for job in hand:
+        def work(worker, share):
+            for job in share:
                 results[job] = task(worker, jobs[job])
 
-        hands = deal(costs, self.size)
-        self._each(work, hands)
+        shares = assign(costs, self.size)
+        self._each(work, shares)
         return results
 
     def _each(self, work, shares):
