@@ -35,9 +35,13 @@ def array_module(*arrays, **named):
     Raises
     ------
     TypeError
-        If NumPy and CuPy arrays are mixed; the message says which argument is where.
+        If NumPy and CuPy arrays are mixed; the message says which argument is where. If an
+        argument is a list or a tuple.
     """
     arguments = [(f"argument {i}", a) for i, a in enumerate(arrays)] + list(named.items())
+    for name, array in arguments:
+        if isinstance(array, list | tuple):
+            raise TypeError(f"{name} must be a NumPy or CuPy array, got a {type(array).__name__}")
     host = [name for name, a in arguments if isinstance(a, np.ndarray) and a.ndim]
     device = [name for name, a in arguments if is_cupy(a)]
     if host and device:

@@ -114,5 +114,5 @@ TABLE = {
     "mean_squared_error": _sizes("y", wide=1e15),
     "mean_pool": _POOL,
     "max_pool": _POOL,
-    "first_pool": _sizes("x"),
+    "first_pool": _POOL,
 }

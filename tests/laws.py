@@ -9,7 +9,7 @@ from tests.tolerances import tolerance
 
 DTYPES = (np.float16, np.float32, np.float64)
 LAYOUT = tolerance("another memory layout")
-MASKED = ("attention", "mean_pool", "max_pool")  # the first token's pooling needs no mask
+MASKED = ("attention", "mean_pool", "max_pool", "first_pool")
 
 
 def as_tuple(x):

@@ -246,5 +246,9 @@ def max_pool(x, mask=None):
 
 
 def first_pool(x, mask=None):
-    """The first token."""
-    return [list(text[0]) for text in x]
+    """The first real token, 0 where there is none; needs T of at least 1."""
+    pooled = []
+    for n, text in enumerate(x):
+        tokens = _real(text, mask and mask[n])
+        pooled.append(list(tokens[0]) if tokens else [0.0] * len(text[0]))
+    return pooled

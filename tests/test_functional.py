@@ -215,3 +215,10 @@ def test_gelu_lets_nan_and_infinity_through(approximate):
     assert y[1:].tolist() == [np.inf, 1e30, 0]
     assert dx[1:3].tolist() == [1, 1]
     assert abs(dx[3]) < 1e-190
+
+
+def test_log_softmax_of_nothing_to_choose_from_stays_minus_infinity():
+    x = np.full((2, 3), -np.inf)
+    y = F.log_softmax(x)
+    assert np.array_equal(y, x)
+    assert np.array_equal(F.log_softmax_backward(np.zeros_like(y), y), np.zeros_like(y))

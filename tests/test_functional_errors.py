@@ -52,7 +52,15 @@ BAD = {
         r"x \(\.\.\., D_in\) and W .* x is \(2, 3\), W is \(4, 5\)",
     ),
     "linear: W is a vector": (lambda: F.linear(np.zeros((2, 3)), np.zeros(3)), r"W is \(3,\)"),
-    "linear: x is a number": (lambda: F.linear(np.array(1.0), np.zeros((1, 1))), r"x is \(\)"),
+    "linear: x is a number": (lambda: F.linear(np.array(1.0), np.zeros((1, 1))), r"x must .*\(\)"),
+    "linear: no features": (lambda: F.linear(np.zeros((2, 0)), np.zeros((0, 3))), "x must have"),
+    "padding_mask: too long": (lambda: F.padding_mask(np.array([4]), 3), r"lengths .*0 \.\. 3"),
+    "embedding_backward: id": (
+        lambda: F.embedding_backward(np.zeros((1, 2)), np.array([-1]), 3), r"ids .*got -1"
+    ),
+    "relu_backward: shape": (
+        lambda: F.relu_backward(np.zeros((1, 3)), np.zeros((2, 3))), r"dy must have the shape of y"
+    ),
     "linear: b does not fit": (
         lambda: F.linear(np.zeros((2, 3)), np.zeros((3, 5)), np.zeros(4)),
         r"b must have shape \(5,\) .* got \(4,\)",
@@ -165,7 +173,6 @@ BAD = {
     "max_pool: mask": (
         lambda: F.max_pool(np.zeros((2, 3, 4)), np.ones((3, 2), bool)), r"mask must be \(B, T\)"
     ),
-    "first_pool: no token": (lambda: F.first_pool(np.zeros((2, 0, 4))), "at least one token"),
     "dropout_mask: p": (lambda: _mask(1.0), r"p must lie in \[0, 1\)"),
     "dropout_mask: negative p": (lambda: _mask(-0.1), "got -0.1"),
     "dropout_mask: p is NaN": (lambda: _mask(math.nan), "got nan"),
@@ -173,6 +180,12 @@ BAD = {
     "scalar_positions: max_len": (lambda: F.scalar_positions(-1, 3), "max_len >= 0"),
 }
 WRONG_TYPE = {
+    "attention: a list as mask": (
+        lambda: F.attention(Q, Q, Q, [[True]]), "mask must be a NumPy or CuPy array, got a list"
+    ),
+    "softmax: integers": (
+        lambda: F.softmax(np.array([1, 2])), "softmax needs floating-point arrays"
+    ),
     "attention: additive mask": (
         lambda: F.attention(Q, Q, Q, np.zeros((5, 5))), "mask must be boolean .* got float64"
     ),

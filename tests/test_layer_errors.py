@@ -62,9 +62,7 @@ BAD_BATCHES = {
     "0/1 mask": (
         lambda m: m(IDS, mask=np.ones((2, 4), int)), TypeError, "mask must be boolean .* got int64"
     ),
-    "no token to take first": (
-        lambda m: m(np.zeros((2, 0), int)), ValueError, "at least one token"
-    ),
+    "a list of lists": (lambda m: m([[1, 2]]), TypeError, "ids must be a NumPy .* got a list"),
 }
 
 

@@ -1,6 +1,7 @@
 """Argument checks shared by the pairs: one sentence that names the argument and what is allowed."""
 
 import functools
+import inspect
 
 import numpy as np
 
@@ -30,9 +31,16 @@ def in_one_dtype(function):
     place, as plain array code.
     """
 
+    names = list(inspect.signature(function).parameters)
+
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+            if isinstance(value, list):
+                raise TypeError(f"{name} must be a NumPy or CuPy array, got a list")
         leaves = [a for a in _leaves((*args, *kwargs.values())) if a.dtype.kind in "fc"]
+        if not leaves:
+            raise TypeError(f"{function.__name__} needs floating-point arrays, got none")
         dtypes = {a.dtype for a in leaves}
         if len(dtypes) < 2 and np.dtype(np.float16) not in dtypes:
             return function(*args, **kwargs)

@@ -3,7 +3,7 @@ r"""The activations of the feed-forward network: ReLU and GELU."""
 import math
 
 from minitransformer.backend import array_module
-from minitransformer.functional._checks import in_one_dtype
+from minitransformer.functional._checks import in_one_dtype, require_same_shape
 from minitransformer.functional.erf import erf
 
 # Beyond this both forms of GELU equal ReLU to the last bit, and x * x cannot overflow before it.
@@ -50,6 +50,7 @@ def relu_backward(dy, y):
     Derivation: docs/derivations.md, activations.
     """
     array_module(dy=dy, y=y)
+    require_same_shape("dy", dy, "y", y)
     return dy * (y > 0)
 
 
@@ -134,6 +135,7 @@ def gelu_backward(dy, x, approximate="none"):
     """
     _check_approximate(approximate)
     xp = array_module(dy=dy, x=x)
+    require_same_shape("dy", dy, "x", x)
     if approximate == "tanh":
         # y = x/2 (1 + tanh u)
         t, x = _tanh_inner(x)

@@ -75,6 +75,7 @@ def embedding_backward(dy, ids, n_rows):
 
     Derivation: docs/derivations.md, embedding.
     """
+    check_ids(ids, n_rows)
     dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)
     # y_t = W[ids_t]
     rows, dW_rows = embedding_row_gradients(dy, ids)

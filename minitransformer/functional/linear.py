@@ -1,7 +1,7 @@
 r"""The affine map :math:`y = xW + b`, alone and fused for queries, keys and values."""
 
 from minitransformer.backend import array_module
-from minitransformer.functional._checks import in_one_dtype
+from minitransformer.functional._checks import in_one_dtype, require_features
 
 
 def _as_rows(x):
@@ -37,7 +37,8 @@ def linear(x, W, b=None):
     Source: Vaswani et al. 2017, section 3.3, equation (2).
     """
     array_module(x=x, W=W, b=b)
-    if W.ndim != 2 or x.ndim == 0 or x.shape[-1] != W.shape[0]:
+    require_features("x", x)
+    if W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise ValueError(
             f"x (..., D_in) and W (D_in, D_out) do not fit: x is {x.shape}, W is {W.shape}"
         )

@@ -35,10 +35,17 @@ def padding_mask(lengths, S):
     Returns
     -------
     mask : (B, 1, 1, S) bool array
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the lengths are not integers, or not in 0 .. S.
     """
     xp = array_module(lengths)
     lengths = xp.asarray(lengths)
     require_integers("lengths", lengths)
+    if xp is np and lengths.size and not 0 <= lengths.min() <= lengths.max() <= S:
+        raise ValueError(f"lengths must lie in 0 .. {S}, got {lengths.min()} to {lengths.max()}")
     return (xp.arange(S) < lengths[:, None])[:, None, None, :]
 
 

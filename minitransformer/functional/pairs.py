@@ -222,8 +222,6 @@ PAIRS = {
         examples.pool, analytic=False, edges=_POOL_EDGES,
     ),
     "first_pool": Pair(
-        first_pool, first_pool_backward,
-        lambda inputs, outputs: {"length": _x_length(inputs)}, examples.pool, view=True,
-        edges=_ONES + ({"B": 0},),
+        first_pool, first_pool_backward, _pool_saved, examples.pool, edges=_POOL_EDGES
     ),
 }

@@ -138,37 +138,45 @@ def max_pool_backward(dy, index, length):
     return won * dy[:, None, :]
 
 
+def _first_real(mask):
+    """True at the first real token of each row: nothing real has come before it."""
+    return mask & (mask.cumsum(axis=1) == 1)
+
+
+@in_one_dtype
 def first_pool(x, mask=None):
-    r"""The first token's vector, :math:`y = x_0`.
+    r"""The first real token's vector.
+
+    .. math:: y = x_{t_0}, \qquad t_0 = \min \{ t : m_t \}
 
     Parameters
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        Not needed, because padding comes last; taken so that all poolings are called alike.
+        True = a real token. All are, unless given. A row without any gives 0.
 
     Returns
     -------
     y : (B, D) array
-        A view of x.
 
     Raises
     ------
-    ValueError
-        If there is no token (T = 0).
+    TypeError, ValueError
+        If the mask is not boolean or not (B, T).
 
     Source: Devlin et al. 2019, section 4.1: the first token stands for the whole text.
     """
+    xp = array_module(x=x, mask=mask)
     _check(x, mask)
-    if x.shape[1] == 0:
-        raise ValueError(f"x must have at least one token to take the first, got shape {x.shape}")
-    return x[:, 0, :]
+    mask = xp.ones(x.shape[:2], bool) if mask is None else mask
+    return xp.where(_first_real(mask)[..., None], x, xp.zeros((), x.dtype)).sum(axis=1)
 
 
-def first_pool_backward(dy, length):
+@in_one_dtype
+def first_pool_backward(dy, length, mask=None):
     r"""Vector-Jacobian product of :func:`first_pool`.
 
-    .. math:: \frac{\partial L}{\partial x_t} = [\, t = 0 \,] \, \frac{\partial L}{\partial y}
+    .. math:: \frac{\partial L}{\partial x_t} = [\, t = t_0 \,] \, \frac{\partial L}{\partial y}
 
     Parameters
     ----------
@@ -176,6 +184,8 @@ def first_pool_backward(dy, length):
         Gradient of the loss with respect to `y`.
     length : int
         T, the number of tokens of the input.
+    mask : (B, T) bool array, optional
+        As in the forward pass.
 
     Returns
     -------
@@ -183,7 +193,7 @@ def first_pool_backward(dy, length):
 
     Derivation: docs/derivations.md, pooling.
     """
-    B, D = dy.shape
-    dx = array_module(dy).zeros((B, length, D), dy.dtype)
-    dx[:, 0, :] = dy
-    return dx
+    xp = array_module(dy=dy, mask=mask)
+    mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask
+    # y = x at the first real t
+    return _first_real(mask)[..., None] * dy[:, None, :]

@@ -1,7 +1,7 @@
 r"""Softmax and its logarithm."""
 
 from minitransformer.backend import array_module
-from minitransformer.functional._checks import in_one_dtype
+from minitransformer.functional._checks import in_one_dtype, require_same_shape
 
 
 def largest_or_zero(x, axis=-1):
@@ -72,6 +72,7 @@ def softmax_backward(dy, y, axis=-1):
     Derivation: docs/derivations.md, softmax.
     """
     array_module(dy=dy, y=y)
+    require_same_shape("dy", dy, "y", y)
     # y_i = exp(x_i) / sum_j exp(x_j): each x_i moves y_i by itself, and every y_j by the sum.
     dx = dy - (y * dy).sum(axis=axis, keepdims=True)
     dx *= y
@@ -94,7 +95,7 @@ def log_softmax(x, axis=-1):
     Returns
     -------
     y : (..., S) array
-        Log-probabilities, at most 0, in nats.
+        Log-probabilities, at most 0, in nats. A row of -inf only stays -inf: its softmax is 0.
 
     Source: Goodfellow et al. 2016, section 6.2.2.3.
     """
@@ -102,7 +103,8 @@ def log_softmax(x, axis=-1):
         return x.copy()
     xp = array_module(x)
     y = x - largest_or_zero(x, axis)
-    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+    total = xp.exp(y).sum(axis=axis, keepdims=True)
+    y -= xp.log(xp.where(total == 0, xp.ones_like(total), total))
     return y
 
 
@@ -129,6 +131,7 @@ def log_softmax_backward(dy, y, axis=-1):
     Derivation: docs/derivations.md, softmax.
     """
     xp = array_module(dy=dy, y=y)
+    require_same_shape("dy", dy, "y", y)
     # y_i = x_i - log sum_j exp(x_j), and exp(y) is the softmax
     dx = xp.exp(y)
     dx *= -dy.sum(axis=axis, keepdims=True)

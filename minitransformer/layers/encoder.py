@@ -11,6 +11,8 @@ ACTIVATIONS = ("relu", "gelu", "gelu_tanh")
 
 
 class FeedForwardCache(NamedTuple):
+    """hidden and activated are (B, T, F), before and after the activation."""
+
     linear1: Any
     hidden: Any
     activated: Any
@@ -48,6 +50,7 @@ class FeedForward(Layer):
         self.ops = ops
 
     def forward(self, x, *, mask=None, rng=None):
+        """x (B, T, D) -> y (B, T, D), :class:`FeedForwardCache`."""
         hidden, cache1 = self.linear1.forward(x)
         if self.activation == "relu":
             activated = self.ops.relu(hidden)
@@ -57,6 +60,7 @@ class FeedForward(Layer):
         return y, FeedForwardCache(cache1, hidden, activated, cache2)
 
     def backward(self, dy, cache):
+        """dy (B, T, D) -> dx (B, T, D)."""
         dactivated = self.linear2.backward(dy, cache.linear2)
         if self.activation == "relu":
             dhidden = self.ops.relu_backward(dactivated, cache.activated)
@@ -72,12 +76,17 @@ NORMS = ("pre", "post")
 
 
 class EncoderBlockCache(NamedTuple):
+    """A block's call: the residual stream, (B, T, D), before, between and after the sublayers."""
+
+    x: Any
     norm1: Any
     attention: Any
     dropout1: Any
+    after_attention: Any
     norm2: Any
     feed_forward: Any
     dropout2: Any
+    output: Any
 
 
 class EncoderBlock(Layer):
@@ -135,13 +144,13 @@ class EncoderBlock(Layer):
 
     def forward(self, x, *, mask=None, rng=None):
         """x (B, T, D), mask (B, 1, 1, T) -> y (B, T, D), :class:`EncoderBlockCache`."""
-        x, n1, a, d1 = self._sublayer_forward(
+        middle, n1, a, d1 = self._sublayer_forward(
             x, self.norm1, self.attention, self.dropout1, mask, rng
         )
-        x, n2, f, d2 = self._sublayer_forward(
-            x, self.norm2, self.feed_forward, self.dropout2, None, rng
+        y, n2, f, d2 = self._sublayer_forward(
+            middle, self.norm2, self.feed_forward, self.dropout2, None, rng
         )
-        return x, EncoderBlockCache(n1, a, d1, n2, f, d2)
+        return y, EncoderBlockCache(x, n1, a, d1, middle, n2, f, d2, y)
 
     def _sublayer_forward(self, x, norm, sublayer, dropout, mask, rng):
         if self.norm == "pre":

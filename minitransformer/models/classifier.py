@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
+from minitransformer.backend import array_module
 from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
     Dropout,
@@ -189,11 +190,11 @@ class TransformerClassifier(Trainable):
         length = cache.hidden.shape[1]
         if self.pooling == "max":
             return self.ops.max_pool_backward(dpooled, cache.pooling, length)
-        if self.pooling == "first":
-            return self.ops.first_pool_backward(dpooled, length)
-        return self.ops.mean_pool_backward(dpooled, length, cache.mask)
+        backward = getattr(self.ops, f"{self.pooling}_pool_backward")
+        return backward(dpooled, length, cache.mask)
 
     def _check_batch(self, ids, mask):
+        array_module(ids=ids, mask=mask)
         if ids.ndim != 2:
             raise ValueError(f"ids must be (B, T), got shape {ids.shape}")
         check_ids(ids, self.vocab_size)

@@ -109,7 +109,10 @@ def max_pool(x, mask=None):
 
 
 def first_pool(x, mask=None):
-    return (x[:, 0],)
+    mask = torch.ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+    first = mask.to(torch.int64).argmax(dim=1)
+    y = x[torch.arange(len(x)), first]
+    return (torch.where(mask.any(dim=1, keepdim=True), y, 0.0),)
 
 
 FORWARD = {
