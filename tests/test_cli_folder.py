@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from minitransformer.cli.run_folder import RunFolder, sealed
+from minitransformer.training.workers import default_workers
 from tests.commands import TINY, assert_one_line, write_table
 
 
@@ -15,23 +17,64 @@ def cut(path):
 
 def flip(path):
     content = bytearray(path.read_bytes())
-    content[-2] ^= 64
+    content[-2 if path.suffix == ".safetensors" else len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "vocab.txt"])
 @pytest.mark.parametrize("spoil", [cut, flip, lambda path: path.unlink()])
 def test_a_truncated_or_altered_run_is_refused(call, run, name, spoil):
-    if name == "config.json" and spoil is flip:
-        (run / name).write_text((run / name).read_text().replace('"d_ff": 8', '"d_ff": "8"'))
-    else:
-        spoil(run / name)
+    spoil(run / name)
     for arguments in (["predict", run, "A dull film"], ["evaluate", run]):
         code, out, err = call(*arguments)
         assert code == 2
         assert_one_line(err)
         assert str(run) in err
         assert out == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: config["class_names"].reverse(),
+        lambda config: config["recipe"].update(truncate="end"),
+        lambda config: config.update(windows=True),
+        lambda config: config.update(further=1),
+        lambda config: config.pop("config_sha256"),
+    ],
+)
+def test_a_valid_but_altered_configuration_is_refused(call, run, change):
+    """Swapped class names would silently turn every answer into its opposite."""
+    config = json.loads((run / "config.json").read_text())
+    change(config)
+    (run / "config.json").write_text(json.dumps(config))
+    code, out, err = call("predict", run, "A dull film")
+    assert (code, out) == (2, "")
+    assert_one_line(err)
+    assert "config.json is truncated or altered" in err
+
+
+def test_the_number_of_workers_is_kept_for_resuming(call, columns, tmp_path):
+    assert call("train", *columns, *TINY[:-2], "--out", tmp_path / "run")[0] == 0
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.config.workers == default_workers()
+    assert folder.new_model().recipe.workers == default_workers()
+
+
+@pytest.mark.parametrize("there", ["runs/mine", "runs"])
+def test_folders_that_were_there_before_stay(run, tmp_path, there):
+    (tmp_path / there).mkdir(parents=True)
+    opened = RunFolder.open(run)
+    folder = RunFolder.create(tmp_path / "runs" / "mine", opened.config, opened.vocabulary)
+    folder.discard()
+    assert (tmp_path / there).is_dir()
+    assert not any((tmp_path / there).iterdir())
+
+
+def test_folders_that_were_made_for_nothing_go_again(run, tmp_path):
+    opened = RunFolder.open(run)
+    RunFolder.create(tmp_path / "a" / "b" / "c", opened.config, opened.vocabulary).discard()
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("spoil", [cut, flip, lambda path: path.unlink()])
@@ -62,7 +105,7 @@ def test_other_data_are_not_resumed_with(call, run, table, tmp_path):
     write_table(tmp_path / "fewer.csv", n=70)
     config = json.loads((run / "config.json").read_text())
     config["data"]["file"] = str(tmp_path / "fewer.csv")
-    (run / "config.json").write_text(json.dumps(config))
+    (run / "config.json").write_text(json.dumps(sealed(config)))
     code, _, err = call("train", "--resume", run)
     assert code == 2
     assert "data" in err

@@ -177,6 +177,9 @@ def test_longer_after_the_end(whole):
     assert history.history["loss"][:5] == rows["loss"]
 
 
+LOSS = BestWeights("loss")
+
+
 def other_model():
     model = toy_model(d_ff=24)
     model.compile(AdamW(0.01), average=0.9)
@@ -191,6 +194,10 @@ def other_model():
         (lambda: prepared(Adam(0.5)), {}, "recipe optimizer: .*adamw.* there, .*adam"),
         (prepared, {"batch_size": 10}, "fit batch_size: 6 there, 10 here"),
         (prepared, {"data": (X, 1 - Y)}, "fit data:"),
+        (prepared, {"validation_data": None, "callbacks": [LOSS]}, "fit validation: .*, None here"),
+        (prepared, {"validation_data": toy_data(12, seed=2)}, "fit validation: .* there, .* here"),
+        (prepared, {"class_weight": [1, 2]}, r"fit class_weight: None there, \[1.0, 2.0\] here"),
+        (lambda: prepared(workers=2), {}, "fit workers: 1 there, 2 here"),
         (prepared, {"callbacks": []}, "callbacks with a state: .'BestWeights'. there, .. here"),
     ],
 )

@@ -11,7 +11,7 @@ from minitransformer.data import Vocabulary
 from minitransformer.models import TransformerClassifier
 from minitransformer.storage import write_json
 
-FORMAT = "minitransformer run 1"
+FORMAT = "minitransformer run 2"
 PARENT = Path("runs")
 
 
@@ -27,15 +27,16 @@ class Config:
     seed : int
     windows : bool
         Whether long texts are judged in overlapping windows.
-    workers : int or None
+    workers : int
+        Threads in training. Resuming with another number would not end in the same bytes.
     """
 
     source: Source
     class_names: tuple
     recipe: Recipe
     seed: int
-    windows: bool = False
-    workers: int | None = None
+    windows: bool
+    workers: int
 
     def as_dict(self):
         """The configuration as plain values, for JSON."""
@@ -57,7 +58,7 @@ class Config:
         names, seed, workers = values["class_names"], values["seed"], values["workers"]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError(f"class_names must be a list of texts, got {names!r}")
-        if type(seed) is not int or seed < 0 or type(workers) not in (int, type(None)):
+        if type(seed) is not int or seed < 0 or type(workers) is not int or workers < 1:
             raise ValueError(f"seed and workers must be numbers, got {seed!r} and {workers!r}")
         if type(values["windows"]) is not bool:
             raise ValueError(f"windows must be true or false, got {values['windows']!r}")
@@ -78,6 +79,7 @@ class RunFolder:
 
     def __init__(self, path, config, vocabulary):
         self.path, self.config, self.vocabulary = Path(path), config, vocabulary
+        self._made = None
 
     @property
     def weights(self):
@@ -111,12 +113,13 @@ class RunFolder:
         """
         path = _free_folder(config) if path is None else Path(path)
         check_free(path)
-        path.mkdir(parents=True, exist_ok=True)
         folder = cls(path, config, vocabulary)
+        folder._made = [part for part in (path, *path.parents) if not part.exists()]
         try:
+            path.mkdir(parents=True, exist_ok=True)
             vocabulary.save(path / "vocab.txt")
             digest = {"vocabulary_sha256": _digest(path / "vocab.txt")}
-            write_json(path / "config.json", config.as_dict() | digest)
+            write_json(path / "config.json", sealed(config.as_dict() | digest))
         except BaseException:
             folder.discard()
             raise
@@ -139,6 +142,8 @@ class RunFolder:
         try:
             values = json.loads((path / "config.json").read_text("utf-8"))
             config, digest = Config.from_dict(values), values["vocabulary_sha256"]
+            if sealed(values) != values:
+                raise ValueError("its content does not belong to its checksum")
         except FileNotFoundError:
             raise FileNotFoundError(f"{path} is not a run folder: no config.json") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -183,14 +188,21 @@ class RunFolder:
         return model
 
     def discard(self):
-        """Remove the folder, if nothing has been trained in it yet."""
-        if self.weights.exists() or self.checkpoint.exists():
+        """Remove what :meth:`create` made, if nothing has been trained in it yet."""
+        if self._made is None or self.weights.exists() or self.checkpoint.exists():
             return
         for name in ("config.json", "vocab.txt"):
             (self.path / name).unlink(missing_ok=True)
-        for folder in (self.path, PARENT):
+        for folder in self._made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def sealed(values):
+    """`values`, a dict that JSON can hold, with the SHA-256 of everything else in them."""
+    rest = {name: value for name, value in values.items() if name != "config_sha256"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
+    return rest | {"config_sha256": sha256(text.encode()).hexdigest()}
 
 
 def _digest(path):

@@ -14,6 +14,7 @@ from minitransformer.cli.sources import Source
 from minitransformer.cli.texts import encode
 from minitransformer.data import Vocabulary
 from minitransformer.training import Checkpoint, TrainingDiverged
+from minitransformer.training.workers import default_workers
 
 DATA, RUN = "The data", "The run"
 
@@ -100,6 +101,7 @@ def _new(source, data_dir, out, options, changes):
     recipe = replace(source.recipe, **changes)
     seed, workers = options["seed"] or 0, options["workers"]
     recipe.check(workers)
+    workers = default_workers() if workers is None else workers
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
     texts = _load(source, data_dir)

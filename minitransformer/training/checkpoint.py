@@ -10,8 +10,9 @@ import json
 
 from minitransformer.backend import array_module, to_host
 from minitransformer.storage.weights import load_arrays, save_arrays
+from minitransformer.training.callbacks import Callback
 
-FORMAT = "minitransformer checkpoint 1"
+FORMAT = "minitransformer checkpoint 2"
 
 
 def plain(value):
@@ -21,6 +22,7 @@ def plain(value):
 
 def identity(run):
     """What a checkpoint and the run that goes on from it must have in common."""
+    weights = run.settings.class_weights
     return plain(
         {
             "model": {"class": type(run.model).__name__, **run.model.config},
@@ -28,7 +30,10 @@ def identity(run):
             "fit": {
                 "batch_size": run.settings.batch_size,
                 "shuffle": run.settings.shuffle,
-                "data": run.fingerprint,
+                "class_weight": weights if weights is None else weights.tolist(),
+                "workers": run.workers,
+                "data": run.fingerprints[0],
+                "validation": run.fingerprints[1],
             },
         }
     )
@@ -63,6 +68,8 @@ def save(path, run):
 def restore(path, run):
     """Put `run` where the checkpoint at `path` was written.
 
+    Where `compile` was told no number of workers, the run takes over that of the checkpoint.
+
     Raises
     ------
     ValueError
@@ -75,7 +82,8 @@ def restore(path, run):
     state = _checked(path, metadata, run)
     values, xp = run.model.flat.values, array_module(run.model.flat.values)
     for name, array in arrays.items():
-        if array.shape != values.shape or array.dtype != values.dtype:
+        own = name == "values" or name.startswith(("optimizer/", "averages/"))
+        if own and (array.shape != values.shape or array.dtype != values.dtype):
             raise ValueError(
                 f"{path}: {name!r} is {array.dtype} of shape {array.shape}, "
                 f"this model needs {values.dtype} of {values.shape}"
@@ -87,6 +95,7 @@ def restore(path, run):
     for i, (_, callback) in enumerate(_with_state(run)):
         callback.load_state(_join(f"callbacks/{i}", state["callbacks"][i]["state"], arrays))
     values[...] = arrays["values"]
+    run.workers = state["identity"]["fit"]["workers"]
     run.go_to(state["position"])
     columns = state["history"]["columns"]
     for i, epoch in enumerate(state["history"]["epoch"]):
@@ -103,6 +112,8 @@ def _checked(path, metadata, run):
     if not known:
         raise ValueError(f"{path} is not a checkpoint of a training run")
     now, then = identity(run), state["identity"]
+    if run.recipe.workers is None:
+        now["fit"]["workers"] = then["fit"]["workers"]
     wrong = [
         f"{part} {key}: {then[part].get(key)!r} there, {now[part].get(key)!r} here"
         for part in now
@@ -119,7 +130,9 @@ def _checked(path, metadata, run):
 
 
 def _with_state(run):
-    return [(type(c).__name__, c) for c in run.callbacks if c.state()]
+    """Class name and callback, of those whose class keeps a state, be it empty at the moment."""
+    kept = [c for c in run.callbacks if type(c).state is not Callback.state]
+    return [(type(c).__name__, c) for c in kept]
 
 
 def _split(prefix, state, arrays):

@@ -14,7 +14,7 @@ from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
 from minitransformer.training.regularisation import applied
 from minitransformer.training.step import RunningMeans, evaluate, train_step
-from minitransformer.training.workers import WorkerPool
+from minitransformer.training.workers import WorkerPool, default_workers
 
 
 class Settings(NamedTuple):
@@ -47,6 +47,8 @@ class Run:
         Where the run is: `batch` steps of epoch `epoch` (from 0) are done.
     resumed : bool
         Whether it goes on from a checkpoint.
+    workers : int
+        Parallel workers. Their number decides the order of the sums, and so the last bits.
     """
 
     def __init__(self, model, recipe, train, validation, settings, callbacks, progress):
@@ -54,6 +56,7 @@ class Run:
         self.train, self.validation = train, validation
         self.callbacks, self.progress = callbacks, progress
         self.history, self.resumed = History(), False
+        self.workers = recipe.workers or default_workers(model.flat.values)
         self._metrics = [metric.name for metric in recipe.metrics]
         self._penalty = bool(recipe.l1 or recipe.l2)
         # Classes are weighted in training only: validation is to say how the model does.
@@ -69,9 +72,9 @@ class Run:
         return self.recipe.optimizer.t
 
     @functools.cached_property
-    def fingerprint(self):
-        """SHA-256 of the training data."""
-        return self.train.fingerprint()
+    def fingerprints(self):
+        """SHA-256 of the training data and of the validation data, None where there are none."""
+        return [part and part.fingerprint() for part in (self.train, self.validation)]
 
     @property
     def log_names(self):
@@ -123,7 +126,7 @@ class Run:
             callback.model, callback.run = self.model, self
         with Interrupts() as interrupts:
             self._call(interrupts, "on_train_begin")
-            with WorkerPool(self.model, self.recipe.workers) as pool, self.progress:
+            with WorkerPool(self.model, self.workers) as pool, self.progress:
                 self._epochs(pool, interrupts)
             if self.history.interrupted:
                 self._call(interrupts, "on_interrupt")
