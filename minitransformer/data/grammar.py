@@ -153,10 +153,10 @@ def oppositions(draw: Draw) -> Group:
 
 
 SHARES = (
-    (plain, 2, 17),
+    (plain, 2, 16),
     (negations, 4, 16),
-    (agreements, 4, 6),
-    (expectations, 4, 4),
+    (agreements, 4, 5),
+    (expectations, 4, 6),
     (denials, 4, 8),
     (double_negations, 4, 7),
     (opinions, 4, 10),
