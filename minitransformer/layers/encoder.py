@@ -131,16 +131,22 @@ class EncoderBlock(Layer):
             raise ValueError(f"norm must be 'pre' or 'post', got {norm!r}")
         rng = generator(rng)
         self.norm = norm
-        self.norm1 = LayerNorm(d_model, dtype=dtype, ops=ops)
-        self.attention = MultiHeadAttention(
+        norm1, norm2 = (LayerNorm(d_model, dtype=dtype, ops=ops) for _ in range(2))
+        attention = MultiHeadAttention(
             d_model, n_heads, dropout=dropout, rng=rng, dtype=dtype, ops=ops
         )
-        self.dropout1 = Dropout(dropout, ops=ops)
-        self.norm2 = LayerNorm(d_model, dtype=dtype, ops=ops)
-        self.feed_forward = FeedForward(
+        feed_forward = FeedForward(
             d_model, d_ff, activation=activation, rng=rng, dtype=dtype, ops=ops
         )
-        self.dropout2 = Dropout(dropout, ops=ops)
+        # In the order of the forward pass: the one whose gradient went wrong first is looked for
+        # by walking the parameters backwards.
+        if norm == "pre":
+            self.norm1, self.attention = norm1, attention
+            self.norm2, self.feed_forward = norm2, feed_forward
+        else:
+            self.attention, self.norm1 = attention, norm1
+            self.feed_forward, self.norm2 = feed_forward, norm2
+        self.dropout1, self.dropout2 = Dropout(dropout, ops=ops), Dropout(dropout, ops=ops)
 
     def forward(self, x, *, mask=None, rng=None):
         """x (B, T, D), mask (B, 1, 1, T) -> y (B, T, D), :class:`EncoderBlockCache`."""

@@ -3,6 +3,7 @@
 import math
 
 from minitransformer.backend import array_module
+from minitransformer.training.regularisation import global_norm
 
 ADVICE = (
     "Try a lower learning rate, clip=1.0, or a longer warm-up; "
@@ -11,15 +12,15 @@ ADVICE = (
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss or a gradient became NaN or infinite. The weights are those before that step.
+    """The loss, a gradient or a weight became NaN or infinite. The weights are those before.
 
     Attributes
     ----------
     step : int
         Step at which it happened, from 1.
     parameter : str or None
-        The parameter whose gradient went first, in the order of the backward pass; None when
-        every gradient is finite.
+        The parameter whose gradient went first, in the order of the backward pass; where every
+        gradient is finite, the one whose update overflowed, or None.
     history : History or None
         What was recorded until then.
     """
@@ -58,10 +59,35 @@ def check_finite(model, loss, norm, step):
     )
 
 
+def check_update(model, before, step):
+    """Put the weights back and raise :class:`TrainingDiverged` unless all of them are finite.
+
+    Parameters
+    ----------
+    model : Trainable
+        The optimiser has just stepped.
+    before : (n,) array
+        Its parameters before the step.
+    step : int
+    """
+    flat = model.flat
+    if math.isfinite(global_norm(flat.values)):
+        return
+    name = first_not_finite(flat, flat.values)
+    flat.values[...] = before
+    raise TrainingDiverged(
+        f"training diverged at step {step}: the loss and every gradient are finite, but the "
+        f"update of {name!r} overflowed. The weights are those before the step again. {ADVICE}",
+        step,
+        name,
+    )
+
+
 def first_not_finite(flat, array):
     """The last-defined parameter whose part of `array` (n,) holds NaN or inf, or None.
 
-    The backward pass runs through the parameters from the last to the first.
+    The backward pass runs through the parameters from the last to the first: layers define theirs
+    in the order of the forward pass.
     """
     xp = array_module(array)
     for name, part in reversed(flat.slices.items()):

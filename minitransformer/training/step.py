@@ -5,7 +5,7 @@ import numpy as np
 from minitransformer.backend import array_module, to_host
 from minitransformer.data.batches import micro_batches
 from minitransformer.functional import softmax
-from minitransformer.training.divergence import check_finite
+from minitransformer.training.divergence import check_finite, check_update
 from minitransformer.training.recipe import UNKNOWN_ID
 from minitransformer.training.regularisation import (
     add_penalty,
@@ -111,7 +111,8 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     Raises
     ------
     TrainingDiverged
-        When the loss or a gradient is not finite; parameters and optimiser are as before.
+        When the loss or a gradient is not finite; parameters and optimiser are as before. Or when
+        the update overflows; the parameters are as before.
     """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
@@ -122,7 +123,7 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
 
-    # Overflow shows in the norm, which is checked before anything is written.
+    # Overflow shows in the norms, which are checked before and after the optimiser writes.
     with np.errstate(over="ignore", invalid="ignore"):
         decay = model.decay_mask()
         penalty = add_penalty(flat.values, flat.grads, recipe.l1, recipe.l2, decay)
@@ -130,8 +131,9 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
         check_finite(model, loss, norm, step)
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
-        rate = optimizer.learning_rate * multiplier
+        rate, before = optimizer.learning_rate * multiplier, flat.values.copy()
         optimizer.step(flat.values, flat.grads, rate, decay=decay)
+        check_update(model, before, step)
         if recipe.averages is not None:
             recipe.averages.update(flat.values)
     return loss, total, measures, penalty

@@ -164,9 +164,11 @@ class WorkerPool:
             return
 
         def work(worker, part):
-            for grads in parts:
-                total[part] += grads[part]
-                grads[part] = 0
+            # NaN and inf are looked for once a step; a warning would name no parameter.
+            with np.errstate(over="ignore", invalid="ignore"):
+                for grads in parts:
+                    total[part] += grads[part]
+                    grads[part] = 0
 
         edges = [total.size * k // self.size for k in range(self.size + 1)]
         self._each(work, [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)])
