@@ -143,7 +143,7 @@ def test_dtype_of_penalty_clip_and_average():
 def test_word_dropout():
     ids = np.array([[5, 7, 9, 0, 0], [3, 0, 8, 4, 0]] * 2000)
     kept = ids.copy()
-    out = word_dropout(ids, 0.3, 1, np.random.default_rng(0))
+    out = word_dropout(ids, 0.3, 1, np.random.default_rng(0), ids != 0)
     np.testing.assert_array_equal(ids, kept)
     assert out.dtype == ids.dtype
     assert (out[ids == 0] == 0).all()
@@ -158,6 +158,9 @@ def test_word_dropout():
     assert (out[:, 1] == 1).mean() > 0.99
     np.testing.assert_array_equal(np.delete(out, 1, 1), np.delete(ids, 1, 1))
     np.testing.assert_array_equal(word_dropout(ids, 0.0, 1, np.random.default_rng(0)), ids)
+    # without a mask every id is a token, 0 too
+    out = word_dropout(ids, 0.999, 1, np.random.default_rng(0))
+    assert (out[ids == 0] == 1).mean() > 0.99
 
 
 def test_average_against_scalar_loop():

@@ -99,6 +99,7 @@ WRONG = {
     "blank": ("a.jsonl", b"\xef\xbb\xbf \n\n ", "a.jsonl is empty"),
     "header only": ("a.csv", csv_bytes(), "no rows"),
     "empty text": ("a.csv", csv_bytes(*FINE, "  ,1"), "line 22: the column 'review' is empty"),
+    "no token": ("a.csv", csv_bytes(*FINE, "___,1"), "line 22: .*'review' holds no word .*'___'"),
     "empty label": ("a.csv", csv_bytes(*FINE, "x,"), "line 22: the column 'stars' is empty"),
     "null text": ("a.jsonl", b'{"review": null, "stars": 1}', "line 1: .* 'review' is empty"),
     "list as text": ("a.jsonl", b'{"review": ["x"], "stars": 1}', "line 1: .* holds a list"),

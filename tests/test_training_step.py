@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer.functional import cross_entropy, cross_entropy_backward
+from minitransformer.models import TransformerClassifier
 from minitransformer.training import (
     SGD,
     Adam,
@@ -12,6 +13,7 @@ from minitransformer.training import (
 )
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import WorkerPool
+from tests.reference import stored
 from tests.tolerances import tolerance
 from tests.toys import fitted, padded, toy_data, toy_model
 
@@ -51,6 +53,24 @@ def test_micro_batches_add_up_to_the_batch(loss):
     assert result["accuracy"] == (logits.argmax(1) == y).mean()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_100_losses_of_train_on_batch_are_those_of_pytorch(workers):
+    """Micro-batches, workers, loss and optimiser together, against stored Adam losses."""
+    arrays, options = stored.cases("classifier")["run-pre"]
+    settings = {name: value for name, value in options.items() if name != "learning_rate"}
+    model = TransformerClassifier(**settings, dtype="float64")
+    for name, value in stored.group(arrays, "value").items():
+        model.parameters()[name].value[...] = value
+    model.compile(Adam(options["learning_rate"]), workers=workers, micro_batch_tokens=40)
+    x, y, mask = arrays["ids"], arrays["labels"], arrays["mask"]
+    losses = [
+        model.train_on_batch(x[t % len(x)], y[t % len(x)], mask=mask[t % len(x)])["loss"]
+        for t in range(100)
+    ]
+    error = np.abs(np.array(losses) / arrays["losses"] - 1)
+    assert error.max() <= tolerance("100 Adam steps vs PyTorch")
+
+
 def test_targets_that_do_not_count():
     """Shares of micro-batches add up when some, or all, targets are to be ignored."""
     rng = np.random.default_rng(0)
@@ -67,6 +87,12 @@ def test_targets_that_do_not_count():
     value, saved = loss.forward(logits, nothing, loss.normaliser(nothing))
     assert value == 0.0
     np.testing.assert_array_equal(loss.backward(saved), 0.0)
+
+
+def test_smoothing_wants_every_class_to_weigh():
+    """A micro-batch of weight 0 would lose its smoothing term."""
+    with pytest.raises(ValueError, match="class_weights must be > 0 together with label_smoothing"):
+        CategoricalCrossentropy(0.1, class_weights=[0.0, 1.0])
 
 
 def test_squared_error_gradient_by_central_differences():

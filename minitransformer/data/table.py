@@ -11,6 +11,7 @@ import numpy as np
 
 from .dataset import Dataset, Split
 from .splits import split_off
+from .tokenizer import tokenize
 
 FORMATS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
 MAX_FIELD = 1 << 24  # characters of one field; the csv module allows 131,072 by default
@@ -43,7 +44,8 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
     FileNotFoundError
     ValueError
         If the format is unknown, the file is not UTF-8 or not well formed, a column is missing, a
-        text or label is empty, there is only one class, or a class has too few rows.
+        text or label is empty, a text has no word and no mark, there is only one class, or a class
+        has too few rows.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
@@ -61,6 +63,9 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
         if not text or not label:
             column = label_column if text else text_column
             raise ValueError(f"{where}: the column {column!r} is empty")
+        if not tokenize(text):
+            raise ValueError(f"{where}: the column {text_column!r} holds no word and no mark, but "
+                             f"{text[:20]!r}")
     return _dataset(path, [row[1] for row in rows], [row[2] for row in rows],
                     {"validation": validation, "test": test}, seed)
 

@@ -94,7 +94,7 @@ class Trainable(Layer):
         micro_batch_tokens=MICRO_BATCH_TOKENS,
     ):
         """Fix how the model is trained; see :class:`~minitransformer.training.recipe.Recipe`."""
-        self.recipe = Recipe(
+        recipe = Recipe(
             optimizer,
             loss,
             metrics,
@@ -107,6 +107,8 @@ class Trainable(Layer):
             workers=workers,
             micro_batch_tokens=micro_batch_tokens,
         )
+        recipe.loss.check_classes(self.n_classes)
+        self.recipe = recipe
 
     def fit(
         self,
@@ -229,6 +231,8 @@ class Trainable(Layer):
     def _compiled(self, method):
         if self.recipe is None:
             raise RuntimeError(f"call compile before {method}, for instance model.compile()")
+        if method != "evaluate" and self.dtype == np.float16:
+            raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe
 
     def _examples(self, x, y, mask, loss):

@@ -74,6 +74,9 @@ class Loss:
         """The same loss with a (C,) array of class weights."""
         raise ValueError(f"class_weight needs a cross-entropy loss, not {type(self).__name__}")
 
+    def check_classes(self, n_classes):
+        """Raise ValueError where the loss does not fit a model of `n_classes` classes."""
+
     def config(self):
         """Name and settings, as a dict that JSON can hold."""
         hyper = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in vars(self).items()}
@@ -88,7 +91,8 @@ class CategoricalCrossentropy(Loss):
     label_smoothing : float
         Share of the target that is spread evenly over all classes, 0 to below 1.
     class_weights : (C,) sequence of float, optional
-        Weight of each class, >= 0.
+        Weight of each class, >= 0; > 0 with label smoothing. Smoothing weighs every class, so a
+        micro-batch of weight 0 alone would have no exact share of the batch.
     ignore_index : int, optional
         Targets with this number do not count.
 
@@ -103,6 +107,10 @@ class CategoricalCrossentropy(Loss):
             if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
                 raise ValueError(
                     f"class_weights must be a list of finite numbers >= 0, got {class_weights}"
+                )
+            if self.label_smoothing and (weights == 0).any():
+                raise ValueError(
+                    f"class_weights must be > 0 together with label_smoothing, got {class_weights}"
                 )
             self.class_weights = weights
         self.ignore_index = ignore_index
@@ -131,6 +139,13 @@ class CategoricalCrossentropy(Loss):
     def backward(self, saved):
         share, saved = saved
         return cross_entropy_backward(share, saved)
+
+    def check_classes(self, n_classes):
+        if self.class_weights is not None and len(self.class_weights) != n_classes:
+            raise ValueError(
+                f"class_weights must give {n_classes} weights, one a class, "
+                f"got {len(self.class_weights)}"
+            )
 
     def weighted(self, class_weights):
         return type(self)(self.label_smoothing, class_weights, self.ignore_index)

@@ -113,8 +113,8 @@ class Optimizer:
     def _check(self, values, grads, decay):
         if values.ndim != 1 or values.dtype not in (np.float32, np.float64):
             raise TypeError(
-                "values must be a flat float32 or float64 array (a half-precision model keeps a "
-                f"float32 copy for its optimiser), got {values.dtype} of shape {values.shape}"
+                "values must be a flat float32 or float64 array, "
+                f"got {values.dtype} of shape {values.shape}"
             )
         if grads.shape != values.shape or grads.dtype != values.dtype:
             raise ValueError(

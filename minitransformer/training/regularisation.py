@@ -130,7 +130,7 @@ def word_dropout(ids, p, unknown_id, rng, mask=None):
     unknown_id : int
     rng : numpy.random.Generator
     mask : (B, T) bool array, optional
-        True where a token stands; by default wherever `ids` is not 0, the padding id.
+        True where a token stands; by default everywhere.
 
     Returns
     -------
@@ -141,7 +141,8 @@ def word_dropout(ids, p, unknown_id, rng, mask=None):
     """
     p = check_number("p", p, 0, below=1)
     hidden = rng.random(ids.shape) < p
-    hidden &= (ids != 0) if mask is None else mask
+    if mask is not None:
+        hidden &= mask
     return np.where(hidden, np.asarray(unknown_id, ids.dtype), ids)
 
 
