@@ -22,7 +22,8 @@ BAD_CHOICES = {
     "d_model": ([0, -8], "d_model must be an integer of at least 1, got {!r}"),
     "n_heads": ([3, 16], "n_heads must divide d_model = 8, got {!r}"),
     "d_ff": ([0], "d_ff must be an integer of at least 1, got {!r}"),
-    "n_layers": ([-1, "2"], "n_layers must be an integer of at least 0, got {!r}"),
+    "n_layers": ([-1, "2", True], "n_layers must be an integer of at least 0, got {!r}"),
+    "seed": ([None, 1.5, -1, False], "seed must be an integer of at least 0, got {!r}"),
     "dropout": ([1.0, -0.1, float("nan")], r"dropout must lie in \[0, 1\), got {!r}"),
     "norm": (["before", None], "norm must be 'pre' or 'post', got {!r}"),
     "positions": (["sine"], "positions must be one of sinusoidal, learned, .*, got {!r}"),
@@ -38,6 +39,13 @@ BAD_CHOICES = {
 def test_a_bad_configuration_is_named(name, value):
     with pytest.raises(ValueError, match=BAD_CHOICES[name][1].format(value)):
         _build(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["norm", "positions", "activation"])
+def test_a_bad_choice_is_named_even_where_no_block_would_notice(name):
+    value = BAD_CHOICES[name][0][0]
+    with pytest.raises(ValueError, match=BAD_CHOICES[name][1].format(value)):
+        _build(**{name: value}, n_layers=0)
 
 
 def test_heads_must_divide_even_where_no_block_would_notice():

@@ -8,6 +8,9 @@ from minitransformer import functional
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
+    ACTIVATIONS,
+    NORMS,
+    POSITIONS,
     Dropout,
     Embedding,
     EncoderBlock,
@@ -204,19 +207,23 @@ class TransformerClassifier(Trainable):
 
 def _check_config(config):
     """One sentence for each value that is out of range."""
-    for name in ("vocab_size", "n_classes", "max_len", "d_model", "n_heads", "d_ff", "n_layers"):
-        low = {"n_classes": 2, "n_layers": 0}.get(name, 1)
-        if not isinstance(config[name], int | np.integer) or config[name] < low:
-            raise ValueError(f"{name} must be an integer of at least {low}, got {config[name]!r}")
+    sizes = ("vocab_size", "n_classes", "max_len", "d_model", "n_heads", "d_ff", "n_layers")
+    for name in (*sizes, "seed"):
+        low, value = {"n_classes": 2, "n_layers": 0, "seed": 0}.get(name, 1), config[name]
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
     if config["d_model"] % config["n_heads"]:
         raise ValueError(
             f"n_heads must divide d_model = {config['d_model']}, got {config['n_heads']}"
         )
     check_probability("dropout", config["dropout"])
-    if config["pooling"] not in POOLINGS:
-        raise ValueError(
-            f"pooling must be one of {', '.join(POOLINGS)}, got {config['pooling']!r}"
-        )
+    # The layers check these too, but not all of them where there are no blocks.
+    choices = {"positions": POSITIONS, "pooling": POOLINGS, "activation": ACTIVATIONS}
+    for name, allowed in choices.items():
+        if config[name] not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {config[name]!r}")
+    if config["norm"] not in NORMS:
+        raise ValueError(f"norm must be 'pre' or 'post', got {config['norm']!r}")
     if config["dtype"] not in ("float16", "float32", "float64"):
         raise ValueError(
             f"dtype must be 'float16', 'float32' or 'float64', got {config['dtype']!r}"
