@@ -1,6 +1,6 @@
 """A transformer you can open: hand-written forward and backward passes on NumPy or CuPy arrays.
 
->>> from minitransformer import TransformerClassifier
+>>> from minitransformer import BagOfWords, TransformerClassifier
 >>> model = TransformerClassifier(vocab_size=100, n_classes=2, max_len=8, d_model=16)
 >>> model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
 >>> model.predict([[5, 17, 3], [8, 2]]).shape
@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 from minitransformer import functional, gradcheck, interpret, layers, plots
 from minitransformer.models import TransformerClassifier
+from minitransformer.models.bag_of_words import BagOfWords
 from minitransformer.training import (
     SGD,
     AdaGrad,
@@ -33,4 +34,31 @@ from minitransformer.training import (
     WarmupInverseSqrt,
 )
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "BagOfWords",
+    "BestWeights",
+    "Callback",
+    "CategoricalCrossentropy",
+    "Checkpoint",
+    "Constant",
+    "EarlyStopping",
+    "History",
+    "MeanSquaredError",
+    "Momentum",
+    "Nesterov",
+    "RMSProp",
+    "SGD",
+    "SparseCategoricalCrossentropy",
+    "TrainingDiverged",
+    "TransformerClassifier",
+    "WarmupCosine",
+    "WarmupInverseSqrt",
+    "functional",
+    "gradcheck",
+    "interpret",
+    "layers",
+    "plots",
+]

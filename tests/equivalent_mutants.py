@@ -2,11 +2,13 @@
 
 AXIS = "the same axis by another number, for an array with this many axes"
 BOOL = "flatnonzero of 1.0 and of True are the same"
+BOTH = "the blocks and their caches are as many"
 COUNT = "a mean of weights, none of them negative, is positive exactly where their sum is"
 DEFAULT = "0 is reduceat's default axis"
 HEADLESS = "the number of key heads is not used where there is no axis of heads"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy takes any negative length as the one to be found"
+PRODUCT = "the backward pass of dropout is a product of its two arguments"
 STABLE = "any fixed order of addition is right; this one is the order of occurrence"
 SYMMETRIC = "the larger of two numbers does not depend on their order"
 ZERO = "with eps = 0 the branch subtracts zeros: it only saves time"
@@ -31,6 +33,23 @@ EQUIVALENT = {
         "attention_backward",
         "used = P.real.sum(axis=-2) > 0  ->  used = P.real.mean(axis=-2) > 0",
     ): COUNT,
+    (
+        "Dropout.backward",
+        "return dy if cache.keep is None else self.ops.dropout_backward(dy, cache.keep)  ->  "
+        "return dy if cache.keep is None else self.ops.dropout_backward(cache.keep, dy)",
+    ): PRODUCT,
+    (
+        "TransformerClassifier.backward",
+        "for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), "
+        "strict=True):  ->  for block, block_cache in zip(reversed(self.blocks), "
+        "reversed(cache.blocks)):",
+    ): BOTH,
+    (
+        "TransformerClassifier.backward",
+        "for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), "
+        "strict=True):  ->  for block, block_cache in zip(reversed(self.blocks), "
+        "reversed(cache.blocks), strict=False):",
+    ): BOTH,
     (
         "cross_entropy_backward",
         "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "

@@ -21,10 +21,10 @@ import numpy as np
 
 from minitransformer import backend, functional, gradcheck
 from minitransformer.functional import PAIRS
-from tests import laws
+from tests import laws, mutated_layers
 from tests.equivalent_mutants import EQUIVALENT
 from tests.extremes import TABLE
-from tests.mutations import bare, mutants_of
+from tests.mutations import mutants_of, tree_of
 
 TRIALS = 30  # random shapes that a mutant has to survive, besides every edge
 
@@ -38,7 +38,7 @@ class Mutant(NamedTuple):
 
     @property
     def name(self):
-        return self.function.__name__
+        return self.function.__qualname__
 
     @property
     def reason(self):
@@ -57,13 +57,6 @@ def functions():
         for value in vars(module).values()
         if inspect.isfunction(value) and value.__module__ == module.__name__
     )
-
-
-@functools.cache
-def tree_of(function):
-    """The syntax tree of a function, without docstring and decorators."""
-    lines = inspect.getsource(function)
-    return bare(ast.parse(inspect.cleandoc("\n" + lines)).body[0])
 
 
 @functools.cache
@@ -94,7 +87,8 @@ def targets():
     used = set().union(*map(reached, backward))
     thin = {f for f in backward if len(tree_of(f).body) == 1 and len(called(f)) == 1}
     renamed = set().union(*map(called, thin))
-    return sorted(backward | (used - shared) | renamed, key=lambda f: f.__name__)
+    equations = backward | (used - shared) | renamed
+    return sorted(equations | mutated_layers.methods(), key=lambda f: f.__qualname__)
 
 
 @functools.cache
@@ -113,7 +107,7 @@ def all_mutants(only=None):
     return tuple(
         Mutant(function, change, tree)
         for function in targets()
-        if only is None or only in function.__name__
+        if only is None or only in function.__qualname__
         for change, tree in mutants_of(tree_of(function))
     )
 
@@ -126,7 +120,7 @@ def planted(mutant):
     module = ast.Module([mutant.tree], type_ignores=[])
     exec(compile(ast.fix_missing_locations(module), "<mutant>", "exec"), namespace)  # noqa: S102
     kept = function.__code__, function.__defaults__, function.__kwdefaults__
-    changed = namespace[mutant.name]
+    changed = namespace[mutant.tree.name]
     try:
         function.__code__ = changed.__code__
         yield
@@ -138,6 +132,8 @@ def fate(mutant):
     """What caught the mutant, or None if it survived everything."""
     with warnings.catch_warnings(), np.errstate(all="ignore"), planted(mutant):
         warnings.simplefilter("ignore")
+        if mutant.function in mutated_layers.methods():
+            return mutated_layers.seen(mutant.function)
         for name, pair in killers(mutant.function):
             words = _gradient_sees(name, pair) or _laws_see(name, pair)
             if words:
@@ -185,7 +181,7 @@ def _laws_see(name, pair):
 def baseline():
     """What the tests hold against the code as it is; must be nothing, or they prove nothing."""
     seen = (_gradient_sees(name, pair) or _laws_see(name, pair) for name, pair in PAIRS.items())
-    return [words for words in seen if words]
+    return [words for words in seen if words] + mutated_layers.baseline()
 
 
 def main(arguments=None):

@@ -8,6 +8,8 @@ dropped keywords, transposes and calls, branches, statements. Argument checks (`
 
 import ast
 import copy
+import functools
+import inspect
 
 from tests.mutation_rules import RULES
 
@@ -32,6 +34,13 @@ def bare(function):
     if ast.get_docstring(tree) is not None:
         tree.body = tree.body[1:]
     return tree
+
+
+@functools.cache
+def tree_of(function):
+    """The syntax tree of a function or method, without docstring and decorators."""
+    lines = inspect.getsource(function)
+    return bare(ast.parse(inspect.cleandoc("\n" + lines)).body[0])
 
 
 def _places(node, path=()):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from minitransformer import functional as F
 from minitransformer import gradcheck
 from minitransformer.cli.subjects import Twice, scatter_parameters, subjects
+from minitransformer.gradcheck.ledger import HEADINGS
 from minitransformer.layers import Layer, LayerNorm, Linear, Parameter
 from minitransformer.models import TransformerClassifier
+from minitransformer.models.classifier import POOLINGS
 from tests.tolerances import tolerance
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
@@ -178,6 +181,39 @@ def test_a_wrong_pair_turns_the_ledger_red(capsys):
     assert plain["lines"][0]["name"] == "wrong softmax"
 
 
+def bent(share):
+    """A pair that is right, with a kink at 0, and inputs of which `share` stand there."""
+    pair = F.PAIRS["relu"]
+
+    def example(rng, **sizes):
+        x = rng.uniform(0.5, 1.0, (40, 25))
+        x.ravel()[: round(share * x.size)] = 0.0
+        return {"x": x}
+
+    return gradcheck.pair_subject("bent", pair._replace(example=example, edges=()))
+
+
+def test_what_is_skipped_at_kinks_is_counted_and_too_much_of_it_fails():
+    few = gradcheck.ledger([bent(0.01)], shapes=1, progress=False)
+    assert few.ok
+    assert (few.lines[0].skipped, few.lines[0].visited) == (10, 1000)
+    assert few.lines[0].cells()[HEADINGS.index("skipped")] == "10"
+    many = gradcheck.ledger([bent(0.03)], shapes=1, progress=False)
+    assert not many.ok
+    assert "30 of 1000 central differences were left out" in str(many)
+    assert "30 of 1000" in many.as_dict()["lines"][0]["failure"]
+
+
+def test_a_direction_across_a_kink_is_counted_as_skipped():
+    """The complex step sees no kink in relu; the direction through all entries meets one."""
+    pair = F.PAIRS["relu"]
+    x = np.array([0.0, 1.0, -1.0, 2.0])
+    report = gradcheck.check(
+        pair.forward, pair.backward, {"x": x}, saved=pair.saved, entries=0,
+    )
+    assert (report.row("x").skipped, report.row("x").visited) == (1, 1)
+
+
 def test_an_empty_ledger_is_not_ok():
     assert not gradcheck.ledger([], progress=False).ok
     with pytest.raises(ValueError, match="shapes must be at least 1"):
@@ -196,14 +232,21 @@ def test_subjects_cover_what_the_engine_offers():
     """A new pair, layer, norm, pooling or activation must come into the ledger."""
     from minitransformer import layers
 
-    names = " ".join(subject.name for subject in subjects())
+    names = [subject.name for subject in subjects()]
+    words = {word for name in names for word in re.split(r"[ ,]+", name)}
+    norms = {name.split(", ")[1] for name in names if name.startswith("EncoderBlock, ")}
     offered = [
         name for name, value in vars(layers).items()
         if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
     ]
     assert len(offered) >= 8
-    for word in (*offered, *layers.NORMS, *layers.ACTIVATIONS, *layers.POSITIONS):
-        assert word in names, word
+    assert set(offered) <= words
+    for kinds, of in ((layers.ACTIVATIONS, "FeedForward"), (layers.POSITIONS, "Positional")):
+        shown = {name.split(", ")[1] for name in names if name.startswith(of) and ", " in name}
+        assert set(kinds) == shown
+    assert set(layers.NORMS) <= norms
+    pooled = {name.split()[-2] for name in names if name.endswith(" pooling")}
+    assert set(POOLINGS) == pooled
 
 
 def test_the_model_returns_the_gradient_of_the_embedded_tokens():
@@ -215,6 +258,5 @@ def test_the_model_returns_the_gradient_of_the_embedded_tokens():
     ids = np.array([[3, 1, 5], [0, 2, 4]])
     logits, cache = model.forward(ids)
     dembedded = model.backward(np.random.default_rng(1).standard_normal(logits.shape), cache)
-    np.testing.assert_allclose(
-        model.embedding.W.grad[ids], dembedded * model.embedding.scale, rtol=1e-15
-    )
+    expected = dembedded * model.embedding.scale
+    np.testing.assert_array_equal(model.embedding.W.grad[ids], expected)

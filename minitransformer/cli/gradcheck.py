@@ -29,8 +29,8 @@ def gradcheck(
         print(json.dumps(result.as_dict(), indent=2))
     else:
         for line in result.lines:
-            if line.failed is not None:
-                print(f"\n{line.failed}")
+            if words := line.failure():
+                print(f"\n{words}")
         print(result.summary())
     if not result.ok:
         raise typer.Exit(FAILED)

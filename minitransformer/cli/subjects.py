@@ -7,6 +7,7 @@ import numpy as np
 from minitransformer.functional import PAIRS, causal_mask, combine_masks, padding_mask
 from minitransformer.gradcheck import layer_subject, pair_subject
 from minitransformer.layers import (
+    ACTIVATIONS,
     Dropout,
     Embedding,
     EncoderBlock,
@@ -144,7 +145,8 @@ def _linear(bias):
     return lambda rng, D: Linear(D, 3, bias=bias, rng=rng, dtype="float64")
 
 
-def _layers():
+def layer_builds():
+    """How to build each layer of the ledger, by name; relu's has no complex step."""
     builds = {
         "Linear": _on_x(_linear(True)),
         "Linear, no bias": _on_x(_linear(False)),
@@ -163,8 +165,6 @@ def _layers():
             lambda rng, D: _attention(rng, D, 0.3), mask="padding", low=2, **DROPOUT
         ),
         "MultiHeadCrossAttention": _cross_attention,
-        "FeedForward, gelu": _on_x(_feed_forward("gelu")),
-        "FeedForward, gelu_tanh": _on_x(_feed_forward("gelu_tanh")),
         "EncoderBlock, pre": _on_x(_block("pre"), mask="padding", low=4),
         "EncoderBlock, post": _on_x(_block("post"), mask="padding", low=4),
         "EncoderBlock, pre, dropout": _on_x(_block("pre", dropout=0.2), low=4, **DROPOUT),
@@ -173,13 +173,19 @@ def _layers():
             lambda rng, D: Twice(_block("pre", dropout=0.2)(rng, D)), low=4, **DROPOUT
         ),
     }
+    feed_forward = {f"FeedForward, {kind}": _on_x(_feed_forward(kind)) for kind in ACTIVATIONS}
+    return builds | feed_forward
+
+
+def _layers():
     edges = ({"B": 1, "T": 1}, {"B": 0}, {"T": 0})
-    found = [
-        layer_subject(name, build, edges=edges, share=0.03 if "Encoder" in name else 0.1)
-        for name, build in builds.items()
+    return [
+        layer_subject(
+            name, build, edges=edges, share=0.03 if "Encoder" in name else 0.1,
+            analytic=not name.endswith(" relu"),
+        )
+        for name, build in layer_builds().items()
     ]
-    relu = _on_x(_feed_forward("relu"))
-    return [*found, layer_subject("FeedForward, relu", relu, edges=edges, analytic=False)]
 
 
 def _classifier(tied=False, dropout=0.0, **config):
@@ -204,7 +210,8 @@ def _classifier(tied=False, dropout=0.0, **config):
     return build
 
 
-def _models():
+def model_builds():
+    """How to build each classifier of the ledger, by name; relu's has no complex step."""
     variants = {
         f"{norm} norm, {pooling} pooling": {"norm": norm, "pooling": pooling}
         for norm in ("pre", "post")
@@ -217,16 +224,16 @@ def _models():
         "learned positions": {"positions": "learned"},
         "gelu_tanh": {"activation": "gelu_tanh"},
         "one block used twice": {"tied": True, "n_layers": 2, "dropout": 0.2},
+        "relu": {"activation": "relu"},
     }
-    found = [
+    return {f"classifier, {name}": _classifier(**config) for name, config in variants.items()}
+
+
+def _models():
+    return [
         layer_subject(
-            f"classifier, {name}", _classifier(**config), kind="model", share=MODEL_SHARE,
-            edges=MODEL_EDGES, entries=1,
+            name, build, kind="model", share=MODEL_SHARE, edges=MODEL_EDGES,
+            **({"analytic": False} if name.endswith(" relu") else {"entries": 1}),
         )
-        for name, config in variants.items()
+        for name, build in model_builds().items()
     ]
-    relu = layer_subject(
-        "classifier, relu", _classifier(activation="relu"), kind="model",
-        share=MODEL_SHARE, edges=MODEL_EDGES, analytic=False,
-    )
-    return [*found, relu]

@@ -64,14 +64,14 @@ class Pair(NamedTuple):
     example : callable
         ``example(rng, **sizes)`` gives random float64 inputs by name; sizes that are not given
         are random.
-    wrt : tuple of str
-        The inputs that get a gradient.
-    upstream : int
-        The first so many outputs take an upstream gradient.
     analytic : bool
         Whether the complex step applies.
     view : bool
         Whether the result may alias an input.
+    wrt : tuple of str
+        The inputs that get a gradient.
+    upstream : int
+        The first so many outputs take an upstream gradient.
     edges : tuple of dict
         Sizes for `example` at which functions break: axes of length 1 and 0, nothing to see.
     """
@@ -80,10 +80,10 @@ class Pair(NamedTuple):
     backward: Callable
     saved: Callable
     example: Callable
-    wrt: tuple[str, ...] = ("x",)
-    upstream: int = 1
     analytic: bool = True
     view: bool = False
+    wrt: tuple[str, ...] = ("x",)
+    upstream: int = 1
     edges: tuple[dict, ...] = ()
 
 
@@ -135,12 +135,12 @@ def _norm_saved(inputs, outputs):
 
 PAIRS = {
     "linear": Pair(
-        linear, linear_backward, _only("x", "W"), examples.linear, ("x", "W", "b"),
+        linear, linear_backward, _only("x", "W"), examples.linear, wrt=("x", "W", "b"),
         edges=_EDGES + ({"F": 1},),
     ),
     "qkv_projection": Pair(
         qkv_projection, qkv_projection_backward, _only("x", "W"),
-        partial(examples.linear, thirds=3), ("x", "W", "b"), upstream=3,
+        partial(examples.linear, thirds=3), wrt=("x", "W", "b"), upstream=3,
         edges=_EDGES + ({"F": 1},),
     ),
     "relu": Pair(
@@ -174,10 +174,10 @@ PAIRS = {
     ),
     "layer_norm": Pair(
         layer_norm, layer_norm_backward, _norm_saved,
-        partial(examples.norm, shift=True), ("x", "gamma", "beta"), edges=_EDGES,
+        partial(examples.norm, shift=True), wrt=("x", "gamma", "beta"), edges=_EDGES,
     ),
     "rms_norm": Pair(
-        rms_norm, rms_norm_backward, _norm_saved, examples.norm, ("x", "gamma"),
+        rms_norm, rms_norm_backward, _norm_saved, examples.norm, wrt=("x", "gamma"),
         edges=_EDGES,
     ),
     "dropout": Pair(
@@ -186,12 +186,12 @@ PAIRS = {
     "embedding": Pair(
         embedding, embedding_backward,
         lambda inputs, outputs: {"ids": inputs["ids"], "n_rows": inputs["W"].shape[0]},
-        examples.embedding, ("W",), edges=_EDGES + ({"V": 1},),
+        examples.embedding, wrt=("W",), edges=_EDGES + ({"V": 1},),
     ),
     "attention": Pair(
         attention, attention_backward,
         lambda inputs, outputs: _only("Q", "K", "V", "keep")(inputs, outputs) | {"P": outputs[1]},
-        examples.attention, ("Q", "K", "V"), edges=_ATTENTION_EDGES,
+        examples.attention, wrt=("Q", "K", "V"), edges=_ATTENTION_EDGES,
     ),
     "split_heads": Pair(
         split_heads, split_heads_backward, lambda inputs, outputs: {}, examples.split,
@@ -205,12 +205,12 @@ PAIRS = {
     ),
     "cross_entropy": Pair(
         cross_entropy, cross_entropy_backward, _second_output("saved"),
-        examples.cross_entropy, ("logits",),
+        examples.cross_entropy, wrt=("logits",),
         edges=({"B": 1, "T": 1}, {"C": 1}, {"ignored": 1.0}, *_EMPTY),
     ),
     "mean_squared_error": Pair(
         mean_squared_error, mean_squared_error_backward, _second_output("difference"),
-        examples.squared_error, ("y",), edges=_EDGES + ({"D": 0},),
+        examples.squared_error, wrt=("y",), edges=_EDGES + ({"D": 0},),
     ),
     "mean_pool": Pair(
         mean_pool, mean_pool_backward, _pool_saved, examples.pool,

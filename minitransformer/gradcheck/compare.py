@@ -82,9 +82,9 @@ class Row:
     """The verdict on one variable.
 
     `complex_error` and `central_error` are max|a - n| / max(max|n|, natural scale), None where
-    an oracle was not used; `skipped` counts entries left out because of a kink. `index`,
-    `analytic` and `numeric` are the worst place and both gradients there; `failure` says in words
-    what is wrong where no figure can.
+    an oracle was not used. Central differences visited `visited` entries and directions, and left
+    out `skipped` of them because of a kink. `index`, `analytic` and `numeric` are the worst place
+    and both gradients there; `failure` says in words what is wrong where no figure can.
     """
 
     name: str
@@ -93,6 +93,7 @@ class Row:
     complex_error: float | None = None
     central_error: float | None = None
     skipped: int = 0
+    visited: int = 0
     index: tuple = ()
     analytic: float = 0.0
     numeric: float = 0.0
@@ -177,23 +178,27 @@ def _judge(row, problem, analytic, entries, scale, rng):
         problem.terms, problem.values, row.name, scale, indices
     )
     row.central_error = relative_error(a, central, scale)
+    row.visited = x.size if everything else entries
     if x.size and not everything:
-        row.central_error = max(row.central_error, _one_direction(row, problem, scale, rng))
-    if x.size and row.skipped == x.size:
+        error, kink = _one_direction(row, problem, scale, rng)
+        row.central_error = max(row.central_error, error)
+        row.skipped += kink
+        row.visited += 1
+    if x.size and everything and row.skipped == x.size:
         row.failure = "every entry stands at a kink of the function: there is no derivative"
     row.gradient, row.oracle = a, n if analytic else central
     _point_at_worst(row)
 
 
 def _one_direction(row, problem, scale, rng):
-    """Error along one random unit vector through all entries, by central differences."""
+    """Error along one random unit vector through all entries, and whether it meets a kink."""
     x = problem.values[row.name]
     direction = rng.standard_normal(x.shape)
     direction /= np.sqrt((direction**2).sum())
     moved = along(problem.terms, problem.values, row.name, direction)
     value, kink = central_derivative(moved, scale)
     claimed = float((problem.gradients[row.name] * direction).sum())
-    return 0.0 if kink else abs(claimed - value) / max(abs(value), scale, 1e-300)
+    return (0.0 if kink else abs(claimed - value) / max(abs(value), scale, 1e-300)), kink
 
 
 def _point_at_worst(row):

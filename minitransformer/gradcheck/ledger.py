@@ -18,6 +18,7 @@ from minitransformer.gradcheck.report import figure
 # Stricter for central differences than what is asked of anybody's functions: ours are smooth.
 PAIR = Tolerance(complex_step=1e-14, central=1e-10)
 NETWORK = Tolerance(complex_step=1e-13, central=1e-10)
+SKIPPED = 0.02  # largest share of central differences that may be left out because of a kink
 ENTRIES = 2  # per variable and shape, visited by central differences besides one direction
 
 
@@ -95,6 +96,7 @@ class Line:
     kind: str
     shapes: int = 0
     skipped: int = 0
+    visited: int = 0
     complex_error: float | None = None
     central_error: float | None = None
     tolerance: object = None
@@ -103,13 +105,30 @@ class Line:
 
     @property
     def ok(self):
-        """Whether every gradient at every shape is right, and there was one."""
-        return self.shapes > 0 and self.failed is None
+        """Whether every gradient at every shape is right, there was one, and few were skipped."""
+        return self.shapes > 0 and self.failed is None and not self.too_many_skipped
+
+    @property
+    def too_many_skipped(self):
+        """Whether so much was left out at kinks that what is left proves little."""
+        return self.skipped > SKIPPED * self.visited
+
+    def failure(self):
+        """What is wrong, in words, or None."""
+        if self.failed is not None:
+            return str(self.failed)
+        if self.too_many_skipped:
+            return (
+                f"{self.name}: WRONG\n  {self.skipped} of {self.visited} central differences were "
+                f"left out at kinks, more than {SKIPPED:.0%}: too little is proved"
+            )
+        return None
 
     def add(self, report):
         """Take in the report of one more shape."""
         self.shapes += 1
         self.skipped += sum(row.skipped for row in report.rows)
+        self.visited += sum(row.visited for row in report.rows)
         self.tolerance = report.rows[0].tolerance
         for oracle in ("complex_error", "central_error"):
             errors = [getattr(self, oracle), report.worst(oracle)]
@@ -130,7 +149,7 @@ class Line:
             "tolerance_central_differences": self.tolerance and self.tolerance.central,
             "seconds": round(self.seconds, 3),
             "ok": self.ok,
-            "failure": None if self.failed is None else str(self.failed),
+            "failure": self.failure(),
         }
 
     def cells(self):
@@ -140,13 +159,14 @@ class Line:
             limits = f"{self.tolerance.complex_step:.0e} / {self.tolerance.central:.0e}"
         return (
             self.name, self.kind, str(self.shapes), figure(self.complex_error),
-            figure(self.central_error), limits, f"{self.seconds:.1f} s",
+            figure(self.central_error), str(self.skipped), limits, f"{self.seconds:.1f} s",
             "ok" if self.ok else "WRONG",
         )
 
 
 HEADINGS = (
-    "name", "kind", "shapes", "complex step", "central", "tolerances", "time", "verdict"
+    "name", "kind", "shapes", "complex step", "central", "skipped", "tolerances", "time",
+    "verdict",
 )
 
 
@@ -176,7 +196,7 @@ class Ledger:
         rows = [HEADINGS, *(line.cells() for line in self.lines)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         text = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-        failed = [f"\n{line.failed}" for line in self.lines if line.failed is not None]
+        failed = [f"\n{words}" for line in self.lines if (words := line.failure())]
         return "\n".join([*map(str.rstrip, text), self.summary(), *failed])
 
 

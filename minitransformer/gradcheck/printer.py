@@ -11,7 +11,7 @@ class Printer:
     def __init__(self, wanted, subjects, headings):
         self.wanted, self.headings, self.status, self.console = wanted, headings, None, None
         longest = max((len(subject.name) for subject in subjects), default=4)
-        self.widths = (max(longest, 4), 5, 6, 12, 7, 13, 7, 7)
+        self.widths = (max(longest, 4), 5, 6, 12, 7, 7, 13, 7, 7)
 
     def __enter__(self):
         if self.wanted:

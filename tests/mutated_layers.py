@@ -1,0 +1,131 @@
+"""Faults planted in the backward passes of layers and models, and the checks that must see them.
+
+A method is judged by every layer and classifier of the ledger in which it runs, those of its own
+class first, then those with the fewest parameters: by the gradient of every parameter and input,
+by adding to the gradients (a second backward pass has to double them), and for a classifier by the
+gradient it returns.
+"""
+
+import ast
+import functools
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+
+from minitransformer import gradcheck, layers
+from minitransformer.cli.subjects import layer_builds, model_builds, scatter_parameters
+from minitransformer.layers import Layer
+from minitransformer.models import TransformerClassifier, classifier
+from tests.mutations import tree_of
+
+ROUNDS = 3  # random shapes of each layer that a mutant has to survive
+
+
+@functools.cache
+def _classes():
+    names = [module.name for module in pkgutil.iter_modules(layers.__path__)]
+    modules = [importlib.import_module(f"minitransformer.layers.{name}") for name in names]
+    return [
+        value
+        for module in (*modules, classifier)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Layer)
+        and value.__module__ == module.__name__ and value is not Layer
+    ]
+
+
+def _functions(cls):
+    return [f for f in vars(cls).values() if inspect.isfunction(f)]
+
+
+@functools.cache
+def methods():
+    """Every backward method of the layers and the classifier, and what only they use."""
+    own = [f for cls in _classes() for f in _functions(cls)]
+    only = _reached("backward", own) - _reached("forward", own)
+    return frozenset(f for f in own if f.__name__ in only)
+
+
+def _reached(name, own):
+    """Names of all methods that are called from those called `name`, directly or not."""
+    found, todo, names = set(), [name], {f.__name__ for f in own}
+    while todo:
+        current = todo.pop()
+        if current not in found:
+            found.add(current)
+            bodies = [tree_of(f) for f in own if f.__name__ == current]
+            mentioned = {
+                n.attr for body in bodies for n in ast.walk(body) if isinstance(n, ast.Attribute)
+            }
+            todo += mentioned & names
+    return found
+
+
+def parts(layer):
+    """A layer and all layers in it."""
+    yield layer
+    for value in vars(layer).values():
+        for member in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(member, Layer):
+                yield from parts(member)
+
+
+@functools.cache
+def _builds():
+    """(size, name, build, the methods of all its parts), smallest first."""
+    found = []
+    for name, build in (layer_builds() | model_builds()).items():
+        if name != "classifier, relu":  # FeedForward's shows the same, and needs no minute
+            layer = build(np.random.default_rng(0))[0]
+            size = sum(parameter.size for parameter in layer.parameters().values())
+            classes = {cls for part in parts(layer) for cls in type(part).__mro__}
+            used = {f for f in methods() if any(f in _functions(cls) for cls in classes)}
+            found.append((size, name, build, used))
+    return sorted(found, key=lambda row: row[:2])
+
+
+def seen(method):
+    """What the checks hold against a method as it is now, in words, or None."""
+    own = method.__qualname__.split(".")[0]
+    for i in range(ROUNDS):
+        for _, name, build, used in sorted(_builds(), key=lambda row: not row[1].startswith(own)):
+            if method in used:
+                words = _wrong(name, build, np.random.default_rng([13, i]))
+                if words:
+                    return f"{name}, shape {i}: {words}"
+    return _returned_gradient() if method.__qualname__.startswith("TransformerClass") else None
+
+
+def baseline():
+    """What the checks hold against the layers as they are, one shape each; must be nothing."""
+    rng = np.random.default_rng(13)
+    found = [f"{name}: {words}" for _, name, build, _ in _builds()
+             if (words := _wrong(name, build, rng))]  # fmt: skip
+    return found + [words for words in (_returned_gradient(),) if words]
+
+
+def _wrong(name, build, rng):
+    layer, inputs, arguments = build(rng)
+    try:
+        report = gradcheck.check_layer(
+            layer, inputs, analytic=not name.endswith(" relu"), rng=rng, entries=0,
+            diagnose=False, **arguments,
+        )
+    except Exception as error:  # a mutant may fail in any way whatever
+        return type(error).__name__
+    return None if report.ok else f"wrong gradient of {report.failed[0].name}"
+
+
+def _returned_gradient():
+    """With distinct ids, each row of the table's gradient is what a token's vector got."""
+    model = TransformerClassifier(
+        6, 2, max_len=6, d_model=4, n_heads=2, d_ff=3, n_layers=1, dropout=0.0, dtype="float64"
+    )
+    scatter_parameters(model, np.random.default_rng(0))
+    ids = np.array([[3, 1, 5], [0, 2, 4]])
+    logits, cache = model.forward(ids)
+    returned = model.backward(np.random.default_rng(1).standard_normal(logits.shape), cache)
+    same = np.array_equal(model.embedding.W.grad[ids], returned * model.embedding.scale)
+    return None if same else "wrong gradient of the embedded tokens"
