@@ -149,7 +149,7 @@ def test_the_examples_of_the_documentation():
     rows = re.findall(r"^\|.+\| ([A-Z][^|]+\.) \| ((?:positive|negative)[^|]*) \|$", page, re.M)
     assert len(rows) == len(c.HELD_OUT) + 1  # and the plain statement
     for examples, classes in rows:
-        found = [judge(example) for example in re.findall(r"[^.]+\.", examples)]
+        found = [judge(example.strip()) for example in re.findall(r"[^.]+\.", examples)]
         assert found == [int(name == "positive") for name in classes.split(", ")], examples
 
 
