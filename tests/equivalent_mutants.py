@@ -11,9 +11,15 @@ MINUS = "NumPy takes any negative length as the one to be found"
 PRODUCT = "the backward pass of dropout is a product of its two arguments"
 STABLE = "any fixed order of addition is right; this one is the order of occurrence"
 SYMMETRIC = "the larger of two numbers does not depend on their order"
+UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "with eps = 0 the branch subtracts zeros: it only saves time"
 
 EQUIVALENT = {
+    (
+        "_Attention._attend_backward",
+        "return tuple((self.ops.split_heads_backward(gradient) for gradient in gradients))  ->  "
+        "return (self.ops.split_heads_backward(gradient) for gradient in gradients)",
+    ): UNPACKED,
     (
         "attention_backward",
         "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "

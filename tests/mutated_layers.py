@@ -89,13 +89,15 @@ def _builds():
 def seen(method):
     """What the checks hold against a method as it is now, in words, or None."""
     own = method.__qualname__.split(".")[0]
+    if own == "TransformerClassifier" and (words := _returned_gradient()):
+        return words
     for i in range(ROUNDS):
         for _, name, build, used in sorted(_builds(), key=lambda row: not row[1].startswith(own)):
             if method in used:
                 words = _wrong(name, build, np.random.default_rng([13, i]))
                 if words:
                     return f"{name}, shape {i}: {words}"
-    return _returned_gradient() if method.__qualname__.startswith("TransformerClass") else None
+    return None
 
 
 def baseline():
@@ -120,6 +122,13 @@ def _wrong(name, build, rng):
 
 def _returned_gradient():
     """With distinct ids, each row of the table's gradient is what a token's vector got."""
+    try:
+        return _against_the_table()
+    except Exception as error:  # as above
+        return type(error).__name__
+
+
+def _against_the_table():
     model = TransformerClassifier(
         6, 2, max_len=6, d_model=4, n_heads=2, d_ff=3, n_layers=1, dropout=0.0, dtype="float64"
     )

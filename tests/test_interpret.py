@@ -23,7 +23,7 @@ def test_attention_received_is_a_share_of_the_real_tokens():
     model = model_of()
     received = interpret.attention_received(model, model.forward(IDS, mask=MASK)[1])
     assert received.shape == IDS.shape
-    np.testing.assert_allclose(received.sum(axis=1), 1)
+    assert np.abs(received.sum(axis=1) - 1).max() <= tolerance("shares of attention")
     assert (received[~MASK] == 0).all()
     assert (received[MASK] > 0).all()
 
@@ -36,7 +36,8 @@ def test_attention_received_averages_layers_heads_and_real_queries():
         for head in range(2):
             for query in range(3):  # the second text has three tokens
                 expected += block.attention.P[1, head, query] / (2 * 2 * 3)
-    np.testing.assert_allclose(interpret.attention_received(model, cache)[1], expected)
+    received = interpret.attention_received(model, cache)[1]
+    assert np.abs(received - expected).max() <= tolerance("shares of attention")
 
 
 def test_padding_changes_neither():
@@ -47,7 +48,9 @@ def test_padding_changes_neither():
         interpret.attention_received,
         lambda m, c: interpret.gradient_x_input(m, c, [1] * len(c.embedded)),
     ):
-        np.testing.assert_allclose(scores(model, padded)[1, :3], scores(model, alone)[0])
+        in_batch, by_itself = scores(model, padded)[1, :3], scores(model, alone)[0]
+        error = np.abs(in_batch - by_itself).max() / np.abs(by_itself).max()
+        assert error <= tolerance("alone vs in a batch")
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first"])
@@ -74,7 +77,8 @@ def test_the_lead_of_two_classes_is_opposite():
     model = model_of(n_classes=2)
     cache = model.forward(IDS, mask=MASK)[1]
     first = interpret.gradient_x_input(model, cache, [0, 0])
-    np.testing.assert_allclose(interpret.gradient_x_input(model, cache, [1, 1]), -first)
+    second = interpret.gradient_x_input(model, cache, [1, 1])
+    np.testing.assert_array_equal(second, -first)
 
 
 def test_the_models_gradients_are_left_alone():

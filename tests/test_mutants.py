@@ -9,7 +9,9 @@ from inspect import unwrap
 
 import numpy as np
 
+from minitransformer import layers
 from minitransformer.functional import PAIRS, softmax_backward
+from minitransformer.models import TransformerClassifier
 from tests import mutants
 from tests.equivalent_mutants import EQUIVALENT
 from tests.mutations import mutants_of, normal
@@ -24,7 +26,7 @@ def changes(source):
 
 def test_a_sample_of_mutants_is_caught():
     everything = mutants.all_mutants()
-    assert len(everything) >= 250
+    assert len(everything) >= 900
     sample = random.Random(SEED).sample(everything, SAMPLE)
     survivors = [
         (mutant.name, mutant.change)
@@ -41,6 +43,12 @@ def test_every_backward_pass_is_mutated():
     mutated = {mutant.name for mutant in everything}
     assert len(mutated) == len(functions)
     assert {"gather_heads", "sum_rows_by_id", "merge_heads"} <= mutated
+    assert {"EncoderBlock._sublayer_backward", "_Attention._attend_backward"} <= mutated
+    assert "TransformerClassifier._pool_backward" in mutated
+    offered = [layer for layer in vars(layers).values() if isinstance(layer, type)]
+    for layer in (*offered, TransformerClassifier):
+        if issubclass(layer, layers.Layer) and layer is not layers.Layer:
+            assert f"{layer.__name__}.backward" in mutated
 
 
 def test_the_list_of_equivalent_mutants_is_not_stale():

@@ -12,7 +12,11 @@ from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
 
 
 class AttentionCache(NamedTuple):
-    """Every intermediate value of a call; P is (B, H, T, S), the weights before dropout."""
+    """Every intermediate value of a call; for self-attention `memory` is None and S = T.
+
+    x (B, T, D), memory (B, S, D), Q and O (B, H, T, E), K and V (B, H, S, E), P (B, H, T, S), the
+    weights before dropout, keep of P's shape, or None; output is the cache of the last linear map.
+    """
 
     x: Any
     memory: Any

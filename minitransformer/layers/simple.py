@@ -24,6 +24,8 @@ def glorot_uniform(rng, d_in, d_out, dtype, width=None):
 
 
 class LinearCache(NamedTuple):
+    """x (..., D_in), the input."""
+
     x: Any
 
 
@@ -47,10 +49,12 @@ class Linear(Layer):
         self.ops = ops
 
     def forward(self, x, *, mask=None, rng=None):
+        """x (..., D_in) -> y (..., D_out), :class:`LinearCache`."""
         y = self.ops.linear(x, self.W.value, None if self.b is None else self.b.value)
         return y, LinearCache(x)
 
     def backward(self, dy, cache):
+        """dy (..., D_out) -> dx (..., D_in)."""
         dx, dW, db = self.ops.linear_backward(dy, cache.x, self.W.value)
         self.W.grad += dW
         if self.b is not None:
@@ -59,6 +63,8 @@ class Linear(Layer):
 
 
 class EmbeddingCache(NamedTuple):
+    """ids (...), the integers that were looked up."""
+
     ids: Any
 
 
@@ -84,15 +90,18 @@ class Embedding(Layer):
         self.ops = ops
 
     def forward(self, ids, *, mask=None, rng=None):
+        """ids (...), integers -> y (..., D), :class:`EmbeddingCache`."""
         return self.ops.embedding(ids, self.W.value) * self.scale, EmbeddingCache(ids)
 
     def backward(self, dy, cache):
-        """Adds to the table's gradient; ids have none, so None is returned."""
+        """dy (..., D) -> None: ids have no gradient; the table's is added to."""
         rows, dW_rows = self.ops.embedding_row_gradients(dy * self.scale, cache.ids)
         self.W.grad[rows] += dW_rows
 
 
 class LayerNormCache(NamedTuple):
+    """xhat (..., D), the normalised input; rstd (..., 1), 1 / standard deviation."""
+
     xhat: Any
     rstd: Any
 
@@ -116,10 +125,12 @@ class LayerNorm(Layer):
         self.ops = ops
 
     def forward(self, x, *, mask=None, rng=None):
+        """x (..., D) -> y (..., D), :class:`LayerNormCache`."""
         y, xhat, rstd = self.ops.layer_norm(x, self.gamma.value, self.beta.value, self.eps)
         return y, LayerNormCache(xhat, rstd)
 
     def backward(self, dy, cache):
+        """dy (..., D) -> dx (..., D)."""
         dx, dgamma, dbeta = self.ops.layer_norm_backward(
             dy, cache.xhat, cache.rstd, self.gamma.value
         )
@@ -129,6 +140,8 @@ class LayerNorm(Layer):
 
 
 class DropoutCache(NamedTuple):
+    """keep, of the input's shape, or None where dropout was off."""
+
     keep: Any
 
 
@@ -153,12 +166,14 @@ class Dropout(Layer):
         self.ops = ops
 
     def forward(self, x, *, mask=None, rng=None):
+        """x (...) -> y (...), :class:`DropoutCache`; y is x itself without a generator."""
         if rng is None or self.p == 0:
             return x, DropoutCache(None)
         keep = self.ops.dropout_mask(rng, x.shape, self.p, x.dtype)
         return self.ops.dropout(x, keep), DropoutCache(keep)
 
     def backward(self, dy, cache):
+        """dy (...) -> dx (...)."""
         return dy if cache.keep is None else self.ops.dropout_backward(dy, cache.keep)
 
 
@@ -166,6 +181,8 @@ POSITIONS = ("sinusoidal", "learned", "scalar", "none")
 
 
 class PositionsCache(NamedTuple):
+    """table (T, D), what was added to every sequence."""
+
     table: Any
 
 
@@ -201,6 +218,7 @@ class PositionalEncoding(Layer):
             self.table = getattr(functional, f"{kind}_positions")(max_len, d_model, dtype)
 
     def forward(self, x, *, mask=None, rng=None):
+        """x (B, T, D) -> y (B, T, D), :class:`PositionsCache`."""
         T = x.shape[1]
         if T > self.max_len:
             raise ValueError(f"the sequence has {T} tokens, more than max_len = {self.max_len}")
@@ -208,6 +226,7 @@ class PositionalEncoding(Layer):
         return x + table, PositionsCache(table)
 
     def backward(self, dy, cache):
+        """dy (B, T, D) -> dx (B, T, D), which is dy itself."""
         if self.kind == "learned":
             self.P.grad[: dy.shape[1]] += dy.sum(axis=0)
         return dy

@@ -1,0 +1,87 @@
+"""The public surface: what is offered, under which names, with which arguments."""
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+import minitransformer
+from minitransformer import functional
+
+NO = inspect.Parameter.empty
+# What other code calls: these names, this order and these defaults stay.
+SIGNATURES = {
+    "softmax": {"x": NO, "axis": -1},
+    "softmax_backward": {"dy": NO, "y": NO, "axis": -1},
+    "layer_norm": {"x": NO, "gamma": NO, "beta": NO, "eps": 1e-5},
+    "layer_norm_backward": {"dy": NO, "xhat": NO, "rstd": NO, "gamma": NO},
+    "rms_norm": {"x": NO, "gamma": NO, "eps": 1e-6},
+    "rms_norm_backward": {"dy": NO, "xhat": NO, "rstd": NO, "gamma": NO},
+    "linear": {"x": NO, "W": NO, "b": None},
+    "linear_backward": {"dy": NO, "x": NO, "W": NO},
+    "relu": {"x": NO},
+    "relu_backward": {"dy": NO, "y": NO},
+    "gelu": {"x": NO, "approximate": "none"},
+    "gelu_backward": {"dy": NO, "x": NO, "approximate": "none"},
+    "dropout": {"x": NO, "keep": NO},
+    "dropout_backward": {"dy": NO, "keep": NO},
+    "dropout_mask": {"rng": NO, "shape": NO, "p": NO, "dtype": NO},
+    "attention": {"Q": NO, "K": NO, "V": NO, "mask": None, "*keep": None, "*bias": None},
+    "attention_backward": {"dO": NO, "Q": NO, "K": NO, "V": NO, "P": NO, "*keep": None},
+    "split_heads": {"x": NO, "n_heads": NO},
+    "split_heads_backward": {"dy": NO},
+    "merge_heads": {"x": NO},
+    "merge_heads_backward": {"dy": NO, "n_heads": NO},
+    "embedding": {"ids": NO, "W": NO},
+    "embedding_backward": {"dy": NO, "ids": NO, "n_rows": NO},
+    "cross_entropy": {
+        "logits": NO, "targets": NO, "*label_smoothing": 0.0, "*class_weights": None,
+        "*ignore_index": None,
+    },
+    "cross_entropy_backward": {"dloss": NO, "saved": NO},
+    "causal_mask": {"T": NO},
+    "padding_mask": {"lengths": NO, "S": NO},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_the_signature_is_the_one_that_was_promised(name):
+    assert name in functional.__all__
+    found = {
+        ("*" if parameter.kind is inspect.Parameter.KEYWORD_ONLY else "") + key: parameter.default
+        for key, parameter in inspect.signature(getattr(functional, name)).parameters.items()
+    }
+    assert list(found.items()) == list(SIGNATURES[name].items())
+
+
+def test_the_table_of_positions_takes_its_dtype_last():
+    names = list(inspect.signature(functional.sinusoidal_positions).parameters)
+    assert names == ["max_len", "d_model", "dtype"]
+
+
+def test_what_the_loss_saves_has_names():
+    assert functional.CrossEntropySaved._fields[:2] == ("probabilities", "targets")
+    assert set(functional.CrossEntropySaved._fields) >= {"weights", "normaliser"}
+
+
+def test_a_pair_begins_with_what_it_is():
+    fields = functional.Pair._fields
+    assert fields[:6] == ("forward", "backward", "saved", "example", "analytic", "view")
+    for pair in functional.PAIRS.values():
+        for function in (pair.forward, pair.backward):
+            assert function.__name__ in functional.__all__
+
+
+def test_every_public_name_exists_and_none_is_left_out():
+    """Public in level 1 is what is no module; the package offers its parts besides."""
+    for package in (minitransformer, functional):
+        names = package.__all__
+        assert len(names) == len(set(names))
+        assert [name for name in names if not hasattr(package, name)] == []
+    offered = {
+        name for name, value in vars(functional).items()
+        if not name.startswith(("_", "check_")) and not isinstance(value, ModuleType)
+    }
+    # `from x import f` binds the function over the module of that name, as with softmax
+    assert offered == set(functional.__all__)
+    assert not any(isinstance(getattr(functional, n), ModuleType) for n in functional.__all__)
