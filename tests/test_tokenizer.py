@@ -75,6 +75,7 @@ def test_joining_gives_the_text_back(text):
     [
         "it isn't a well-made film, is it?",
         'he said "no" and left (early); 8/10!',
+        'first "this one", then "that one" again',
         "they're the actors' friends -- all of them...",
         "$5 for a 3% better [cut]",
     ],
