@@ -107,7 +107,7 @@ def test_an_error_in_a_worker_arrives_after_all_have_ended(failing):
         assert pool.map(lambda model, job: job, [7, 8], [1.0, 1.0]) == [7, 8]
 
 
-def test_a_small_batch_is_cut_too_but_not_into_crumbs():
+def test_a_batch_is_cut_into_parts_of_about_1024_tokens_and_a_small_one_is_not():
     model = toy_model(max_len=512)
     model.compile(workers=1)
 
@@ -121,8 +121,8 @@ def test_a_small_batch_is_cut_too_but_not_into_crumbs():
         train_step(model, model.recipe, pool, examples, np.arange(n))
         return [len(rows) for _, rows in seen]
 
-    assert parts(32, 50) == [8, 8, 8, 8], "1,600 tokens: four parts of 400"
-    assert parts(32, 10) == [25, 7], "320 tokens: parts of at most 256"
+    assert parts(32, 17) == [32], "544 tokens: two threads would be slower than one"
+    assert parts(32, 50) == [20, 12], "1,600 tokens"
     assert parts(32, 200) == [5] * 6 + [2], "6,400 tokens: parts of at most 1,024"
 
 

@@ -31,9 +31,8 @@ class Recipe:
     workers : int, optional
         Parallel workers; see :func:`~minitransformer.training.workers.default_workers`.
     micro_batch_tokens : int
-        Most tokens in a micro-batch, padding included; a small batch is cut into about four all
-        the same. It decides which random numbers go where, so it belongs to what makes a run
-        repeatable; the number of workers does not.
+        Most tokens in a micro-batch, padding included. It decides which random numbers go
+        where, so it belongs to what makes a run repeatable; the number of workers does not.
 
     Attributes
     ----------

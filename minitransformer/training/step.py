@@ -14,10 +14,6 @@ from minitransformer.training.regularisation import (
     word_dropout,
 )
 
-# A small batch is cut too, so that every core has work, but not into pieces smaller than this:
-# below it the calls cost more than what they compute.
-FEWEST_PARTS, SMALLEST_PART = 4, 256
-
 
 class RunningMeans:
     """Running means of loss, penalty and metrics over the batches of an epoch.
@@ -118,8 +114,7 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     total = examples.weight(recipe.loss, indices)
     task = _gradient_task(recipe, examples, total, [model.seed, step])
     flat.zero_grad()
-    part = max(SMALLEST_PART, -(-int(examples.lengths[indices].sum()) // FEWEST_PARTS))
-    jobs, costs = jobs_of(model, examples, indices, min(recipe.micro_batch_tokens, part))
+    jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
 
