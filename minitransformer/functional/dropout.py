@@ -1,11 +1,13 @@
 r"""Dropout: the mask is drawn apart, so that applying it is a pure pair."""
 
+import math
+
 import numpy as np
 
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import require_broadcast
 
-# 16 random bits an entry: a generator draws 64 at a time, enough for four entries.
+# 16 random bits an entry; a generator draws 64 at a time, enough for four entries.
 _LEVELS = 1 << 16
 
 
@@ -22,7 +24,7 @@ def dropout_mask(rng, shape, p, dtype):
 
     The division keeps the expected value: what survives is larger by what is missing. The
     probability is rounded to a multiple of 1/65,536, in the division too, because 16 random
-    bits an entry then do, which is four times faster than a random float.
+    bits an entry then do, drawn four at a time: four times faster than random floats.
 
     Parameters
     ----------
@@ -47,7 +49,9 @@ def dropout_mask(rng, shape, p, dtype):
     """
     check_probability("p", p)
     threshold = min(round(p * _LEVELS), _LEVELS - 1)
-    lanes = rng.integers(0, _LEVELS, size=shape, dtype=np.uint16)
+    n = math.prod(shape)
+    words = rng.integers(0, 2**64 - 1, size=-(-n // 4), dtype=np.uint64, endpoint=True)
+    lanes = words.view(np.uint16)[:n].reshape(shape)
     keep = (lanes >= threshold).astype(dtype)
     keep *= _LEVELS / (_LEVELS - threshold)
     return keep
