@@ -1,5 +1,6 @@
 """Mutants that compute the same gradient, with the reason: (function, change) -> why."""
 
+ANY_BOUND = "exp bears either bound, and where it binds the row is normalised afterwards"
 AXIS = "the same axis by another number, for an array with this many axes"
 BOOL = "flatnonzero of 1.0 and of True are the same"
 BOTH = "the blocks and their caches are as many"
@@ -119,4 +120,27 @@ EQUIVALENT = {
         "return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)  ->  return "
         "x.reshape(B, T, n_heads, D // n_heads).transpose(0, -2, 1, 3)",
     ): AXIS,
+    (
+        "tiled_attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else 2",
+    ): HEADLESS,
+    (
+        "tiled_attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else 0",
+    ): HEADLESS,
+    (
+        "tiled_attention_backward",
+        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
+        "> 2 else -1",
+    ): HEADLESS,
+    (
+        "tiled_attention_backward",
+        "xp.minimum(P, 0, out=P)  ->  xp.minimum(P, 1, out=P)",
+    ): ANY_BOUND,
+    (
+        "tiled_attention_backward",
+        "xp.minimum(P, 0, out=P)  ->  xp.minimum(0, P, out=P)",
+    ): SYMMETRIC,
 }

@@ -80,6 +80,14 @@ _LOGITS = [
     Extreme("all -1e30", _equal("x", -1e30), WIDE),
     Extreme("all 6e4", _equal("x", 6e4), HALF),
 ]
+_ATTENTION = [
+    *_sizes("Q"),
+    *_sizes("K"),
+    *_sizes("V"),
+    Extreme("scores +-1e30", _everywhere(("Q", "K"), 1e15), WIDE),
+    Extreme("scores +-3.6e9", _everywhere(("Q", "K"), 6e4), HALF),
+    Extreme("nothing allowed", _nothing_allowed, ALL),
+]
 _POOL = [*_sizes("x"), Extreme("nothing allowed", _nothing_allowed, ALL)]
 
 TABLE = {
@@ -96,14 +104,8 @@ TABLE = {
     "rms_norm": _NORM,
     "dropout": _sizes("x", half=4e4),
     "embedding": _sizes("W"),
-    "attention": [
-        *_sizes("Q"),
-        *_sizes("K"),
-        *_sizes("V"),
-        Extreme("scores +-1e30", _everywhere(("Q", "K"), 1e15), WIDE),
-        Extreme("scores +-3.6e9", _everywhere(("Q", "K"), 6e4), HALF),
-        Extreme("nothing allowed", _nothing_allowed, ALL),
-    ],
+    "attention": _ATTENTION,
+    "tiled_attention": _ATTENTION,
     "split_heads": _sizes("x"),
     "merge_heads": _sizes("x"),
     "cross_entropy": [

@@ -9,7 +9,7 @@ from tests.tolerances import tolerance
 
 DTYPES = (np.float16, np.float32, np.float64)
 LAYOUT = tolerance("another memory layout")
-MASKED = ("attention", "mean_pool", "max_pool", "first_pool")
+MASKED = ("attention", "tiled_attention", "mean_pool", "max_pool", "first_pool")
 
 
 def as_tuple(x):
@@ -124,13 +124,18 @@ def survives(pair, extreme, inputs, rng):
             assert np.isfinite(result).all(), words
 
 
+def _scores_shape(inputs):
+    """The shape of the scores of attention, (B, H, T, S)."""
+    return (*inputs["Q"].shape[:-1], inputs["K"].shape[-2])
+
+
 def _masked_everywhere(inputs):
     """Where an input of this pair has no effect at all: name -> bool array over its rows."""
     mask = inputs["mask"]
     if "Q" not in inputs:
         return {"x": ~mask}
     Q, K = inputs["Q"], inputs["K"]
-    used = np.broadcast_to(mask, (*Q.shape[:-1], K.shape[-2])).any(axis=-2)
+    used = np.broadcast_to(mask, _scores_shape(inputs)).any(axis=-2)
     # A key head serves a group of query heads: it is unused when none of them may see it.
     if K.ndim > 2:
         group = Q.shape[-3] // K.shape[-3]
@@ -154,7 +159,7 @@ def masked_values_change_nothing(pair, inputs, rng):
         if name in hidden:
             assert not gradient[hidden[name]].any(), f"a masked {name} has a gradient"
     if inputs.get("bias") is not None:
-        scores = np.broadcast_to(inputs["bias"], plain[0][1].shape)
+        scores = np.broadcast_to(inputs["bias"], _scores_shape(inputs))
         bias = np.where(inputs["mask"], scores, 1e30)
         other = run(pair, {**inputs, "bias": bias}, np.random.default_rng(seed))
         _same_bits(plain, other, "a score under the mask changes a result")
@@ -172,7 +177,7 @@ def nothing_allowed_gives_nothing(pair, inputs, rng):
     outputs, _, gradients = run(pair, inputs, rng)
     mask = inputs["mask"]
     if "Q" in inputs:
-        mask = np.broadcast_to(mask, outputs[1].shape)
+        mask = np.broadcast_to(mask, _scores_shape(inputs))
     blind = ~mask.any(axis=-1)
     assert not outputs[0][blind].any(), "a row that may see nothing gives something"
     assert not gradients[0][blind].any(), "a row that may see nothing has a gradient"

@@ -28,6 +28,14 @@ SIGNATURES = {
     "dropout_mask": {"rng": NO, "shape": NO, "p": NO, "dtype": NO},
     "attention": {"Q": NO, "K": NO, "V": NO, "mask": None, "*keep": None, "*bias": None},
     "attention_backward": {"dO": NO, "Q": NO, "K": NO, "V": NO, "P": NO, "*keep": None},
+    "tiled_attention": {
+        "Q": NO, "K": NO, "V": NO, "mask": None, "*dropout": 0.0, "*seed": None, "*bias": None,
+        "*block": 128,
+    },
+    "tiled_attention_backward": {
+        "dO": NO, "Q": NO, "K": NO, "V": NO, "O": NO, "logsumexp": NO, "mask": None,
+        "*dropout": 0.0, "*seed": None, "*bias": None, "*block": 128,
+    },
     "split_heads": {"x": NO, "n_heads": NO},
     "split_heads_backward": {"dy": NO},
     "merge_heads": {"x": NO},

@@ -55,13 +55,15 @@ def test_pairs_against_stored_pytorch(name, dtype):
     ("name", "options"),
     [
         ("attention", ["in/mask", "in/keep", "in/bias"]),
+        ("tiled_attention", ["in/mask", "dropout", "in/bias"]),
         ("cross_entropy", ["label_smoothing", "in/class_weights", "ignore_index"]),
         ("mean_pool", ["in/mask"]),
         ("max_pool", ["in/mask"]),
     ],
 )
 def test_the_stored_cases_have_every_option_on_and_off(name, options):
-    given = [set(arrays) | set(o) for case, (arrays, o) in PAIR_CASES.items() if name in case]
+    given = [set(arrays) | set(o) for case, (arrays, o) in PAIR_CASES.items()
+             if case.startswith(f"{name}/")]
     for option in options:
         assert {option in case for case in given} == {True, False}
 

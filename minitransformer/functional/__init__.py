@@ -57,6 +57,7 @@ from minitransformer.functional.softmax import (
     softmax,
     softmax_backward,
 )
+from minitransformer.functional.tiled import tiled_attention, tiled_attention_backward
 
 __all__ = [
     "CrossEntropySaved",
@@ -106,4 +107,6 @@ __all__ = [
     "softmax_backward",
     "split_heads",
     "split_heads_backward",
+    "tiled_attention",
+    "tiled_attention_backward",
 ]

@@ -10,13 +10,13 @@ from minitransformer.functional.softmax import (
 )
 
 
-def _keep_rows(x, used):
+def keep_rows(x, used):
     """`x` with the rows of unused keys set to 0, so that not even a NaN there has an effect."""
     xp = array_module(x, used)
     return xp.where(used[..., None], x, xp.zeros((), x.dtype))
 
 
-def _check(Q, K, V, mask, keep, bias):
+def check_shapes(Q, K, V, mask, keep, bias):
     if min(Q.ndim, K.ndim, V.ndim) < 2:
         raise ValueError(
             f"Q, K and V must end in (T, E), (S, E), (S, E), got {Q.shape}, {K.shape}, {V.shape}"
@@ -84,7 +84,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     Source: Vaswani et al. 2017, section 3.2.1, equation (1).
     """
     xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep, bias=bias)
-    _check(Q, K, V, mask, keep, bias)
+    check_shapes(Q, K, V, mask, keep, bias)
     if Q.ndim > 2:
         K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)
@@ -92,7 +92,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
         scores += bias
     if mask is not None:
         xp.copyto(scores, -xp.inf, where=~mask)
-        V = _keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
+        V = keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
     P = scores
     if P.shape[-1]:
         P -= largest_or_zero(scores)
@@ -137,7 +137,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     if Q.ndim > 2:
         K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     used = P.real.sum(axis=-2) > 0
-    K, V = _keep_rows(K, used), _keep_rows(V, used)
+    K, V = keep_rows(K, used), keep_rows(V, used)
     # O = (P * keep) V
     dV = swap(P if keep is None else P * keep) @ dO
     dP = dO @ swap(V)

@@ -84,6 +84,14 @@ def attention(rng, **sizes):
     return inputs
 
 
+def tiled_attention(rng, **sizes):
+    """Those of attention, in blocks of a few queries; dropout is drawn inside, from a seed."""
+    inputs = attention(rng, **sizes)
+    if inputs.pop("keep", None) is not None:
+        inputs |= {"dropout": 0.3, "seed": int(rng.integers(1 << 30))}
+    return inputs | {"block": _size(rng, sizes, "block", 3)}
+
+
 def split(rng, **sizes):
     B, T, E, H = _sizes(rng, sizes, "BTEH")
     return {"x": rng.standard_normal((B, T, H * E)), "n_heads": H}

@@ -47,6 +47,7 @@ from minitransformer.functional.softmax import (
     softmax,
     softmax_backward,
 )
+from minitransformer.functional.tiled import tiled_attention, tiled_attention_backward
 
 
 class Pair(NamedTuple):
@@ -129,6 +130,11 @@ def _second_output(name):
     return lambda inputs, outputs: {name: outputs[1]}
 
 
+def _tiled_saved(inputs, outputs):
+    """All inputs and both outputs: with them each block is computed again."""
+    return {**inputs, "O": outputs[0], "logsumexp": outputs[1]}
+
+
 def _norm_saved(inputs, outputs):
     return {"xhat": outputs[1], "rstd": outputs[2], "gamma": inputs["gamma"]}
 
@@ -192,6 +198,10 @@ PAIRS = {
         attention, attention_backward,
         lambda inputs, outputs: _only("Q", "K", "V", "keep")(inputs, outputs) | {"P": outputs[1]},
         examples.attention, wrt=("Q", "K", "V"), edges=_ATTENTION_EDGES,
+    ),
+    "tiled_attention": Pair(
+        tiled_attention, tiled_attention_backward, _tiled_saved, examples.tiled_attention,
+        wrt=("Q", "K", "V"), edges=_ATTENTION_EDGES + ({"T": 3, "block": 1}, {"T": 4, "block": 9}),
     ),
     "split_heads": Pair(
         split_heads, split_heads_backward, lambda inputs, outputs: {}, examples.split,

@@ -13,6 +13,7 @@ from torch.nn import functional as T
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tests.reference.cases import rounded
+from tests.scalar_tiled import whole_keep
 
 
 def linear(x, W, b):
@@ -73,6 +74,19 @@ def attention(Q, K, V, mask=None, keep=None, bias=None):
         additive = extra.masked_fill(~(mask | ~alive), -math.inf)
         O = T.scaled_dot_product_attention(Q, K, V, attn_mask=additive, enable_gqa=group > 1)
     return O * alive, P
+
+
+def tiled_attention(Q, K, V, mask=None, dropout=0.0, seed=None, bias=None, block=128):
+    """O as above, with the dropout of every block in one array, and the scores' log-sum-exp."""
+    scores_shape = (*Q.shape[:-1], K.shape[-2])
+    keep = torch.from_numpy(whole_keep(scores_shape, dropout, seed, block)) if dropout else None
+    shared = K.repeat_interleave(Q.shape[-3] // K.shape[-3], dim=-3) if Q.ndim > 2 else K
+    scores = Q @ shared.mT / math.sqrt(Q.shape[-1])
+    scores = scores if bias is None else scores + bias
+    seen = scores if mask is None else scores.masked_fill(~mask, -math.inf)
+    total = torch.logsumexp(seen, dim=-1)
+    total = torch.where(torch.isinf(total), torch.zeros_like(total), total)
+    return attention(Q, K, V, mask, keep, bias)[0], total
 
 
 def split_heads(x, n_heads):
@@ -151,7 +165,7 @@ def values_and_gradients(name, inputs, wrt, rng):
     for key in wrt:
         tensors[key].requires_grad_(True)
     outputs = FORWARD[name](**tensors)
-    differentiated = outputs[:1] if name == "attention" else outputs
+    differentiated = outputs[:1] if name.endswith("attention") else outputs
     upstreams = [rounded(np.array(rng.standard_normal(y.shape))) for y in differentiated]
     gradients = torch.autograd.grad(
         differentiated, [tensors[key] for key in wrt], [torch.from_numpy(up) for up in upstreams]
