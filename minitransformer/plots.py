@@ -37,7 +37,7 @@ def curves(history):
     panels = [("loss", "loss (nats)", 1)]
     if values.get("accuracy") or values.get("val_accuracy"):
         panels.append(("accuracy", "accuracy (%)", 100))
-    figure = _figure(width=4.2 * len(panels), height=3.4)
+    figure = blank(width=4.2 * len(panels), height=3.4)
     grid = np.ravel(figure.subplots(1, len(panels)))
     for axes, (key, label, factor) in zip(grid, panels, strict=True):
         _curve(axes, values.get(key), factor, "training", color=BLUE, marker="o")
@@ -86,7 +86,7 @@ def confusion(matrix, class_names):
         raise ValueError(f"matrix must be ({C}, {C}) for {C} class names, got {matrix.shape}")
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = 1.5 + 0.75 * max(C, 2)
-    figure = _figure(width=side + 1.9, height=side + 0.2)
+    figure = blank(width=side + 1.9, height=side + 0.2)
     axes = figure.subplots()
     image = axes.imshow(100 * share, cmap=HEAT, vmin=0, vmax=100)
     small = "small" if C <= 6 else "xx-small"
@@ -130,7 +130,7 @@ def attention(P, tokens):
     columns = min(H, 2)
     rows = -(-H // columns)
     side = max(2.6, 0.21 * T + 1.2)
-    figure = _figure(width=columns * side + 0.9, height=rows * side + 0.3)
+    figure = blank(width=columns * side + 0.9, height=rows * side + 0.3)
     grid = np.ravel(figure.subplots(rows, columns, squeeze=False))
     names, none = [_short(token, 12) for token in tokens], [""] * T
     for head, axes in enumerate(grid):
@@ -174,7 +174,7 @@ def words(tokens, scores, title=""):
             f"one), got shape {scores.shape}"
         )
     lines, width = _lay_out(tokens)
-    figure = _figure(width=0.5 + 0.092 * width, height=0.9 + 0.34 * len(lines))
+    figure = blank(width=0.5 + 0.092 * width, height=0.9 + 0.34 * len(lines))
     axes = figure.subplots()
     strongest = np.abs(scores).max() or 1.0
     for row, line in enumerate(lines):
@@ -218,7 +218,7 @@ def _word(axes, column, row, token, share):
     )
 
 
-def _figure(width, height):
+def blank(width, height):
     """An empty figure of `width` x `height` inches that belongs to no window."""
     from matplotlib.figure import Figure
 

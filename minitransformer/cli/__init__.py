@@ -2,7 +2,7 @@
 
 import typer
 
-from minitransformer.cli import evaluate, gradcheck, info, predict, train
+from minitransformer.cli import bench, evaluate, gradcheck, info, predict, train
 from minitransformer.cli.options import command, recipe_options
 
 app = typer.Typer(
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(command(recipe_options(train.train)))
-for function in (evaluate.evaluate, predict.predict, gradcheck.gradcheck, info.info):
+for function in (evaluate.evaluate, predict.predict, gradcheck.gradcheck, info.info, bench.bench):
     app.command()(command(function))
 
 

@@ -1,0 +1,106 @@
+"""Figures of a benchmark: bars for a few cases, lines where one size grows."""
+
+from minitransformer.plots import BLUE, GREY, ORANGE, blank
+
+GREEN = "#009E73"
+STYLES = {
+    "ours": (BLUE, "o", "-"),
+    "full": (GREEN, "^", ":"),
+    "torch": (ORANGE, "s", "--"),
+    "compiled": (GREY, "D", "-."),
+}
+
+
+def draw(report):
+    """The figure of a report: a `matplotlib.figure.Figure`."""
+    return growth(report) if report.workload == "attention" else bars(report)
+
+
+def bars(report):
+    """Time and peak memory of every side in every case; shorter is better."""
+    n_sides, n_rows = len(report.sides), len(report.rows)
+    figure = blank(width=9, height=1.3 + 0.35 * n_sides * n_rows)
+    for axes, (label, value) in zip(figure.subplots(1, 2, sharey=True), MEASURES, strict=True):
+        for s, side in enumerate(report.sides):
+            values = [value(row.results[side.key]) or 0 for row in report.rows]
+            places = [r + (s - (n_sides - 1) / 2) * 0.8 / n_sides for r in range(n_rows)]
+            axes.barh(
+                places, values, 0.7 / n_sides, color=STYLES[side.key][0], label=side.label
+            )
+            if label.startswith("time"):
+                _whiskers(axes, report.rows, side, places)
+        names = [f"{row.case.name}\ndropout {row.case.dropout:g}" for row in report.rows]
+        axes.set_yticks(range(n_rows), names)
+        axes.set_xlabel(label)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", alpha=0.3)
+    axes.invert_yaxis()
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=n_sides,
+                  frameon=False)  # fmt: skip
+    return figure
+
+
+def _whiskers(axes, rows, side, places):
+    """From the lower to the upper quarter point."""
+    for row, place in zip(rows, places, strict=True):
+        if row.results[side.key].seconds:
+            low, high = (1000 * t for t in row.results[side.key].spread)
+            axes.plot([low, high], [place, place], color="black", linewidth=1)
+
+
+def _milliseconds(result):
+    return 1000 * result.median if result.seconds else None
+
+
+def _megabytes(result):
+    return result.peak_bytes / 1e6 if result.seconds and result.peak_bytes else None
+
+
+MEASURES = (("time of a step (ms)", _milliseconds), ("peak memory of the process (MB)", _megabytes))
+
+
+def growth(report):
+    """Time and peak memory over the length of the texts, and over their number; all axes double.
+
+    A grey line shows what growing in proportion would be, from our first point on.
+    """
+    rows = report.rows
+    fewest, usual = rows[0].case.texts, min(row.case.max_len for row in rows[-1:])
+    sweeps = (
+        (f"tokens in each of {fewest} texts", "max_len",
+         [row for row in rows if row.case.texts == fewest]),
+        (f"texts of {usual} tokens", "texts",
+         [row for row in rows if row.case.max_len == usual]),
+    )  # fmt: skip
+    figure = blank(width=9, height=7)
+    grid = figure.subplots(2, 2, sharey="row", sharex="col")
+    for axes, (label, value) in zip(grid[:, 0], MEASURES, strict=True):
+        axes.set_ylabel(label)
+        for panel, (_, name, found) in zip(grid[list(grid[:, 0]).index(axes)], sweeps, strict=True):
+            _lines(panel, found, name, value, report.sides)
+    for axes, (label, name, found) in zip(grid[1], sweeps, strict=True):
+        sizes = [getattr(row.case, name) for row in found]
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xlabel(label)
+    handles = grid[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _lines(axes, rows, name, value, sides):
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    for side in sides:
+        points = [(getattr(row.case, name), value(row.results[side.key])) for row in rows]
+        points = [point for point in points if point[1] is not None]
+        colour, marker, line = STYLES[side.key]
+        axes.plot(
+            *zip(*points, strict=True), color=colour, marker=marker, linestyle=line, markersize=5,
+            label=side.label,
+        )
+        if side is sides[0] and value is _milliseconds:
+            (x0, y0), (x1, _) = points[0], points[-1]
+            axes.plot([x0, x1], [y0, y0 * x1 / x0], color=GREY, linewidth=1, label="in proportion")

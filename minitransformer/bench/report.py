@@ -1,0 +1,99 @@
+"""What a benchmark found, as a table and as JSON."""
+
+from dataclasses import asdict
+
+from minitransformer.bench.workloads import flops
+
+REFERENCE = "torch"
+
+
+def table(report):
+    """A rich table: a line for each side of each case."""
+    from rich.table import Table
+
+    shown = Table(title=f"training step: {report.workload}", title_justify="left")
+    shown.add_column("work")
+    shown.add_column("dropout", justify="right")
+    shown.add_column("side")
+    for heading in ("time (ms)", "quarter points", "ratio", "memory (MB)", "ratio", "of peak"):
+        shown.add_column(heading, justify="right")
+    for row in report.rows:
+        for i, side in enumerate(report.sides):
+            first = [row.case.name, f"{row.case.dropout:g}"] if i == 0 else ["", ""]
+            last = i == len(report.sides) - 1
+            shown.add_row(*first, side.label, *cells(row, side.key, report.peak), end_section=last)
+    return shown
+
+
+def cells(row, key, peak):
+    """Time, spread, ratio, memory, ratio and share of peak of one side, as text."""
+    result = row.results[key]
+    if result.error or result.left_out:
+        return ["failed" if result.error else "left out", *[""] * 5]
+    low, high = result.spread
+    is_reference = key == REFERENCE
+    return [
+        f"{1000 * result.median:,.1f}",
+        f"{1000 * low:,.1f} to {1000 * high:,.1f}",
+        "" if is_reference else _number(row.ratio(key, REFERENCE), ".2f"),
+        _number(result.peak_bytes and result.peak_bytes / 1e6, ",.0f"),
+        "" if is_reference else _number(row.memory_ratio(key, REFERENCE), ".2f"),
+        _number(row.share_of_peak(key, peak), ".0%"),
+    ]
+
+
+def _number(value, spec):
+    return "" if value is None else format(value, spec)
+
+
+def lines(report):
+    """What stands under the table: the machine, what failed, what a reader has to know."""
+    machine = report.machine
+    yield (
+        f"{machine['system']}, {machine['threads']} of {machine['cores']} cores, "
+        f"device {machine['device']}, Python {machine['Python']}"
+    )
+    for module in ("ours", "torch"):
+        if module in machine:
+            words = ", ".join(f"{name} {value}" for name, value in machine[module].items())
+            yield f"{module}: {words}"
+    if report.peak:
+        yield f"peak: {report.peak / 1e9:,.0f} billion float32 operations a second, by a product"
+    for row in report.rows:
+        for side in report.sides:
+            if (error := row.results[side.key].error) is not None:
+                words = "did not work here" if side.optional else "failed"
+                yield f"{row.case.name}, dropout {row.case.dropout:g}: {words}: {error}"
+    yield from (f"note: {note}" for note in report.notes)
+
+
+def as_dict(report):
+    """Everything that was measured, as JSON can hold it: seconds, bytes, operations a second."""
+    return {
+        "workload": report.workload,
+        "machine": report.machine,
+        "peak_flops": report.peak,
+        "notes": report.notes,
+        "rows": [
+            {
+                "case": asdict(row.case),
+                "flops": flops(row.case),
+                "sides": {key: _side(row, key, report.peak) for key in row.results},
+            }
+            for row in report.rows
+        ],
+    }
+
+
+def _side(row, key, peak):
+    result = row.results[key]
+    found = asdict(result)
+    if result.seconds:
+        found |= {
+            "median_seconds": result.median,
+            "quarter_points": list(result.spread),
+            "ratio": row.ratio(key, REFERENCE),
+            "memory_ratio": row.memory_ratio(key, REFERENCE),
+            "share_of_peak": row.share_of_peak(key, peak),
+        }
+    return found

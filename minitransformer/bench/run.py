@@ -1,0 +1,198 @@
+"""A whole benchmark: which sides, which cases, in which order, and what is left out and why."""
+
+import functools
+import importlib.util
+import os
+import platform
+from dataclasses import dataclass, field
+
+from minitransformer import __version__
+from minitransformer.bench import memory
+from minitransformer.bench.measure import Result, Row, compare
+from minitransformer.bench.ours import has_attention_choice
+from minitransformer.bench.worker_process import Side, Worker
+from minitransformer.bench.workloads import WORKLOADS
+from minitransformer.training.names import check_count
+from minitransformer.training.workers import usable_cores
+
+OURS = Side("ours", "ours", "ours", {})
+TORCH = Side("torch", "PyTorch", "torch", {})
+COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
+MOST_OF_MEMORY = 0.8
+"""A side is left out where it would probably need more than this share of what is free."""
+
+
+@dataclass
+class Report:
+    """What a benchmark found.
+
+    Attributes
+    ----------
+    workload : str
+    sides : list of Side
+    machine : dict
+        System, cores, threads, versions, the load before it began.
+    peak : float or None
+        Operations a second of the fastest float32 matrix product of any side.
+    rows : list of Row
+    notes : list of str
+        What a reader of the figures has to know.
+    """
+
+    workload: str
+    sides: list
+    machine: dict
+    peak: float | None = None
+    rows: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    @property
+    def failures(self):
+        """Errors of sides that are not optional, one line each."""
+        needed = [side.key for side in self.sides if not side.optional]
+        return [
+            f"{row.case.name}: {row.results[key].error}"
+            for row in self.rows for key in needed if row.results[key].error
+        ]  # fmt: skip
+
+
+def bench(
+    workload, *, against=None, compiled=False, device="cpu", dropout=None, repeats=None,
+    threads=None, start=Worker, told=lambda text, done, total: None,
+):  # fmt: skip
+    """Measure a workload.
+
+    Parameters
+    ----------
+    workload : str
+        A key of `WORKLOADS`.
+    against : {None, "torch"}
+        What to compare with; where it is not installed, the report says how to install it.
+    compiled : bool
+        Compare with ``torch.compile`` as well.
+    device : {"cpu", "gpu"}
+    dropout : float, optional
+        Only this one.
+    repeats : int, optional
+        Timed steps of each side; by default what the case says.
+    threads : int, optional
+        Of each side; one a core by default.
+    start : callable
+        ``start(side, threads)`` gives a worker.
+    told : callable
+        ``told(text, done, total)`` hears what is being done.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If an argument is none of those allowed.
+    """
+    _check(workload, against, compiled, device, dropout)
+    repeats = None if repeats is None else check_count("repeats", repeats)
+    threads = usable_cores() if threads is None else check_count("threads", threads)
+    sides, notes = _sides(workload, against, compiled)
+    begin = functools.partial(start, threads=threads)
+    report = Report(workload, sides, _machine(threads, device), notes=notes)
+    cases = WORKLOADS[workload](dropout)
+    told("this machine's fastest matrix product", 0, len(cases))
+    _look_at_machine(report, begin, device)
+    for number, case in enumerate(cases):
+
+        def within(share, number=number, case=case):
+            told(f"{case.name}, dropout {case.dropout:g}", number + share, len(cases))
+
+        within(0.0)
+        small = [side for side in sides if not _too_large(report, side, case, device)]
+        row = compare(
+            case, small, begin, repeats=repeats or case.repeats, threads=threads, device=device,
+            told=within,
+        )  # fmt: skip
+        left_out = {side.key: Result(left_out=True) for side in sides if side not in small}
+        report.rows.append(Row(case, row.results | left_out))
+    return report
+
+
+def _check(workload, against, compiled, device, dropout):
+    if workload not in WORKLOADS:
+        raise ValueError(f"workload must be one of {', '.join(WORKLOADS)}, got {workload!r}")
+    if against not in (None, "torch"):
+        raise ValueError(f"--against must be torch, got {against!r}")
+    if compiled and against is None:
+        raise ValueError("--compile is about PyTorch: it needs --against torch")
+    if device not in ("cpu", "gpu"):
+        raise ValueError(f"--device must be cpu or gpu, got {device!r}")
+    if dropout is not None and not 0 <= dropout < 1:
+        raise ValueError(f"--dropout must lie in [0, 1), got {dropout}")
+
+
+def _sides(workload, against, compiled):
+    """The sides to measure, and notes on those that are not there."""
+    ours = [OURS]
+    if workload == "attention" and has_attention_choice():
+        ours = [
+            Side("ours", "ours, tiled", "ours", {"attention": "tiled"}),
+            Side("full", "ours, full", "ours", {"attention": "full"}),
+        ]
+    if against is None:
+        return ours, ["for the comparison with PyTorch: --against torch"]
+    if importlib.util.find_spec("torch") is None:
+        return ours, [
+            "PyTorch is not installed, so these are our own figures; for the comparison: "
+            "python -m pip install torch"
+        ]
+    return [*ours, TORCH, *([COMPILED] if compiled else [])], []
+
+
+def _machine(threads, device):
+    machine = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "minitransformer": __version__,
+        "cores": usable_cores(),
+        "threads": threads,
+        "device": device,
+    }
+    if hasattr(os, "getloadavg"):
+        machine["load before"] = round(os.getloadavg()[0], 2)
+    return machine
+
+
+def _look_at_machine(report, begin, device):
+    """Versions of every side, and the fastest matrix product of any; notes on what disturbs."""
+    machine, found = report.machine, {}
+    for side in {side.module: side for side in reversed(report.sides)}.values():
+        with begin(side) as worker:
+            machine[side.module] = worker.ask("about")["about"]
+            found[side.module] = worker.ask("peak", device=device)["flops"]
+    report.peak = max(found.values())
+    machine["peak of products (operations a second)"] = found
+    if machine.get("load before", 0) > 0.3:
+        report.notes.append(
+            f"load was {machine['load before']:g} before this began: another program may have "
+            "been running, and the figures are worth less for it"
+        )
+
+
+def _too_large(report, side, case, device):
+    """Whether a side would need too much memory, by what it needed in the row before.
+
+    Where attention weights are kept, memory grows with B T^2.
+    """
+    free = memory.available()
+    if device == "gpu" or free is None or not report.rows:
+        return False
+    before, old = report.rows[-1].results[side.key], report.rows[-1].case
+    grows = case.texts * case.max_len**2 / (old.texts * old.max_len**2)
+    if before.left_out:
+        too_large = grows >= 1
+    else:
+        used = (before.peak_bytes or 0) - (before.start_bytes or 0)
+        too_large = used * grows > MOST_OF_MEMORY * free
+    if too_large:
+        words = "it would need more memory than is free"
+        report.notes.append(f"{side.label} is left out at {case.name}: {words}")
+    return too_large

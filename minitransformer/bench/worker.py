@@ -1,0 +1,89 @@
+"""A worker process: one implementation, which does what it is told, line by line.
+
+Requests and answers are one JSON object a line, on standard input and output. ``about`` asks for
+versions, ``peak`` for the fastest matrix product, ``prepare`` makes a model and its batches,
+``step`` takes one step and says how many seconds it took, ``memory`` ends with the peak. An
+answer with "error" says in one line what went wrong.
+
+Run as ``python -m minitransformer.bench.worker SIDE``, where SIDE is ``ours`` or ``torch``.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+from minitransformer.bench import memory
+from minitransformer.bench.workloads import Case
+
+
+def side_named(name):
+    """The implementation; only now is what it needs imported."""
+    if name == "torch":
+        from minitransformer.bench import torch_side as module
+    else:
+        from minitransformer.bench import ours as module
+    return module
+
+
+class Server:
+    """Answers requests for one implementation.
+
+    Parameters
+    ----------
+    side : module
+        With ``about()``, ``peak(device)`` and ``Steps(case, device, threads, **options)``, which
+        has ``step(number)``, ``wait()`` and ``device_memory()``.
+    """
+
+    def __init__(self, side):
+        self.side, self.steps, self.start = side, None, memory.current()
+
+    def about(self):
+        return {"about": self.side.about()}
+
+    def peak(self, device):
+        """Operations a second of the fastest float32 matrix product that was seen."""
+        return {"flops": self.side.peak(device)}
+
+    def prepare(self, case, device, threads, options):
+        self.steps = self.side.Steps(Case(**case), device, threads, **options)
+        return {}
+
+    def step(self, number):
+        began = time.perf_counter()
+        self.steps.step(number)
+        self.steps.wait()
+        return {"seconds": time.perf_counter() - began}
+
+    def memory(self):
+        """Peak and beginning in bytes; of the device where the work is done there."""
+        on_device = self.steps.device_memory()
+        if on_device is not None:
+            return {"peak_bytes": on_device, "start_bytes": 0}
+        return {"peak_bytes": memory.peak(), "start_bytes": self.start}
+
+    def answer(self, line):
+        """The answer to one request, as a dict."""
+        request = json.loads(line)
+        try:
+            return getattr(self, request.pop("do"))(**request)
+        except Exception as error:  # whatever it is, the one who asked has to know
+            text = " ".join(str(error).split()) or "no further words"
+            return {"error": f"{type(error).__name__}: {text}"}
+
+
+def main():
+    """Answer until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
+    # What libraries print must not get between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    server = Server(side_named(sys.argv[1]))
+    for line in sys.stdin:
+        print(json.dumps(server.answer(line)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

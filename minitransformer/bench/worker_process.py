@@ -1,0 +1,132 @@
+"""The parent's end of a worker process."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+# Read by the libraries when they are loaded, so they have to stand in the environment before.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
+
+
+class WorkerError(RuntimeError):
+    """A worker could not do what it was told; the message is one line."""
+
+
+class Side(NamedTuple):
+    """One implementation to be measured.
+
+    Attributes
+    ----------
+    key : str
+        Its name in results.
+    label : str
+        Its name in tables and figures.
+    module : {"ours", "torch"}
+    options : dict
+        Further arguments of its ``Steps``.
+    optional : bool
+        Whether it may fail without the comparison having failed.
+    """
+
+    key: str
+    label: str
+    module: str
+    options: dict
+    optional: bool = False
+
+
+def environment(side, threads):
+    """Environment variables of a worker: `threads` threads for the library that computes."""
+    counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    if side.module == "torch":
+        counts["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's, which only makes the data there
+    return {**os.environ, **counts}
+
+
+class Worker:
+    """A worker process; use it as a context manager.
+
+    Parameters
+    ----------
+    side : Side
+    threads : int
+    command : list of str, optional
+        What to start instead of the side's worker.
+    """
+
+    def __init__(self, side, threads, command=None):
+        own = [sys.executable, "-m", "minitransformer.bench.worker", side.module]
+        self.side, self._errors = side, tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command or own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+            env=environment(side, threads), encoding="utf-8",
+        )  # fmt: skip
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def ask(self, do, **arguments):
+        """Send a request and wait for its answer.
+
+        Parameters
+        ----------
+        do : str
+            What to do; see :mod:`~minitransformer.bench.worker`.
+        **arguments
+            What JSON can hold.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        WorkerError
+            If the worker reports an error, or ends.
+        """
+        try:
+            print(json.dumps({"do": do, **arguments}), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            raise WorkerError(f"{self.side.label}: {self._last_words(line)}") from None
+        if "error" in answer:
+            raise WorkerError(f"{self.side.label}: {answer['error']}")
+        return answer
+
+    def _last_words(self, line):
+        """Why there is no answer, in one line."""
+        if line.strip():
+            self.close()
+            return f"said {line.strip()!r:.80}, which is no answer"
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace").split("\n")
+        last = next((words.strip() for words in reversed(said) if words.strip()), "")
+        if status < 0:
+            return f"its process was ended by signal {-status}; is there enough memory?"
+        return f"its process ended with status {status}" + (f": {last}" if last else "")
+
+    def close(self):
+        """End the process."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass  # nobody reads what was not yet sent
+        self._errors.close()

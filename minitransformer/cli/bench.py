@@ -1,0 +1,94 @@
+"""`bench`: how fast a training step is, and how much memory it takes, beside PyTorch's."""
+
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minitransformer.bench import figures, report, run
+from minitransformer.bench.worker_process import WorkerError
+from minitransformer.cli.figures import save_figure
+from minitransformer.cli.options import FAILED, Stop
+from minitransformer.storage import write_json
+
+
+def bench(
+    workload: Annotated[
+        str, typer.Argument(help="classifier, or attention (longer and longer texts).")
+    ] = "classifier",
+    *,
+    against: Annotated[
+        str | None, typer.Option(help="torch: PyTorch on the same work.", show_default=False)
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="PyTorch with torch.compile as well.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    dropout: Annotated[
+        float | None, typer.Option(help="Only this one.", show_default=False)
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(help="Timed steps of each side.", show_default=False)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Of each side; by default one a core.", show_default=False)
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
+):
+    """Measure a training step: time, memory, and share of what the machine can do at most.
+
+    The sides run in processes of their own and take turns, step by step. Close other programs.
+    """
+    for path in (json, plot):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    try:
+        with _progress() as told:
+            found = run.bench(
+                workload, against=against, compiled=compiled, device=device, dropout=dropout,
+                repeats=repeats, threads=threads, told=told,
+            )  # fmt: skip
+    except WorkerError as error:
+        raise Stop(f"error: {error}", FAILED) from None
+    _show(found)
+    if json is not None:
+        write_json(json, report.as_dict(found))
+    if plot is not None:
+        save_figure(figures.draw(found), plot)
+    if found.failures:
+        raise Stop(f"error: {found.failures[0]}", FAILED)
+
+
+def _show(found):
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=130)  # a file has no edge to fit
+    console.print(report.table(found))
+    for line in report.lines(found):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress():
+    """told(text, done, total): a bar on standard error; in a file a line for each case."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console, shown = Console(file=sys.stderr), set()
+    columns = [BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}")]
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def told(text, done, total):
+            bar.update(task, description=text, completed=done, total=total)
+            if not console.is_terminal and text not in shown:
+                shown.add(text)
+                print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+        yield told
