@@ -96,6 +96,8 @@ def _lines(axes, rows, name, value, sides):
     for side in sides:
         points = [(getattr(row.case, name), value(row.results[side.key])) for row in rows]
         points = [point for point in points if point[1] is not None]
+        if not points:
+            continue
         colour, marker, line = STYLES[side.key]
         axes.plot(
             *zip(*points, strict=True), color=colour, marker=marker, linestyle=line, markersize=5,

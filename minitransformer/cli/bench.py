@@ -80,15 +80,25 @@ def _progress():
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    console, shown = Console(file=sys.stderr), set()
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield _lines()
+        return
     columns = [BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("{task.description}")]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
+        yield lambda text, done, total: bar.update(
+            task, description=text, completed=done, total=total
+        )
 
-        def told(text, done, total):
-            bar.update(task, description=text, completed=done, total=total)
-            if not console.is_terminal and text not in shown:
-                shown.add(text)
-                print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
-        yield told
+def _lines():
+    """told(text, done, total), which prints every text once."""
+    shown = set()
+
+    def told(text, done, total):
+        if text not in shown:
+            shown.add(text)
+            print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+    return told

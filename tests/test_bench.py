@@ -1,0 +1,286 @@
+"""The benchmark: what it computes from the turns, what it shows, and how it fails."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from minitransformer.bench import figures, measure, ours, report, run, workloads
+from minitransformer.bench.worker_process import Side, Worker, WorkerError
+from minitransformer.bench.workloads import Case, batches, flops
+from tests.commands import assert_one_line
+from tests.tolerances import tolerance
+
+TINY = Case(
+    "tiny", 0.1, texts=4, max_len=12, batches=2, repeats=2, vocab_size=30, d_model=8, n_heads=2,
+    d_ff=8, n_layers=1,
+)  # fmt: skip
+SIDES = [run.OURS, run.TORCH]
+
+
+class Fake:
+    """A worker whose steps take the times of a list; or that fails when asked to do something."""
+
+    def __init__(self, seconds, peak=None, fails_at=None):
+        self.seconds, self.peak_bytes, self.fails_at = iter(seconds), peak, fails_at
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def ask(self, do, **arguments):
+        if do == self.fails_at:
+            raise WorkerError("torch: OutOfMemory: too little")
+        return {
+            "about": {"about": {"NumPy": "2"}},
+            "peak": {"flops": 1e9},
+            "prepare": {"ready": True},
+            "memory": {"peak_bytes": self.peak_bytes, "start_bytes": 1},
+        }.get(do) or {"seconds": next(self.seconds)}
+
+
+def compared(ours, torch, **arguments):
+    workers = {"ours": ours, "torch": torch}
+    row = measure.compare(
+        TINY, SIDES, lambda side: workers[side.key], repeats=3, threads=1, **arguments
+    )
+    return row, row.results
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(measure, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Workloads of a few milliseconds."""
+    for name in workloads.WORKLOADS:
+        cases = [TINY] if name == "classifier" else [
+            Case(f"{B} of {T}", 0.1, texts=B, max_len=T, varied=False, batches=1, repeats=1,
+                 vocab_size=30, d_model=8, n_heads=2, d_ff=8, n_layers=1)
+            for B, T in ((2, 4), (2, 8), (4, 4))
+        ]  # fmt: skip
+        monkeypatch.setitem(workloads.WORKLOADS, name, lambda dropout, cases=cases: cases)
+    monkeypatch.setattr(ours, "PEAK_SECONDS", 0.01)
+
+
+def test_the_ratio_is_the_median_over_the_turns_without_the_first_ones():
+    row, results = compared(Fake([9, 9, 1, 2, 8], 300), Fake([7, 7, 2, 8, 4], 600))
+    assert results["ours"].seconds == [1, 2, 8]
+    assert row.ratio("ours", "torch") == 0.5  # of 1/2, 2/8, 8/4
+    assert row.memory_ratio("ours", "torch") == 0.5
+    assert results["ours"].median == 2
+    assert results["ours"].spread == (1.5, 5)
+    assert row.share_of_peak("ours", 10 * flops(TINY)) == pytest.approx(0.05)
+
+
+def test_nobody_always_comes_first():
+    order = []
+
+    class Noted(Fake):
+        def ask(self, do, **arguments):
+            order.extend([self.name] if do == "step" else [])
+            return super().ask(do, **arguments)
+
+    workers = [Noted([1] * 9), Noted([1] * 9)]
+    workers[0].name, workers[1].name = "ours", "torch"
+    compared(*workers)
+    assert order[:4] == ["ours", "torch", "torch", "ours"]
+
+
+@pytest.mark.parametrize("when", ["prepare", "step", "memory"])
+def test_a_side_that_fails_leaves_the_other_its_figures(when):
+    row, results = compared(Fake([1] * 9, 300), Fake([1] * 9, fails_at=when))
+    assert results["ours"].seconds == [1, 1, 1]
+    assert results["torch"].error == "torch: OutOfMemory: too little"
+    assert row.ratio("ours", "torch") is None
+    assert row.memory_ratio("ours", "torch") is None
+
+
+def test_the_products_of_a_step_are_counted():
+    case = Case("x", 0, texts=3, max_len=5, varied=False, batches=2, d_model=4, d_ff=6, n_layers=2)
+    # a token: Q, K, V, output 4 x (4, 4), network 2 x (4, 6); a pair of tokens: twice 4
+    assert flops(case) == 3 * 2 * 3 * (5 * 2 * (64 + 48) + 25 * 2 * 8)
+    varied = Case("x", 0, padded=False)
+    assert flops(varied) < flops(Case("x", 0, padded=True))
+
+
+def test_the_batches_are_the_same_in_every_process_and_of_the_given_lengths():
+    first, second = batches(Case("x", 0.1)), batches(Case("y", 0.0, padded=True))
+    for a, b in zip(first, second, strict=True):
+        assert all((x == y).all() for x, y in zip(a.sequences, b.sequences, strict=True))
+        assert a.lengths.min() >= 10
+        assert a.lengths.max() <= 256
+    assert not np.array_equal(first[0].lengths, first[1].lengths)
+
+
+def test_padded_alike_means_that_the_engine_trims_nothing():
+    case = Case("x", 0.0, texts=4, max_len=256, padded=True, vocab_size=50)
+    batch = batches(case)[0]
+    examples = ours.examples_of(case, batch)
+    assert (examples.lengths == 256).all()
+    short = int(batch.lengths.argmin())
+    cut = examples.batch(np.array([short]))
+    assert cut.ids.shape == (1, 256)
+    assert cut.mask.sum() == batch.lengths[short]
+    trimmed = ours.examples_of(Case("x", 0.0, texts=4, max_len=256, vocab_size=50), batch)
+    assert trimmed.batch(np.array([short])).ids.shape == (1, batch.lengths[short])
+
+
+def test_our_figures_alone(call, tiny, tmp_path):
+    path, plot = tmp_path / "b.json", tmp_path / "b.png"
+    code, out, err = call("bench", "--threads", 1, "--json", path, "--plot", plot)
+    assert code == 0
+    assert "tiny" in out
+    assert "time (ms)" in out
+    assert "--against torch" in out
+    assert "ours: NumPy 2" in out
+    assert "float32 operations a second" in out
+    assert "tiny, dropout 0.1" in err
+    found = json.loads(path.read_text())
+    assert set(found) == {"workload", "machine", "peak_flops", "notes", "rows"}
+    (row,) = found["rows"]
+    assert row["case"]["max_len"] == 12
+    side = row["sides"]["ours"]
+    assert len(side["seconds"]) == 2
+    assert side["median_seconds"] > 0
+    assert side["ratio"] is None
+    assert side["start_bytes"] is None or 0 < side["start_bytes"] <= side["peak_bytes"]
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypatch):
+    found = run.importlib.util.find_spec
+    monkeypatch.setattr(
+        run.importlib.util, "find_spec", lambda name: None if name == "torch" else found(name)
+    )
+    code, out, _ = call("bench", "--against", "torch", "--threads", 1, "--repeats", 1)
+    assert code == 0
+    assert "python -m pip install torch" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generation"], "workload must be one of classifier, attention, got 'generation'"),
+        (["--against", "jax"], "--against must be torch, got 'jax'"),
+        (["--device", "tpu"], "--device must be cpu or gpu"),
+        (["--dropout", 1], "--dropout must lie in [0, 1)"),
+        (["--repeats", 0], "repeats"),
+        (["--compile"], "needs --against torch"),
+        (["--plot", "no/such/folder/x.png"], "there is no folder"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_one_line(call, arguments, words):
+    code, out, err = call("bench", *arguments)
+    assert (code, out) == (2, "")
+    assert_one_line(err)
+    assert words in err
+
+
+PROGRAMS = {
+    "import sys; sys.exit('ImportError: libgomp')": "ended with status 1: ImportError: libgomp",
+    "print('hello')": "said 'hello', which is no answer",
+    "import os; os.kill(os.getpid(), 9)": "ended by signal 9; is there enough memory?",
+    'input(); print(\'{"error": "ValueError: no"}\')': "x: ValueError: no",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_worker_that_fails_says_why_in_one_line(program):
+    side = Side("x", "x", "ours", {})
+    with Worker(side, 1, [sys.executable, "-c", program]) as worker:
+        with pytest.raises(WorkerError) as raised:
+            worker.ask("about")
+    assert PROGRAMS[program] in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_error_inside_a_worker_comes_back_and_it_lives_on():
+    with Worker(run.OURS, 1) as worker:
+        with pytest.raises(WorkerError, match="ours: ValueError: n_heads must divide"):
+            worker.ask("prepare", case={"name": "x", "dropout": 0, "n_heads": 3}, device="cpu",
+                       threads=1, options={})  # fmt: skip
+        assert "NumPy" in worker.ask("about")["about"]
+
+
+def _report(workload, fail=None):
+    """A report of fake workers."""
+
+    def start(side, threads):
+        return Fake([2, 1] * 9 if side.key == "ours" else [4] * 9, 10**8,
+                    fail if side.key == "torch" else None)  # fmt: skip
+
+    return run.bench(workload, threads=1, against="torch", start=start)
+
+
+@pytest.fixture
+def with_torch(monkeypatch):
+    monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: name)
+
+
+def test_a_failure_of_pytorch_is_one_line_and_the_exit_status(
+    call, tiny, with_torch, monkeypatch
+):
+    found = _report("classifier", fail="step")
+    monkeypatch.setattr(run, "bench", lambda *arguments, **named: found)
+    code, out, err = call("bench", "--against", "torch")
+    assert code == 1
+    assert err == "error: tiny: torch: OutOfMemory: too little\n"
+    assert "failed: torch: OutOfMemory" in out
+    assert "1,500.0" in out
+
+
+def test_compile_may_fail(tiny, with_torch):
+    def start(side, threads):
+        return Fake([1] * 9, 10**8, "step" if side.key == "compiled" else None)
+
+    found = run.bench("classifier", threads=1, against="torch", compiled=True, start=start)
+    assert found.failures == []
+    assert any("did not work here" in line for line in report.lines(found))
+
+
+@pytest.mark.parametrize("workload", ["classifier", "attention"])
+@pytest.mark.parametrize("fail", [None, "step"])
+def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail):
+    figure = figures.draw(_report(workload, fail))
+    words = {axes.get_xlabel() for axes in figure.axes} | {a.get_ylabel() for a in figure.axes}
+    assert "time of a step (ms)" in words
+    assert "peak memory of the process (MB)" in words
+    shown = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {"ours", "PyTorch"} <= shown or fail
+    assert "ours" in shown
+
+
+def test_what_needs_more_memory_than_there_is_is_left_out(tiny, with_torch, monkeypatch):
+    monkeypatch.setattr(run.memory, "available", lambda: 3 * 10**8)
+    found = _report("attention")
+    assert found.rows[0].results["torch"].seconds
+    assert found.rows[1].results["torch"].left_out  # four times 100 MB
+    assert found.rows[2].results["torch"].seconds
+    assert any("PyTorch is left out at 2 of 8" in note for note in found.notes)
+
+
+def test_both_sides_compute_the_same():
+    """Our weights in PyTorch's model give our logits, with and without padding."""
+    torch = pytest.importorskip("torch", reason="PyTorch is only what we are compared with")
+    from minitransformer.bench import torch_side
+
+    for padded in (False, True):
+        case = Case("x", 0.1, texts=6, max_len=40, vocab_size=300, padded=padded)
+        model = ours.model_of(case)
+        for parameter in model.parameters().values():
+            noise = np.random.default_rng(0).standard_normal(parameter.shape)
+            parameter.value[...] += 0.1 * noise
+        theirs = torch_side.Classifier(case).eval()
+        theirs.copy_in({name: p.value for name, p in model.parameters().items()})
+        ids, mask = batches(case)[0].padded(case.max_len if padded else None)
+        logits, _ = model.forward(ids, mask=mask)
+        with torch.no_grad():
+            expected = theirs(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
+        error = np.abs(logits - expected) / np.maximum(1, np.abs(expected))
+        assert error.max() <= tolerance("bench: logits vs PyTorch")
