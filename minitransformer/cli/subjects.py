@@ -1,9 +1,11 @@
 """What the ledger proves: every pair, every layer, and whole models in all their variants."""
 
 import difflib
+from functools import partial
 
 import numpy as np
 
+from minitransformer import fused
 from minitransformer.functional import PAIRS, causal_mask, combine_masks, padding_mask
 from minitransformer.gradcheck import layer_subject, pair_subject
 from minitransformer.layers import (
@@ -59,7 +61,8 @@ def subjects(only=None):
     ValueError
         If no name contains `only`; the message has the near ones.
     """
-    found = [pair_subject(name, pair) for name, pair in PAIRS.items()] + _layers() + _models()
+    pairs = PAIRS | {f"{name}, fused": pair for name, pair in fused.faster_pairs().items()}
+    found = [pair_subject(name, pair) for name, pair in pairs.items()] + _layers() + _models()
     if only is None:
         return found
     chosen = [subject for subject in found if only.lower() in subject.name.lower()]
@@ -112,16 +115,17 @@ def _embedding(scale):
     return build
 
 
-def _cross_attention(rng, **sizes):
+def _cross_attention(rng, kind="full", **sizes):
     B, T, S, E, H = _sizes(rng, sizes, B=2, T=3, S=3, E=2, H=2)
-    layer = MultiHeadCrossAttention(H * E, H, dropout=0.2, rng=rng, dtype="float64")
-    x, memory = rng.standard_normal((B, T, H * E)), rng.standard_normal((B, S, H * E))
+    D, dtype = H * E, "float64"
+    layer = MultiHeadCrossAttention(D, H, dropout=0.2, attention=kind, rng=rng, dtype=dtype)
+    x, memory = rng.standard_normal((B, T, D)), rng.standard_normal((B, S, D))
     arguments = {"options": {"mask": _masks(rng, B, S)}, **DROPOUT}
     return scatter_parameters(layer, rng), (x, memory), arguments
 
 
-def _attention(rng, D, dropout=0.0):
-    return MultiHeadAttention(D, 2, dropout=dropout, rng=rng, dtype="float64")
+def _attention(rng, D, dropout=0.0, attention="full"):
+    return MultiHeadAttention(D, 2, dropout=dropout, attention=attention, rng=rng, dtype="float64")
 
 
 def _block(norm, activation="gelu", dropout=0.0):
@@ -164,7 +168,12 @@ def layer_builds():
         "MultiHeadAttention, dropout": _on_x(
             lambda rng, D: _attention(rng, D, 0.3), mask="padding", low=2, **DROPOUT
         ),
+        "MultiHeadAttention, tiled": _on_x(partial(_attention, attention="tiled"), "causal", 2),
+        "MultiHeadAttention, tiled, dropout": _on_x(
+            lambda rng, D: _attention(rng, D, 0.3, "tiled"), mask="padding", low=2, **DROPOUT
+        ),
         "MultiHeadCrossAttention": _cross_attention,
+        "MultiHeadCrossAttention, tiled": partial(_cross_attention, kind="tiled"),
         "EncoderBlock, pre": _on_x(_block("pre"), mask="padding", low=4),
         "EncoderBlock, post": _on_x(_block("post"), mask="padding", low=4),
         "EncoderBlock, pre, dropout": _on_x(_block("pre", dropout=0.2), low=4, **DROPOUT),
@@ -224,6 +233,7 @@ def model_builds():
         "learned positions": {"positions": "learned"},
         "gelu_tanh": {"activation": "gelu_tanh"},
         "one block used twice": {"tied": True, "n_layers": 2, "dropout": 0.2},
+        "plain functions only": {"ops": "plain"},
         "relu": {"activation": "relu"},
     }
     return {f"classifier, {name}": _classifier(**config) for name, config in variants.items()}

@@ -17,7 +17,7 @@ def _leaves(value):
     return [value] if getattr(value, "dtype", None) is not None else []
 
 
-def _shared_dtype(values):
+def shared_dtype(values):
     """float32 or float64, if every floating array among `values` has that dtype; else None.
 
     The usual case, found in a microsecond. None also means: look more closely.
@@ -55,7 +55,7 @@ def in_one_dtype(function):
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        if _shared_dtype((*args, *kwargs.values())) is not None:
+        if shared_dtype((*args, *kwargs.values())) is not None:
             return function(*args, **kwargs)
         for name, value in (*zip(names, args, strict=False), *kwargs.items()):
             if isinstance(value, list):

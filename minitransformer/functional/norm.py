@@ -4,7 +4,7 @@ from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_features
 
 
-def _check_scale(x, **scales):
+def check_scale(x, **scales):
     require_features("x", x)
     for name, value in scales.items():
         if value.shape != x.shape[-1:]:
@@ -57,7 +57,7 @@ def layer_norm(x, gamma, beta, eps=1e-5):
     Source: Ba, Kiros and Hinton 2016, equations (3) and (4).
     """
     xp = array_module(x=x, gamma=gamma, beta=beta)
-    _check_scale(x, gamma=gamma, beta=beta)
+    check_scale(x, gamma=gamma, beta=beta)
     xhat = x - x.mean(axis=-1, keepdims=True)
     xhat -= xhat.mean(axis=-1, keepdims=True)
     variance = (xhat * xhat).mean(axis=-1, keepdims=True)
@@ -142,7 +142,7 @@ def rms_norm(x, gamma, eps=1e-6):
     Source: Zhang and Sennrich 2019, equation (4).
     """
     xp = array_module(x=x, gamma=gamma)
-    _check_scale(x, gamma=gamma)
+    check_scale(x, gamma=gamma)
     rstd = 1 / xp.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
     xhat = x * rstd
     y = gamma * xhat

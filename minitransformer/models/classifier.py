@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitransformer import functional
+from minitransformer import functional, fused
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
@@ -22,6 +22,7 @@ from minitransformer.layers import (
 from minitransformer.training.keras import Trainable
 
 POOLINGS = ("mean", "max", "first")
+OPS = {"fused": fused, "plain": functional}
 
 
 class ClassifierCache(NamedTuple):
@@ -67,6 +68,9 @@ class TransformerClassifier(Trainable):
     seed : int
         Draws the initial weights, and everything random in training.
     dtype : {"float16", "float32", "float64"}
+    ops : {"fused", "plain"}
+        The faster functions of `fused`, or those of `functional` throughout; the results agree to
+        rounding.
 
     Raises
     ------
@@ -93,6 +97,7 @@ class TransformerClassifier(Trainable):
         activation="gelu",
         seed=0,
         dtype="float32",
+        ops="fused",
     ):
         self.config = {
             name: value.item() if isinstance(value, np.generic) else value
@@ -102,19 +107,19 @@ class TransformerClassifier(Trainable):
         _check_config(self.config)
         self.vocab_size, self.n_classes, self.max_len = vocab_size, n_classes, max_len
         self.seed, self.dtype, self.pooling, self.norm = seed, np.dtype(dtype), pooling, norm
-        self.ops = functional
+        self.ops = OPS[ops]
         rng = np.random.default_rng(seed)
-        draws = {"rng": rng, "dtype": dtype}
+        draws = {"rng": rng, "dtype": dtype, "ops": self.ops}
         self.embedding = Embedding(vocab_size, d_model, scale=d_model**0.5, **draws)
-        self.positions = PositionalEncoding(positions, max_len, d_model, **draws)
-        self.dropout = Dropout(dropout)
+        self.positions = PositionalEncoding(positions, max_len, d_model, rng=rng, dtype=dtype)
+        self.dropout = Dropout(dropout, ops=self.ops)
         self.blocks = [
             EncoderBlock(
                 d_model, n_heads, d_ff, dropout=dropout, norm=norm, activation=activation, **draws
             )
             for _ in range(n_layers)
         ]
-        self.final_norm = LayerNorm(d_model, dtype=dtype) if norm == "pre" else None
+        self.final_norm = LayerNorm(d_model, dtype=dtype, ops=self.ops) if norm == "pre" else None
         self.head = Linear(d_model, n_classes, **draws)
         self.flat = FlatParameters(self.parameters())
 
@@ -218,7 +223,7 @@ def _check_config(config):
         )
     check_probability("dropout", config["dropout"])
     # The layers check these too, but not all of them where there are no blocks.
-    choices = {"positions": POSITIONS, "pooling": POOLINGS, "activation": ACTIVATIONS}
+    choices = {"positions": POSITIONS, "pooling": POOLINGS, "activation": ACTIVATIONS, "ops": OPS}
     for name, allowed in choices.items():
         if config[name] not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {config[name]!r}")

@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from minitransformer.backend import array_module
+from minitransformer.training.allocator import freed_memory_kept
 from minitransformer.training.names import check_count
 
 # More cores than this gain nothing on a batch of the usual size: it has no more micro-batches.
@@ -85,6 +86,7 @@ class WorkerPool:
         self._stack = ExitStack()
 
     def __enter__(self):
+        self._stack.enter_context(freed_memory_kept())
         if self.size > 1:
             self._stack.enter_context(one_blas_thread())
             self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="worker")

@@ -1,0 +1,46 @@
+"""The names of `functional`, some of them faster: same signatures, same results to rounding.
+
+A function goes in when its measured gain is 1.3 or more (docs/performance.md, measured by
+``python -m minitransformer bench fused``); all others are the plain ones. A model takes
+``ops="fused"`` or ``"plain"``.
+"""
+
+from minitransformer import functional
+from minitransformer.functional import *  # noqa: F403
+from minitransformer.fused.cpu import (
+    attention_backward,
+    layer_norm,
+    layer_norm_backward,
+    rms_norm,
+    rms_norm_backward,
+)
+
+FASTER = {
+    function.__name__: function
+    for function in (
+        attention_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward,
+    )
+}  # fmt: skip
+"""The functions that are not the plain ones, by name."""
+
+
+def faster_pairs():
+    """Entries of ``functional.PAIRS`` with the faster functions in them, where there are any.
+
+    The tests and the ledger prove these as they prove the plain ones.
+
+    Returns
+    -------
+    dict of str to Pair
+    """
+    pairs = {
+        name: pair._replace(
+            forward=FASTER.get(pair.forward.__name__, pair.forward),
+            backward=FASTER.get(pair.backward.__name__, pair.backward),
+        )
+        for name, pair in functional.PAIRS.items()
+    }
+    return {name: pair for name, pair in pairs.items() if pair != functional.PAIRS[name]}
+
+
+__all__ = [*functional.__all__, "FASTER", "faster_pairs"]

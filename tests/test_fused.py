@@ -1,0 +1,140 @@
+"""The faster functions: the same results, errors and promises as the plain ones."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from minitransformer import TransformerClassifier, functional, fused
+from minitransformer.gradcheck import check
+from tests import laws
+from tests.extremes import TABLE
+from tests.tolerances import tolerance
+
+FASTER = fused.faster_pairs()
+SHAPES = 40
+
+
+def each_pair(test):
+    return pytest.mark.parametrize("name", FASTER)(test)
+
+
+def test_every_faster_function_is_in_a_pair_and_has_its_twins_signature():
+    used = {f for pair in FASTER.values() for f in (pair.forward, pair.backward)}
+    assert set(fused.FASTER.values()) <= used
+    for name, function in fused.FASTER.items():
+        twin = getattr(functional, name)
+        assert function is not twin
+        assert getattr(fused, name) is function
+        assert inspect.signature(function) == inspect.signature(twin)
+        # and the body behind the decorator has it too
+        body = inspect.getclosurevars(function).nonlocals["fast"]
+        assert inspect.signature(body) == inspect.signature(twin)
+
+
+def test_all_other_names_are_the_plain_ones():
+    for name in functional.__all__:
+        if name not in fused.FASTER:
+            assert getattr(fused, name) is getattr(functional, name)
+
+
+@each_pair
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parity_with_the_plain_twin(name, dtype):
+    rng = np.random.default_rng(5)
+    plain, fast = functional.PAIRS[name], FASTER[name]
+    allowed = tolerance(f"fused vs plain, {np.dtype(dtype)}")
+    examples = [{} for _ in range(SHAPES)] + list(plain.edges)
+    for sizes in examples:
+        inputs = laws.in_dtype(plain.example(rng, **sizes), dtype)
+        seed = int(rng.integers(1 << 30))
+        one = laws.run(plain, inputs, np.random.default_rng(seed))
+        two = laws.run(fast, inputs, np.random.default_rng(seed))
+        for a, b in zip(laws.leaves((one[0], one[2])), laws.leaves((two[0], two[2])), strict=True):
+            assert (a.shape, a.dtype) == (b.shape, b.dtype)
+            scale = max(1.0, np.abs(a).max(initial=0))
+            assert np.abs(a - b).max(initial=0) <= allowed * scale, (name, sizes)
+
+
+def test_attention_larger_than_one_piece():
+    """Several pieces, and pieces of heads."""
+    rng = np.random.default_rng(6)
+    for B, H, T, S in [(5, 2, 130, 200), (2, 3, 300, 290), (1, 2, 400, 401)]:
+        inputs = {
+            "Q": rng.standard_normal((B, H, T, 4)), "K": rng.standard_normal((B, H, S, 4)),
+            "V": rng.standard_normal((B, H, S, 4)), "mask": rng.random((B, 1, T, S)) < 0.7,
+            "keep": functional.dropout_mask(rng, (B, H, T, S), 0.2, np.float64),
+        }  # fmt: skip
+        one = laws.run(functional.PAIRS["attention"], inputs, np.random.default_rng(1))
+        two = laws.run(FASTER["attention"], inputs, np.random.default_rng(1))
+        for a, b in zip(one[2], two[2], strict=True):
+            assert np.abs(a - b).max() <= tolerance("fused vs plain, float64")
+
+
+@each_pair
+def test_gradients(name):
+    rng, pair = np.random.default_rng(7), FASTER[name]
+    for _ in range(5):
+        report = check(
+            pair.forward, pair.backward, pair.example(rng), wrt=pair.wrt, saved=pair.saved,
+            upstream=pair.upstream, analytic=pair.analytic, rng=rng, name=name,
+        )  # fmt: skip
+        assert report.ok, report
+
+
+@each_pair
+@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+def test_promises(name, law):
+    rng = np.random.default_rng(8)
+    for _ in range(10):
+        law(FASTER[name], FASTER[name].example(rng), rng)
+
+
+@each_pair
+def test_extreme_inputs_give_no_nan_and_no_warning(name):
+    rng = np.random.default_rng(10)
+    for extreme in TABLE[name]:
+        for _ in range(4):
+            laws.survives(FASTER[name], extreme, FASTER[name].example(rng), rng)
+
+
+def test_errors_are_those_of_the_plain_twins():
+    x = np.ones((2, 3), np.float32)
+    wrong = np.ones(4, np.float32)
+    for ops in (functional, fused):
+        with pytest.raises(ValueError, match=r"gamma must have shape \(3,\)"):
+            ops.layer_norm(x, wrong, wrong)
+        with pytest.raises(ValueError, match=r"gamma must have shape \(3,\)"):
+            ops.rms_norm(x, wrong)
+        with pytest.raises(TypeError, match="got a list"):
+            ops.layer_norm([[1.0]], wrong, wrong)
+
+
+def test_what_a_masked_key_holds_does_not_matter_however_large():
+    rng = np.random.default_rng(9)
+    Q, K, V, dO = (rng.standard_normal((2, 2, 4, 3)).astype(np.float32) for _ in range(4))
+    _, P = functional.attention(Q, K, V, functional.padding_mask(np.array([3, 3]), 4))
+    expected = functional.attention_backward(dO, Q, K, V, P)
+    for junk in (3e38, -3e38, np.nan, np.inf, 1e16):
+        K[:, :, 3], V[:, :, 3] = junk, junk
+        for one, two in zip(fused.attention_backward(dO, Q, K, V, P), expected, strict=True):
+            np.testing.assert_allclose(one, two, atol=tolerance("fused vs plain, float32"))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_models_agree_and_say_which_functions_they_use(norm):
+    ids = np.random.default_rng(1).integers(0, 50, (3, 9))
+    results = []
+    for ops in ("plain", "fused"):
+        model = TransformerClassifier(
+            50, 3, max_len=9, d_model=8, n_heads=2, d_ff=12, norm=norm, dtype="float64", ops=ops
+        )
+        logits, cache = model.forward(ids, rng=np.random.default_rng(2))
+        model.backward(np.cos(logits), cache)
+        results.append((logits, model.flat.grads))
+        assert model.config["ops"] == ops
+        assert model.blocks[0].norm1.ops is (fused if ops == "fused" else functional)
+    for a, b in zip(*results, strict=True):
+        assert np.abs(a - b).max() <= tolerance("fused vs plain, float64")
+    with pytest.raises(ValueError, match="ops must be one of fused, plain, got 'fast'"):
+        TransformerClassifier(50, 3, ops="fast")
