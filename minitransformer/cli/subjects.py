@@ -233,6 +233,7 @@ def model_builds():
         "learned positions": {"positions": "learned"},
         "gelu_tanh": {"activation": "gelu_tanh"},
         "one block used twice": {"tied": True, "n_layers": 2, "dropout": 0.2},
+        "tiled attention, dropout": {"attention": "tiled", "dropout": 0.2},
         "plain functions only": {"ops": "plain"},
         "relu": {"activation": "relu"},
     }

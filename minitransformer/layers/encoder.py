@@ -106,6 +106,8 @@ class EncoderBlock(Layer):
         Of the attention weights, and of what each sublayer adds to the residual.
     norm : {"pre", "post"}
     activation : {"relu", "gelu", "gelu_tanh"}
+    attention : {"full", "tiled"}
+        As for :class:`MultiHeadAttention`.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
@@ -123,6 +125,7 @@ class EncoderBlock(Layer):
         dropout=0.0,
         norm="pre",
         activation="relu",
+        attention="full",
         rng=0,
         dtype="float32",
         ops=functional,
@@ -133,7 +136,7 @@ class EncoderBlock(Layer):
         self.norm = norm
         norm1, norm2 = (LayerNorm(d_model, dtype=dtype, ops=ops) for _ in range(2))
         attention = MultiHeadAttention(
-            d_model, n_heads, dropout=dropout, rng=rng, dtype=dtype, ops=ops
+            d_model, n_heads, dropout=dropout, attention=attention, rng=rng, dtype=dtype, ops=ops
         )
         feed_forward = FeedForward(
             d_model, d_ff, activation=activation, rng=rng, dtype=dtype, ops=ops

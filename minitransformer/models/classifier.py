@@ -9,6 +9,7 @@ from minitransformer.backend import array_module
 from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
     ACTIVATIONS,
+    ATTENTIONS,
     NORMS,
     POSITIONS,
     Dropout,
@@ -65,6 +66,9 @@ class TransformerClassifier(Trainable):
     pooling : {"mean", "max", "first"}
         Padding is left out.
     activation : {"relu", "gelu", "gelu_tanh"}
+    attention : {"full", "tiled"}
+        "tiled" needs memory in proportion to T, not to its square, in training too; the numbers
+        are the same but for rounding, and for which weights dropout drops.
     seed : int
         Draws the initial weights, and everything random in training.
     dtype : {"float16", "float32", "float64"}
@@ -95,6 +99,7 @@ class TransformerClassifier(Trainable):
         positions="sinusoidal",
         pooling="mean",
         activation="gelu",
+        attention="full",
         seed=0,
         dtype="float32",
         ops="fused",
@@ -115,7 +120,8 @@ class TransformerClassifier(Trainable):
         self.dropout = Dropout(dropout, ops=self.ops)
         self.blocks = [
             EncoderBlock(
-                d_model, n_heads, d_ff, dropout=dropout, norm=norm, activation=activation, **draws
+                d_model, n_heads, d_ff, dropout=dropout, norm=norm, activation=activation,
+                attention=attention, **draws,
             )
             for _ in range(n_layers)
         ]
@@ -223,7 +229,10 @@ def _check_config(config):
         )
     check_probability("dropout", config["dropout"])
     # The layers check these too, but not all of them where there are no blocks.
-    choices = {"positions": POSITIONS, "pooling": POOLINGS, "activation": ACTIVATIONS, "ops": OPS}
+    choices = {
+        "positions": POSITIONS, "pooling": POOLINGS, "activation": ACTIVATIONS,
+        "attention": ATTENTIONS, "ops": OPS,
+    }  # fmt: skip
     for name, allowed in choices.items():
         if config[name] not in allowed:
             raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {config[name]!r}")
