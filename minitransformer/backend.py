@@ -2,19 +2,48 @@
 
 Hand a function NumPy arrays and it computes on the CPU, hand it CuPy arrays and the same source
 computes on the GPU. There is no global switch to forget: `array_module` looks at the arguments.
-CuPy is imported here and nowhere else, and only once somebody has already imported it or asks
-for a device.
+What is only CuPy's stands in `devices.py`, which imports it.
 """
 
-import importlib
 import sys
 
 import numpy as np
 
+from minitransformer.devices import (
+    as_number,
+    available,
+    choose_device,
+    cupy_erf,
+    cupy_status,
+    generator,
+    is_cupy,
+    memory,
+    read_numbers,
+    rows_added_by_id,
+    synchronize,
+    to_device,
+    to_host,
+)
 
-def is_cupy(x) -> bool:
-    """Whether `x` is a CuPy array, without importing CuPy."""
-    return type(x).__module__.split(".")[0] == "cupy"
+__all__ = [
+    "add_rows_by_id",
+    "array_module",
+    "as_number",
+    "available",
+    "choose_device",
+    "cupy_erf",
+    "cupy_status",
+    "generator",
+    "is_cupy",
+    "memory",
+    "read_numbers",
+    "rounded_to",
+    "sum_rows_by_id",
+    "swap",
+    "synchronize",
+    "to_device",
+    "to_host",
+]
 
 
 def array_module(*arrays, **named):
@@ -52,11 +81,6 @@ def array_module(*arrays, **named):
             f"{', '.join(device)} on the GPU; move them to one side first"
         )
     return sys.modules["cupy"] if device else np
-
-
-def to_host(x):
-    """`x` as a NumPy array; a CuPy array is copied from the GPU, which waits for it."""
-    return x.get() if is_cupy(x) else np.asarray(x)
 
 
 def swap(x):
@@ -103,32 +127,24 @@ def sum_rows_by_id(ids, rows):
     return sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0)
 
 
-def cupy_status():
-    """Whether CuPy can compute here, found out by computing something tiny.
+def add_rows_by_id(ids, rows, n_rows):
+    """A table of `n_rows` rows: each the sum of the `rows` with its id, in the order they came.
+
+    Parameters
+    ----------
+    ids : (M,) int array
+        Each in ``0 .. n_rows - 1``.
+    rows : (M, D) array
+    n_rows : int
 
     Returns
     -------
-    (bool, str)
-        Usable or not, and the device's name or the reason: not installed, no driver, no device,
-        cannot compile.
+    (n_rows, D) array
     """
-    try:
-        cupy = importlib.import_module("cupy")
-    except ImportError:
-        return False, "CuPy is not installed (pip install 'minitransformer[cuda12]')"
-    try:
-        if cupy.cuda.runtime.getDeviceCount() == 0:
-            return False, "CuPy is installed, but there is no CUDA device"
-        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    except Exception as error:  # CuPy's own classes exist only where it is installed
-        return False, f"CuPy is installed, but no CUDA driver answers ({error})"
-    try:
-        float((cupy.arange(3.0) * 2).sum())
-    except Exception as error:
-        return False, f"{name} found, but CuPy cannot compile or run a kernel ({error})"
-    return True, name
-
-
-def cupy_erf(x):
-    """CuPy's own error function, element by element."""
-    return importlib.import_module("cupyx.scipy.special").erf(x)
+    xp = array_module(ids=ids, rows=rows)
+    if xp is not np:
+        return rows_added_by_id(ids, rows, n_rows)
+    table = xp.zeros((n_rows, rows.shape[1]), rows.dtype)
+    distinct, sums = sum_rows_by_id(ids, rows)
+    table[distinct] = sums
+    return table

@@ -1,6 +1,6 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
-from minitransformer.backend import array_module, is_cupy, sum_rows_by_id
+from minitransformer.backend import add_rows_by_id, array_module, is_cupy, sum_rows_by_id
 from minitransformer.functional._checks import in_one_dtype, require_integers
 
 
@@ -76,11 +76,9 @@ def embedding_backward(dy, ids, n_rows):
     Derivation: docs/derivations.md, embedding.
     """
     check_ids(ids, n_rows)
-    dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)
+    array_module(dy=dy, ids=ids)
     # y_t = W[ids_t]
-    rows, dW_rows = embedding_row_gradients(dy, ids)
-    dW[rows] = dW_rows
-    return dW
+    return add_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)
 
 
 @in_one_dtype

@@ -1,6 +1,6 @@
 r"""Attention in blocks of queries: the weights of a whole sequence are never held at once."""
 
-from minitransformer.backend import array_module, swap
+from minitransformer.backend import array_module, generator, swap
 from minitransformer.functional._checks import in_one_dtype
 from minitransformer.functional.attention import check_shapes, keep_rows
 from minitransformer.functional.dropout import check_probability, dropout_mask
@@ -52,7 +52,7 @@ def _keep(P, dropout, seed, i):
     """The dropout mask of block `i`, of the shape of its weights, or None."""
     if not dropout:
         return None
-    rng = array_module(P).random.default_rng([*(seed if type(seed) is tuple else (seed,)), i])
+    rng = generator([*(seed if type(seed) is tuple else (seed,)), i], like=P)
     return dropout_mask(rng, P.shape, dropout, P.real.dtype)
 
 

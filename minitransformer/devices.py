@@ -1,0 +1,185 @@
+"""The GPU's side: finding it, moving arrays, what CuPy does otherwise.
+
+A device works behind the host's back: reading one of its numbers waits for all that was asked of
+it before. So nothing here reads a number that it can leave where it is. Other files take these
+names from :mod:`minitransformer.backend`; CuPy is imported here and nowhere else, and only once
+somebody has imported it already or asks for a device.
+"""
+
+import importlib
+
+import numpy as np
+
+
+def is_cupy(x) -> bool:
+    """Whether `x` is a CuPy array, without importing CuPy."""
+    return type(x).__module__.split(".")[0] == "cupy"
+
+
+def _cupy():
+    return importlib.import_module("cupy")
+
+
+def to_host(x):
+    """`x` as a NumPy array; a CuPy array is copied from the GPU, which waits for it."""
+    return x.get() if is_cupy(x) else np.asarray(x)
+
+
+def to_device(x, device):
+    """`x` on a device; itself where it is there already.
+
+    Parameters
+    ----------
+    x : array
+    device : {"numpy", "cupy"}
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or there is no such device; the message says why.
+    """
+    if device == "numpy":
+        return to_host(x)
+    if device != "cupy":
+        raise ValueError(f"device must be 'numpy' or 'cupy', got {device!r}")
+    if is_cupy(x):
+        return x
+    try:
+        return _cupy().asarray(x)
+    except Exception as error:  # CuPy's own classes exist only where it is installed
+        usable, reason = cupy_status()
+        if usable:
+            raise
+        raise ValueError(f"device 'cupy' cannot be used: {reason}") from error
+
+
+def as_number(x):
+    """A 0-d result as a Python float; on a device it stays there, in float64, and nobody waits."""
+    return x.astype(np.float64) if is_cupy(x) else float(x)
+
+
+def read_numbers(numbers):
+    """The list `numbers` with what lies on a device read, all of it at once."""
+    there = [x for x in numbers if is_cupy(x)]
+    if not there:
+        return numbers
+    stacked = _cupy().stack([x.astype(np.float64) for x in there])
+    read = iter(stacked.get().tolist())
+    return [next(read) if is_cupy(x) else x for x in numbers]
+
+
+def generator(entropy, like):
+    """A random generator for the device of the array `like`.
+
+    Parameters
+    ----------
+    entropy : list of int
+        Decides what is drawn. The same list gives other numbers on another device.
+    like : array
+    """
+    if not is_cupy(like):
+        return np.random.default_rng(entropy)
+    # Philox starts in a moment, CuPy's default generator does not; every micro-batch has its own.
+    return _cupy().random.Generator(_cupy().random.Philox4x3210(np.random.SeedSequence(entropy)))
+
+
+def synchronize(like):
+    """Wait until the device of the array `like` has done all that was asked of it."""
+    if is_cupy(like):
+        _cupy().cuda.Device().synchronize()
+
+
+def memory(like):
+    """Memory of the device of the array `like`, in bytes.
+
+    Returns
+    -------
+    dict or None
+        ``used`` by arrays, ``held`` by CuPy for further ones, ``free`` and ``total`` on the
+        device; None on the host.
+    """
+    if not is_cupy(like):
+        return None
+    cupy = _cupy()
+    pool, (free, total) = cupy.get_default_memory_pool(), cupy.cuda.runtime.memGetInfo()
+    return {"used": pool.used_bytes(), "held": pool.total_bytes(), "free": free, "total": total}
+
+
+DEVICES = ("cpu", "gpu", "auto")
+
+
+def choose_device(name):
+    """``"numpy"`` or ``"cupy"`` for a device as the commands call it.
+
+    Parameters
+    ----------
+    name : {"cpu", "gpu", "auto"}
+        "auto" is the GPU where one can be used.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or "gpu" is asked for and cannot be used; the message says why.
+    """
+    if name not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
+    reason = None if name == "cpu" else available()["gpu"]
+    if name == "gpu" and reason:
+        raise ValueError(f"device 'gpu' cannot be used: {reason}")
+    return "numpy" if name == "cpu" or reason else "cupy"
+
+
+def available():
+    """Devices and why they cannot be used: ``{"cpu": None, "gpu": None or a reason}``."""
+    usable, words = cupy_status()
+    return {"cpu": None, "gpu": None if usable else words}
+
+
+def cupy_status():
+    """Whether CuPy can compute here, found out by computing something tiny.
+
+    Returns
+    -------
+    (bool, str)
+        Usable or not, and the device's name or the reason: not installed, no driver, no device,
+        cannot compile.
+    """
+    try:
+        cupy = _cupy()
+    except ImportError:
+        return False, "CuPy is not installed (pip install 'minitransformer[cuda12]')"
+    try:
+        if cupy.cuda.runtime.getDeviceCount() == 0:
+            return False, "CuPy is installed, but there is no CUDA device"
+        name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    except Exception as error:  # CuPy's own classes exist only where it is installed
+        return False, f"CuPy is installed, but no CUDA driver answers ({error})"
+    try:
+        float((cupy.arange(3.0) * 2).sum())
+    except Exception as error:
+        return False, f"{name} found, but CuPy cannot compile or run a kernel ({error})"
+    return True, name
+
+
+def cupy_erf(x):
+    """CuPy's own error function, element by element."""
+    return importlib.import_module("cupyx.scipy.special").erf(x)
+
+
+def rows_added_by_id(ids, rows, n_rows):
+    """:func:`~minitransformer.backend.add_rows_by_id` where nothing may wait for the device.
+
+    No shape in it depends on the ids, which only the device knows.
+    """
+    cupy = _cupy()
+    table = cupy.zeros((n_rows, rows.shape[1]), rows.dtype)
+    if ids.size == 0 or n_rows == 0:
+        return table
+    order = cupy.argsort(ids, kind="stable")
+    sorted_ids, every = ids[order], cupy.arange(n_rows)
+    starts = cupy.searchsorted(sorted_ids, every, side="left")
+    ends = cupy.searchsorted(sorted_ids, every, side="right")
+    # A row of zeros behind the last: an id that is larger than all that occur starts there.
+    padded = cupy.concatenate([rows[order], table[:1]])
+    # reduceat gives an id that does not occur the row that comes next: not taken over.
+    return cupy.where((ends > starts)[:, None], cupy.add.reduceat(padded, starts, axis=0), table)
