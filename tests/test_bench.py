@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer.bench import figures, measure, ours, report, run, workloads
+from minitransformer.bench import figures, growth, measure, ours, report, run, workloads
 from minitransformer.bench.worker_process import Side, Worker, WorkerError
 from minitransformer.bench.workloads import Case, batches, flops
 from tests.commands import assert_one_line
@@ -168,7 +168,7 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
     [
         (["generation"], "workload must be one of classifier, attention, got 'generation'"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
-        (["--device", "tpu"], "--device must be cpu or gpu"),
+        (["--device", "tpu"], "device must be one of cpu, gpu"),
         (["--dropout", 1], "--dropout must lie in [0, 1)"),
         (["--repeats", 0], "repeats"),
         (["--compile"], "needs --against torch"),
@@ -252,8 +252,22 @@ def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail
     assert "time of a step (ms)" in words
     assert "peak memory of the process (MB)" in words
     shown = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert {"ours", "PyTorch"} <= shown or fail
-    assert "ours" in shown
+    working = {side.label for side in _report(workload).sides if not (fail and side == run.TORCH)}
+    assert working <= shown
+
+
+def test_growth_is_the_power_of_the_size(tiny):
+    def start(side, threads):
+        return Fake([next(times[side.key])] * 2, 10**8)
+
+    # the first worker looks at the machine; then 2 texts of 4 tokens, 2 of 8, 4 of 4
+    times = {"ours": iter([0, 1, 4, 2]), "full": iter([1, 2, 4])}
+    words = list(growth.lines(run.bench("attention", threads=1, start=start)))
+    assert [line.split("power of ")[1] for line in words] == [
+        "2.00 (2.00 at the end)", "1.00 (1.00 at the end)",
+        "1.00 (1.00 at the end)", "2.00 (2.00 at the end)",
+    ]  # fmt: skip
+    assert "ours, tiled: time grows with the number of tokens in each of 2 texts" in words[0]
 
 
 def test_what_needs_more_memory_than_there_is_is_left_out(tiny, with_torch, monkeypatch):

@@ -1,5 +1,6 @@
 """Figures of a benchmark: bars for a few cases, lines where one size grows."""
 
+from minitransformer.bench.growth import sweeps
 from minitransformer.plots import BLUE, GREY, ORANGE, blank
 
 GREEN = "#009E73"
@@ -64,38 +65,27 @@ def growth(report):
 
     A grey line shows what growing in proportion would be, from our first point on.
     """
-    rows = report.rows
-    fewest, usual = rows[0].case.texts, min(row.case.max_len for row in rows[-1:])
-    sweeps = (
-        (f"tokens in each of {fewest} texts", "max_len",
-         [row for row in rows if row.case.texts == fewest]),
-        (f"texts of {usual} tokens", "texts",
-         [row for row in rows if row.case.max_len == usual]),
-    )  # fmt: skip
     figure = blank(width=9, height=7)
     grid = figure.subplots(2, 2, sharey="row", sharex="col")
-    for axes, (label, value) in zip(grid[:, 0], MEASURES, strict=True):
-        axes.set_ylabel(label)
-        for panel, (_, name, found) in zip(grid[list(grid[:, 0]).index(axes)], sweeps, strict=True):
-            _lines(panel, found, name, value, report.sides)
-    for axes, (label, name, found) in zip(grid[1], sweeps, strict=True):
-        sizes = [getattr(row.case, name) for row in found]
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.set_xlabel(label)
+    for column, sweep in zip(grid.T, sweeps(report), strict=True):
+        for axes, (label, value) in zip(column, MEASURES, strict=True):
+            _lines(axes, sweep, value, report.sides)
+            axes.set_ylabel(label if axes in grid[:, 0] else "")
+        axes.set_xticks(sweep.sizes, [f"{size:,}" for size in sweep.sizes])
+        axes.set_xlabel(sweep.label)
     handles = grid[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
-def _lines(axes, rows, name, value, sides):
+def _lines(axes, sweep, value, sides):
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     for side in sides:
-        points = [(getattr(row.case, name), value(row.results[side.key])) for row in rows]
-        points = [point for point in points if point[1] is not None]
+        points = sweep.points(side.key, value)
         if not points:
             continue
         colour, marker, line = STYLES[side.key]

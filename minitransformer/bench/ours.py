@@ -1,13 +1,12 @@
 """Our side: steps of `fit`, without what stands around them."""
 
-import inspect
 import time
 from importlib.metadata import version
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from minitransformer.backend import cupy_status
+from minitransformer.backend import array_module, choose_device, memory, synchronize, to_device
 from minitransformer.bench.workloads import N_CLASSES, SEED, batches
 from minitransformer.models import TransformerClassifier
 from minitransformer.training.examples import Examples
@@ -29,18 +28,15 @@ def about():
 
 def peak(device):
     """Operations a second of the fastest of some products (2048, 2048) x (2048, 2048), float32."""
-    a = np.ones((PEAK_SIZE, PEAK_SIZE), np.float32)
-    product, least, end = a @ a, np.inf, time.perf_counter() + PEAK_SECONDS
+    a = to_device(np.ones((PEAK_SIZE, PEAK_SIZE), np.float32), choose_device(device))
+    product, matmul = a @ a, array_module(a).matmul
+    least, end = np.inf, time.perf_counter() + PEAK_SECONDS
     while time.perf_counter() < end:
         began = time.perf_counter()
-        np.matmul(a, a, out=product)
+        matmul(a, a, out=product)
+        synchronize(product)
         least = min(least, time.perf_counter() - began)
     return 2 * PEAK_SIZE**3 / least
-
-
-def has_attention_choice():
-    """Whether the model can be told how to compute attention."""
-    return "attention" in inspect.signature(TransformerClassifier).parameters
 
 
 def model_of(case, **options):
@@ -79,13 +75,11 @@ class Steps:
     def __init__(self, case, device, threads, **options):
         self.model = model_of(case, **options)
         if device == "gpu":
-            usable, reason = cupy_status()
-            if not usable:
-                raise ValueError(f"no GPU: {reason}")
-            self.model.to("cupy")
-        self.model.compile("adam", "categorical_crossentropy", [], workers=threads)
+            self.model.to(choose_device(device))
+        workers = threads if device == "cpu" else 1
+        self.model.compile("adam", "categorical_crossentropy", [], workers=workers)
         self.batches = [examples_of(case, batch) for batch in batches(case)]
-        self.pool = WorkerPool(self.model, threads).__enter__()
+        self.pool = WorkerPool(self.model, self.model.recipe.workers).__enter__()
 
     def step(self, number):
         """Forward and backward pass and Adam, on batch `number` (modulo their number)."""
@@ -96,7 +90,9 @@ class Steps:
 
     def wait(self):
         """Until the device has done everything."""
+        synchronize(self.model.flat.values)
 
     def device_memory(self):
-        """Peak memory on the device in bytes; None on the CPU, where the process is asked."""
-        return None
+        """Memory held on the device in bytes; None on the CPU, where the process is asked."""
+        held = memory(self.model.flat.values)
+        return held and held["held"]

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from minitransformer.bench import growth
 from minitransformer.bench.workloads import flops
 
 REFERENCE = "torch"
@@ -64,6 +65,8 @@ def lines(report):
             if (error := row.results[side.key].error) is not None:
                 words = "did not work here" if side.optional else "failed"
                 yield f"{row.case.name}, dropout {row.case.dropout:g}: {words}: {error}"
+    if report.workload == "attention":
+        yield from growth.lines(report)
     yield from (f"note: {note}" for note in report.notes)
 
 

@@ -7,15 +7,17 @@ import platform
 from dataclasses import dataclass, field
 
 from minitransformer import __version__
+from minitransformer.backend import choose_device
 from minitransformer.bench import memory
 from minitransformer.bench.measure import Result, Row, compare
-from minitransformer.bench.ours import has_attention_choice
 from minitransformer.bench.worker_process import Side, Worker
 from minitransformer.bench.workloads import WORKLOADS
 from minitransformer.training.names import check_count
 from minitransformer.training.workers import usable_cores
 
 OURS = Side("ours", "ours", "ours", {})
+TILED = Side("ours", "ours, tiled", "ours", {"attention": "tiled"})
+FULL = Side("full", "ours, full", "ours", {"attention": "full"})
 TORCH = Side("torch", "PyTorch", "torch", {})
 COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
 MOST_OF_MEMORY = 0.8
@@ -70,7 +72,7 @@ def bench(
         What to compare with; where it is not installed, the report says how to install it.
     compiled : bool
         Compare with ``torch.compile`` as well.
-    device : {"cpu", "gpu"}
+    device : {"cpu", "gpu", "auto"}
     dropout : float, optional
         Only this one.
     repeats : int, optional
@@ -91,7 +93,8 @@ def bench(
     ValueError
         If an argument is none of those allowed.
     """
-    _check(workload, against, compiled, device, dropout)
+    _check(workload, against, compiled, dropout)
+    device = {"numpy": "cpu", "cupy": "gpu"}[choose_device(device)]
     repeats = None if repeats is None else check_count("repeats", repeats)
     threads = usable_cores() if threads is None else check_count("threads", threads)
     sides, notes = _sides(workload, against, compiled)
@@ -116,27 +119,20 @@ def bench(
     return report
 
 
-def _check(workload, against, compiled, device, dropout):
+def _check(workload, against, compiled, dropout):
     if workload not in WORKLOADS:
         raise ValueError(f"workload must be one of {', '.join(WORKLOADS)}, got {workload!r}")
     if against not in (None, "torch"):
         raise ValueError(f"--against must be torch, got {against!r}")
     if compiled and against is None:
         raise ValueError("--compile is about PyTorch: it needs --against torch")
-    if device not in ("cpu", "gpu"):
-        raise ValueError(f"--device must be cpu or gpu, got {device!r}")
     if dropout is not None and not 0 <= dropout < 1:
         raise ValueError(f"--dropout must lie in [0, 1), got {dropout}")
 
 
 def _sides(workload, against, compiled):
     """The sides to measure, and notes on those that are not there."""
-    ours = [OURS]
-    if workload == "attention" and has_attention_choice():
-        ours = [
-            Side("ours", "ours, tiled", "ours", {"attention": "tiled"}),
-            Side("full", "ours, full", "ours", {"attention": "full"}),
-        ]
+    ours = [TILED, FULL] if workload == "attention" else [OURS]
     if against is None:
         return ours, ["for the comparison with PyTorch: --against torch"]
     if importlib.util.find_spec("torch") is None:

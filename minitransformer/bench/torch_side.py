@@ -171,5 +171,5 @@ class Steps:
             torch.cuda.synchronize()
 
     def device_memory(self):
-        """Peak memory on the device in bytes; None on the CPU, where the process is asked."""
-        return torch.cuda.max_memory_allocated() if self.device == "cuda" else None
+        """Peak memory held on the device in bytes; None on the CPU, where the process is asked."""
+        return torch.cuda.max_memory_reserved() if self.device == "cuda" else None

@@ -26,7 +26,7 @@ def bench(
     compiled: Annotated[
         bool, typer.Option("--compile", help="PyTorch with torch.compile as well.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     dropout: Annotated[
         float | None, typer.Option(help="Only this one.", show_default=False)
     ] = None,

@@ -1,0 +1,74 @@
+"""How time and memory grow where one size grows and the other stays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Sweep(NamedTuple):
+    """Rows that differ in one size.
+
+    Attributes
+    ----------
+    label : str
+        What grows, in words.
+    size : str
+        The attribute of a Case that grows.
+    rows : list of Row
+    """
+
+    label: str
+    size: str
+    rows: list
+
+    @property
+    def sizes(self):
+        """The sizes, in ascending order."""
+        return [getattr(row.case, self.size) for row in self.rows]
+
+    def points(self, key, value):
+        """(size, value of the side's Result) where the side was measured."""
+        found = zip(self.sizes, (value(row.results[key]) for row in self.rows), strict=True)
+        return [(size, measured) for size, measured in found if measured is not None]
+
+    def exponents(self, key, value):
+        """The powers of the size with which a value grows: over all points, and the last two.
+
+        None where there are fewer than two points.
+        """
+        points = np.log(self.points(key, value))
+        if len(points) < 2:
+            return None
+        return tuple(float(np.polyfit(*part.T, 1)[0]) for part in (points, points[-2:]))
+
+
+def sweeps(report):
+    """Both sweeps of a report on attention: over the length of texts, and over their number.
+
+    The first row stands for the number of texts in the first, the last for the length in the
+    second.
+    """
+    rows = report.rows
+    texts, length = rows[0].case.texts, rows[-1].case.max_len
+    return [
+        Sweep(
+            f"tokens in each of {texts} texts", "max_len",
+            [row for row in rows if row.case.texts == texts],
+        ),
+        Sweep(
+            f"texts of {length} tokens", "texts",
+            [row for row in rows if row.case.max_len == length],
+        ),
+    ]  # fmt: skip
+
+
+def lines(report):
+    """In words: with which power of each size the time of a step grows."""
+    for sweep in sweeps(report):
+        for side in report.sides:
+            found = sweep.exponents(side.key, lambda r: r.median if r.seconds else None)
+            if found is not None:
+                yield (
+                    f"growth: {side.label}: time grows with the number of {sweep.label} to the "
+                    f"power of {found[0]:.2f} ({found[1]:.2f} at the end)"
+                )
