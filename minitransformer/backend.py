@@ -26,7 +26,6 @@ from minitransformer.devices import (
 )
 
 __all__ = [
-    "add_rows_by_id",
     "array_module",
     "as_number",
     "available",
@@ -38,6 +37,7 @@ __all__ = [
     "memory",
     "read_numbers",
     "rounded_to",
+    "rows_of_gradient",
     "sum_rows_by_id",
     "swap",
     "synchronize",
@@ -127,8 +127,10 @@ def sum_rows_by_id(ids, rows):
     return sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0)
 
 
-def add_rows_by_id(ids, rows, n_rows):
-    """A table of `n_rows` rows: each the sum of the `rows` with its id, in the order they came.
+def rows_of_gradient(ids, rows, n_rows):
+    """:func:`sum_rows_by_id`, or, on a device, the sums for all ids.
+
+    Which ids occur, only the device knows: asking would wait for it.
 
     Parameters
     ----------
@@ -139,12 +141,10 @@ def add_rows_by_id(ids, rows, n_rows):
 
     Returns
     -------
-    (n_rows, D) array
+    where : (m,) int array, or a slice
+        Each row of the table at most once.
+    sums : (m, D) or (n_rows, D) array
     """
-    xp = array_module(ids=ids, rows=rows)
-    if xp is not np:
+    if is_cupy(rows):
         return rows_added_by_id(ids, rows, n_rows)
-    table = xp.zeros((n_rows, rows.shape[1]), rows.dtype)
-    distinct, sums = sum_rows_by_id(ids, rows)
-    table[distinct] = sums
-    return table
+    return sum_rows_by_id(ids, rows)

@@ -5,6 +5,7 @@ AXIS = "the same axis by another number, for an array with this many axes"
 BOOL = "flatnonzero of 1.0 and of True are the same"
 BOTH = "the blocks and their caches are as many"
 COUNT = "a mean of weights, none of them negative, is positive exactly where their sum is"
+DEVICE = "arrays of the host never take this branch; test_strict_device.py does"
 DEFAULT = "0 is reduceat's default axis"
 HEADLESS = "the number of key heads is not used where there is no axis of heads"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
@@ -87,8 +88,8 @@ EQUIVALENT = {
     ): ZERO,
     (
         "embedding_row_gradients",
-        "return sum_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]))  ->  "
-        "return sum_rows_by_id(ids.reshape(-2), dy.reshape(ids.size, dy.shape[-1]))",
+        "return rows_of_gradient(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)  ->  "
+        "return rows_of_gradient(ids.reshape(-2), dy.reshape(ids.size, dy.shape[-1]), n_rows)",
     ): MINUS,
     (
         "mean_squared_error_backward",
@@ -115,6 +116,35 @@ EQUIVALENT = {
         "return (sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0))  ->  "
         "return (sorted_ids[starts], xp.add.reduceat(rows[order], starts))",
     ): DEFAULT,
+    (
+        "Embedding.backward",
+        "rows, dW_rows = self.ops.embedding_row_gradients(dy * self.scale, cache.ids, "
+        "self.W.shape[0])  ->  rows, dW_rows = self.ops.embedding_row_gradients(dy * "
+        "self.scale, cache.ids, self.W.shape[1])",
+    ): DEVICE,
+    (
+        "rows_of_gradient",
+        "if is_cupy(rows):  ->  if False:",
+    ): DEVICE,
+    (
+        "rows_of_gradient",
+        "return rows_added_by_id(ids, rows, n_rows)  ->  return -rows_added_by_id(ids, rows, "
+        "n_rows)",
+    ): DEVICE,
+    (
+        "rows_of_gradient",
+        "return rows_added_by_id(ids, rows, n_rows)  ->  return ids",
+    ): DEVICE,
+    (
+        "rows_of_gradient",
+        "return rows_added_by_id(ids, rows, n_rows)  ->  return rows_added_by_id(rows, ids, "
+        "n_rows)",
+    ): DEVICE,
+    (
+        "rows_of_gradient",
+        "return rows_added_by_id(ids, rows, n_rows)  ->  return rows_added_by_id(ids, "
+        "n_rows, rows)",
+    ): DEVICE,
     (
         "split_heads",
         "return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)  ->  return "

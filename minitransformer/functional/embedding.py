@@ -1,6 +1,6 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
-from minitransformer.backend import add_rows_by_id, array_module, is_cupy, sum_rows_by_id
+from minitransformer.backend import array_module, is_cupy, rows_of_gradient
 from minitransformer.functional._checks import in_one_dtype, require_integers
 
 
@@ -76,13 +76,15 @@ def embedding_backward(dy, ids, n_rows):
     Derivation: docs/derivations.md, embedding.
     """
     check_ids(ids, n_rows)
-    array_module(dy=dy, ids=ids)
+    dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)
     # y_t = W[ids_t]
-    return add_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)
+    rows, dW_rows = embedding_row_gradients(dy, ids, n_rows)
+    dW[rows] = dW_rows
+    return dW
 
 
 @in_one_dtype
-def embedding_row_gradients(dy, ids):
+def embedding_row_gradients(dy, ids, n_rows):
     r"""The rows of :func:`embedding_backward`'s result that are not zero.
 
     A batch uses few rows of a large table, so adding these alone to a gradient is much faster.
@@ -92,12 +94,15 @@ def embedding_row_gradients(dy, ids):
     dy : (..., D) array
         Gradient of the loss with respect to `y`.
     ids : (...) int array
+    n_rows : int
+        V, the number of rows of the table.
 
     Returns
     -------
     rows : (m,) int array
-        The ids that occur, each once.
+        The ids that occur, each once. On a GPU a slice of all V rows instead: finding out which
+        ids occur would wait for it.
     dW_rows : (m, D) array
         :math:`\partial L / \partial W_v` for each of them.
     """
-    return sum_rows_by_id(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]))
+    return rows_of_gradient(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.backend import is_cupy
 from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer, Parameter, generator
 
@@ -96,12 +95,10 @@ class Embedding(Layer):
 
     def backward(self, dy, cache):
         """dy (..., D) -> None: ids have no gradient; the table's is added to."""
-        dy = dy * self.scale
-        if is_cupy(dy):  # which rows occur, only the device knows, and asking would wait for it
-            self.W.grad += self.ops.embedding_backward(dy, cache.ids, self.W.shape[0])
-        else:
-            rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids)
-            self.W.grad[rows] += dW_rows
+        rows, dW_rows = self.ops.embedding_row_gradients(
+            dy * self.scale, cache.ids, self.W.shape[0]
+        )
+        self.W.grad[rows] += dW_rows
 
 
 class LayerNormCache(NamedTuple):
