@@ -256,6 +256,18 @@ def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail
     assert working <= shown
 
 
+def test_ctrl_c_keeps_the_cases_that_are_done(tiny):
+    class Stopped(Fake):
+        def ask(self, do, **arguments):
+            if do == "prepare" and arguments["case"]["texts"] == 4:
+                raise KeyboardInterrupt
+            return super().ask(do, **arguments)
+
+    found = run.bench("attention", threads=1, start=lambda side, threads: Stopped([1] * 9, 10**8))
+    assert [row.case.name for row in found.rows] == ["2 of 4", "2 of 8"]
+    assert "interrupted after 2 of 3 cases" in found.notes
+
+
 def test_growth_is_the_power_of_the_size(tiny):
     def start(side, threads):
         return Fake([next(times[side.key])] * 2, 10**8)

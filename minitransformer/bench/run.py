@@ -92,6 +92,8 @@ def bench(
     ------
     ValueError
         If an argument is none of those allowed.
+    KeyboardInterrupt
+        If it is stopped before the first case is done; later, the report holds what is done.
     """
     _check(workload, against, compiled, dropout)
     device = {"numpy": "cpu", "cupy": "gpu"}[choose_device(device)]
@@ -103,20 +105,29 @@ def bench(
     cases = WORKLOADS[workload](dropout)
     told("this machine's fastest matrix product", 0, len(cases))
     _look_at_machine(report, begin, device)
-    for number, case in enumerate(cases):
-
-        def within(share, number=number, case=case):
-            told(f"{case.name}, dropout {case.dropout:g}", number + share, len(cases))
-
-        within(0.0)
-        small = [side for side in sides if not _too_large(report, side, case, device)]
-        row = compare(
-            case, small, begin, repeats=repeats or case.repeats, threads=threads, device=device,
-            told=within,
-        )  # fmt: skip
-        left_out = {side.key: Result(left_out=True) for side in sides if side not in small}
-        report.rows.append(Row(case, row.results | left_out))
+    try:
+        for number, case in enumerate(cases):
+            _add_row(report, number, case, begin, repeats, told, len(cases))
+    except KeyboardInterrupt:
+        if not report.rows:
+            raise
+        report.notes.append(f"interrupted after {len(report.rows)} of {len(cases)} cases")
     return report
+
+
+def _add_row(report, number, case, begin, repeats, told, total):
+    def within(share):
+        told(f"{case.name}, dropout {case.dropout:g}", number + share, total)
+
+    within(0.0)
+    machine, sides = report.machine, report.sides
+    small = [side for side in sides if not _too_large(report, side, case, machine["device"])]
+    row = compare(
+        case, small, begin, repeats=repeats or case.repeats, threads=machine["threads"],
+        device=machine["device"], told=within,
+    )  # fmt: skip
+    left_out = {side.key: Result(left_out=True) for side in sides if side not in small}
+    report.rows.append(Row(case, row.results | left_out))
 
 
 def _check(workload, against, compiled, dropout):
