@@ -28,6 +28,11 @@ def _mask(p):
         (lambda a, b: F.embedding(np.array([0, 1]), b), "ids", "W"),
         (lambda a, b: F.attention(a, b, a), "Q, V", "K"),
         (lambda a, b: F.attention_backward(a, a, a, a, b), "dO, Q, K, V", "P"),
+        (lambda a, b: F.tiled_attention(a, b, a), "Q, V", "K"),
+        (
+            lambda a, b: F.tiled_attention_backward(a, a, a, a, a, b),
+            "dO, Q, K, V, O", "logsumexp",
+        ),
         (lambda a, b: F.dropout(a, b), "x", "keep"),
         (lambda a, b: F.dropout_backward(a, b), "dy", "keep"),
         (lambda a, b: F.layer_norm(a, b, a), "x, beta", "gamma"),
@@ -131,6 +136,21 @@ BAD = {
         lambda: F.attention(Q[:, :, :1], Q, Q, bias=np.ones((5, 5))),
         r"bias \(5, 5\) does not broadcast to the scores \(2, 4, 1, 5\)",
     ),
+    "tiled_attention: E differs": (
+        lambda: F.tiled_attention(Q, Q[..., :2], Q), r"same E .* \(2, 4, 5, 3\) and \(2, 4, 5, 2\)"
+    ),
+    "tiled_attention: mask does not fit": (
+        lambda: F.tiled_attention(Q, Q, Q, np.ones((5, 4), bool)), r"mask \(5, 4\) does not broad"
+    ),
+    "tiled_attention: dropout": (
+        lambda: F.tiled_attention(Q, Q, Q, dropout=1.0, seed=0), r"dropout must lie in \[0, 1\)"
+    ),
+    "tiled_attention: no seed": (
+        lambda: F.tiled_attention(Q, Q, Q, dropout=0.1), "seed must be given for dropout = 0.1"
+    ),
+    "tiled_attention: block": (
+        lambda: F.tiled_attention(Q, Q, Q, block=0), "block must be at least 1 query, got 0"
+    ),
     "dropout: keep makes x larger": (
         lambda: F.dropout(np.ones(3), np.ones((2, 3))), r"keep \(2, 3\) does not .* x \(3,\)"
     ),
@@ -191,6 +211,9 @@ WRONG_TYPE = {
     ),
     "attention: 0/1 mask": (
         lambda: F.attention(Q, Q, Q, np.ones((5, 5), int)), "mask must be boolean .* got int64"
+    ),
+    "tiled_attention: additive mask": (
+        lambda: F.tiled_attention(Q, Q, Q, np.zeros((5, 5))), "mask must be boolean .* got float64"
     ),
     "mean_pool: 0/1 mask": (
         lambda: F.mean_pool(np.zeros((2, 3, 4)), np.ones((2, 3))), "mask must be boolean"

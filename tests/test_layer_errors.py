@@ -29,6 +29,7 @@ BAD_CHOICES = {
     "positions": (["sine"], "positions must be one of sinusoidal, learned, .*, got {!r}"),
     "pooling": (["cls"], "pooling must be one of mean, max, first, got {!r}"),
     "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, got {!r}"),
+    "attention": (["sparse", None], "attention must be one of full, tiled, got {!r}"),
     "dtype": (["int8", "complex128"], "dtype must be 'float16', 'float32' or .*, got {!r}"),
 }
 
@@ -41,7 +42,7 @@ def test_a_bad_configuration_is_named(name, value):
         _build(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["norm", "positions", "activation"])
+@pytest.mark.parametrize("name", ["norm", "positions", "activation", "attention"])
 def test_a_bad_choice_is_named_even_where_no_block_would_notice(name):
     value = BAD_CHOICES[name][0][0]
     with pytest.raises(ValueError, match=BAD_CHOICES[name][1].format(value)):
@@ -93,6 +94,10 @@ BAD_LAYERS = {
     ),
     "MultiHeadAttention: dropout": (
         lambda: layers.MultiHeadAttention(8, 4, dropout=1), r"dropout must lie in \[0, 1\), got 1"
+    ),
+    "MultiHeadAttention: attention": (
+        lambda: layers.MultiHeadAttention(8, 4, attention="flash"),
+        "attention must be 'full' or 'tiled', got 'flash'",
     ),
     "MultiHeadCrossAttention: heads": (
         lambda: layers.MultiHeadCrossAttention(8, 3), "n_heads must divide d_model = 8, got 3"

@@ -77,6 +77,21 @@ TOLERANCES = {
     "shares of attention": (1e-14, 2.2e-16),
     # float32, a classifier of the benchmark's shape, relative to max(1, |logit|)
     "bench: logits vs PyTorch": (5e-6, 3e-7),
+    # values and gradients, 62 inputs of the pair, relative to max(1, the largest value)
+    "tiled vs full attention, float64": (5e-14, 9.9e-16),
+    # the same in float32
+    "tiled vs full attention, float32": (2e-5, 9.8e-7),
+    # the same in float16, whose rounding of O and of logsumexp stands between the two
+    "tiled vs full attention, float16": (2e-2, 3e-3),
+    # the same at scores near 300, which take digits from the logsumexp
+    "tiled vs full attention, large scores, float32": (1e-4, 1.1e-5),
+    # the same in float16; without the division by the row's sum it is 0.07
+    "tiled vs full attention, large scores, float16": (2e-2, 5.1e-3),
+    # float64, logits and gradients of four classifiers, relative to max(1, the largest)
+    "tiled vs full classifier": (5e-14, 6.2e-16),
+    # float64, parameters after two epochs, tiled or full, 1 or 2 workers; Adam divides rounding
+    # by rounding where the true gradient is 0 (the bias of the keys)
+    "tiled vs full training": (1e-9, 2.8e-11),
 }
 
 

@@ -29,6 +29,7 @@ class Recipe:
     positions: str = setting("sinusoidal", MODEL, "sinusoidal, learned, scalar, none")
     pooling: str = setting("mean", MODEL, "mean, max, first")
     activation: str = setting("gelu", MODEL, "relu, gelu, gelu_tanh")
+    attention: str = setting("full", MODEL, "full, or tiled: less memory for long texts")
     dtype: str = setting("float32", MODEL, "float32, float64")
 
     vocab_size: int = setting(20_000, VOCABULARY, "most words, the most frequent ones")
