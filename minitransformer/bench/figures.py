@@ -85,14 +85,12 @@ def _lines(axes, sweep, value, sides):
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     for side in sides:
-        points = sweep.points(side.key, value)
-        if not points:
-            continue
         colour, marker, line = STYLES[side.key]
-        axes.plot(
-            *zip(*points, strict=True), color=colour, marker=marker, linestyle=line, markersize=5,
-            label=side.label,
-        )
-        if side is sides[0] and value is _milliseconds:
-            (x0, y0), (x1, _) = points[0], points[-1]
-            axes.plot([x0, x1], [y0, y0 * x1 / x0], color=GREY, linewidth=1, label="in proportion")
+        if points := sweep.points(side.key, value):
+            axes.plot(
+                *zip(*points, strict=True), color=colour, marker=marker, linestyle=line,
+                markersize=5, label=side.label,
+            )
+    if value is _milliseconds and (points := sweep.points(sides[0].key, value)):
+        (x0, y0), (x1, _) = points[0], points[-1]
+        axes.plot([x0, x1], [y0, y0 * x1 / x0], color=GREY, linewidth=1, label="in proportion")

@@ -112,6 +112,7 @@ def bench(
         if not report.rows:
             raise
         report.notes.append(f"interrupted after {len(report.rows)} of {len(cases)} cases")
+    _measure_peak(report, begin, device)  # again: another program may have disturbed the first
     return report
 
 
@@ -169,19 +170,29 @@ def _machine(threads, device):
 
 
 def _look_at_machine(report, begin, device):
-    """Versions of every side, and the fastest matrix product of any; notes on what disturbs."""
-    machine, found = report.machine, {}
-    for side in {side.module: side for side in reversed(report.sides)}.values():
+    """Versions of every side, the fastest matrix product, and a note on what disturbs."""
+    for side in _one_of_each(report):
         with begin(side) as worker:
-            machine[side.module] = worker.ask("about")["about"]
-            found[side.module] = worker.ask("peak", device=device)["flops"]
-    report.peak = max(found.values())
-    machine["peak of products (operations a second)"] = found
-    if machine.get("load before", 0) > 0.3:
+            report.machine[side.module] = worker.ask("about")["about"]
+    _measure_peak(report, begin, device)
+    if report.machine.get("load before", 0) > 0.3:
         report.notes.append(
-            f"load was {machine['load before']:g} before this began: another program may have "
-            "been running, and the figures are worth less for it"
+            f"load was {report.machine['load before']:g} before this began: another program may "
+            "have been running, and the figures are worth less for it"
         )
+
+
+def _measure_peak(report, begin, device):
+    """The fastest matrix product of any side, so far."""
+    for side in _one_of_each(report):
+        with begin(side) as worker:
+            found = worker.ask("peak", device=device)["flops"]
+        report.peak = max(report.peak or 0.0, found)
+
+
+def _one_of_each(report):
+    """The first side of ours, and of PyTorch's."""
+    return {side.module: side for side in reversed(report.sides)}.values()
 
 
 def _too_large(report, side, case, device):
