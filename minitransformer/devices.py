@@ -59,13 +59,24 @@ def as_number(x):
 
 
 def read_numbers(numbers):
-    """The list `numbers` with what lies on a device read, all of it at once."""
-    there = [x for x in numbers if is_cupy(x)]
+    """Nested lists and tuples of numbers, with what lies on a device read, all of it at once."""
+    there = _numbers_there(numbers)
     if not there:
         return numbers
     stacked = _cupy().stack([x.astype(np.float64) for x in there])
-    read = iter(stacked.get().tolist())
-    return [next(read) if is_cupy(x) else x for x in numbers]
+    return _replaced(numbers, iter(stacked.get().tolist()))
+
+
+def _numbers_there(nested):
+    if isinstance(nested, list | tuple):
+        return [x for part in nested for x in _numbers_there(part)]
+    return [nested] if is_cupy(nested) else []
+
+
+def _replaced(nested, read):
+    if isinstance(nested, list | tuple):
+        return type(nested)([_replaced(part, read) for part in nested])
+    return next(read) if is_cupy(nested) else nested
 
 
 def generator(entropy, like):
@@ -79,8 +90,29 @@ def generator(entropy, like):
     """
     if not is_cupy(like):
         return np.random.default_rng(entropy)
-    # Philox starts in a moment, CuPy's default generator does not; every micro-batch has its own.
-    return _cupy().random.Generator(_cupy().random.Philox4x3210(np.random.SeedSequence(entropy)))
+    return DeviceGenerator(entropy)
+
+
+class DeviceGenerator:
+    """CuPy's generator, with a generator on the host beside it for seeds, which are needed there.
+
+    Attributes
+    ----------
+    host : numpy.random.Generator
+    """
+
+    def __init__(self, entropy):
+        self.host, random = np.random.default_rng(entropy), _cupy().random
+        # Philox starts in a moment, CuPy's default does not; every micro-batch has a generator.
+        self._rng = random.Generator(random.Philox4x3210(np.random.SeedSequence(entropy)))
+
+    def __getattr__(self, name):
+        return getattr(self._rng, name)
+
+
+def draw_seed(rng):
+    """A whole number below 2**62 from a generator, without waiting for a device."""
+    return int(getattr(rng, "host", rng).integers(1 << 62))
 
 
 def synchronize(like):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, draw_seed
 from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer, Parameter, generator
 from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
@@ -96,7 +96,7 @@ class _Attention(Layer):
         """:meth:`_attend` without P; what dropout drops is decided by a seed drawn from `rng`."""
         dropout, seed = 0.0, None
         if rng is not None:
-            dropout, seed = self.dropout, int(rng.integers(1 << 62))
+            dropout, seed = self.dropout, draw_seed(rng)
         O, logsumexp = self.ops.tiled_attention(Q, K, V, mask, dropout=dropout, seed=seed)
         y, output = self.W_o.forward(self.ops.merge_heads(O))
         return y, TiledAttentionCache(

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, to_device
 
 
 class Parameter:
@@ -96,6 +96,22 @@ class Layer:
                 found[name] = parameter
         return found
 
+    def to(self, device):
+        """Move everything to a device, "numpy" (the host) or "cupy"; returns the layer itself.
+
+        Parameters, gradients and fixed tables are moved. Caches of earlier calls are not.
+
+        Raises
+        ------
+        ValueError
+            If there is no such device; the message says why, and nothing has moved.
+        """
+        flat = getattr(self, "flat", None)
+        if isinstance(flat, FlatParameters):
+            flat.to(device)
+        _move(self, device, set() if flat is None else {id(p) for p in flat.parameters.values()})
+        return self
+
     def replica(self):
         """The same layer with the same values, shared, and gradients of its own."""
         twin = _replicate(self, {})
@@ -114,6 +130,20 @@ def _walk(layer, prefix):
                 yield path, member
             elif isinstance(member, Layer):
                 yield from _walk(member, path + ".")
+
+
+def _move(layer, device, done):
+    """Move the parameters below `layer` that are not `done`, and its other arrays."""
+    for name, value in vars(layer).items():
+        if hasattr(value, "dtype") and getattr(value, "ndim", 0):
+            setattr(layer, name, to_device(value, device))
+        for member in value if isinstance(value, (list, tuple)) else [value]:
+            if isinstance(member, Layer):
+                _move(member, device, done)
+            elif isinstance(member, Parameter) and id(member) not in done:
+                done.add(id(member))
+                member.value = to_device(member.value, device)
+                member.grad = None if member._grad is None else to_device(member._grad, device)
 
 
 def _replicate(value, seen):
@@ -165,12 +195,22 @@ class FlatParameters:
             first = next(iter(parameters.values())).value
             xp = array_module(first)
             values = xp.concatenate([p.value.reshape(-1) for p in parameters.values()])
-        self.values = values
-        self._grads = None
+        self._bind(values)
+
+    def _bind(self, values):
+        """Make `values` (n,) the array whose views the parameters are; no gradients yet."""
+        self.values, self._grads = values, None
         for name, view in self.views(values).items():
-            parameters[name].value = view
-            parameters[name].grad = None
-            parameters[name]._flat = self
+            parameter = self.parameters[name]
+            parameter.value, parameter.grad, parameter._flat = view, None, self
+
+    def to(self, device):
+        """Move values and gradients; the parameters become views of the arrays there."""
+        grads = None if self._grads is None else to_device(self._grads, device)
+        self._bind(to_device(self.values, device))
+        if grads is not None:
+            self.allocate_grads()
+            self._grads[...] = grads
 
     def views(self, array):
         """`array` (n,), laid out as the parameters are, as views by name."""

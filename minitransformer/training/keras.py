@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, to_device
 from minitransformer.layers import Layer
 from minitransformer.training import callbacks as callback_module
 from minitransformer.training import checkpoint, persist, progress, step, summary
@@ -17,6 +17,7 @@ from minitransformer.training.examples import read_labels, read_sequences
 from minitransformer.training.loop import Run, Settings
 from minitransformer.training.names import check_count
 from minitransformer.training.recipe import Recipe
+from minitransformer.training.steps import READ_EVERY
 from minitransformer.training.workers import WorkerPool, default_workers
 
 # Measured: about 1,000 tokens keep the activations in the caches and give every worker a share.
@@ -38,11 +39,13 @@ class Trainable(Layer):
         What :meth:`compile` fixed.
     stop_training : bool
         Set it from a callback to end training after the epoch.
+    read_every : int
+        Steps between two readings of the loss on a GPU.
     """
 
     recipe = None
     stop_training = False
-
+    read_every = READ_EVERY
     # What a model of another kind overrides.
 
     def read_inputs(self, x, mask):
@@ -59,9 +62,9 @@ class Trainable(Layer):
 
     def run(self, batch, rng):
         """Logits and cache of a Batch; dropout is on when `rng` is given."""
-        xp = array_module(self.flat.values)
-        mask = None if batch.mask is None else xp.asarray(batch.mask)
-        return self.forward(xp.asarray(batch.ids), mask=mask, rng=rng)
+        there = array_module(self.flat.values).__name__
+        mask = None if batch.mask is None else to_device(batch.mask, there)
+        return self.forward(to_device(batch.ids, there), mask=mask, rng=rng)
 
     def cost(self, n, length):
         """About how long a micro-batch of `n` sequences padded to `length` takes, in any unit."""
@@ -213,6 +216,13 @@ class Trainable(Layer):
         workers = workers or default_workers(self.flat.values)
         with WorkerPool(self, min(workers, len(examples))) as pool:
             return step.predict(self, pool, examples, tokens)
+
+    def to(self, device):
+        """Move the model and the state of its training to "numpy" or "cupy"; returns itself."""
+        super().to(device)
+        if self.recipe is not None:
+            self.recipe.to(device)
+        return self
 
     def summary(self, print_fn=print):
         """Print a table of the layers, the shapes of their parameters, and how many they are."""

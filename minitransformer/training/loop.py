@@ -14,6 +14,7 @@ from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
 from minitransformer.training.regularisation import applied
 from minitransformer.training.step import RunningMeans, evaluate, train_step
+from minitransformer.training.steps import Steps
 from minitransformer.training.workers import WorkerPool, default_workers
 
 
@@ -55,7 +56,7 @@ class Run:
         self.model, self.recipe, self.settings = model, recipe, settings
         self.train, self.validation = train, validation
         self.callbacks, self.progress = callbacks, progress
-        self.history, self.resumed = History(), False
+        self.history, self.resumed, self._steps = History(), False, None
         self.workers = recipe.workers or default_workers(model.flat.values)
         self._metrics = [metric.name for metric in recipe.metrics]
         self._penalty = bool(recipe.l1 or recipe.l2)
@@ -107,6 +108,8 @@ class Run:
 
     def save(self, path):
         """Write a checkpoint."""
+        if self._steps is not None:
+            self._steps.read()
         checkpoint.save(path, self)
 
     def _start_epoch(self, epoch):
@@ -127,6 +130,7 @@ class Run:
         with Interrupts() as interrupts:
             self._call(interrupts, "on_train_begin")
             with WorkerPool(self.model, self.workers) as pool, self.progress:
+                self._steps = Steps(train_step, self.model, self._weighted, pool, self.train)
                 self._epochs(pool, interrupts)
             if self.history.interrupted:
                 self._call(interrupts, "on_interrupt")
@@ -169,16 +173,15 @@ class Run:
         began, before = time.perf_counter() - self.seconds, self.epoch * len(batches)
         for batch in range(self.batch, len(batches)):
             factor = multiplier(before + batch + 1)
-            result = train_step(
-                self.model, self._weighted, pool, self.train, batches[batch], factor
-            )
-            self.running.add(*result)
+            self._steps.take(self.running, batches[batch], factor)
             self.batch, self.seconds = batch + 1, time.perf_counter() - began
             logs = self.running.means(self._penalty)
             self.progress.step(self.epoch, batch, logs)
             self._call(interrupts, "on_train_batch_end", batch, logs)
             if interrupts.asked:
+                self._steps.read()
                 return False
+        self._steps.read()
         self._close_epoch(pool, interrupts, began, multiplier(before + len(batches)))
         return True
 

@@ -8,7 +8,7 @@ it was cut.
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, as_number
 from minitransformer.functional import (
     cross_entropy,
     cross_entropy_backward,
@@ -59,7 +59,7 @@ class Loss:
 
         Returns
         -------
-        value : float
+        value : float, or 0-d array on a device
             In nats for the cross-entropy.
         saved : tuple
             For :meth:`backward`.
@@ -133,8 +133,8 @@ class CategoricalCrossentropy(Loss):
             class_weights=weights,
             ignore_index=self.ignore_index,
         )
-        share = float(saved.normaliser) / total if total else 0.0
-        return float(loss) * share, (share, saved)
+        share = as_number(saved.normaliser) / total if total else 0.0
+        return as_number(loss) * share, (share, saved)
 
     def backward(self, saved):
         share, saved = saved
@@ -174,7 +174,7 @@ class MeanSquaredError(Loss):
         one_hot = array_module(logits).eye(logits.shape[-1], dtype=logits.dtype)[targets]
         loss, difference = mean_squared_error(p, one_hot)
         share = targets.size / total if total else 0.0
-        return float(loss) * share, (share, difference, p)
+        return as_number(loss) * share, (share, difference, p)
 
     def backward(self, saved):
         share, difference, p = saved

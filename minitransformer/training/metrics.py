@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, as_number
 from minitransformer.training.names import lookup
 
 
@@ -29,8 +29,7 @@ class Metric:
 
         Returns
         -------
-        total : float
-        count : int
+        total, count : float, or 0-d arrays on a device
         """
         raise NotImplementedError
 
@@ -44,9 +43,9 @@ class Accuracy(Metric):
         xp = array_module(logits, targets)
         right = xp.argmax(logits, axis=-1) == targets
         if ignore_index is None:
-            return float(right.sum()), targets.size
+            return as_number(right.sum()), targets.size
         counts = targets != ignore_index
-        return float((right & counts).sum()), int(counts.sum())
+        return as_number((right & counts).sum()), as_number(counts.sum())
 
 
 NAMES = {"accuracy": Accuracy, "acc": Accuracy}

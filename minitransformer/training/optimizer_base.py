@@ -7,7 +7,7 @@ and the only temporaries are two scratch blocks, allocated once.
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, to_device
 from minitransformer.training.names import check_number
 
 # Elements in a block: six float32 arrays of this length are 384 KiB, inside a second-level cache.
@@ -108,6 +108,11 @@ class Optimizer:
             )
         self.t = int(state["t"])
         self._arrays = {name: array.copy() for name, array in arrays.items()}
+        self._scratch = None
+
+    def to(self, device):
+        """Move the state to a device, "numpy" or "cupy"."""
+        self._arrays = {name: to_device(array, device) for name, array in self._arrays.items()}
         self._scratch = None
 
     def _check(self, values, grads, decay):

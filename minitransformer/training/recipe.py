@@ -85,6 +85,12 @@ class Recipe:
             "micro_batch_tokens": self.micro_batch_tokens,
         }
 
+    def to(self, device):
+        """Move the state of optimiser and averages to "numpy" or "cupy"."""
+        for part in (self.optimizer, self.averages):
+            if part is not None:
+                part.to(device)
+
     def multiplier(self, total_steps):
         """The schedule of a run of `total_steps` steps: step (from 1) to multiplier."""
         if hasattr(self.schedule, "start"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, as_number, is_cupy, to_device
 from minitransformer.training.names import check_number
 from minitransformer.training.optimizer_base import BLOCK
 
@@ -55,24 +55,28 @@ def add_penalty(values, grads, l1=0.0, l2=0.0, where=None):
         s = scratch[: theta.size]
         if l2:
             xp.multiply(theta, 1.0 if where is None else where[part], out=s)
-            penalty += l2 * float(xp.dot(s, s))
+            penalty += l2 * as_number(xp.dot(s, s))
             s *= 2.0 * l2
             g += s
         if l1:
             xp.sign(theta, out=s)
             if where is not None:
                 s *= where[part]
-            penalty += l1 * float(xp.dot(s, theta))
+            penalty += l1 * as_number(xp.dot(s, theta))
             s *= l1
             g += s
     return penalty
 
 
 def global_norm(grads):
-    """Euclidean norm of all gradients together, as a Python float; NaN or inf if one entry is.
+    """Euclidean norm of all gradients together; NaN or inf if one entry is.
+
+    A Python float; on a device a 0-d float64 array, for which nobody waits.
 
     Finite gradients whose squares overflow their dtype still have a finite norm.
     """
+    if is_cupy(grads):
+        return _norm_on_device(grads)
     xp = array_module(grads)
     total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):  # both are dealt with below
@@ -85,6 +89,16 @@ def global_norm(grads):
         return largest
     scaled = grads.astype(np.float64) / largest
     return largest * math.sqrt(float(xp.dot(scaled, scaled)))
+
+
+def _norm_on_device(grads):
+    """:func:`global_norm` without a branch: both forms are computed, one is chosen there."""
+    xp = array_module(grads)
+    total, largest = as_number(xp.dot(grads, grads)), as_number(xp.abs(grads).max())
+    scaled = grads.astype(np.float64) / xp.maximum(largest, np.finfo(np.float64).tiny)
+    careful = largest * xp.sqrt(xp.dot(scaled, scaled))
+    careful = xp.where(xp.isfinite(largest), careful, largest)
+    return xp.where(xp.isfinite(total), xp.sqrt(total), careful)
 
 
 def clip_by_global_norm(grads, max_norm, norm=None):
@@ -110,7 +124,11 @@ def clip_by_global_norm(grads, max_norm, norm=None):
     """
     max_norm = check_number("max_norm", max_norm, above=0)
     norm = global_norm(grads) if norm is None else norm
-    if max_norm < norm < math.inf:
+    if is_cupy(norm):
+        xp = array_module(norm)
+        shrinks = (norm > max_norm) & xp.isfinite(norm)
+        grads *= xp.where(shrinks, max_norm / norm, 1.0).astype(grads.dtype)
+    elif max_norm < norm < math.inf:
         grads *= max_norm / norm
     return norm
 
@@ -186,6 +204,11 @@ class AveragedWeights:
             xp.subtract(values[part], mean, out=s)
             s *= gain
             mean += s
+
+    def to(self, device):
+        """Move the mean to a device, "numpy" or "cupy"."""
+        self.values = None if self.values is None else to_device(self.values, device)
+        self._scratch = None
 
     def state(self):
         """`t` and the mean, the array itself."""

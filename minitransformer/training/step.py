@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.backend import array_module, to_host
+from minitransformer.backend import generator, is_cupy, read_numbers, to_device, to_host
 from minitransformer.data.batches import micro_batches
 from minitransformer.functional import softmax
 from minitransformer.training.divergence import check_finite, check_update
@@ -61,6 +61,10 @@ def jobs_of(model, examples, indices, max_tokens):
     return list(enumerate(indices[group] for group in groups)), costs
 
 
+def _device(array):
+    return "cupy" if is_cupy(array) else "numpy"
+
+
 def _measure(recipe, logits, targets):
     ignore = recipe.loss.ignore_index
     return [metric.measure(logits, targets, ignore) for metric in recipe.metrics]
@@ -110,6 +114,20 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
         When the loss or a gradient is not finite; parameters and optimiser are as before. Or when
         the update overflows; the parameters are as before.
     """
+    return read_numbers(take_step(model, recipe, pool, examples, indices, multiplier)[0])
+
+
+def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=True):
+    """:func:`train_step`, whose numbers stay on the device where the model lies on one.
+
+    Returns
+    -------
+    result : tuple
+        What :func:`train_step` returns.
+    norms : tuple
+        Norms of the gradients and of the new parameters where they have not been `checked`:
+        unless all are finite, and the loss too, the step should not have been taken.
+    """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
     task = _gradient_task(recipe, examples, total, [model.seed, step])
@@ -122,16 +140,21 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     with np.errstate(over="ignore", invalid="ignore"):
         decay = model.decay_mask()
         penalty = add_penalty(flat.values, flat.grads, recipe.l1, recipe.l2, decay)
-        norm = global_norm(flat.grads)
-        check_finite(model, loss, norm, step)
+        norm, norms = global_norm(flat.grads), ()
+        if checked:
+            check_finite(model, *read_numbers([loss, norm]), step)
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
-        rate, before = optimizer.learning_rate * multiplier, flat.values.copy()
+        rate = optimizer.learning_rate * multiplier
+        before = flat.values.copy() if checked else None
         optimizer.step(flat.values, flat.grads, rate, decay=decay)
-        check_update(model, before, step)
+        if checked:
+            check_update(model, before, step)
+        else:
+            norms = norm, global_norm(flat.values)
         if recipe.averages is not None:
             recipe.averages.update(flat.values)
-    return loss, total, measures, penalty
+    return (loss, total, measures, penalty), norms
 
 
 def _gradient_task(recipe, examples, total, seed_and_step):
@@ -146,8 +169,10 @@ def _gradient_task(recipe, examples, total, seed_and_step):
             batch = batch._replace(ids=ids)
         # NaN and inf are looked for once a step; a warning would name no parameter.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if is_cupy(replica.flat.values):  # dropout masks are drawn where they are used
+                rng = generator([*seed_and_step, number], like=replica.flat.values)
             logits, cache = replica.run(batch, rng)
-            targets = array_module(logits).asarray(batch.targets)
+            targets = to_device(batch.targets, _device(logits))
             value, saved = recipe.loss.forward(logits, targets, total)
             replica.backward(recipe.loss.backward(saved), cache)
             return value, _measure(recipe, logits, targets)
@@ -169,7 +194,7 @@ def evaluate(model, recipe, pool, examples):
         batch = examples.batch(job[1])
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             logits, _ = model.run(batch, None)
-            targets = array_module(logits).asarray(batch.targets)
+            targets = to_device(batch.targets, _device(logits))
             value, _ = recipe.loss.forward(logits, targets, total)
             return value, _measure(recipe, logits, targets)
 
@@ -178,7 +203,7 @@ def evaluate(model, recipe, pool, examples):
     results = pool.map(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
     running = RunningMeans([metric.name for metric in recipe.metrics])
-    running.add(loss, total, measures)
+    running.add(*read_numbers([loss, total, measures]))
     return running.means()
 
 
