@@ -123,6 +123,17 @@ def test_predict_draws_the_attention(call, trained, tmp_path):
     assert (tmp_path / "w.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_run_with_tiled_attention_is_trained_and_looked_into(call, columns, tmp_path):
+    run, picture = tmp_path / "run", tmp_path / "w.png"
+    code, _, _ = call("train", *columns, *TINY, "--attention", "tiled", "--out", run)
+    assert code == 0
+    assert (run / "attention.png").exists()
+    assert RunFolder.open(run).load_model().config["attention"] == "tiled"
+    _, out, _ = call("predict", run, "A dull film", "--json", "--figure", picture)
+    assert sum(w["attention"] for w in json.loads(out)["words"]) == pytest.approx(1, abs=1e-5)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_windows_read_all_of_a_long_text_and_are_averaged(call, trained):
     text = " ".join(["a dull film"] * 9)  # 27 tokens, and the model reads 12
     cut = json.loads(call("predict", trained[0], text, "--json")[1])
