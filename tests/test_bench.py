@@ -133,7 +133,7 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["generation"], "workload must be one of classifier, attention, got 'generation'"),
+        (["generation"], "workload must be one of classifier, attention, fused, got 'generation'"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
         (["--device", "tpu"], "device must be one of cpu, gpu"),
         (["--dropout", 1], "--dropout must lie in [0, 1)"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer import TransformerClassifier, functional, fused
+from minitransformer.bench import twins
 from minitransformer.gradcheck import check
 from tests import laws
 from tests.extremes import TABLE
@@ -138,3 +139,13 @@ def test_models_agree_and_say_which_functions_they_use(norm):
         assert np.abs(a - b).max() <= tolerance("fused vs plain, float64")
     with pytest.raises(ValueError, match="ops must be one of fused, plain, got 'fast'"):
         TransformerClassifier(50, 3, ops="fast")
+
+
+def test_the_benchmark_of_the_twins_measures_every_function_at_every_shape():
+    found = twins.gains(rounds=2)
+    assert [(gain.name, gain.shape) for gain in found] == [
+        (name, shape) for name in fused.FASTER for shape in twins.SHAPES
+    ]
+    assert all(gain.plain > 0 and gain.fused > 0 for gain in found)
+    assert twins.Gain("f", (1, 1, 1, 1), plain=3.0, fused=2.0).ratio == 1.5
+    assert twins.table(found).row_count == len(found)

@@ -8,16 +8,17 @@ from typing import Annotated
 
 import typer
 
-from minitransformer.bench import figures, report, run
+from minitransformer.bench import figures, report, run, twins
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.cli.figures import save_figure
 from minitransformer.cli.options import FAILED, Stop
 from minitransformer.storage import write_json
+from minitransformer.training.names import check_count
 
 
 def bench(
     workload: Annotated[
-        str, typer.Argument(help="classifier, or attention (longer and longer texts).")
+        str, typer.Argument(help="classifier, attention (longer and longer texts), or fused.")
     ] = "classifier",
     *,
     against: Annotated[
@@ -43,6 +44,12 @@ def bench(
 
     The sides run in processes of their own and take turns, step by step. Close other programs.
     """
+    if workload == "fused":
+        given = (against, compiled, dropout, threads, json, plot)
+        if device != "cpu" or any(option not in (None, False) for option in given):
+            raise ValueError("bench fused takes no option but --repeats")
+        _twins(repeats)
+        return
     for path in (json, plot):
         if path is not None and not path.absolute().parent.is_dir():
             raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
@@ -63,12 +70,23 @@ def bench(
         raise Stop(f"error: {found.failures[0]}", FAILED)
 
 
-def _show(found):
+def _twins(repeats):
+    rounds = twins.ROUNDS if repeats is None else check_count("repeats", repeats)
+    with _progress() as told:
+        found = twins.gains(rounds, told)
+    _console().print(twins.table(found))
+
+
+def _console():
     from rich.console import Console
 
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=130)  # a file has no edge to fit
+    # a file has no edge to fit
+    return console if console.is_terminal else Console(width=130)
+
+
+def _show(found):
+    console = _console()
     console.print(report.table(found))
     for line in report.lines(found):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

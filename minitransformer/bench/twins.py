@@ -1,0 +1,104 @@
+"""The functions of `fused` beside the plain ones they stand for: the gain of each.
+
+Both are this package's, so they take turns in one process, one BLAS thread each, as a worker runs
+them: single precision, micro-batches of about 1,000 tokens.
+"""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer import functional, fused
+from minitransformer.training.allocator import freed_memory_kept
+from minitransformer.training.workers import one_blas_thread
+
+# B, H, T, E: one long text, a usual micro-batch, many short texts.
+SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))
+ROUNDS = 41
+
+
+class Gain(NamedTuple):
+    """A function's time (s, median) at a shape (B, H, T, E), plain and fused."""
+
+    name: str
+    shape: tuple
+    plain: float
+    fused: float
+
+    @property
+    def ratio(self):
+        return self.plain / self.fused
+
+
+def gains(rounds=ROUNDS, told=lambda text, done, total: None):
+    """Measure every function of ``fused.FASTER`` at every shape.
+
+    Parameters
+    ----------
+    rounds : int
+        Calls of each that are timed.
+    told : callable
+        ``told(text, done, total)`` hears what is being done.
+
+    Returns
+    -------
+    list of Gain
+    """
+    found, total = [], len(fused.FASTER) * len(SHAPES)
+    with one_blas_thread(), freed_memory_kept():
+        for name, function in fused.FASTER.items():
+            for shape in SHAPES:
+                told(name, len(found), total)
+                arguments = _arguments(name, np.random.default_rng(0), *shape)
+                twins = (getattr(functional, name), function)
+                found.append(Gain(name, shape, *_medians(twins, arguments, rounds)))
+    return found
+
+
+def _arguments(name, rng, B, H, T, E):
+    """Random arguments of one of the functions, as a tuple and a dict."""
+
+    def draw(*shape):
+        return rng.standard_normal(shape, dtype=np.float32)
+
+    D = H * E
+    if name == "attention_backward":
+        Q, K, V, dO = (functional.split_heads(draw(B, T, D), H) for _ in range(4))
+        keep = functional.dropout_mask(rng, (B, H, T, T), 0.1, np.float32)
+        _, P = functional.attention(Q, K, V, keep=keep)
+        return (dO, Q, K, V, P), {"keep": keep}
+    x, gamma, beta = draw(B, T, D), draw(D), draw(D)
+    inputs = (x, gamma, beta) if name.startswith("layer") else (x, gamma)
+    if not name.endswith("_backward"):
+        return inputs, {}
+    _, xhat, rstd = getattr(functional, name.removesuffix("_backward"))(*inputs)
+    return (draw(B, T, D), xhat, rstd, gamma), {}
+
+
+def _medians(functions, arguments, rounds):
+    args, kwargs = arguments
+    times = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, list_ in zip(functions, times, strict=True):
+            began = time.perf_counter()
+            function(*args, **kwargs)
+            list_.append(time.perf_counter() - began)
+    return [float(np.median(list_)) for list_ in times]
+
+
+def table(found):
+    """A rich table: a line for each function and shape."""
+    from rich.table import Table
+
+    shown = Table(title="fused functions beside their plain twins", title_justify="left")
+    for heading in ("function", "B, H, T, E"):
+        shown.add_column(heading)
+    for heading in ("plain (ms)", "fused (ms)", "gain"):
+        shown.add_column(heading, justify="right")
+    for gain in found:
+        shown.add_row(
+            gain.name, ", ".join(map(str, gain.shape)), f"{1000 * gain.plain:.3f}",
+            f"{1000 * gain.fused:.3f}", f"{gain.ratio:.2f}",
+        )  # fmt: skip
+    return shown
