@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from minitransformer.backend import choose_device
 from minitransformer.cli.run_folder import RunFolder
 from minitransformer.cli.sources import Source
 from minitransformer.cli.texts import confusion_table, score
@@ -24,10 +25,13 @@ def evaluate(
             help="Read long texts whole, in overlapping windows. By default as in training.",
         ),
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, gpu, or auto: the GPU where one can be used.")
+    ] = "cpu",
 ):
     """Show loss, accuracy and confusion matrix on the test texts."""
     folder = RunFolder.open(run)
-    config, model = folder.config, folder.load_model()
+    config, model = folder.config, folder.load_model().to(choose_device(device))
     texts = _source(config.source, data).load(data_dir)
     if texts.class_names != config.class_names:
         raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from minitransformer import interpret
+from minitransformer.backend import choose_device
 from minitransformer.cli.figures import attention_figure, save_figure
 from minitransformer.cli.run_folder import RunFolder
 from minitransformer.cli.texts import encode, pieces_of, probabilities
@@ -71,10 +72,13 @@ def predict(
     figure: Annotated[
         Path | None, typer.Option(help="Draw the attention on one text into this .png file.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, gpu, or auto: the GPU where one can be used.")
+    ] = "cpu",
 ):
     """Classify texts, and show the words that attention and gradient point at."""
     folder = RunFolder.open(run)
-    model = folder.load_model()
+    model = folder.load_model().to(choose_device(device))
     given = texts or _lines(sys.stdin)
     for number, text in enumerate(given, start=1):
         if not text.strip():
@@ -121,6 +125,7 @@ def explain(folder, model, texts, windows):
     """
     vocabulary, recipe = folder.vocabulary, folder.config.recipe
     every = probabilities(model, vocabulary, texts, recipe, windows)
+    model.to("numpy")  # the caches of single texts are read on the host
     for text, p in zip(texts, every, strict=True):
         ids, places = pieces_of(vocabulary, text, recipe, windows)
         scores, visits = np.zeros((2, len(ids))), np.zeros(len(ids))

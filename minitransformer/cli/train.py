@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from minitransformer.backend import choose_device
 from minitransformer.cli.options import INTERRUPTED, Stop
 from minitransformer.cli.report import report
 from minitransformer.cli.run_folder import Config, RunFolder, check_free
@@ -46,13 +47,16 @@ def train(
         _option(RUN, "Judge long texts in overlapping windows.", "--windows/--no-windows"),
     ] = None,
     workers: Annotated[int | None, _option(RUN, "Threads; by default one a core.")] = None,
+    device: Annotated[
+        str, _option(RUN, "cpu, gpu, or auto: the GPU where there is one. Not part of the run.")
+    ] = "cpu",
     **changes,
 ):
     """Train a transformer to classify texts, on the embedded film reviews unless told otherwise.
 
     Settings that are not given are those that suit the data set; the run's config.json shows them.
     """
-    began = time.perf_counter()
+    began, device = time.perf_counter(), choose_device(device)
     changes = {name: value for name, value in changes.items() if value is not None}
     fixed = {
         "dataset": dataset, "data": data, "text_column": text_column,
@@ -70,8 +74,8 @@ def train(
             source = Source.of_file(data, text_column, label_column)
         folder, texts = _new(source, data_dir, out, fixed, changes)
     try:
-        model = _fit(folder, texts, resume is not None)
-        report(folder, model, texts, began)
+        model = _fit(folder, texts, resume is not None, device)
+        report(folder, model.to("numpy"), texts, began)
     except KeyboardInterrupt:
         raise Stop(_where_it_stands(folder), INTERRUPTED) from None
     finally:
@@ -129,13 +133,13 @@ def _load(source, data_dir):
     return source.load(data_dir)
 
 
-def _fit(folder, texts, resume):
+def _fit(folder, texts, resume, device):
     """Train, and save the best weights and the history; returns the model."""
     config, vocabulary = folder.config, folder.vocabulary
     x, val_x = (
         encode(vocabulary, part.texts, config.recipe) for part in (texts.train, texts.validation)
     )
-    model = folder.new_model()
+    model = folder.new_model().to(device)
     _say(
         f"{len(x):,} texts to train on, {len(val_x):,} to validate on, {len(vocabulary):,} words, "
         f"{model.flat.values.size:,} parameters; run folder: {folder.path}"

@@ -1,0 +1,126 @@
+"""Every CUDA source compiles: NVRTC needs neither a driver nor a GPU. Nothing runs here."""
+
+import ctypes
+import importlib.util
+import inspect
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from minitransformer import functional
+from minitransformer.fused import gpu
+from minitransformer.fused.kernels import REALS, SOURCES, source
+from tests import strict_device
+
+ARCHITECTURES = ("compute_70", "compute_90")
+
+
+def nvrtc():
+    """NVIDIA's run-time compiler from the package nvidia-cuda-nvrtc-cu12, or None."""
+    spec = importlib.util.find_spec("nvidia")
+    for place in spec.submodule_search_locations if spec else ():
+        for path in sorted(pathlib.Path(place, "cuda_nvrtc", "lib").glob("libnvrtc.so.*")):
+            return ctypes.CDLL(str(path))
+    return None
+
+
+LIBRARY = nvrtc()
+needs_nvrtc = pytest.mark.skipif(
+    LIBRARY is None, reason="no NVRTC: nvidia-cuda-nvrtc-cu12 is for Linux and Windows on x86-64"
+)
+
+
+def compiled(text, architecture):
+    """PTX code of a CUDA source; ValueError with the compiler's log where it is wrong."""
+    program = ctypes.c_void_p()
+    assert LIBRARY.nvrtcCreateProgram(
+        ctypes.byref(program), text.encode(), b"kernel.cu", 0, None, None
+    ) == 0  # fmt: skip
+    option = (ctypes.c_char_p * 1)(f"--gpu-architecture={architecture}".encode())
+    status = LIBRARY.nvrtcCompileProgram(program, 1, option)
+    sort = "PTX" if status == 0 else "ProgramLog"
+    size = ctypes.c_size_t()
+    getattr(LIBRARY, f"nvrtcGet{sort}Size")(program, ctypes.byref(size))
+    buffer = ctypes.create_string_buffer(size.value)
+    getattr(LIBRARY, f"nvrtcGet{sort}")(program, buffer)
+    LIBRARY.nvrtcDestroyProgram(ctypes.byref(program))
+    if status:
+        raise ValueError(buffer.value.decode())
+    return buffer.value.decode()
+
+
+@needs_nvrtc
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", REALS)
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_kernel_compiles(name, dtype, architecture):
+    ptx = compiled(source(name, dtype), architecture)
+    assert f".entry {name}(" in ptx
+    assert (".f64" in ptx) == (dtype == "d"), "float arithmetic must not slip into double"
+
+
+@needs_nvrtc
+def test_a_wrong_kernel_is_refused_with_the_compilers_words():
+    wrong = source("gelu", "f").replace("y[i] =", "z[i] =")
+    with pytest.raises(ValueError, match='identifier "z" is undefined'):
+        compiled(wrong, ARCHITECTURES[0])
+
+
+def test_every_kernel_is_off_until_it_is_measured(monkeypatch):
+    assert gpu.MEASURED == dict.fromkeys(SOURCES, False)
+    monkeypatch.delenv("MINITRANSFORMER_GPU_KERNELS", raising=False)
+    assert not gpu.switched_on()
+    monkeypatch.setenv("MINITRANSFORMER_GPU_KERNELS", "1")
+    assert gpu.switched_on()
+
+
+@pytest.mark.parametrize("name", gpu.FASTER)
+def test_a_fused_function_has_the_signature_of_its_plain_twin(name):
+    assert inspect.signature(gpu.FASTER[name]) == inspect.signature(getattr(functional, name))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_kernel_names_itself_and_its_parameters_once(name):
+    (parameters,) = re.findall(rf'extern "C" __global__ void {name}\(([^)]*)\)', SOURCES[name])
+    names = [p.split()[-1].lstrip("*") for p in parameters.split(",")]
+    assert len(set(names)) == len(names)
+
+
+def parameters_of(name):
+    (text,) = re.findall(rf'extern "C" __global__ void {name}\(([^)]*)\)', SOURCES[name])
+    return [p.split()[:-1] for p in text.split(",")]
+
+
+class CheckedKernel:
+    """Stands for cupy.RawKernel: holds what a kernel is launched with against its source."""
+
+    launched = set()
+
+    def __init__(self, text, name):
+        assert text == source(name, "f")
+        self.name = name
+
+    def __call__(self, grid, block, arguments):
+        kinds = {"i64": np.int64, "int": np.int32, "REAL": np.float32}
+        for words, given in zip(parameters_of(self.name), arguments, strict=True):
+            if words[-1].endswith("*"):
+                assert isinstance(given, strict_device.DeviceArray)
+            else:
+                assert type(given) is kinds[words[-1]]
+        assert block == (gpu.THREADS,)
+        assert grid[0] >= 1
+        self.launched.add(self.name)
+
+
+def test_every_launch_fits_its_kernels_parameters():
+    with strict_device.installed() as cupy:
+        cupy.RawKernel = CheckedKernel
+        x, g = (cupy.asarray(np.ones(shape, np.float32)) for shape in ((3, 4), (4,)))
+        gpu.softmax(x)
+        _, xhat, rstd = gpu.layer_norm(x, g, g)
+        gpu.layer_norm_backward(x, xhat, rstd, g)
+        gpu.gelu_backward(x, gpu.gelu(x), "tanh")
+        gpu.adam_step(g, g, g, g, 0.9, 0.999, 1e-8, 0.1, 1)
+    assert CheckedKernel.launched == {*gpu.FASTER, "masked_softmax", "adam"} - {"softmax"}
