@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minitransformer import functional as F
-from minitransformer import gradcheck
+from minitransformer import fused, gradcheck
 from minitransformer.cli.subjects import Twice, scatter_parameters, subjects
 from minitransformer.gradcheck.ledger import HEADINGS
 from minitransformer.layers import Layer, LayerNorm, Linear, Parameter
@@ -112,7 +112,8 @@ def test_the_ledger_proves_everything():
     ledger = gradcheck.ledger(few, shapes=3, seed=4, progress=False)
     assert ledger.ok, str(ledger)
     assert {line.kind for line in ledger.lines} == {"pair", "layer", "model"}
-    assert len([line for line in ledger.lines if line.kind == "pair"]) == len(F.PAIRS)
+    pairs = {line.name for line in ledger.lines if line.kind == "pair"}
+    assert pairs == {*F.PAIRS, *(f"{name}, fused" for name in fused.faster_pairs())}
     for line in ledger.lines:
         assert line.shapes >= 3 or line.kind != "pair"
         kind = "pair" if line.kind == "pair" else "network"
