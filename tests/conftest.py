@@ -6,8 +6,33 @@ import sys
 
 import pytest
 
+from minitransformer.backend import choose_device
 from minitransformer.cli import app
 from tests.commands import TINY, write_table
+
+ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device",
+        default="cpu",
+        help="cpu, or gpu: only the tests of a real GPU; without one the run fails with the reason",
+    )
+
+
+def pytest_configure(config):
+    try:
+        choose_device(config.getoption("--device"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With a GPU only its own tests, without one all others: neither counts as skipped."""
+    if collection_path.suffix != ".py":
+        return None
+    return (collection_path.name == ON_GPU) != (config.getoption("--device") == "gpu") or None
 
 
 @pytest.fixture

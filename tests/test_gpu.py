@@ -1,0 +1,120 @@
+"""A real GPU against NumPy: ``python -m pytest --device gpu``. Not collected without one."""
+
+import numpy as np
+import pytest
+
+from minitransformer.backend import generator, memory, synchronize, to_device, to_host
+from minitransformer.functional import PAIRS
+from minitransformer.fused import gpu
+from minitransformer.training import Adam
+from tests.tolerances import tolerance
+from tests.toys import toy_data, toy_model
+
+CASES = [(name, sizes) for name, pair in PAIRS.items() for sizes in ({}, *pair.edges)]
+
+
+def mapped(convert, value):
+    """`value` with `convert` applied to every array in it."""
+    if isinstance(value, tuple):
+        parts = [mapped(convert, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return convert(value) if getattr(value, "dtype", None) is not None else value
+
+
+def there(value):
+    return mapped(lambda a: to_device(a, "cupy"), value)
+
+
+def leaves(value):
+    return [x for part in value for x in leaves(part)] if isinstance(value, tuple) else [value]
+
+
+def agree(host, device, limit):
+    for a, b in zip(leaves(host), leaves(device), strict=True):
+        if getattr(a, "dtype", None) is not None:
+            b = to_host(b)
+            assert (a.shape, a.dtype) == (b.shape, b.dtype)
+            np.testing.assert_allclose(b, a, rtol=limit, atol=limit * max(1.0, _largest(a)))
+
+
+def _largest(a):
+    return float(np.abs(a[np.isfinite(a)]).max(initial=0.0)) if a.dtype.kind == "f" else 0.0
+
+
+def inputs_of(name, sizes, dtype):
+    inputs = PAIRS[name].example(np.random.default_rng(3), **sizes)
+    if "seed" in inputs:
+        inputs |= {"dropout": 0.0}  # the device's generator draws other masks
+    return {
+        key: value.astype(dtype) if getattr(value, "dtype", None) == np.float64 else value
+        for key, value in inputs.items()
+    }
+
+
+def both_ways(pair, inputs, upstream, move=lambda x: x):
+    """Outputs and gradients of a pair."""
+    outputs = pair.forward(**inputs)
+    as_tuple = outputs if type(outputs) is tuple else (outputs,)
+    return outputs, pair.backward(*map(move, upstream), **pair.saved(inputs, as_tuple))
+
+
+@pytest.mark.parametrize(("name", "sizes"), CASES, ids=lambda part: str(part))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_pair_agrees_with_numpy_and_with_itself(name, sizes, dtype):
+    pair, inputs = PAIRS[name], inputs_of(name, sizes, dtype)
+    outputs = pair.forward(**inputs)
+    rng = np.random.default_rng(4)
+    upstream = [
+        np.asarray(rng.standard_normal(y.shape), y.dtype)
+        for y in (outputs if type(outputs) is tuple else (outputs,))[: pair.upstream]
+    ]
+    host = both_ways(pair, inputs, upstream)
+    on_gpu = {key: there(value) for key, value in inputs.items()}
+    first, second = (both_ways(pair, on_gpu, upstream, there) for _ in range(2))
+    agree(host, first, tolerance(f"GPU vs NumPy, {dtype}"))
+    for a, b in zip(leaves(first), leaves(second), strict=True):
+        if getattr(a, "dtype", None) is not None:
+            assert to_host(a).tobytes() == to_host(b).tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in gpu.FASTER if name in PAIRS])
+def test_a_kernel_that_is_off_agrees_with_numpy(name):
+    pair, inputs = PAIRS[name], inputs_of(name, {}, "float64")
+    fused = pair._replace(forward=gpu.FASTER[name],
+                          backward=gpu.FASTER.get(f"{name}_backward", pair.backward))  # fmt: skip
+    outputs = pair.forward(**inputs)
+    upstream = [np.ones_like(outputs[0] if type(outputs) is tuple else outputs)]
+    on_gpu = {key: there(value) for key, value in inputs.items()}
+    host = both_ways(pair, inputs, upstream)
+    agree(host, both_ways(fused, on_gpu, upstream, there), tolerance("GPU vs NumPy, float64"))
+
+
+def trained(steps):
+    x, y = toy_data(48)
+    model = toy_model(dtype="float32")
+    model.compile(Adam(0.01), micro_batch_tokens=400)
+    model.to("cupy")
+    model.fit(x, y, batch_size=12, epochs=steps // 4, verbose=0)
+    return model
+
+
+def test_training_gives_the_same_bits_twice():
+    first, second = (to_host(trained(40).flat.values).tobytes() for _ in range(2))
+    assert first == second
+
+
+def test_dropout_masks_depend_on_their_seed_alone():
+    like = there(np.zeros(1))
+    draws = [to_host(generator([1, 2, 3], like).random(1000)) for _ in range(2)]
+    np.testing.assert_array_equal(*draws)
+    assert (draws[0] != to_host(generator([1, 2, 4], like).random(1000))).any()
+
+
+def test_a_thousand_steps_do_not_leak():
+    trained(8)
+    like = there(np.zeros(1))
+    synchronize(like)
+    before = memory(like)["used"]
+    trained(1000)
+    synchronize(like)
+    assert memory(like)["used"] <= before
