@@ -209,6 +209,17 @@ def test_ctrl_c_keeps_the_cases_that_are_done(tiny):
     assert "interrupted after 2 of 3 cases" in found.notes
 
 
+def test_ctrl_c_before_the_first_case_is_done_is_ctrl_c(tiny):
+    class Stopped(Fake):
+        def ask(self, do, **arguments):
+            if do == "prepare":
+                raise KeyboardInterrupt
+            return super().ask(do, **arguments)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.bench("attention", threads=1, start=lambda side, threads: Stopped([1] * 9))
+
+
 def test_growth_is_the_power_of_the_size(tiny):
     class Growing(Fake):
         def ask(self, do, **arguments):

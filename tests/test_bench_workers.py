@@ -42,7 +42,7 @@ def test_padded_alike_means_that_the_engine_trims_nothing():
 
 
 PROGRAMS = {
-    "import sys; sys.exit('ImportError: libgomp')": "ended with status 1: ImportError: libgomp",
+    "import sys; sys.exit('Traceback\\nError: no x')": "ended with status 1: Error: no x",
     "print('hello')": "said 'hello', which is no answer",
     "import os; os.kill(os.getpid(), 9)": "ended by signal 9; is there enough memory?",
     'input(); print(\'{"error": "ValueError: no"}\')': "x: ValueError: no",
@@ -67,22 +67,40 @@ def test_an_error_inside_a_worker_comes_back_and_it_lives_on():
         assert "NumPy" in worker.ask("about")["about"]
 
 
-def test_both_sides_compute_the_same():
-    """Our weights in PyTorch's model give our logits, with and without padding."""
-    torch = pytest.importorskip("torch", reason="PyTorch is only what we are compared with")
-    from minitransformer.bench import torch_side
+@pytest.fixture
+def torch_side():
+    """PyTorch's side, where PyTorch is installed."""
+    reason = "PyTorch is only what we are compared with"
+    pytest.importorskip("torch", reason=reason)
+    return pytest.importorskip("minitransformer.bench.torch_side", reason=reason)
 
-    for padded in (False, True):
-        case = Case("x", 0.1, texts=6, max_len=40, vocab_size=300, padded=padded)
-        model = ours.model_of(case)
-        for parameter in model.parameters().values():
-            noise = np.random.default_rng(0).standard_normal(parameter.shape)
-            parameter.value[...] += 0.1 * noise
-        theirs = torch_side.Classifier(case).eval()
-        theirs.copy_in({name: p.value for name, p in model.parameters().items()})
-        ids, mask = batches(case)[0].padded(case.max_len if padded else None)
-        logits, _ = model.forward(ids, mask=mask)
-        with torch.no_grad():
-            expected = theirs(torch.from_numpy(ids), torch.from_numpy(mask)).numpy()
-        error = np.abs(logits - expected) / np.maximum(1, np.abs(expected))
-        assert error.max() <= tolerance("bench: logits vs PyTorch")
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_both_sides_compute_the_same(torch_side, padded):
+    """Our weights in PyTorch's model give our logits, with padding in the batch."""
+    case = Case("x", 0.1, texts=6, vocab_size=300, padded=padded)
+    model = ours.model_of(case)
+    for parameter in model.parameters().values():
+        noise = np.random.default_rng(0).standard_normal(parameter.shape)
+        parameter.value[...] += 0.1 * noise
+    theirs = torch_side.Classifier(case).eval()
+    theirs.copy_in({name: p.value for name, p in model.parameters().items()})
+    ids, mask = batches(case)[0].padded(case.max_len if padded else None)
+    assert not mask.all()
+    logits, _ = model.forward(ids, mask=mask)
+    with torch_side.torch.no_grad():
+        expected = theirs(*(torch_side.torch.from_numpy(a) for a in (ids, mask))).numpy()
+    error = np.abs(logits - expected) / np.maximum(1, np.abs(expected))
+    assert error.max() <= tolerance("bench: logits vs PyTorch")
+
+
+def test_both_sides_take_the_same_steps(torch_side):
+    """The losses of eight steps from the same weights, without dropout."""
+    case = Case("x", 0.0, texts=5, vocab_size=300, d_model=32)
+    steps, theirs = ours.Steps(case, "cpu", 1), torch_side.Steps(case, "cpu", 1)
+    values = steps.model.parameters().items()
+    theirs.model.copy_in({name: parameter.value for name, parameter in values})
+    losses = np.array([[float(s.step(i)[0]) for s in (steps, theirs)] for i in range(8)])
+    error = np.abs(losses[:, 0] / losses[:, 1] - 1).max()
+    assert error <= tolerance("bench: losses vs PyTorch")
+    assert losses[4:].mean() < losses[:4].mean()

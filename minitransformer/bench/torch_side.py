@@ -162,8 +162,10 @@ class Steps:
         """Forward and backward pass and Adam, on batch `number` (modulo their number)."""
         ids, mask, labels = self.batches[number % len(self.batches)]
         self.optimizer.zero_grad(set_to_none=True)
-        T.cross_entropy(self.run(ids, mask), labels).backward()
+        loss = T.cross_entropy(self.run(ids, mask), labels)
+        loss.backward()
         self.optimizer.step()
+        return (loss.detach(),)
 
     def wait(self):
         """Until the device has done everything."""
