@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
-from minitransformer.backend import generator, memory, synchronize, to_device, to_host
+from minitransformer.backend import cupy_status, generator, memory, synchronize, to_device, to_host
 from minitransformer.functional import PAIRS
 from minitransformer.fused import gpu
 from minitransformer.training import Adam
 from tests.tolerances import tolerance
 from tests.toys import toy_data, toy_model
+
+USABLE, REASON = cupy_status()
+pytestmark = pytest.mark.skipif(not USABLE, reason=f"no GPU: {REASON}")
 
 CASES = [(name, sizes) for name, pair in PAIRS.items() for sizes in ({}, *pair.edges)]
 
