@@ -1,12 +1,14 @@
 """Batches of similar length, padding and windows; what a data set must be."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer.data import Dataset, Split, length_batches, micro_batches, pad, windows
-from minitransformer.data.batches import POOL
+from minitransformer.data.batches import CALLS, POOL
 
 lengths_lists = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
@@ -64,11 +66,22 @@ def test_micro_batches(lengths, max_tokens):
         assert tokens <= max_tokens or len(group) == 1
 
 
-@given(lengths_lists, st.integers(1, 300))
-def test_micro_batches_are_as_full_as_may_be(lengths, max_tokens):
-    groups = micro_batches(lengths, max_tokens)
-    for group, following in zip(groups, groups[1:], strict=False):
-        assert (len(group) + 1) * lengths[following[0]] > max_tokens
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.integers(1, 1500))
+def test_no_other_cut_of_the_sorted_lengths_computes_less(lengths, max_tokens):
+    def cost(groups):
+        return sum(len(group) * max(group) + CALLS for group in groups)
+
+    ascending, costs = sorted(lengths), []
+    for cuts in itertools.product((False, True), repeat=len(lengths) - 1):
+        groups = [[ascending[0]]]
+        for length, cut in zip(ascending[1:], cuts, strict=True):
+            if cut:
+                groups.append([])
+            groups[-1].append(length)
+        if all(len(group) == 1 or len(group) * max(group) <= max_tokens for group in groups):
+            costs.append(cost(groups))
+    chosen = [[lengths[i] for i in group] for group in micro_batches(lengths, max_tokens)]
+    assert cost(chosen) == min(costs)
 
 
 @given(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), min_size=1, max_size=9))
