@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from minitransformer.training import Adam
+from minitransformer.training import Adam, optimizers
 from minitransformer.training import workers as module
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import WorkerPool, assign, default_workers, usable_cores
@@ -174,3 +174,30 @@ def test_the_default_number():
         WorkerPool(toy_model(), 0)
     with pytest.raises(TypeError, match="workers must be a whole number"):
         WorkerPool(toy_model(), 1.5)
+
+
+def test_work_on_a_long_array_is_shared_out_once_each_and_silently():
+    with WorkerPool(toy_model(), 3) as pool:
+        for size in (0, 1, 2, 10):
+            seen = np.zeros(size, int)
+
+            def work(part, seen=seen):
+                seen[part] += 1
+                np.float32(3e38) * np.float32(3e38)  # overflows; no warning
+
+            pool.share_out(size, work)
+            assert (seen == 1).all()
+
+
+def test_the_optimizer_steps_alike_however_the_array_is_shared_out():
+    rng = np.random.default_rng(0)
+    grads, decay = rng.standard_normal((3, 1001)), rng.random(1001) < 0.5
+    with WorkerPool(toy_model(), 3) as pool:
+        results = []
+        for more in ((), (pool.share_out,)):
+            values, optimizer = np.ones(1001), optimizers.get("adamw")
+            for g in grads:
+                optimizer.step(values, g, 0.01, decay, *more)
+            results.append((values, *(v for k, v in optimizer.state().items() if k != "t")))
+    for one, shared in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, shared)

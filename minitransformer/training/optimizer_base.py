@@ -2,7 +2,7 @@
 
 The work is done block by block: a block of every array involved fits in the processor's cache
 together, so each number travels from memory once a step however many operations the formula has,
-and the only temporaries are two scratch blocks, allocated once.
+and the only temporaries are two scratch blocks for each worker.
 """
 
 import numpy as np
@@ -10,8 +10,14 @@ import numpy as np
 from minitransformer.backend import array_module, to_device
 from minitransformer.training.names import check_number
 
-# Elements in a block: six float32 arrays of this length are 384 KiB, inside a second-level cache.
-BLOCK = 16_384
+# Elements in a block: six float32 arrays of this length are 1.5 MiB. Smaller ones would fit the
+# second-level cache, but threads then hand Python's lock over too often.
+BLOCK = 65_536
+
+
+def one_part(size, work):
+    """``work(slice)`` on everything at once: what a pool's ``share_out`` does with its workers."""
+    work(slice(0, size))
 
 
 class Optimizer:
@@ -36,7 +42,6 @@ class Optimizer:
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
         self.t = 0
         self._arrays = {}
-        self._scratch = None
 
     def config(self):
         """Name and hyperparameters, as a dict that JSON can hold."""
@@ -46,10 +51,10 @@ class Optimizer:
     def fresh(self):
         """The same hyperparameters with no state."""
         other = type(self).__new__(type(self))
-        vars(other).update(vars(self), t=0, _arrays={}, _scratch=None)
+        vars(other).update(vars(self), t=0, _arrays={})
         return other
 
-    def step(self, values, grads, learning_rate=None, decay=None):
+    def step(self, values, grads, learning_rate=None, decay=None, share_out=one_part):
         """Take one step in place.
 
         Parameters
@@ -62,6 +67,10 @@ class Optimizer:
             Rate of this step; the optimiser's own by default.
         decay : (n,) array of bool, optional
             Where decoupled weight decay acts; everywhere by default. Only AdamW decays.
+        share_out : callable
+            ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can:
+            :meth:`~minitransformer.training.workers.WorkerPool.share_out`. The result has the same
+            bits whatever the parts.
 
         Raises
         ------
@@ -71,15 +80,23 @@ class Optimizer:
         rate = self.learning_rate if learning_rate is None else float(learning_rate)
         xp = array_module(values, grads)
         self._check(values, grads, decay)
-        block = self._allocate(xp, values)
+        if len(self._arrays) != len(self.slots):
+            self._arrays = {name: xp.zeros_like(values) for name in self.slots}
         self.t += 1
-        for start in range(0, values.size, block):
-            part = slice(start, start + block)
-            theta = values[part]
-            scratch = [s[: theta.size] for s in self._scratch]
-            state = [self._arrays[name][part] for name in self.slots]
-            self.shrink(xp, theta, rate, scratch[0], None if decay is None else decay[part])
-            self.update(xp, theta, grads[part], rate, scratch, *state)
+
+        def work(part):
+            length = part.stop - part.start
+            # On a device each call is a kernel launch: one block that holds everything.
+            block = min(BLOCK, length) if xp is np else length
+            room = xp.empty((2, block), values.dtype)
+            for start in range(part.start, part.stop, max(block, 1)):
+                here = slice(start, min(start + block, part.stop))
+                theta, scratch = values[here], room[:, : here.stop - here.start]
+                state = [self._arrays[name][here] for name in self.slots]
+                self.shrink(xp, theta, rate, scratch[0], None if decay is None else decay[here])
+                self.update(xp, theta, grads[here], rate, scratch, *state)
+
+        share_out(values.size, work)
 
     def update(self, xp, theta, g, rate, scratch, *state):
         """The optimiser's equation on one block: `theta` and the `state` arrays, in place."""
@@ -108,12 +125,10 @@ class Optimizer:
             )
         self.t = int(state["t"])
         self._arrays = {name: array.copy() for name, array in arrays.items()}
-        self._scratch = None
 
     def to(self, device):
         """Move the state to a device, "numpy" or "cupy"."""
         self._arrays = {name: to_device(array, device) for name, array in self._arrays.items()}
-        self._scratch = None
 
     def _check(self, values, grads, decay):
         if values.ndim != 1 or values.dtype not in (np.float32, np.float64):
@@ -136,13 +151,3 @@ class Optimizer:
                     f"state {name!r} is {array.dtype} of shape {array.shape}, but values is "
                     f"{values.dtype} of {values.shape}: this optimiser has served another model"
                 )
-
-    def _allocate(self, xp, values):
-        """State and scratch on first use; returns the block length."""
-        # On a device each call is a kernel launch: one block that holds everything.
-        block = BLOCK if xp is np else max(values.size, 1)
-        if len(self._arrays) != len(self.slots):
-            self._arrays = {name: xp.zeros_like(values) for name in self.slots}
-        if self._scratch is None or self._scratch.dtype != values.dtype:
-            self._scratch = xp.empty((2, min(block, values.size)), values.dtype)
-        return block

@@ -147,7 +147,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
             clip_by_global_norm(flat.grads, recipe.clip, norm)
         rate = optimizer.learning_rate * multiplier
         before = flat.values.copy() if checked else None
-        optimizer.step(flat.values, flat.grads, rate, decay=decay)
+        optimizer.step(flat.values, flat.grads, rate, decay, pool.share_out)
         if checked:
             check_update(model, before, step)
         else:

@@ -159,21 +159,29 @@ class WorkerPool:
             if error is not None:
                 raise error
 
+    def share_out(self, size, work):
+        """``work(slice)`` on every worker at once, each with its part of 0..`size`."""
+        edges = [size * k // self.size for k in range(self.size + 1)]
+        parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+
+        def quietly(worker, part):
+            # NaN and inf are looked for once a step; a warning would name no parameter.
+            with np.errstate(over="ignore", invalid="ignore"):
+                work(part)
+
+        self._each(quietly, parts)
+
     def _add_up(self, used):
         """Add the replicas' gradients to the model's, in the order of the workers; clear them."""
         total, parts = self.model.flat.grads, [r.flat.grads for r in self._replicas[1:used]]
-        if not parts:
-            return
 
-        def work(worker, part):
-            # NaN and inf are looked for once a step; a warning would name no parameter.
-            with np.errstate(over="ignore", invalid="ignore"):
-                for grads in parts:
-                    total[part] += grads[part]
-                    grads[part] = 0
+        def work(here):
+            for grads in parts:
+                total[here] += grads[here]
+                grads[here] = 0
 
-        edges = [total.size * k // self.size for k in range(self.size + 1)]
-        self._each(work, [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)])
+        if parts:
+            self.share_out(total.size, work)
 
 
 def one_blas_thread():
