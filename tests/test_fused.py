@@ -1,6 +1,9 @@
 """The faster functions: the same results, errors and promises as the plain ones."""
 
 import inspect
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -149,3 +152,31 @@ def test_the_benchmark_of_the_twins_measures_every_function_at_every_shape():
     assert all(gain.plain > 0 and gain.fused > 0 for gain in found)
     assert twins.Gain("f", (1, 1, 1, 1), plain=3.0, fused=2.0).ratio == 1.5
     assert twins.table(found).row_count == len(found)
+
+
+def test_kernels_for_a_device_are_off_unless_switched_on():
+    print_names = (
+        "from minitransformer import fused, functional as F\n"
+        "print(*[n for n in fused.gpu.FASTER if getattr(fused, n) is not fused.FASTER.get(n,"
+        " getattr(F, n))])"
+    )
+    for value, expected in (("", ""), ("1", " ".join(fused.gpu.FASTER))):
+        environment = {**os.environ, "MINITRANSFORMER_GPU_KERNELS": value}
+        command = [sys.executable, "-c", print_names]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == expected
+
+
+def test_arrays_on_the_host_never_reach_a_kernel():
+    def kernel(*args, **kwargs):
+        raise AssertionError("reached")
+
+    chosen = fused.also_on_device(functional.softmax, kernel)
+    assert chosen(np.array([[0.0, 0.0]])).tolist() == [[0.5, 0.5]]
+
+    class Elsewhere:
+        pass
+
+    Elsewhere.__module__ = "cupy"
+    with pytest.raises(AssertionError, match="reached"):
+        chosen(Elsewhere())

@@ -2,11 +2,16 @@
 
 A function goes in when its measured gain is 1.3 or more (docs/performance.md, measured by
 ``python -m minitransformer bench fused``); all others are the plain ones. A model takes
-``ops="fused"`` or ``"plain"``.
+``ops="fused"`` or ``"plain"``. Kernels for a GPU, which could not be measured yet, are off unless
+``MINITRANSFORMER_GPU_KERNELS=1`` stands in the environment.
 """
 
+import functools
+
 from minitransformer import functional
+from minitransformer.backend import is_cupy
 from minitransformer.functional import *  # noqa: F403
+from minitransformer.fused import gpu
 from minitransformer.fused.cpu import (
     attention_backward,
     layer_norm,
@@ -22,6 +27,23 @@ FASTER = {
     )
 }  # fmt: skip
 """The functions that are not the plain ones, by name."""
+
+
+def also_on_device(on_host, on_device):
+    """`on_device` for calls with a CuPy array among the arguments, `on_host` for all others."""
+
+    @functools.wraps(on_host)
+    def chosen(*args, **kwargs):
+        there = any(is_cupy(a) for a in (*args, *kwargs.values()))
+        return (on_device if there else on_host)(*args, **kwargs)
+
+    return chosen
+
+
+if gpu.switched_on():  # read once, when the package is imported
+    globals().update(
+        {name: also_on_device(globals()[name], kernel) for name, kernel in gpu.FASTER.items()}
+    )
 
 
 def faster_pairs():
