@@ -1,6 +1,7 @@
 """`train`: load texts, train, judge, draw, and say what to do next."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from minitransformer.cli.report import report
 from minitransformer.cli.run_folder import Config, RunFolder, check_free
 from minitransformer.cli.sources import Source
 from minitransformer.cli.texts import encode
+from minitransformer.cli.together import leads, together
 from minitransformer.data import Vocabulary
 from minitransformer.training import Checkpoint, TrainingDiverged
 from minitransformer.training.workers import default_workers
@@ -63,23 +65,25 @@ def train(
         "label_column": label_column, "out": out, "seed": seed, "windows": windows,
         "workers": workers,
     }  # fmt: skip
-    if resume is not None:
-        _refuse(fixed | changes)
-        folder, texts = _resumed(resume, data_dir)
-    else:
-        _check_data_options(**{k: fixed[k] for k in list(fixed)[:4]})
-        if data is None:
-            source = Source(dataset or "reviews")
+    with together() as processes:
+        if resume is not None:
+            _refuse(fixed | changes)
+            folder, texts = _resumed(resume, data_dir, processes)
         else:
-            source = Source.of_file(data, text_column, label_column)
-        folder, texts = _new(source, data_dir, out, fixed, changes)
-    try:
-        model = _fit(folder, texts, resume is not None, device)
-        report(folder, model.to("numpy"), texts, began)
-    except KeyboardInterrupt:
-        raise Stop(_where_it_stands(folder), INTERRUPTED) from None
-    finally:
-        folder.discard()  # keeps everything from the first checkpoint on
+            _check_data_options(**{k: fixed[k] for k in list(fixed)[:4]})
+            if data is None:
+                source = Source(dataset or "reviews")
+            else:
+                source = Source.of_file(data, text_column, label_column)
+            folder, texts = _new(source, data_dir, out, fixed, changes, processes)
+        try:
+            model = _fit(folder, texts, resume is not None, device, processes)
+            if leads(processes):
+                report(folder, model.to("numpy"), texts, began)
+        except KeyboardInterrupt:
+            raise Stop(_where_it_stands(folder), INTERRUPTED) from None
+        finally:
+            folder.discard()  # keeps everything from the first checkpoint on
 
 
 def _check_data_options(dataset, data, text_column, label_column):
@@ -98,28 +102,41 @@ def _refuse(options):
         )
 
 
-def _new(source, data_dir, out, options, changes):
+def _new(source, data_dir, out, options, changes, processes):
     """The folder of a new run, and its data set."""
     if out is not None:
         check_free(out)
     recipe = replace(source.recipe, **changes)
     seed, workers = options["seed"] or 0, options["workers"]
     recipe.check(workers)
+    if processes is not None:
+        if workers not in (None, processes.size):
+            raise ValueError(
+                f"--workers must be {processes.size}, one in each process, got {workers}"
+            )
+        workers = processes.size
     workers = default_workers() if workers is None else workers
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
-    texts = _load(source, data_dir)
+    texts = _load(source, data_dir, processes)
     vocabulary = Vocabulary.build(texts.train.texts, recipe.vocab_size, recipe.min_count)
     config = Config(source, texts.class_names, recipe, seed, bool(options["windows"]), workers)
+    if not leads(processes):
+        return RunFolder(out or "", config, vocabulary), texts
     return RunFolder.create(out, config, vocabulary), texts
 
 
-def _resumed(path, data_dir):
+def _resumed(path, data_dir, processes):
     """The folder of the run to go on with, and its data set."""
     folder = RunFolder.open(path)
     if not folder.checkpoint.exists():
         raise FileNotFoundError(f"{path} holds no checkpoint.safetensors to go on from")
-    texts = _load(folder.config.source, data_dir)
+    workers = folder.config.workers
+    if processes is not None and workers != processes.size:
+        raise ValueError(
+            f"{path} was trained by {workers} workers: go on with as many processes, or with one"
+        )
+    texts = _load(folder.config.source, data_dir, processes)
     if texts.class_names != folder.config.class_names:
         raise ValueError(
             f"{path} was trained on the classes {', '.join(folder.config.class_names)}, but the "
@@ -128,13 +145,14 @@ def _resumed(path, data_dir):
     return folder, texts
 
 
-def _load(source, data_dir):
+def _load(source, data_dir, processes):
     _say(f"loading {source.file or source.dataset} ...")
-    return source.load(data_dir)
+    with nullcontext() if processes is None else processes.in_turn():
+        return source.load(data_dir)
 
 
-def _fit(folder, texts, resume, device):
-    """Train, and save the best weights and the history; returns the model."""
+def _fit(folder, texts, resume, device, processes):
+    """Train; process 0 saves the best weights and the history; returns the model."""
     config, vocabulary = folder.config, folder.vocabulary
     x, val_x = (
         encode(vocabulary, part.texts, config.recipe) for part in (texts.train, texts.validation)
@@ -152,14 +170,17 @@ def _fit(folder, texts, resume, device):
             validation_data=(val_x, texts.validation.labels),
             epochs=config.recipe.epochs,
             batch_size=config.recipe.batch_size,
-            callbacks=[stopping, Checkpoint(folder.checkpoint)],
+            callbacks=[stopping, *([Checkpoint(folder.checkpoint)] if leads(processes) else [])],
             resume=folder.checkpoint if resume else None,
+            processes=processes,
         )
     except TrainingDiverged as error:
         stopping.on_train_end()  # the best weights so far, where an epoch was finished
-        _save(folder, model, error.history)
+        if leads(processes):
+            _save(folder, model, error.history)
         raise
-    _save(folder, model, history)
+    if leads(processes):
+        _save(folder, model, history)
     if history.interrupted:
         raise Stop(
             f"interrupted: the best weights so far are in {folder.path}, which can be used as it "

@@ -112,7 +112,7 @@ def _checked(path, metadata, run):
     if not known:
         raise ValueError(f"{path} is not a checkpoint of a training run")
     now, then = identity(run), state["identity"]
-    if run.recipe.workers is None:
+    if run.recipe.workers is None and run.processes is None:
         now["fit"]["workers"] = then["fit"]["workers"]
     wrong = [
         f"{part} {key}: {then[part].get(key)!r} there, {now[part].get(key)!r} here"

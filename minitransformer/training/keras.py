@@ -46,6 +46,7 @@ class Trainable(Layer):
     recipe = None
     stop_training = False
     read_every = READ_EVERY
+
     # What a model of another kind overrides.
 
     def read_inputs(self, x, mask):
@@ -78,8 +79,6 @@ class Trainable(Layer):
             for name, parameter in self.parameters().items():
                 self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
         return self._decay_mask
-
-    # The face.
 
     def compile(
         self,
@@ -129,6 +128,7 @@ class Trainable(Layer):
         mask=None,
         initial_epoch=0,
         resume=None,
+        processes=None,
     ):
         """Train the model.
 
@@ -154,6 +154,8 @@ class Trainable(Layer):
             Number of the first epoch, from 0.
         resume : path-like, optional
             Checkpoint to go on from: with the same arguments, to a bit-identical end.
+        processes : Processes, optional
+            Those that train together, :func:`~minitransformer.training.processes.join`.
 
         Returns
         -------
@@ -182,7 +184,7 @@ class Trainable(Layer):
             train, validation = split_off(train, validation_split)
         self.check_training_targets(train.targets)
         shown, told = progress.choose(verbose), callback_module.arrange(callbacks)
-        run = Run(self, recipe, train, validation, settings, told, shown)
+        run = Run(self, recipe, train, validation, settings, told, shown, processes)
         if resume is not None:
             checkpoint.restore(resume, run)
         return run.go()
@@ -195,9 +197,8 @@ class Trainable(Layer):
         recipe = self._compiled("train_on_batch")
         examples = self._examples(x, y, mask, recipe.loss)
         running = step.RunningMeans([metric.name for metric in recipe.metrics])
-        everything = np.arange(len(examples))
         with WorkerPool(self, recipe.workers) as pool:
-            running.add(*step.train_step(self, recipe, pool, examples, everything))
+            running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
         return running.means(penalty=bool(recipe.l1 or recipe.l2))
 
     def evaluate(self, x, y, *, mask=None):
@@ -234,8 +235,7 @@ class Trainable(Layer):
 
     @classmethod
     def load(cls, path):
-        """The model in a file that :meth:`save` wrote; see
-        :func:`~minitransformer.training.persist.load_model`."""
+        """The model in a file that :meth:`save` wrote; see `training/persist.py`."""
         return persist.load_model(cls, path)
 
     def _compiled(self, method):

@@ -2,16 +2,19 @@
 
 import copy
 import functools
+import json
 import time
 from typing import NamedTuple
 
 import numpy as np
 
+from minitransformer.backend import to_host
 from minitransformer.data.batches import length_batches
 from minitransformer.training import checkpoint
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
+from minitransformer.training.processes import ProcessPool
 from minitransformer.training.regularisation import applied
 from minitransformer.training.step import RunningMeans, evaluate, train_step
 from minitransformer.training.steps import Steps
@@ -40,6 +43,8 @@ class Run:
     settings : Settings
     callbacks : list of Callback
     progress : Progress
+    processes : Processes, optional
+        All those that train together, each with a run like this one.
 
     Attributes
     ----------
@@ -52,12 +57,21 @@ class Run:
         Parallel workers. Their number decides the order of the sums, and so the last bits.
     """
 
-    def __init__(self, model, recipe, train, validation, settings, callbacks, progress):
+    def __init__(
+        self, model, recipe, train, validation, settings, callbacks, progress, processes=None
+    ):
         self.model, self.recipe, self.settings = model, recipe, settings
         self.train, self.validation = train, validation
         self.callbacks, self.progress = callbacks, progress
         self.history, self.resumed, self._steps = History(), False, None
         self.workers = recipe.workers or default_workers(model.flat.values)
+        self.processes = processes
+        if processes is not None:
+            if recipe.workers not in (None, processes.size):
+                raise ValueError(
+                    f"workers must be {processes.size}, one in each process, got {recipe.workers}"
+                )
+            self.workers = processes.size
         self._metrics = [metric.name for metric in recipe.metrics]
         self._penalty = bool(recipe.l1 or recipe.l2)
         # Classes are weighted in training only: validation is to say how the model does.
@@ -129,7 +143,7 @@ class Run:
             callback.model, callback.run = self.model, self
         with Interrupts() as interrupts:
             self._call(interrupts, "on_train_begin")
-            with WorkerPool(self.model, self.workers) as pool, self.progress:
+            with self._pool() as pool, self.progress:
                 self._steps = Steps(train_step, self.model, self._weighted, pool, self.train)
                 self._epochs(pool, interrupts)
             if self.history.interrupted:
@@ -138,6 +152,25 @@ class Run:
                 self.model.flat.values[...] = self.recipe.averages.values
             self._call(interrupts, "on_train_end")
         return self.history
+
+    def _pool(self):
+        """The workers: threads, or the processes, once it is sure that these do the same."""
+        if self.processes is None:
+            return WorkerPool(self.model, self.workers)
+        same = {"run": checkpoint.identity(self), "position": self.position()}
+        same["position"].pop("seconds")
+        self.processes.check_same("data or settings", json.dumps(same, sort_keys=True).encode())
+        return ProcessPool(self.model, self.processes)
+
+    def _to_stop(self, interrupts):
+        """Whether Ctrl-C came; with several processes, to any of them, and so for a stop."""
+        if self.processes is None:
+            return interrupts.asked
+        asked, stop = zip(
+            *self.processes.exchange((interrupts.asked, self.model.stop_training)), strict=True
+        )
+        self.model.stop_training = any(stop)
+        return any(asked)
 
     def _call(self, interrupts, event, *arguments):
         """Tell all callbacks; Ctrl-C that surfaces in one of them is noted, not lost."""
@@ -155,8 +188,11 @@ class Run:
         multiplier = self.recipe.multiplier(epochs * steps)
         self.progress.start(epochs, steps, self.epoch * steps + self.batch)
         try:
-            while self.epoch < epochs and not self.model.stop_training:
-                if interrupts.asked or not self._epoch(pool, interrupts, multiplier):
+            while self.epoch < epochs:
+                interrupted = self._to_stop(interrupts)
+                if self.model.stop_training:
+                    break
+                if interrupted or not self._epoch(pool, interrupts, multiplier):
                     self.history.interrupted = True
                     self.progress.line(f"interrupted after step {self.step}")
                     return
@@ -178,7 +214,7 @@ class Run:
             logs = self.running.means(self._penalty)
             self.progress.step(self.epoch, batch, logs)
             self._call(interrupts, "on_train_batch_end", batch, logs)
-            if interrupts.asked:
+            if self._to_stop(interrupts):
                 self._steps.read()
                 return False
         self._steps.read()
@@ -194,6 +230,8 @@ class Run:
             logs |= {f"val_{name}": value for name, value in values.items()}
         logs["learning_rate"] = self.recipe.optimizer.learning_rate * factor
         logs["seconds"] = time.perf_counter() - began
+        if self.processes is not None:
+            self.processes.check_same("weights", to_host(self.model.flat.values).tobytes())
         epoch = self.epoch
         self.history.add(epoch + 1, logs)
         self.progress.epoch(epoch, logs)
