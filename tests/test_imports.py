@@ -40,6 +40,7 @@ FORBIDDEN_MODULES = {
 }
 # The one file that may import PyTorch, which is to be measured, and who may import that file.
 TORCH_SIDE, TORCH_WORKER = "minitransformer.bench.torch_side", "minitransformer.bench.worker"
+MPI_SIDE = "minitransformer.training.processes"  # the one file that may import mpi4py
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_ATTRIBUTES = {("np", "load"), ("numpy", "load"), ("xp", "load"), ("cupy", "load")}
 
@@ -111,6 +112,10 @@ def broken_rules(source):
         words.append("imports torch_side, and with it PyTorch")
     if modules & {"cupy", "cupyx"} and source.part != "devices":
         words.append("imports cupy outside devices.py")
+    if "mpi4py" in modules and source.module != MPI_SIDE:
+        words.append("imports mpi4py outside processes.py")
+    if "mpi4py" in {name.split(".")[0] for name in source.top_level}:
+        words.append("imports mpi4py where there may be one process only")
     if "matplotlib" in modules and source.part != "plots":
         words.append("imports matplotlib outside plots.py")
     if "matplotlib" in {name.split(".")[0] for name in source.top_level}:
@@ -193,6 +198,8 @@ def test_importing_the_package_draws_nothing_and_needs_no_device():
         ("storage", "import numpy as np\nnp.load('x')", "uses np.load"),
         ("data", "read(allow_pickle=True)", "passes allow_pickle"),
         ("layers", "import torch", "imports torch"),
+        ("layers", "def f():\n    from mpi4py import MPI", "imports mpi4py outside"),
+        ("training", "import mpi4py", "where there may be one"),
         ("bench", "def f():\n    import torch", "imports torch"),
         ("bench", "def f():\n    from minitransformer.bench import torch_side", "and with it"),
         ("models", "from minitransformer import bench", "imports bench"),
