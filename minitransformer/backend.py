@@ -6,6 +6,8 @@ What is only CuPy's stands in `devices.py`, which imports it.
 """
 
 import sys
+import threading
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -90,14 +92,28 @@ def swap(x):
     return x.swapaxes(-1, -2)
 
 
+_thread = threading.local()
+
+
+@contextmanager
+def overflow_to_infinity():
+    """Within the block, in this thread, :func:`rounded_to` lets float16 overflow, to be noticed."""
+    before, _thread.overflows = getattr(_thread, "overflows", False), True
+    try:
+        yield
+    finally:
+        _thread.overflows = before
+
+
 def rounded_to(x, dtype):
     """`x` in `dtype`, rounded once; what exceeds float16 becomes its largest value, not infinity.
 
     Saturating keeps the losses of extreme float16 logits finite, and casts without a warning.
+    :func:`overflow_to_infinity` turns it off.
     """
     if x.dtype == dtype:
         return x
-    if dtype == np.float16:
+    if dtype == np.float16 and not getattr(_thread, "overflows", False):
         largest = float(np.finfo(np.float16).max)
         x = array_module(x).clip(x, -largest, largest)
     return x.astype(dtype)

@@ -49,6 +49,7 @@ class Recipe:
     label_smoothing: float = setting(0.0, TRAINING, "share of the target spread over all classes")
     word_dropout: float = setting(0.0, TRAINING, "share of words hidden in training")
     average: float = setting(0.0, TRAINING, "decay of averaged weights; 0: none")
+    precision: str = setting("single", TRAINING, "single; mixed: float16 passes, meant for a GPU")
     monitor: str = setting("val_loss", TRAINING, "what is best: val_loss, val_accuracy")
     patience: int = setting(3, TRAINING, "epochs without a better one that end training")
 
@@ -75,6 +76,7 @@ class Recipe:
             word_dropout=self.word_dropout,
             average=self.average or None,
             workers=workers,
+            precision=self.precision,
         )
 
     def early_stopping(self):

@@ -221,8 +221,12 @@ class FlatParameters:
 
     def allocate_grads(self):
         """Make the gradients' array, all zero, and hand each parameter its view."""
-        self._grads = array_module(self.values).zeros_like(self.values)
-        for name, view in self.views(self._grads).items():
+        self.use_grads(array_module(self.values).zeros_like(self.values))
+
+    def use_grads(self, grads):
+        """Make `grads` (n,) the gradients' array: its dtype may be wider than the values'."""
+        self._grads = grads
+        for name, view in self.views(grads).items():
             self.parameters[name].grad = view
 
     @property

@@ -230,5 +230,7 @@ class PositionalEncoding(Layer):
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), which is dy itself."""
         if self.kind == "learned":
-            self.P.grad[: dy.shape[1]] += dy.sum(axis=0)
+            P_grad = self.P.grad[: dy.shape[1]]
+            # float16 sums would stay float16; gradients may be added up in float32.
+            P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))
         return dy

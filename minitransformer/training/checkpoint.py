@@ -1,9 +1,9 @@
 """Checkpoints: everything from which a run goes on to a bit-identical end, in one file.
 
 Arrays: the parameters, the optimiser's state, the averages, what callbacks keep. Metadata, as
-JSON: the position in the run, the running means of the epoch, the history, and what the run was
-(model, recipe, data), so that a checkpoint of something else is refused. Randomness needs nothing:
-every draw depends on the seed, the epoch and the step alone.
+JSON: the scale of mixed precision, the position in the run, the running means of the epoch, the
+history, and what the run was (model, recipe, data), so that a checkpoint of something else is
+refused. Randomness needs nothing: every draw depends on the seed, the epoch and the step alone.
 """
 
 import json
@@ -55,6 +55,7 @@ def save(path, run):
         "identity": identity(run),
         "optimizer": _split("optimizer", recipe.optimizer.state(), arrays),
         "averages": recipe.averages and _split("averages", recipe.averages.state(), arrays),
+        "mixed": recipe.mixed and recipe.mixed.state(),
         "callbacks": [
             {"class": name, "state": _split(f"callbacks/{i}", callback.state(), arrays)}
             for i, (name, callback) in enumerate(_with_state(run))
@@ -92,6 +93,8 @@ def restore(path, run):
     run.recipe.optimizer.load_state(_join("optimizer", state["optimizer"], arrays))
     if run.recipe.averages is not None:
         run.recipe.averages.load_state(_join("averages", state["averages"], arrays))
+    if run.recipe.mixed is not None:
+        run.recipe.mixed.load_state(state["mixed"])
     for i, (_, callback) in enumerate(_with_state(run)):
         callback.load_state(_join(f"callbacks/{i}", state["callbacks"][i]["state"], arrays))
     values[...] = arrays["values"]

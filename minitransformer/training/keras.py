@@ -48,7 +48,6 @@ class Trainable(Layer):
     read_every = READ_EVERY
 
     # What a model of another kind overrides.
-
     def read_inputs(self, x, mask):
         """Check the inputs; returns Examples without targets."""
         return read_sequences(x, mask, self.vocab_size, self.max_len)
@@ -94,6 +93,7 @@ class Trainable(Layer):
         average=None,
         workers=None,
         micro_batch_tokens=MICRO_BATCH_TOKENS,
+        precision="single",
     ):
         """Fix how the model is trained; see :class:`~minitransformer.training.recipe.Recipe`."""
         recipe = Recipe(
@@ -108,9 +108,9 @@ class Trainable(Layer):
             average=average,
             workers=workers,
             micro_batch_tokens=micro_batch_tokens,
+            precision=precision,
         )
-        recipe.loss.check_classes(self.n_classes)
-        self.recipe = recipe
+        self.recipe = recipe.checked_for(self)
 
     def fit(
         self,

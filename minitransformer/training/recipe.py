@@ -1,7 +1,10 @@
 """What `compile` fixes: everything about training that is neither the model nor the data."""
 
+import numpy as np
+
 from minitransformer.training import losses, metrics, optimizers, schedules
-from minitransformer.training.names import check_count, check_number
+from minitransformer.training.names import check_count, check_number, lookup
+from minitransformer.training.precision import PRECISIONS, MixedPrecision
 from minitransformer.training.regularisation import AveragedWeights
 
 UNKNOWN_ID = 1
@@ -33,10 +36,15 @@ class Recipe:
     micro_batch_tokens : int
         Most tokens in a micro-batch, padding included. It decides which random numbers go
         where, so it belongs to what makes a run repeatable; the number of workers does not.
+    precision : {"single", "mixed"}
+        "mixed" runs the passes of training in float16, see
+        :class:`~minitransformer.training.precision.MixedPrecision`; "single" all in the model's
+        dtype. Meant for a GPU: it is slower on the host.
 
     Attributes
     ----------
     averages : AveragedWeights or None
+    mixed : MixedPrecision or None
     """
 
     def __init__(
@@ -53,6 +61,7 @@ class Recipe:
         average,
         workers,
         micro_batch_tokens,
+        precision,
     ):
         self.optimizer = optimizers.get(optimizer).fresh()
         self.loss = losses.get(loss)
@@ -66,6 +75,14 @@ class Recipe:
         self.workers = workers if workers is None else check_count("workers", workers)
         self.micro_batch_tokens = check_count("micro_batch_tokens", micro_batch_tokens)
         self.averages = None if average is None else AveragedWeights(self.average)
+        self.mixed = MixedPrecision() if lookup("precision", precision, PRECISIONS) else None
+
+    def checked_for(self, model):
+        """The recipe itself; ValueError where loss or precision does not fit the `model`."""
+        self.loss.check_classes(model.n_classes)
+        if self.mixed is not None and model.dtype != np.float32:
+            raise ValueError(f"precision 'mixed' needs a float32 model, got {model.dtype}")
+        return self
 
     def config(self):
         """Everything that decides the result, as a dict that JSON can hold."""
@@ -83,11 +100,12 @@ class Recipe:
             "word_dropout": self.word_dropout,
             "average": self.average,
             "micro_batch_tokens": self.micro_batch_tokens,
+            "precision": "single" if self.mixed is None else "mixed",
         }
 
     def to(self, device):
-        """Move the state of optimiser and averages to "numpy" or "cupy"."""
-        for part in (self.optimizer, self.averages):
+        """Move the state of training to "numpy" or "cupy"."""
+        for part in (self.optimizer, self.averages, self.mixed):
             if part is not None:
                 part.to(device)
 

@@ -112,7 +112,8 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     ------
     TrainingDiverged
         When the loss or a gradient is not finite; parameters and optimiser are as before. Or when
-        the update overflows; the parameters are as before.
+        the update overflows; the parameters are as before. In mixed precision a gradient that
+        overflows only leaves the step out, while the scale of the loss can be halved.
     """
     return read_numbers(take_step(model, recipe, pool, examples, indices, multiplier)[0])
 
@@ -131,18 +132,26 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
     task = _gradient_task(recipe, examples, total, [model.seed, step])
+    mixed = recipe.mixed
     flat.zero_grad()
+    if mixed is not None:
+        mixed.begin_step(flat.values)
     jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
 
     # Overflow shows in the norms, which are checked before and after the optimiser writes.
     with np.errstate(over="ignore", invalid="ignore"):
+        if mixed is not None:
+            mixed.unscale(flat.grads)
         decay = model.decay_mask()
         penalty = add_penalty(flat.values, flat.grads, recipe.l1, recipe.l2, decay)
         norm, norms = global_norm(flat.grads), ()
         if checked:
-            check_finite(model, *read_numbers([loss, norm]), step)
+            numbers = read_numbers([loss, norm])
+            if mixed is not None and mixed.overflowed(model, *numbers, step):
+                return (loss, total, measures, penalty), norms
+            check_finite(model, *numbers, step)
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
         rate = optimizer.learning_rate * multiplier
@@ -154,6 +163,8 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
             norms = norm, global_norm(flat.values)
         if recipe.averages is not None:
             recipe.averages.update(flat.values)
+        if mixed is not None:
+            mixed.end_step()
     return (loss, total, measures, penalty), norms
 
 
@@ -171,6 +182,8 @@ def _gradient_task(recipe, examples, total, seed_and_step):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if is_cupy(replica.flat.values):  # dropout masks are drawn where they are used
                 rng = generator([*seed_and_step, number], like=replica.flat.values)
+            if recipe.mixed is not None:
+                replica = recipe.mixed.half(replica)
             logits, cache = replica.run(batch, rng)
             targets = to_device(batch.targets, _device(logits))
             value, saved = recipe.loss.forward(logits, targets, total)

@@ -74,13 +74,14 @@ class Steps:
 
 
 class Snapshot:
-    """Parameters, optimiser and averages at one moment, to go back to."""
+    """Parameters and the state of training at one moment, to go back to."""
 
     def __init__(self, model, recipe):
         self._model, self._recipe = model, recipe
         self._values = model.flat.values.copy()
         self._optimizer = _copied(recipe.optimizer.state())
         self._averages = recipe.averages and _copied(recipe.averages.state())
+        self._mixed = recipe.mixed and recipe.mixed.state()
 
     def restore(self):
         """Put everything back."""
@@ -88,6 +89,8 @@ class Snapshot:
         self._recipe.optimizer.load_state(self._optimizer)
         if self._averages is not None:
             self._recipe.averages.load_state(self._averages)
+        if self._mixed is not None:
+            self._recipe.mixed.load_state(self._mixed)
 
 
 def _copied(state):
