@@ -240,6 +240,8 @@ class Generator:
 
         def draw(*args, **kwargs):
             check_keywords(name, SURFACE["Generator"][name], kwargs)
+            if name == "integers" and max(args[:2]) > 2**63 - 1:
+                raise OverflowError("CuPy's bound is a signed 64-bit number")
             return up(getattr(self._rng, name)(*args, **kwargs))
 
         return draw

@@ -99,7 +99,7 @@ STEPS, EVERY = 20, 4
 
 def trained(device, fit=None, n=STEPS * 3, **recipe):
     x, y = toy_data(n)
-    model = toy_model(dtype="float32", ops="plain")
+    model = toy_model(dtype="float64", ops="plain")
     model.compile(**{"workers": 1, "micro_batch_tokens": 16, **recipe})
     model.to(device)
     model.read_every = EVERY
@@ -155,7 +155,7 @@ def test_a_divergence_between_two_readings_is_named_as_on_the_host(cp):
     x, y = toy_data(60)
     caught = []
     for device in ("numpy", "cupy"):
-        model = toy_model(dtype="float32", ops="plain")
+        model = toy_model(dtype="float64", ops="plain")
         model.compile(SGD(0.1), workers=1, average=0.9)
         model.to(device)
         original = type(model).backward

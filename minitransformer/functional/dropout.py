@@ -2,12 +2,10 @@ r"""Dropout: the mask is drawn apart, so that applying it is a pure pair."""
 
 import math
 
-import numpy as np
-
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, random_lanes
 from minitransformer.functional._checks import require_broadcast
 
-# 16 random bits an entry; a generator draws 64 at a time, enough for four entries.
+# 16 random bits an entry.
 _LEVELS = 1 << 16
 
 
@@ -49,9 +47,7 @@ def dropout_mask(rng, shape, p, dtype):
     """
     check_probability("p", p)
     threshold = min(round(p * _LEVELS), _LEVELS - 1)
-    n = math.prod(shape)
-    words = rng.integers(0, 2**64 - 1, size=-(-n // 4), dtype=np.uint64, endpoint=True)
-    lanes = words.view(np.uint16)[:n].reshape(shape)
+    lanes = random_lanes(rng, math.prod(shape)).reshape(shape)
     keep = (lanes >= threshold).astype(dtype)
     keep *= _LEVELS / (_LEVELS - threshold)
     return keep

@@ -116,7 +116,8 @@ def gelu_backward(dy, x, approximate="none"):
 def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
     """Step `t` of :class:`~minitransformer.training.optimizers.Adam`, in place on flat arrays."""
     rate, root = rate / (1 - beta1**t), math.sqrt(1 - beta2**t)
-    numbers = beta1, beta2, float(eps), float(rate), root
+    # 1 - beta on the host: in float32 it would lose five digits
+    numbers = 1 - beta1, beta2, 1 - beta2, float(eps), float(rate), root
     _launch("adam", theta, _blocks(theta.size), theta, g, m, v, *numbers, theta.size)
 
 

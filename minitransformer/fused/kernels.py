@@ -44,7 +44,7 @@ extern "C" __global__ void masked_softmax(
         total += y[j];
     }
     total = over_block<false>(total);
-    FOR_EACH(j, S) y[j] = total > 0 ? y[j] / total : (REAL)0;
+    FOR_EACH(j, S) y[j] = total == 0 ? (REAL)0 : y[j] / total;  // NaN stays NaN
 }
 """,
     # the mean is taken twice: see functional.layer_norm
@@ -147,12 +147,12 @@ extern "C" __global__ void embedding_gradient(
 """,
     "adam": r"""
 extern "C" __global__ void adam(
-    REAL* theta, const REAL* g, REAL* m, REAL* v, REAL beta1, REAL beta2, REAL eps,
-    REAL rate, REAL root, i64 n) {
+    REAL* theta, const REAL* g, REAL* m, REAL* v, REAL rest1, REAL beta2, REAL rest2,
+    REAL eps, REAL rate, REAL root, i64 n) {
     i64 i = INDEX;
     if (i >= n) return;
-    m[i] += (1 - beta1) * (g[i] - m[i]);
-    v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
+    m[i] += rest1 * (g[i] - m[i]);
+    v[i] = beta2 * v[i] + rest2 * g[i] * g[i];
     theta[i] -= rate * (m[i] / (sqrt(v[i]) / root + eps));
 }
 """,
