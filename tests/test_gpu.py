@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer.backend import cupy_status, generator, memory, synchronize, to_device, to_host
-from minitransformer.functional import PAIRS
+from minitransformer.functional import PAIRS, dropout_mask, embedding_backward
 from minitransformer.fused import gpu
 from minitransformer.training import Adam
 from tests.tolerances import tolerance
@@ -81,15 +81,17 @@ def test_every_pair_agrees_with_numpy_and_with_itself(name, sizes, dtype):
 
 
 @pytest.mark.parametrize("name", [name for name in gpu.FASTER if name in PAIRS])
-def test_a_kernel_that_is_off_agrees_with_numpy(name):
-    pair, inputs = PAIRS[name], inputs_of(name, {}, "float64")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_kernel_that_is_off_agrees_with_numpy(name, dtype):
+    pair, inputs = PAIRS[name], inputs_of(name, {}, dtype)
     fused = pair._replace(forward=gpu.FASTER[name],
                           backward=gpu.FASTER.get(f"{name}_backward", pair.backward))  # fmt: skip
     outputs = pair.forward(**inputs)
-    upstream = [np.ones_like(outputs[0] if type(outputs) is tuple else outputs)]
+    shape = np.shape(outputs[0] if type(outputs) is tuple else outputs)
+    upstream = [np.asarray(np.random.default_rng(5).standard_normal(shape), dtype)]
     on_gpu = {key: there(value) for key, value in inputs.items()}
     host = both_ways(pair, inputs, upstream)
-    agree(host, both_ways(fused, on_gpu, upstream, there), tolerance("GPU vs NumPy, float64"))
+    agree(host, both_ways(fused, on_gpu, upstream, there), tolerance(f"GPU vs NumPy, {dtype}"))
 
 
 def trained(steps):
@@ -111,6 +113,27 @@ def test_dropout_masks_depend_on_their_seed_alone():
     draws = [to_host(generator([1, 2, 3], like).random(1000)) for _ in range(2)]
     np.testing.assert_array_equal(*draws)
     assert (draws[0] != to_host(generator([1, 2, 4], like).random(1000))).any()
+    masks = [
+        to_host(dropout_mask(generator([1, 2, seed], like), (999, 101), 0.25, np.float32))
+        for seed in (3, 3, 4)
+    ]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
+    for mask in masks:
+        assert set(np.unique(mask)) == {np.float32(0), np.float32(4 / 3)}
+        # five standard deviations of a share of 100,899 entries
+        assert abs((mask > 0).mean() - 0.75) < 5 * (0.75 * 0.25 / mask.size) ** 0.5
+
+
+def test_small_rows_of_the_embedding_gradient_do_not_drown_in_large_ones():
+    rng = np.random.default_rng(6)
+    ids = rng.integers(0, 50, (4, 256))
+    size = np.where(ids % 2, 1e-5, 1.0)[..., None]
+    dy = (size * rng.standard_normal((*ids.shape, 8))).astype(np.float32)
+    exact = embedding_backward(dy.astype(np.float64), ids, 50)
+    found = to_host(embedding_backward(there(dy), there(ids), 50))
+    largest = np.abs(exact).max(axis=1)
+    assert (np.abs(found - exact).max(axis=1) <= 1e-5 * largest).all()
 
 
 def test_a_thousand_steps_do_not_leak():

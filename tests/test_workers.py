@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from minitransformer.training import Adam, optimizers
+from minitransformer.training import Adam, allocator, optimizers
 from minitransformer.training import workers as module
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import WorkerPool, assign, default_workers, usable_cores
@@ -201,3 +201,24 @@ def test_the_optimizer_steps_alike_however_the_array_is_shared_out():
             results.append((values, *(v for k, v in optimizer.state().items() if k != "t")))
     for one, shared in zip(*results, strict=True):
         np.testing.assert_array_equal(one, shared)
+
+
+def test_freed_memory_is_kept_until_the_last_one_leaves(monkeypatch):
+    calls = []
+
+    class Library:
+        def mallopt(self, name, value):
+            calls.append((name, value))
+
+        def malloc_trim(self, pad):
+            calls.append("trim")
+
+    monkeypatch.setattr(allocator, "_glibc", Library)
+    with allocator.freed_memory_kept():
+        entered = len(calls)
+        assert entered == 3
+        with WorkerPool(toy_model(), 1):
+            pass
+        assert len(calls) == entered, "a pool inside changes nothing"
+    assert calls[-1] == "trim"
+    assert calls.count("trim") == 1

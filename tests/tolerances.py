@@ -102,7 +102,7 @@ TOLERANCES = {
 
 
 NOT_MEASURED = {
-    # every pair on a real GPU, relative to the largest value; no GPU has been at hand yet
+    # every pair on a real GPU, relative to the largest value; not measured yet
     "GPU vs NumPy, float64": 1e-12,
     "GPU vs NumPy, float32": 1e-5,
 }

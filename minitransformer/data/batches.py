@@ -8,6 +8,8 @@ from .vocabulary import PADDING
 
 POOL = 50
 """Batches among which :func:`length_batches` sorts: more means less padding and less mixing."""
+MOST = 512
+"""Most sequences in a micro-batch: more gain nothing, and finding the best cut would take long."""
 CALLS = 100
 """What the calls for a micro-batch cost, in tokens; measured, roughly."""
 
@@ -100,7 +102,7 @@ def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
         Length of each sequence, in tokens.
     max_tokens : int
         Most tokens, padding included, in a group of more than one sequence: its number of
-        sequences times its greatest length. A longer sequence stands alone.
+        sequences, at most `MOST`, times its greatest length. A longer sequence stands alone.
 
     Returns
     -------
@@ -116,7 +118,7 @@ def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
     least, start = [0], [0]
     for stop, longest in enumerate(ascending, start=1):
         cost, begin = least[stop - 1] + longest, stop - 1
-        most = max_tokens // max(longest, 1)
+        most = min(max_tokens // max(longest, 1), MOST)
         for first in range(stop - 2, max(stop - most, 0) - 1, -1):
             other = least[first] + (stop - first) * longest
             if other < cost:

@@ -8,11 +8,14 @@ clearing them costs more than computing with them (GELU's backward pass took fiv
 import ctypes
 import functools
 import sys
+import threading
 from contextlib import contextmanager
 
 # Names and numbers from glibc's <malloc.h>; sizes in bytes.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _LARGEST_INT, _MEGABYTE = 2**31 - 1, 1 << 20
+
+_lock, _inside = threading.Lock(), 0
 
 
 @contextmanager
@@ -20,21 +23,27 @@ def freed_memory_kept():
     """Context manager: freed memory stays with the process, and is given back at the end.
 
     Elsewhere than on glibc it does nothing. Arrays above 32 MB are returned at once all the same.
+    It may be entered again inside, and by several threads: only the last to leave gives back.
     """
+    global _inside
     libc = _glibc()
-    if libc is None:
-        yield
-        return
-    libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEGABYTE)
-    libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
-    libc.mallopt(_M_TOP_PAD, 64 * _MEGABYTE)
+    with _lock:
+        _inside += 1
+        if libc is not None and _inside == 1:
+            libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEGABYTE)
+            libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+            libc.mallopt(_M_TOP_PAD, 64 * _MEGABYTE)
     try:
         yield
     finally:
-        # The values that glibc itself arrives at in a process with large arrays.
-        libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
-        libc.mallopt(_M_TOP_PAD, 0)
-        libc.malloc_trim(0)
+        with _lock:
+            _inside -= 1
+            if libc is not None and _inside == 0:
+                # The values that glibc itself arrives at in a process with large arrays; it also
+                # arrives at the threshold of 32 MB above which arrays are mapped, which so stays.
+                libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
+                libc.mallopt(_M_TOP_PAD, 0)
+                libc.malloc_trim(0)
 
 
 @functools.cache

@@ -24,19 +24,17 @@ class Steps:
     train_step : callable
         :func:`~minitransformer.training.step.train_step`: a step with all its checks.
     model : Trainable
+        Its ``read_every`` is the number of steps between two readings on a device; more than 1
+        costs a copy of the parameters and of the optimiser's state.
     recipe : Recipe
     pool : WorkerPool
     examples : Examples
-    every : int, optional
-        Steps between two readings: 1 on the host, by default `model.read_every` on a device. More
-        than 1 costs a copy of the parameters and of the optimiser's state.
     """
 
-    def __init__(self, train_step, model, recipe, pool, examples, every=None):
+    def __init__(self, train_step, model, recipe, pool, examples):
         self.train_step, self.model, self.recipe = train_step, model, recipe
         self.pool, self.examples = pool, examples
-        on_device = is_cupy(model.flat.values)
-        self.every = (model.read_every if on_device else 1) if every is None else every
+        self.every = model.read_every if is_cupy(model.flat.values) else 1
         self._ahead, self._start = [], None
 
     def take(self, running, indices, multiplier=1.0):
@@ -53,7 +51,8 @@ class Steps:
             return
         if not self._ahead:
             self._start = Snapshot(self.model, self.recipe)
-        self._ahead.append((running, step, take_step(*step, checked=False)))
+        rate = self.recipe.optimizer.learning_rate  # a callback may change it between steps
+        self._ahead.append((running, step, rate, take_step(*step, checked=False)))
         if len(self._ahead) >= self.every:
             self.read()
 
@@ -62,14 +61,15 @@ class Steps:
         ahead, self._ahead = self._ahead, []
         if not ahead:
             return
-        results = read_numbers([outcome for _, _, outcome in ahead])
+        results = read_numbers([outcome for *_, outcome in ahead])
         numbers = [x for (loss, *_), norms in results for x in (loss, *norms)]
         if all(map(math.isfinite, numbers)):
-            for (running, _, _), (result, _) in zip(ahead, results, strict=True):
+            for (running, *_), (result, _) in zip(ahead, results, strict=True):
                 running.add(*result)
             return
         self._start.restore()
-        for running, step, _ in ahead:
+        for running, step, rate, _ in ahead:
+            self.recipe.optimizer.learning_rate = rate
             running.add(*self.train_step(*step))
 
 

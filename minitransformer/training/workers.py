@@ -16,7 +16,7 @@ from contextlib import ExitStack
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, is_cupy
 from minitransformer.training.allocator import freed_memory_kept
 from minitransformer.training.names import check_count
 
@@ -65,7 +65,8 @@ def assign(costs, workers):
 class WorkerPool:
     """Workers on one model; use it as a context manager.
 
-    With one worker there is no thread, no replica, and BLAS keeps its own threads.
+    With one worker there is no thread, no replica, and BLAS keeps its own threads. A model on a
+    GPU has one worker, whatever is asked for: threads would share the one device.
 
     Parameters
     ----------
@@ -75,11 +76,10 @@ class WorkerPool:
     """
 
     def __init__(self, model, workers=None):
-        self.size = (
-            default_workers(model.flat.values)
-            if workers is None
-            else check_count("workers", workers)
-        )
+        most = default_workers(model.flat.values)
+        self.size = most if workers is None else check_count("workers", workers)
+        if is_cupy(model.flat.values):
+            self.size = most
         self.model = model
         self._replicas = [model]
         self._pool = None
