@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer.backend import cupy_status, generator, memory, synchronize, to_device, to_host
-from minitransformer.functional import PAIRS, dropout_mask, embedding_backward
+from minitransformer.functional import PAIRS, attention, dropout_mask, embedding_backward
 from minitransformer.fused import gpu
 from minitransformer.training import Adam
 from tests.tolerances import tolerance
@@ -80,18 +80,66 @@ def test_every_pair_agrees_with_numpy_and_with_itself(name, sizes, dtype):
             assert to_host(a).tobytes() == to_host(b).tobytes()
 
 
-@pytest.mark.parametrize("name", [name for name in gpu.FASTER if name in PAIRS])
+SWITCHED = [
+    name
+    for name, pair in PAIRS.items()
+    if {pair.forward.__name__, pair.backward.__name__} & gpu.FASTER.keys()
+]
+
+
+@pytest.mark.parametrize("name", SWITCHED)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_kernel_that_is_off_agrees_with_numpy(name, dtype):
-    pair, inputs = PAIRS[name], inputs_of(name, {}, dtype)
-    fused = pair._replace(forward=gpu.FASTER[name],
-                          backward=gpu.FASTER.get(f"{name}_backward", pair.backward))  # fmt: skip
-    outputs = pair.forward(**inputs)
-    shape = np.shape(outputs[0] if type(outputs) is tuple else outputs)
-    upstream = [np.asarray(np.random.default_rng(5).standard_normal(shape), dtype)]
-    on_gpu = {key: there(value) for key, value in inputs.items()}
-    host = both_ways(pair, inputs, upstream)
-    agree(host, both_ways(fused, on_gpu, upstream, there), tolerance(f"GPU vs NumPy, {dtype}"))
+    pair = PAIRS[name]
+    fused = pair._replace(
+        forward=gpu.FASTER.get(pair.forward.__name__, pair.forward),
+        backward=gpu.FASTER.get(pair.backward.__name__, pair.backward),
+    )
+    for sizes in ({}, *pair.edges):
+        inputs = inputs_of(name, sizes, dtype)
+        outputs = pair.forward(**inputs)
+        shape = np.shape(outputs[0] if type(outputs) is tuple else outputs)
+        upstream = [np.asarray(np.random.default_rng(5).standard_normal(shape), dtype)]
+        on_gpu = {key: there(value) for key, value in inputs.items()}
+        host = both_ways(pair, inputs, upstream)
+        device = both_ways(fused, on_gpu, upstream, there)
+        agree(host, device, tolerance(f"GPU vs NumPy, {dtype}"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_attention_by_a_kernel_with_every_option_agrees_with_numpy(dtype):
+    rng = np.random.default_rng(7)
+    Q, K, V = (rng.standard_normal((2, H, 300, 8)).astype(dtype) for H in (4, 2, 2))
+    mask = rng.random((2, 1, 300, 300)) < 0.5
+    mask[0, 0, 5] = mask[1, ..., 9] = False  # a query that sees nothing, a key that nobody sees
+    K[1, :, 9] = V[1, :, 9] = np.nan
+    keep = dropout_mask(rng, (2, 4, 300, 300), 0.2, dtype)
+    host = attention(Q, K, V, mask, keep=keep)
+    device = gpu.attention(*map(there, (Q, K, V, mask)), keep=there(keep))
+    agree(host, device, tolerance(f"GPU vs NumPy, {dtype}"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_masks_of_a_kernel_have_the_bits_of_the_plain_ones(dtype):
+    like = there(np.zeros(1))
+    masks = [
+        to_host(draw(generator([1, 2], like), (7, 999), 0.25, dtype))
+        for draw in (dropout_mask, gpu.dropout_mask)
+    ]
+    np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adams_step_by_a_kernel_agrees_with_adam(dtype):
+    rng, optimizer = np.random.default_rng(8), Adam(0.01)
+    theta = rng.standard_normal(1000).astype(dtype)
+    arrays = [there(a.copy()) for a in (theta, 0 * theta, 0 * theta)]
+    for t in range(1, 6):
+        g = rng.standard_normal(1000).astype(dtype)
+        optimizer.step(theta, g)
+        gpu.adam_step(arrays[0], there(g), *arrays[1:], 0.9, 0.999, 1e-8, 0.01, t)
+    host = (theta, *(optimizer.state()[name] for name in "mv"))
+    agree(host, tuple(arrays), tolerance(f"GPU vs NumPy, {dtype}"))
 
 
 def trained(steps):

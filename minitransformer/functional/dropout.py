@@ -5,14 +5,18 @@ import math
 from minitransformer.backend import array_module, random_lanes
 from minitransformer.functional._checks import require_broadcast
 
-# 16 random bits an entry.
-_LEVELS = 1 << 16
+LEVELS = 1 << 16  # 16 random bits an entry
 
 
 def check_probability(name, p):
     """Refuse a probability of dropping an entry outside [0, 1)."""
     if not 0 <= p < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {p}")
+
+
+def drop_threshold(p):
+    """How many of the LEVELS equally likely numbers mean: drop the entry."""
+    return min(round(p * LEVELS), LEVELS - 1)
 
 
 def dropout_mask(rng, shape, p, dtype):
@@ -46,10 +50,10 @@ def dropout_mask(rng, shape, p, dtype):
     Source: Srivastava et al. 2014, section 4 (inverted, as in section 10).
     """
     check_probability("p", p)
-    threshold = min(round(p * _LEVELS), _LEVELS - 1)
+    threshold = drop_threshold(p)
     lanes = random_lanes(rng, math.prod(shape)).reshape(shape)
     keep = (lanes >= threshold).astype(dtype)
-    keep *= _LEVELS / (_LEVELS - threshold)
+    keep *= LEVELS / (LEVELS - threshold)
     return keep
 
 

@@ -36,7 +36,8 @@ class CrossEntropySaved(NamedTuple):
     label_smoothing: float
 
 
-def _check(logits, targets, label_smoothing, class_weights):
+def check_arguments(logits, targets, label_smoothing, class_weights):
+    """Refuse what :func:`cross_entropy` cannot take."""
     require_features("logits", logits)
     require_integers("targets", targets)
     if targets.shape != logits.shape[:-1]:
@@ -52,14 +53,14 @@ def _check(logits, targets, label_smoothing, class_weights):
         )
 
 
-def _reciprocal(normaliser):
+def reciprocal_or_zero(normaliser):
     """1 / normaliser, or 0 when nothing counts."""
     xp = array_module(normaliser)
     one = xp.ones_like(normaliser)
     return xp.where(normaliser == 0, 0 * one, one / xp.where(normaliser == 0, one, normaliser))
 
 
-def _target_weights(targets, weights):
+def target_weights(targets, weights):
     """w_y for each position, 0 where it is ignored."""
     xp = array_module(targets, weights)
     return xp.where(targets >= 0, weights[xp.maximum(targets, 0)], xp.zeros((), weights.dtype))
@@ -104,13 +105,13 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     Source: Vaswani et al. 2017, section 5.4; Szegedy et al. 2016, section 7.
     """
     xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
-    _check(logits, targets, label_smoothing, class_weights)
+    check_arguments(logits, targets, label_smoothing, class_weights)
     C, eps = logits.shape[-1], label_smoothing
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
     check_ids(xp.where(counts, targets, 0), C, "targets")
     y = xp.where(counts, targets, -1)
     w = xp.ones(C, logits.dtype) if class_weights is None else class_weights.astype(logits.dtype)
-    w_y = _target_weights(y, w)
+    w_y = target_weights(y, w)
     normaliser = w_y.sum()
 
     log_p = log_softmax(logits)
@@ -118,7 +119,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     loss = (1 - eps) * (w_y * log_p_y).sum()
     if eps:
         loss = loss + eps / C * (counts * (log_p @ w)).sum()
-    loss = -loss * _reciprocal(normaliser)
+    loss = -loss * reciprocal_or_zero(normaliser)
     return loss, CrossEntropySaved(xp.exp(log_p), y, w, normaliser, eps)
 
 
@@ -150,7 +151,7 @@ def cross_entropy_backward(dloss, saved):
     xp = array_module(probabilities=p, targets=y, weights=w)
     C = p.shape[-1]
     counts = y >= 0
-    w_y = _target_weights(y, w)
+    w_y = target_weights(y, w)
     # L = -1/Z sum_i ((1 - eps) w_y log p_y + eps/C sum_c w_c log p_c), log p_c = x_c - logsumexp x
     s = (1 - eps) * w_y + eps / C * w.sum() * counts
     rows = s.reshape(y.size, 1) * p.reshape(y.size, C)
@@ -158,7 +159,7 @@ def cross_entropy_backward(dloss, saved):
     dlogits = rows.reshape(p.shape)
     if eps:
         dlogits -= eps / C * (counts[..., None] * w)
-    dlogits *= dloss * _reciprocal(normaliser)
+    dlogits *= dloss * reciprocal_or_zero(normaliser)
     return dlogits
 
 

@@ -8,6 +8,8 @@ A function goes in when its measured gain is 1.3 or more (docs/performance.md, m
 
 import functools
 
+import numpy as np
+
 from minitransformer import functional
 from minitransformer.backend import is_cupy
 from minitransformer.functional import *  # noqa: F403
@@ -29,12 +31,18 @@ FASTER = {
 """The functions that are not the plain ones, by name."""
 
 
+def _on_device(argument):
+    """Whether an argument is a CuPy array, or a generator that draws them."""
+    draws = hasattr(argument, "integers") and not isinstance(argument, np.random.Generator)
+    return draws or is_cupy(argument)
+
+
 def also_on_device(on_host, on_device):
-    """`on_device` for calls with a CuPy array among the arguments, `on_host` for all others."""
+    """`on_device` for calls with something of CuPy's among the arguments, else `on_host`."""
 
     @functools.wraps(on_host)
     def chosen(*args, **kwargs):
-        there = any(is_cupy(a) for a in (*args, *kwargs.values()))
+        there = any(map(_on_device, (*args, *kwargs.values())))
         return (on_device if there else on_host)(*args, **kwargs)
 
     return chosen

@@ -12,7 +12,17 @@ import os
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, random_lanes, swap
+from minitransformer.functional.attention import check_shapes, keep_rows
+from minitransformer.functional.dropout import LEVELS, check_probability, drop_threshold
+from minitransformer.functional.embedding import check_ids
+from minitransformer.functional.heads import share_heads
+from minitransformer.functional.loss import (
+    CrossEntropySaved,
+    check_arguments,
+    reciprocal_or_zero,
+    target_weights,
+)
 from minitransformer.fused.kernels import REALS, SOURCES, source
 
 MEASURED = dict.fromkeys(SOURCES, False)
@@ -60,15 +70,94 @@ def _blocks(n):
     return -(-n // THREADS)
 
 
+def _masked_softmax(x, mask, scale):
+    """softmax(scale * x) over the last axis, where `mask` (of any shape that fits, or None) is."""
+    xp, x = array_module(x), _dense(x)
+    y = xp.empty_like(x)
+    # Without a mask its pointer is not read; any array will do.
+    allowed = x if mask is None else _dense(xp.broadcast_to(mask, x.shape))
+    S = x.shape[-1]
+    _launch("masked_softmax", x, x.size // S, x, allowed, mask is not None, scale, y, S)
+    return y
+
+
 def softmax(x, axis=-1):
     """See :func:`minitransformer.functional.softmax`."""
     if not _fits(x) or axis not in (-1, x.ndim - 1):
         return functional.softmax(x, axis)
-    x = _dense(x)
-    y = array_module(x).empty_like(x)
-    # Without a mask its pointer is not read; any array will do.
-    _launch("masked_softmax", x, x.size // x.shape[-1], x, x, False, 1.0, y, x.shape[-1])
-    return y
+    return _masked_softmax(x, None, 1.0)
+
+
+def attention(Q, K, V, mask=None, *, keep=None, bias=None):
+    """See :func:`minitransformer.functional.attention`."""
+    floats = [a for a in (Q, K, V, keep) if a is not None]
+    if bias is not None or not _fits(*floats):
+        return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
+    xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep)
+    check_shapes(Q, K, V, mask, keep, bias)
+    if Q.ndim > 2:
+        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
+    if mask is not None:
+        V = keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
+    P = _masked_softmax(Q @ swap(K), mask, Q.shape[-1] ** -0.5)
+    return (P if keep is None else P * keep) @ V, P
+
+
+def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, ignore_index=None):
+    """See :func:`minitransformer.functional.cross_entropy`."""
+    floats = [a for a in (logits, class_weights) if a is not None]
+    if label_smoothing or not _fits(*floats):
+        return functional.cross_entropy(
+            logits, targets, label_smoothing=label_smoothing, class_weights=class_weights,
+            ignore_index=ignore_index,
+        )  # fmt: skip
+    xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
+    check_arguments(logits, targets, label_smoothing, class_weights)
+    C, dtype = logits.shape[-1], logits.dtype
+    y = targets if ignore_index is None else xp.where(targets != ignore_index, targets, -1)
+    w = xp.ones(C, dtype) if class_weights is None else class_weights
+    w_y = target_weights(y, w)
+    normaliser = w_y.sum()
+    losses, p = xp.empty(targets.shape, dtype), xp.empty(logits.shape, dtype)
+    arguments = _dense(logits), _dense(y.astype(np.int64)), losses, p, C
+    _launch("cross_entropy", logits, targets.size, *arguments)
+    loss = (w_y * losses).sum() * reciprocal_or_zero(normaliser)
+    return loss, CrossEntropySaved(p, y, w, normaliser, label_smoothing)
+
+
+def dropout_mask(rng, shape, p, dtype):
+    """See :func:`minitransformer.functional.dropout_mask`: the same mask from the same bits."""
+    dtype, n = np.dtype(dtype), math.prod(shape)
+    if isinstance(rng, np.random.Generator) or dtype.char not in REALS or n == 0:
+        return functional.dropout_mask(rng, shape, p, dtype)
+    check_probability("p", p)
+    threshold, lanes = drop_threshold(p), random_lanes(rng, n)
+    keep = array_module(lanes).empty(shape, dtype)
+    numbers = np.int32(threshold), LEVELS / (LEVELS - threshold)
+    _launch("dropout_mask", keep, _blocks(n), lanes, *numbers, keep, n)
+    return keep
+
+
+def embedding_row_gradients(dy, ids, n_rows):
+    """See :func:`minitransformer.functional.embedding_row_gradients`: here always all the rows."""
+    if not _fits(dy) or n_rows == 0:
+        return functional.embedding_row_gradients(dy, ids, n_rows)
+    return slice(None), embedding_backward(dy, ids, n_rows)
+
+
+def embedding_backward(dy, ids, n_rows):
+    """See :func:`minitransformer.functional.embedding_backward`."""
+    if not _fits(dy) or n_rows == 0:
+        return functional.embedding_backward(dy, ids, n_rows)
+    xp, D = array_module(dy=dy, ids=ids), dy.shape[-1]
+    check_ids(ids, n_rows)
+    ids, dy, every = ids.reshape(-1), dy.reshape(ids.size, D), xp.arange(n_rows)
+    order = xp.argsort(ids, kind="stable")
+    bounds = (xp.searchsorted(ids[order], every, side=side) for side in ("left", "right"))
+    whole = [_dense(a.astype(np.int64)) for a in (order, *bounds)]
+    dW = xp.empty((n_rows, D), dy.dtype)
+    _launch("embedding_gradient", dy, n_rows, _dense(dy), *whole, dW, D)
+    return dW
 
 
 def layer_norm(x, gamma, beta, eps=1e-5):
@@ -114,15 +203,33 @@ def gelu_backward(dy, x, approximate="none"):
 
 
 def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
-    """Step `t` of :class:`~minitransformer.training.optimizers.Adam`, in place on flat arrays."""
-    rate, root = rate / (1 - beta1**t), math.sqrt(1 - beta2**t)
+    """Step `t` of :class:`~minitransformer.training.optimizers.Adam`, in place on flat arrays.
+
+    Nothing calls it yet: training, which holds Adam, does not import the fused functions.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not contiguous, of one length, and all float32 or all float64.
+    """
+    arrays = {"theta": theta, "g": g, "m": m, "v": v}
+    for name, a in arrays.items():
+        like = a.shape == theta.shape and a.dtype == theta.dtype and a.dtype.char in REALS
+        if not like or a.ndim != 1 or not a.flags.c_contiguous:
+            raise ValueError(
+                f"{name} must be a contiguous flat float32 or float64 array like theta "
+                f"({theta.dtype}, {theta.shape}), got {a.dtype} of shape {a.shape}"
+            )
     # 1 - beta on the host: in float32 it would lose five digits
-    numbers = 1 - beta1, beta2, 1 - beta2, float(eps), float(rate), root
-    _launch("adam", theta, _blocks(theta.size), theta, g, m, v, *numbers, theta.size)
+    numbers = 1 - beta1, beta2, 1 - beta2, eps, rate / (1 - beta1**t), math.sqrt(1 - beta2**t)
+    _launch("adam", theta, _blocks(theta.size), *arrays.values(), *map(float, numbers), theta.size)
 
 
 FASTER = {
     function.__name__: function
-    for function in (softmax, layer_norm, layer_norm_backward, gelu, gelu_backward)
-}
+    for function in (
+        softmax, attention, layer_norm, layer_norm_backward, gelu, gelu_backward, cross_entropy,
+        dropout_mask, embedding_backward, embedding_row_gradients,
+    )
+}  # fmt: skip
 """The functions above that have a plain twin, by name."""

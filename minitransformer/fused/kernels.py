@@ -106,7 +106,7 @@ extern "C" __global__ void gelu_backward(
     dx[i] = dy[i] * slope;
 }
 """,
-    # per row: -log p of the target, and p; a target of -1 gives 0
+    # per row: -log p of the target, and p; a target of -1 gives 0, one beyond the classes NaN
     "cross_entropy": r"""
 extern "C" __global__ void cross_entropy(
     const REAL* logits, const i64* targets, REAL* losses, REAL* p, i64 C) {
@@ -114,23 +114,23 @@ extern "C" __global__ void cross_entropy(
     REAL largest = NEGATIVE_INFINITY, total = 0;
     FOR_EACH(c, C) largest = max(largest, logits[c]);
     largest = over_block<true>(largest);
+    if (largest == NEGATIVE_INFINITY) largest = 0;
     FOR_EACH(c, C) total += exp(logits[c] - largest);
     total = over_block<false>(total);
+    if (total == 0) total = 1;
     FOR_EACH(c, C) p[c] = exp(logits[c] - largest) / total;
+    if (threadIdx.x > 0) return;
     i64 target = targets[blockIdx.x];
-    if (threadIdx.x == 0)
-        losses[blockIdx.x] = target < 0 ? (REAL)0 : log(total) - (logits[target] - largest);
+    losses[blockIdx.x] = target < 0 ? (REAL)0
+        : target < C ? log(total) - (logits[target] - largest) : 0 * NEGATIVE_INFINITY;
 }
 """,
     # 16 random bits an entry: kept where they reach the threshold
-    "dropout": r"""
-extern "C" __global__ void dropout(
-    const REAL* x, const unsigned short* lanes, int threshold, REAL scale,
-    REAL* y, REAL* keep, i64 n) {
+    "dropout_mask": r"""
+extern "C" __global__ void dropout_mask(
+    const unsigned short* lanes, int threshold, REAL scale, REAL* keep, i64 n) {
     i64 i = INDEX;
-    if (i >= n) return;
-    keep[i] = lanes[i] >= threshold ? scale : (REAL)0;
-    y[i] = x[i] * keep[i];
+    if (i < n) keep[i] = lanes[i] >= threshold ? scale : (REAL)0;
 }
 """,
     # one block a table row; `order` sorts the ids, starts and ends bound each id's run in it
