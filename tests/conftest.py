@@ -1,6 +1,7 @@
 """Fixtures for the tests of the commands: calling them, a table of texts, a trained run."""
 
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -22,6 +23,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # A program started in the background of a script inherits that Ctrl-C is ignored, and the tests
+    # of Ctrl-C, in this process and in those it starts, would wait for what never comes.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         choose_device(config.getoption("--device"))
     except ValueError as error:
