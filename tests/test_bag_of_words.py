@@ -186,3 +186,11 @@ TWO = ["a b", "a c"]
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_few_texts_are_enough_to_learn_two_words():
+    """A baseline that has not converged would flatter what stands beside it."""
+    texts = [f"a {word} film number {i}" for i in range(60) for word in ("good", "bad")]
+    labels = np.array([1, 0] * 60)
+    model = BagOfWords(2, min_count=1).fit(texts[:90], labels[:90])
+    assert model.evaluate(texts[90:], labels[90:])["accuracy"] == 1.0

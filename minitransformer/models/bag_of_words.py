@@ -17,6 +17,8 @@ from minitransformer.training.optimizers import Adam
 
 L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 """Penalties to choose from, the strongest first; each starts where the last one ended."""
+LEAST_STEPS = 90
+"""Steps for each penalty: a few texts are passed over more often than `epochs` says."""
 HELD_BACK = 0.1
 """Share of the training texts that chooses the penalty where no validation texts are given."""
 
@@ -38,7 +40,7 @@ class BagOfWords:
         Penalty: l2 / 2 times the sum of the squares of W is added to the mean cross-entropy.
         None tries 1e-2, ..., 1e-4 and keeps that with the least loss on the validation texts.
     epochs : int
-        Passes over the training texts for each penalty.
+        Passes over the training texts for each penalty; more where they are few.
     batch_size : int
         Texts in a step.
     learning_rate : float
@@ -184,9 +186,10 @@ class BagOfWords:
         rng = np.random.default_rng(self.seed)
         grads, adam = np.zeros_like(values), Adam(self.learning_rate)
         dW, db = grads[: self.W.size].reshape(self.W.shape), grads[self.W.size :]
+        epochs = max(self.epochs, -(-LEAST_STEPS * self.batch_size // len(labels)))
         batches = [
             texts
-            for _ in range(self.epochs)
+            for _ in range(epochs)
             for texts in np.split(
                 rng.permutation(len(labels)), range(self.batch_size, len(labels), self.batch_size)
             )
