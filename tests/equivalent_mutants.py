@@ -7,16 +7,32 @@ BOTH = "the blocks and their caches are as many"
 COUNT = "a mean of weights, none of them negative, is positive exactly where their sum is"
 DEVICE = "arrays of the host never take this branch; test_strict_device.py does"
 DEFAULT = "0 is reduceat's default axis"
+MIXED = "in one dtype it changes nothing; test_precision.py sees it"
 HEADLESS = "the number of key heads is not used where there is no axis of heads"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy takes any negative length as the one to be found"
 PRODUCT = "the backward pass of dropout is a product of its two arguments"
 STABLE = "any fixed order of addition is right; this one is the order of occurrence"
-SYMMETRIC = "the larger of two numbers does not depend on their order"
+SYMMETRIC = "the larger of two numbers, or dtypes, does not depend on their order"
 UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "with eps = 0 the branch subtracts zeros: it only saves time"
 
 EQUIVALENT = {
+    (
+        "PositionalEncoding.backward",
+        "P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))  ->  "
+        "P_grad += dy.sum(axis=0)",
+    ): MIXED,
+    (
+        "PositionalEncoding.backward",
+        "P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))  ->  "
+        "P_grad += dy.sum(axis=0, dtype=dy.dtype)",
+    ): MIXED,
+    (
+        "PositionalEncoding.backward",
+        "P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))  ->  "
+        "P_grad += dy.sum(axis=0, dtype=np.result_type(P_grad.dtype, dy.dtype))",
+    ): SYMMETRIC,
     (
         "_Attention._attend_backward",
         "return tuple((self.ops.split_heads_backward(gradient) for gradient in gradients))  ->  "
