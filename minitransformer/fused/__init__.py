@@ -1,6 +1,6 @@
 """The names of `functional`, some of them faster: same signatures, same results to rounding.
 
-A function goes in when its measured gain is 1.3 or more (docs/performance.md, measured by
+A function goes in when its median gain over three shapes is 1.3 or more (docs/performance.md, by
 ``python -m minitransformer bench fused``); all others are the plain ones. A model takes
 ``ops="fused"`` or ``"plain"``. Kernels for a GPU, which could not be measured yet, are off unless
 ``MINITRANSFORMER_GPU_KERNELS=1`` stands in the environment.
