@@ -54,6 +54,17 @@ def test_a_valid_but_altered_configuration_is_refused(call, run, change):
     assert "config.json is truncated or altered" in err
 
 
+def test_a_run_of_another_version_is_refused_as_such(call, run):
+    config = json.loads((run / "config.json").read_text())
+    del config["recipe"]["precision"]
+    (run / "config.json").write_text(json.dumps(sealed(config)))
+    code, out, err = call("predict", run, "A dull film")
+    assert (code, out) == (2, "")
+    assert_one_line(err)
+    assert "was written by another version of minitransformer" in err
+    assert "settings missing or unknown: precision" in err
+
+
 def test_the_number_of_workers_is_kept_for_resuming(call, columns, tmp_path):
     assert call("train", *columns, *TINY[:-2], "--out", tmp_path / "run")[0] == 0
     folder = RunFolder.open(tmp_path / "run")

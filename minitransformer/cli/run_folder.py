@@ -134,21 +134,23 @@ class RunFolder:
         FileNotFoundError
             If there is no such folder, or a file is missing.
         ValueError
-            If a file is truncated, altered or not of a run.
+            If a file is truncated, altered, not of a run, or of another version.
         """
         path = Path(path)
         if not path.is_dir():
             raise FileNotFoundError(f"there is no run folder {path}")
+        what = "is truncated or altered"
         try:
             values = json.loads((path / "config.json").read_text("utf-8"))
-            config, digest = Config.from_dict(values), values["vocabulary_sha256"]
             if sealed(values) != values:
                 raise ValueError("its content does not belong to its checksum")
+            what = "was written by another version of minitransformer"
+            config, digest = Config.from_dict(values), values["vocabulary_sha256"]
         except FileNotFoundError:
             raise FileNotFoundError(f"{path} is not a run folder: no config.json") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             words = f"no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{path / 'config.json'} is truncated or altered: {words}") from None
+            raise ValueError(f"{path / 'config.json'} {what}: {words}") from None
         if _digest(path / "vocab.txt") != digest:
             raise ValueError(f"{path / 'vocab.txt'} is truncated, altered, or of another run")
         return cls(path, config, Vocabulary.load(path / "vocab.txt"))
