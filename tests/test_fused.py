@@ -180,3 +180,22 @@ def test_arrays_on_the_host_never_reach_a_kernel():
     Elsewhere.__module__ = "cupy"
     with pytest.raises(AssertionError, match="reached"):
         chosen(Elsewhere())
+
+
+def test_a_key_that_nobody_sees_does_not_choose_how_attention_is_computed():
+    """Large scores take the plain way, small ones the fast way; unseen ones must not count."""
+    rng = np.random.default_rng(8)
+    Q, K, V = rng.standard_normal((3, 2, 2, 40, 8))
+    mask = np.arange(40) < 37
+    O, P = fused.attention(Q, K, V, mask)
+    K[:, :, 37:] = 1e6
+    for one, two in zip((O, P), fused.attention(Q, K, V, mask), strict=True):
+        assert one.tobytes() == two.tobytes()
+
+
+def test_large_scores_do_not_overflow():
+    rng = np.random.default_rng(9)
+    Q, K, V = 100 * rng.standard_normal((3, 2, 2, 20, 8)).astype(np.float32)
+    for one, two in zip(fused.attention(Q, K, V), functional.attention(Q, K, V), strict=True):
+        assert np.isfinite(one).all()
+        assert one.tobytes() == two.tobytes()

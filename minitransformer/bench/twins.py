@@ -63,9 +63,12 @@ def _arguments(name, rng, B, H, T, E):
         return rng.standard_normal(shape, dtype=np.float32)
 
     D = H * E
-    if name == "attention_backward":
+    if name.startswith("attention"):
         Q, K, V, dO = (functional.split_heads(draw(B, T, D), H) for _ in range(4))
         keep = functional.dropout_mask(rng, (B, H, T, T), 0.1, np.float32)
+        if name == "attention":
+            mask = np.arange(T) < rng.integers(T // 2, T, B, endpoint=True)[:, None, None, None]
+            return (Q, K, V, mask), {"keep": keep}
         _, P = functional.attention(Q, K, V, keep=keep)
         return (dO, Q, K, V, P), {"keep": keep}
     x, gamma, beta = draw(B, T, D), draw(D), draw(D)

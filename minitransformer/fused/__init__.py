@@ -15,6 +15,7 @@ from minitransformer.backend import is_cupy
 from minitransformer.functional import *  # noqa: F403
 from minitransformer.fused import gpu
 from minitransformer.fused.cpu import (
+    attention,
     attention_backward,
     layer_norm,
     layer_norm_backward,
@@ -25,7 +26,8 @@ from minitransformer.fused.cpu import (
 FASTER = {
     function.__name__: function
     for function in (
-        attention_backward, layer_norm, layer_norm_backward, rms_norm, rms_norm_backward,
+        attention, attention_backward, layer_norm, layer_norm_backward, rms_norm,
+        rms_norm_backward,
     )
 }  # fmt: skip
 """The functions that are not the plain ones, by name."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.functional._checks import shared_dtype
-from minitransformer.functional.attention import keep_rows
+from minitransformer.functional.attention import check_shapes, keep_rows
 from minitransformer.functional.norm import check_scale
 
 # Of the attention weights this many at a time, 0.5 MB in float32: they stay in the second cache.
@@ -109,6 +109,49 @@ def _norm_backward(dy, xhat, gamma):
     return dx, dgamma, ones
 
 
+@stands_for(functional.attention)
+def attention(Q, K, V, mask=None, *, keep=None, bias=None):
+    usual = Q.ndim == 4 and Q.shape[1] == K.shape[1] and bias is None and Q.size and K.size
+    if not (usual and _exponents_fit(Q, K, mask) and _tame(V)):
+        return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
+    check_shapes(Q, K, V, mask, keep, bias)
+    (B, H, T, _), S = Q.shape, K.shape[2]
+    O, P = _heads_side_by_side(Q, V.shape[-1]), np.empty((B, H, T, S), Q.dtype)
+    unseen = None
+    if mask is not None:
+        unseen = np.where(mask, np.zeros((), Q.dtype), np.full((), -np.inf, Q.dtype))
+        unseen = _with_all_axes(unseen, P.shape)
+    keep = None if keep is None else np.broadcast_to(keep, P.shape)
+    ones = np.ones(S, Q.dtype)
+    Q = Q * Q.shape[-1] ** -0.5
+    for part in _parts(*P.shape):
+        p = np.matmul(Q[part], K[part].swapaxes(-1, -2), out=P[part])
+        if unseen is not None:
+            p += unseen[part]
+        # The largest score is not subtracted: no exponent is large.
+        np.exp(p, out=p)
+        total = p @ ones
+        if unseen is not None:
+            total[total == 0] = 1
+        p *= np.reciprocal(total, out=total)[..., None]
+        np.matmul(p if keep is None else p * keep[part], V[part], out=O[part])
+    return O, P
+
+
+def _exponents_fit(Q, K, mask):
+    """Whether no score that counts is larger than 40, by |q k| <= |q| |k|; NaN is not."""
+    keys = np.vecdot(K, K)
+    if mask is not None and mask.dtype == bool:
+        # What a key holds that nobody sees has no effect, not even on which way is taken.
+        keys = np.where(np.atleast_2d(mask).any(axis=-2), keys, np.zeros((), K.dtype))
+    return float(np.vecdot(Q, Q).max()) * float(keys.max()) < 40**2 * Q.shape[-1]
+
+
+def _with_all_axes(array, shape):
+    """`array` (..., S), of which slices of the first two axes of `shape` can be taken."""
+    return np.broadcast_to(array, (*shape[:2], *((1, 1) + array.shape)[-2:]))
+
+
 @stands_for(functional.attention_backward)
 def attention_backward(dO, Q, K, V, P, *, keep=None):
     if Q.ndim != 4 or Q.shape[1] != K.shape[1] or P.size == 0:
@@ -118,7 +161,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
         K, V = keep_rows(K, used), keep_rows(V, used)
     keep = None if keep is None else np.broadcast_to(keep, P.shape)
     scale = Q.shape[-1] ** -0.5
-    dQ, dK, dV = (_heads_side_by_side(x) for x in (Q, K, V))
+    dQ, dK, dV = (_heads_side_by_side(x, x.shape[-1]) for x in (Q, K, V))
     for part in _parts(*P.shape):
         p, scratch = P[part], np.empty_like(P[part])
         # O = (P * keep) V
@@ -146,9 +189,9 @@ def _tame(x):
     return x.max() < 1e15 and x.min() > -1e15
 
 
-def _heads_side_by_side(x):
-    """Room for a (B, H, T, E) array that merges its heads without a copy."""
-    B, H, T, E = x.shape
+def _heads_side_by_side(x, E):
+    """Room for a (B, H, T, E) array that merges its heads without a copy, B, H and T as in x."""
+    B, H, T, _ = x.shape
     return np.empty((B, T, H, E), x.dtype).swapaxes(1, 2)
 
 
