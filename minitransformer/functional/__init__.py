@@ -1,6 +1,7 @@
 """LEVEL 1: the equations. Pure pairs ``f`` / ``f_backward``: arrays in, arrays out, no state."""
 
 from minitransformer.functional.activations import gelu, gelu_backward, relu, relu_backward
+from minitransformer.functional.alibi import alibi_bias, alibi_slopes
 from minitransformer.functional.attention import attention, attention_backward
 from minitransformer.functional.dropout import (
     check_probability,
@@ -15,6 +16,7 @@ from minitransformer.functional.embedding import (
     embedding_row_gradients,
 )
 from minitransformer.functional.erf import erf
+from minitransformer.functional.gated import silu, silu_backward, swiglu, swiglu_backward
 from minitransformer.functional.heads import (
     merge_heads,
     merge_heads_backward,
@@ -34,7 +36,12 @@ from minitransformer.functional.loss import (
     mean_squared_error,
     mean_squared_error_backward,
 )
-from minitransformer.functional.masks import causal_mask, combine_masks, padding_mask
+from minitransformer.functional.masks import (
+    causal_mask,
+    combine_masks,
+    padding_mask,
+    sliding_window_mask,
+)
 from minitransformer.functional.norm import (
     layer_norm,
     layer_norm_backward,
@@ -51,6 +58,7 @@ from minitransformer.functional.pooling import (
     mean_pool_backward,
 )
 from minitransformer.functional.positions import scalar_positions, sinusoidal_positions
+from minitransformer.functional.rotary import rotary, rotary_backward, rotary_tables
 from minitransformer.functional.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -63,6 +71,8 @@ __all__ = [
     "CrossEntropySaved",
     "PAIRS",
     "Pair",
+    "alibi_bias",
+    "alibi_slopes",
     "attention",
     "attention_backward",
     "causal_mask",
@@ -101,12 +111,20 @@ __all__ = [
     "relu_backward",
     "rms_norm",
     "rms_norm_backward",
+    "rotary",
+    "rotary_backward",
+    "rotary_tables",
     "scalar_positions",
+    "silu",
+    "silu_backward",
     "sinusoidal_positions",
+    "sliding_window_mask",
     "softmax",
     "softmax_backward",
     "split_heads",
     "split_heads_backward",
+    "swiglu",
+    "swiglu_backward",
     "tiled_attention",
     "tiled_attention_backward",
 ]

@@ -6,20 +6,70 @@ from minitransformer.backend import array_module
 from minitransformer.functional._checks import require_bool, require_integers
 
 
-def causal_mask(T):
-    r"""Each position may see itself and what came before, :math:`m_{ts} = [\, s \le t \,]`.
+def _check_lengths(T, S):
+    S = T if S is None else S
+    if not 0 <= T <= S:
+        raise ValueError(f"the T queries are the last of S keys: need 0 <= T <= S, got {T} and {S}")
+    return S
+
+
+def causal_mask(T, S=None):
+    r"""Each position may see itself and what came before, :math:`m_{ts} = [\, s \le S - T + t \,]`.
+
+    The T queries are the last T of S positions. There are more keys than queries when the keys of
+    earlier tokens were kept, as in generation.
 
     Parameters
     ----------
     T : int
+        Number of queries.
+    S : int or None
+        Number of keys; None stands for T.
 
     Returns
     -------
-    mask : (T, T) bool array
+    mask : (T, S) bool array
+
+    Raises
+    ------
+    ValueError
+        If there are fewer keys than queries.
 
     Source: Vaswani et al. 2017, section 3.2.3.
     """
-    return np.tri(T, dtype=bool)
+    S = _check_lengths(T, S)
+    return np.tri(T, S, S - T, dtype=bool)
+
+
+def sliding_window_mask(T, window, S=None):
+    r"""Each position may see itself and the `window` - 1 before it.
+
+    .. math:: m_{ts} = [\, 0 \le q_t - s < window \,], \qquad q_t = S - T + t
+
+    Parameters
+    ----------
+    T : int
+        Number of queries.
+    window : int
+        Number of keys a query may see, its own included.
+    S : int or None
+        Number of keys, of which the queries are the last T; None stands for T.
+
+    Returns
+    -------
+    mask : (T, S) bool array
+
+    Raises
+    ------
+    ValueError
+        If the window is below 1, or there are fewer keys than queries.
+
+    Source: Beltagy, Peters and Cohan 2020, section 3.1; Jiang et al. 2023 (Mistral 7B), section 2.
+    """
+    if window < 1:
+        raise ValueError(f"window must be at least 1, got {window}")
+    S = _check_lengths(T, S)
+    return causal_mask(T, S) & ~np.tri(T, S, S - T - window, dtype=bool)
 
 
 def padding_mask(lengths, S):

@@ -1,0 +1,136 @@
+r"""Rotary positions: queries and keys are turned by an angle that grows with the position."""
+
+import numpy as np
+
+from minitransformer.backend import array_module
+from minitransformer.functional._checks import (
+    in_one_dtype,
+    require_broadcast,
+    require_same_shape,
+)
+
+
+def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
+    r"""Cosine and sine of the angle by which each position turns each pair of features.
+
+    .. math:: \varphi_{pos,\,i} = pos \cdot base^{-2i/E}, \qquad
+        c_{pos,\,i} = \cos \varphi_{pos,\,i}, \qquad s_{pos,\,i} = \sin \varphi_{pos,\,i}
+
+    The same wavelengths as those of the sinusoidal positions, but here they turn the features of
+    a head, and nothing is added.
+
+    Parameters
+    ----------
+    max_len : int
+        Number of positions.
+    d_k : int
+        E, the features of a head; even.
+    base : float
+        The larger, the longer the longest wavelength; 10000 in the paper.
+    dtype : dtype
+        Of the result; the angles are computed in float64 whatever it is.
+
+    Returns
+    -------
+    cos, sin : (max_len, E/2) arrays
+        ``cos[positions]`` and ``sin[positions]`` serve tokens at other positions than 0 .. T - 1.
+
+    Raises
+    ------
+    ValueError
+        If max_len is negative, d_k is not even and at least 2, or base is not above 0.
+
+    Source: Su et al. 2021, section 3.2.2, equation (15).
+    """
+    if max_len < 0 or d_k < 2 or d_k % 2 or not base > 0:
+        raise ValueError(
+            f"need max_len >= 0, an even d_k >= 2 and base > 0, got {max_len}, {d_k} and {base}"
+        )
+    pos = np.arange(max_len)[:, None]
+    two_i = np.arange(0, d_k, 2)
+    angle = pos / base ** (two_i / d_k)
+    return np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
+
+
+def _check_tables(name, x, cos, sin):
+    if x.ndim == 0 or x.shape[-1] == 0 or x.shape[-1] % 2:
+        raise ValueError(f"{name} must have an even last axis of at least 2, got shape {x.shape}")
+    require_same_shape("sin", sin, "cos", cos)
+    if cos.shape[-1:] != (x.shape[-1] // 2,):
+        raise ValueError(
+            f"cos and sin must end in {x.shape[-1] // 2}, half of the last axis of {name} "
+            f"{x.shape}, got {cos.shape}"
+        )
+    require_broadcast("cos", cos, f"the halves of {name}", (*x.shape[:-1], x.shape[-1] // 2))
+
+
+def _turn(x, cos, sin):
+    """Turn each pair (x1, x2) of features by its angle."""
+    half = x.shape[-1] // 2
+    x1, x2 = x[..., :half], x[..., half:]
+    y = array_module(x).empty_like(x)
+    y[..., :half] = x1 * cos - x2 * sin
+    y[..., half:] = x1 * sin + x2 * cos
+    return y
+
+
+@in_one_dtype
+def rotary(x, cos, sin):
+    r"""Turn each pair of features, :math:`x_i` and :math:`x_{i + E/2}`, by its position's angle.
+
+    .. math:: y_i = x_i \cos\varphi_i - x_{i + E/2} \sin\varphi_i, \qquad
+        y_{i + E/2} = x_i \sin\varphi_i + x_{i + E/2} \cos\varphi_i
+
+    Applied to queries and keys, it makes their product depend on the distance of their positions
+    alone: turning one by m angles and the other by n is turning one of them by n - m.
+
+    The paper pairs neighbours, features 2i and 2i + 1. Pairing the two halves, as Llama's weights
+    in the `transformers` library expect, is the same with the features of W in another order.
+
+    Parameters
+    ----------
+    x : (..., T, E) array
+        Queries or keys, E even.
+    cos, sin : (T, E/2) arrays
+        Rows of :func:`rotary_tables`, one a token; or any shape that broadcasts to
+        (..., T, E/2), such as (B, 1, T, E/2) where each text has positions of its own.
+
+    Returns
+    -------
+    y : (..., T, E) array
+
+    Raises
+    ------
+    ValueError
+        If E is odd or the tables do not fit.
+
+    Source: Su et al. 2021, section 3.4.2, equation (34).
+    """
+    array_module(x=x, cos=cos, sin=sin)
+    _check_tables("x", x, cos, sin)
+    return _turn(x, cos, sin)
+
+
+@in_one_dtype
+def rotary_backward(dy, cos, sin):
+    r"""Vector-Jacobian product of :func:`rotary`: turn back, by the opposite angle.
+
+    .. math:: dx_i = dy_i \cos\varphi_i + dy_{i + E/2} \sin\varphi_i, \qquad
+        dx_{i + E/2} = - dy_i \sin\varphi_i + dy_{i + E/2} \cos\varphi_i
+
+    Parameters
+    ----------
+    dy : (..., T, E) array
+        Gradient of the loss with respect to `y`.
+    cos, sin : (T, E/2) arrays
+        As in the forward pass; the input itself is not needed.
+
+    Returns
+    -------
+    dx : (..., T, E) array
+
+    Derivation: docs/derivations.md, rotary positions.
+    """
+    array_module(dy=dy, cos=cos, sin=sin)
+    _check_tables("dy", dy, cos, sin)
+    return _turn(dy, cos, -sin)
