@@ -8,14 +8,8 @@ import re
 import pytest
 
 from minitransformer.storage import late_bar
-from minitransformer.storage.download import (
-    SOURCES,
-    VARIABLE,
-    DownloadError,
-    Source,
-    data_folders,
-    fetch,
-)
+from minitransformer.storage.download import VARIABLE, DownloadError, data_folders, fetch
+from minitransformer.storage.published import SOURCES, Source
 from tests.download_server import (
     CONTENT,
     WRONG,
@@ -189,8 +183,28 @@ def test_local_folders_come_first(get, server, tmp_path, monkeypatch):
     assert server.requests == []
 
 
+def test_a_file_in_a_folder_of_its_own(server, tmp_path):
+    url = f"http://127.0.0.1:{server.server_port}/a.gz"
+    source = Source("a", "set/a.gz", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
+    options = {"cache": tmp_path / "cache", "progress": False, "wait": 0.0, "attempts": 1,
+               "allow_loopback": True, "sources": {"set/a": source}}
+    server.script = [cut_at(1000), whole]
+    with pytest.raises(DownloadError, match=r"put the file at .*cache/set/a\.gz"):
+        fetch("set/a", **options)
+    assert fetch("set/a", **options) == tmp_path / "cache" / "set" / "a.gz"
+    assert server.requests == [None, "bytes=1000-"]
+    assert os.listdir(tmp_path / "cache" / "set") == ["a.gz"]
+
+
+def test_the_published_files_have_places_of_their_own():
+    names = [source.filename for source in SOURCES.values()]
+    assert len(set(names)) == len(names) == len({s.url for s in SOURCES.values()})
+    assert len({s.sha256 for s in SOURCES.values()}) == len(names)
+    assert not any(name.startswith("/") or ".." in name for name in names)
+
+
 def test_names_of_nothing(get, tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="no data called 'imbd'; known: imdb; did you mean 'imdb'"):
+    with pytest.raises(ValueError, match="'imbd'; known: imdb, shakespeare.*did you mean 'imdb'"):
         fetch("imbd")
     with pytest.raises(FileNotFoundError, match="data_dir names a folder that does not exist"):
         get(data_dir=tmp_path / "absent")

@@ -1,27 +1,43 @@
-"""Corpora, the word tokenizer and batches."""
+"""Corpora, tokenizers and batches."""
 
 from .batches import length_batches, micro_batches, pad, windows
+from .characters import CharacterTokenizer
 from .dataset import UNLABELLED, Dataset, Split
 from .imdb import load_imdb
+from .plain_text import Names, PlainText, load_names, load_shakespeare
 from .reviews import load_reviews
 from .table import load_table
+from .tasks import copy_task, is_held_out, reverse_task
+from .token_ids import Tokenizer, load_tokenizer
 from .tokenizer import join, tokenize
 from .vocabulary import PADDING, UNKNOWN, Vocabulary
+from .words import WordTokenizer
 
 __all__ = [
     "PADDING",
     "UNKNOWN",
     "UNLABELLED",
+    "CharacterTokenizer",
     "Dataset",
+    "Names",
+    "PlainText",
     "Split",
+    "Tokenizer",
     "Vocabulary",
+    "WordTokenizer",
+    "copy_task",
+    "is_held_out",
     "join",
     "length_batches",
     "load_imdb",
+    "load_names",
     "load_reviews",
+    "load_shakespeare",
     "load_table",
+    "load_tokenizer",
     "micro_batches",
     "pad",
+    "reverse_task",
     "tokenize",
     "windows",
 ]

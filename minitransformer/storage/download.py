@@ -8,9 +8,9 @@ import difflib
 import errno
 import http.client
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from minitransformer.storage.published import SOURCES
 from minitransformer.storage.resume import ResumingDownloader
 
 VARIABLE = "MINITRANSFORMER_DATA"
@@ -18,40 +18,6 @@ VARIABLE = "MINITRANSFORMER_DATA"
 
 class DownloadError(OSError):
     """A file could not be fetched; the message says why and where to put it by hand."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A published file.
-
-    Parameters
-    ----------
-    title : str
-        What it is, for messages.
-    filename : str
-    url : str
-        Its canonical address, https.
-    sha256 : str
-        In hexadecimal.
-    size : int
-        In bytes.
-    """
-
-    title: str
-    filename: str
-    url: str
-    sha256: str
-    size: int
-
-
-SOURCES = {
-    # Maas et al. 2011, "Learning Word Vectors for Sentiment Analysis"
-    "imdb": Source(
-        "the IMDB reviews", "aclImdb_v1.tar.gz",
-        "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",
-        "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe", 84_125_825,
-    ),
-}
 
 
 def data_folders(data_dir=None):
@@ -116,27 +82,28 @@ def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, ti
 
     if name not in sources:
         near = difflib.get_close_matches(str(name), sources, n=1)
-        raise ValueError(f"no data called {name!r}; known: {', '.join(sources)}"
+        groups = dict.fromkeys(known.split("/")[0] for known in sources)
+        raise ValueError(f"no data called {name!r}; known: {', '.join(groups)}"
                          + (f"; did you mean {near[0]!r}?" if near else ""))
     source = sources[name]
     for folder in data_folders(data_dir):
         for path in (folder / source.filename, folder / name / source.filename):
             if path.is_file():
                 return _verified(path, source, pooch.file_hash)
-    cache = Path(cache or pooch.os_cache("minitransformer"))
+    target = Path(cache or pooch.os_cache("minitransformer")) / source.filename
     pooch.get_logger().setLevel("WARNING")
-    download = ResumingDownloader(cache / f"{source.filename}.part", source.size, timeout=timeout,
-                                  attempts=attempts, wait=wait, progress=progress,
-                                  allow_loopback=allow_loopback)
+    download = ResumingDownloader(target.with_name(f"{target.name}.part"), source.size,
+                                  timeout=timeout, attempts=attempts, wait=wait,
+                                  progress=progress, allow_loopback=allow_loopback)
     for again in (True, False):
         try:
-            return Path(pooch.retrieve(source.url, f"sha256:{source.sha256}", source.filename,
-                                       cache, downloader=download))
+            return Path(pooch.retrieve(source.url, f"sha256:{source.sha256}", target.name,
+                                       target.parent, downloader=download))
         except ValueError as error:  # pooch's word for a wrong hash; the wrong file is gone
             if not (again and download.resumed):  # the older part may be the fault: start afresh
-                raise _failure(source, cache, f"the server sent a wrong file: {error}") from error
+                raise _failure(source, target, f"the server sent a wrong file: {error}") from error
         except (OSError, http.client.HTTPException) as error:
-            raise _failure(source, cache, _reason(error)) from error
+            raise _failure(source, target, _reason(error)) from error
 
 
 def _verified(path, source, file_hash):
@@ -153,9 +120,9 @@ def _reason(error):
     return " ".join(reason.split())  # on one line, whatever a server sends
 
 
-def _failure(source, cache, reason):
-    stale = " (the file there now is another one)" if (cache / source.filename).exists() else ""
+def _failure(source, target, reason):
+    stale = " (the file there now is another one)" if target.exists() else ""
     return DownloadError(
         f"cannot download {source.title} from {source.url}: {reason}. Try again, or put the file "
-        f"at {cache / source.filename}{stale}, or into a folder that --data-dir or {VARIABLE} "
+        f"at {target}{stale}, or into a folder that --data-dir or {VARIABLE} "
         f"names ({source.size:,} bytes, SHA-256 {source.sha256})")

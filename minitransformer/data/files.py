@@ -1,0 +1,86 @@
+"""Finding a corpus's files and reading them as text; for every damage a message that says where."""
+
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+from minitransformer.storage.download import data_folders, fetch
+from minitransformer.storage.published import SOURCES
+
+MAX_TEXT = 1 << 28  # bytes of one file after decompression; Multi30k's largest has 2 MB
+
+
+def find(name, data_dir=None, places=(), progress=True) -> Path:
+    """The path of a published file: from a folder, where it is taken as it is, or by download.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`minitransformer.storage.published.SOURCES`.
+    data_dir : path-like, optional
+        The file itself, or a folder that holds it at its published place or at one of `places`.
+        The folder in ``MINITRANSFORMER_DATA`` is searched next.
+    places : sequence of str
+        Further places in a folder.
+    progress : bool
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder does not exist.
+    ValueError
+        If `data_dir` does not hold the file.
+    DownloadError
+        If a download is needed and fails.
+    """
+    places = (SOURCES[name].filename, *places)
+    for folder in data_folders(data_dir):
+        if folder.is_file():
+            return folder
+        for place in places:
+            if (folder / place).is_file():
+                return folder / place
+        if data_dir is not None:
+            raise ValueError(f"{data_dir} does not hold {SOURCES[name].title}: looked in it for "
+                             f"{', '.join(places)}")
+    return fetch(name, progress=progress)
+
+
+def read_text(path) -> str:
+    """The text of a UTF-8 file, decompressed if it is a ``.gz``.
+
+    Line ends become ``\\n`` whatever they were, and a byte-order mark is dropped.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, damaged, larger than 256 MiB, or not UTF-8 (with the line).
+    OSError
+        If it cannot be read.
+    """
+    data = _bytes(Path(path))
+    if len(data) > MAX_TEXT:
+        raise ValueError(f"{path} is larger than the {MAX_TEXT:,} bytes that are allowed")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
+    text = text.replace("\r\n", "\n")
+    if not text.strip():
+        raise ValueError(f"{path} is empty")
+    return text
+
+
+def _bytes(path):
+    with open(path, "rb") as file:
+        start = file.read(2)
+        file.seek(0, io.SEEK_SET)
+        if start != b"\x1f\x8b":
+            return file.read(MAX_TEXT + 1)
+        try:
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return unpacked.read(MAX_TEXT + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None

@@ -1,0 +1,188 @@
+"""What all tokenizers have in common: checks of ids, and one file format for every kind."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from minitransformer.storage.atomic import write_text
+
+FORMAT = "minitransformer tokenizer 1"
+PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"
+MAX_FILE = 1 << 26  # bytes; GPT-2's 50,257 tokens take 2 MB
+
+
+class Tokenizer:
+    """From a text to ids and back; what the kinds inherit.
+
+    Attributes
+    ----------
+    kind : str
+        "characters", "words", "bpe" or "wordpiece".
+    tokens : list of str
+        What each id stands for, printable.
+    pad_id, unknown_id, start_id, end_id : int or None
+        None where the tokenizer has no such token. :meth:`encode` adds none of them, and
+        :meth:`decode` leaves padding, start and end out.
+    """
+
+    kind = None
+    tokens = ()
+    pad_id = unknown_id = start_id = end_id = None
+
+    def encode(self, text) -> np.ndarray:
+        """The (n,) int64 ids of a text; no special tokens are added."""
+        raise NotImplementedError
+
+    def decode(self, ids) -> str:
+        """The text of `ids`; ValueError if one is not in 0..len - 1."""
+        raise NotImplementedError
+
+    def encode_all(self, texts) -> list[np.ndarray]:
+        """:meth:`encode` for each of a list of texts."""
+        if isinstance(texts, str | bytes):
+            raise TypeError("texts must be a list of strings, not one string")
+        return [self.encode(text) for text in texts]
+
+    def save(self, path):
+        """Write the tokenizer to one JSON file; :func:`load_tokenizer` reads it."""
+        content = {"format": FORMAT, "kind": self.kind, **self._content()}
+        content["sha256"] = _checksum(content)
+        # ASCII only: half of a surrogate pair is a character too, but not UTF-8
+        write_text(path, json.dumps(content, indent=0, ensure_ascii=True) + "\n")
+
+    @classmethod
+    def load(cls, path):
+        """Read what :meth:`save` wrote; ValueError if it is not a tokenizer of this kind."""
+        found = load_tokenizer(path)
+        if not isinstance(found, cls):
+            raise ValueError(f"{path} holds a tokenizer of the kind {found.kind!r}, not "
+                             f"{cls.kind!r}; load_tokenizer opens every kind")
+        return found
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def __eq__(self, other):
+        return type(other) is type(self) and self._content() == other._content()
+
+    __hash__ = None
+
+    def __repr__(self):
+        return f"{type(self).__name__}({len(self)} tokens)"
+
+    def _kept(self, ids):
+        """`ids` as a list, checked, without padding, start and end."""
+        left_out = {self.pad_id, self.start_id, self.end_id}
+        return [i for i in check_ids(ids, len(self)) if i not in left_out]
+
+    def _content(self) -> dict:
+        """What the file holds besides its format and kind."""
+        raise NotImplementedError
+
+    @classmethod
+    def _from_content(cls, content: dict):
+        """The inverse of :meth:`_content`; anything may stand in `content`."""
+        raise NotImplementedError
+
+
+def load_tokenizer(path):
+    """Open a saved tokenizer of any kind.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that :meth:`Tokenizer.save` wrote.
+
+    Returns
+    -------
+    CharacterTokenizer, WordTokenizer, ByteLevelBPE or WordPiece
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If it is no such file, or was changed since it was written.
+    """
+    size = Path(path).stat().st_size
+    if size > MAX_FILE:
+        raise ValueError(f"{path} is not a tokenizer: {size:,} bytes; allowed are {MAX_FILE:,}")
+    try:
+        content = json.loads(Path(path).read_bytes().decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a tokenizer: not JSON ({error})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a tokenizer: it must be a JSON object whose 'format' is "
+                         f"{FORMAT!r}")
+    known = {cls.kind: cls for cls in _subclasses(Tokenizer)}
+    if content.get("kind") not in list(known):
+        raise ValueError(f"{path}: the kind {content.get('kind')!r} is not known; allowed are "
+                         f"{', '.join(sorted(known))}")
+    if content.pop("sha256", None) != _checksum(content):
+        raise ValueError(f"{path} is damaged, or was changed: its checksum is wrong")
+    try:
+        return known[content["kind"]]._from_content(content)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is not a tokenizer: {reason}") from None
+
+
+def _subclasses(cls):
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _checksum(content):
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def check_ids(ids, size) -> list[int]:
+    """`ids` as a list of integers in 0..size - 1, or an error that says what is wrong."""
+    ids = np.asarray(ids)
+    if ids.size and not np.issubdtype(ids.dtype, np.integer):
+        raise TypeError(f"ids must be integers, but their dtype is {ids.dtype}")
+    if ids.ndim != 1:
+        raise ValueError(f"ids must have one axis, but their shape is {ids.shape}")
+    if ids.size and (ids.min() < 0 or ids.max() >= size):
+        wrong = ids.min() if ids.min() < 0 else ids.max()
+        raise ValueError(f"ids must lie in 0..{size - 1}, but one is {wrong}")
+    return ids.tolist()
+
+
+def check_text(text):
+    """TypeError if `text` is not a string."""
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string, not {type(text).__name__}")
+
+
+def check_texts(texts):
+    """TypeError if `texts` is one string and not a list of them."""
+    if isinstance(texts, str | bytes):
+        raise TypeError("texts must be a list of strings, not one string")
+
+
+def check_tokens(tokens) -> list[str]:
+    """`tokens` as a list of different non-empty strings, or an error."""
+    if isinstance(tokens, str):
+        raise TypeError("tokens must be a sequence of strings, not one string")
+    tokens = list(tokens)
+    seen = set()
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"tokens must be strings, not {type(token).__name__}")
+        if not token:
+            raise ValueError("a token may not be empty")
+        if token in seen:
+            raise ValueError(f"tokens must be different, but {token!r} stands there twice")
+        seen.add(token)
+    return tokens
+
+
+def printable(text: str) -> str:
+    r"""`text` with what cannot be printed written as in source code, a newline as ``\n``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
