@@ -48,7 +48,8 @@ from minitransformer.functional.norm import (
     rms_norm,
     rms_norm_backward,
 )
-from minitransformer.functional.pairs import PAIRS, Pair
+from minitransformer.functional.pair import Pair
+from minitransformer.functional.pairs import PAIRS
 from minitransformer.functional.pooling import (
     first_pool,
     first_pool_backward,

@@ -33,6 +33,12 @@ def away_from_zero(rng, **sizes):
     return {"x": x + 0.1 * np.sign(x)}
 
 
+def gated(rng, **sizes):
+    """gate and up (B, T, D): the two projections of a gated unit."""
+    shape = _sizes(rng, sizes, "BTD")
+    return {"gate": rng.standard_normal(shape), "up": rng.standard_normal(shape)}
+
+
 def linear(rng, *, thirds=1, **sizes):
     B, T, D, F = _sizes(rng, sizes, "BTDF")
     F *= thirds
@@ -95,6 +101,25 @@ def tiled_attention(rng, **sizes):
 def split(rng, **sizes):
     B, T, E, H = _sizes(rng, sizes, "BTEH")
     return {"x": rng.standard_normal((B, T, H * E)), "n_heads": H}
+
+
+def rotary(rng, **sizes):
+    """x (B, H, T, E) or (T, E), turned by random angles: of each token, or of each text's tokens.
+
+    Any angles serve: that they grow with the position is the tables' matter.
+    """
+    B, T, H = _sizes(rng, sizes, "BTH")
+    half = _size(rng, sizes, "E/2", 3)
+    x = rng.standard_normal((B, H, T, 2 * half))
+    if sizes.get("axes", 4) == 2:
+        return {"x": x[0, 0]} | _turns(rng, (T, half))
+    rows = sizes.get("rows", rng.random() < 0.5)
+    return {"x": x} | _turns(rng, (B, 1, T, half) if rows else (T, half))
+
+
+def _turns(rng, shape):
+    angle = rng.uniform(-np.pi, np.pi, shape)
+    return {"cos": np.cos(angle), "sin": np.sin(angle)}
 
 
 def cross_entropy(rng, **sizes):

@@ -1,14 +1,13 @@
 """The registry of pairs: what the tests, the ledger and the exercises iterate over."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from minitransformer.functional import examples
 from minitransformer.functional.activations import gelu, gelu_backward, relu, relu_backward
 from minitransformer.functional.attention import attention, attention_backward
 from minitransformer.functional.dropout import dropout, dropout_backward
 from minitransformer.functional.embedding import embedding, embedding_backward
+from minitransformer.functional.gated import silu, silu_backward, swiglu, swiglu_backward
 from minitransformer.functional.heads import (
     merge_heads,
     merge_heads_backward,
@@ -33,6 +32,17 @@ from minitransformer.functional.norm import (
     rms_norm,
     rms_norm_backward,
 )
+from minitransformer.functional.pair import (
+    Pair,
+    norm_saved,
+    only,
+    output,
+    pool_saved,
+    same,
+    second_output,
+    tiled_saved,
+    x_length,
+)
 from minitransformer.functional.pooling import (
     first_pool,
     first_pool_backward,
@@ -41,6 +51,7 @@ from minitransformer.functional.pooling import (
     mean_pool,
     mean_pool_backward,
 )
+from minitransformer.functional.rotary import rotary, rotary_backward
 from minitransformer.functional.softmax import (
     log_softmax,
     log_softmax_backward,
@@ -48,53 +59,6 @@ from minitransformer.functional.softmax import (
     softmax_backward,
 )
 from minitransformer.functional.tiled import tiled_attention, tiled_attention_backward
-
-
-class Pair(NamedTuple):
-    """A function, its derivative, and how to try them.
-
-    Attributes
-    ----------
-    forward : callable
-        ``forward(**inputs)`` gives an array or a tuple of outputs.
-    backward : callable
-        ``backward(*upstream, **saved)`` gives an array or a tuple, in the order of `wrt`.
-    saved : callable
-        ``saved(inputs, outputs)``, with a dict and a tuple, gives the backward pass's further
-        arguments by name.
-    example : callable
-        ``example(rng, **sizes)`` gives random float64 inputs by name; sizes that are not given
-        are random.
-    analytic : bool
-        Whether the complex step applies.
-    view : bool
-        Whether the result may alias an input.
-    wrt : tuple of str
-        The inputs that get a gradient.
-    upstream : int
-        The first so many outputs take an upstream gradient.
-    edges : tuple of dict
-        Sizes for `example` at which functions break: axes of length 1 and 0, nothing to see.
-    """
-
-    forward: Callable
-    backward: Callable
-    saved: Callable
-    example: Callable
-    analytic: bool = True
-    view: bool = False
-    wrt: tuple[str, ...] = ("x",)
-    upstream: int = 1
-    edges: tuple[dict, ...] = ()
-
-
-def _x_length(inputs):
-    return inputs["x"].shape[1]
-
-
-def _pool_saved(inputs, outputs):
-    return {"length": _x_length(inputs), "mask": inputs.get("mask")}
-
 
 _ONES = ({"B": 1, "T": 1}, {"D": 1}, {"B": 1, "T": 1, "D": 1})
 _EMPTY = ({"B": 0}, {"T": 0})
@@ -111,83 +75,60 @@ _ATTENTION_EDGES = tuple({name: n} for name in "BTS" for n in (0, 1)) + (
 )
 _POOL_EDGES = _EDGES + ({"mask": True, "share": 0.0}, {"mask": True, "share": 1.0})
 
-
-def _same(inputs, outputs):
-    """The backward pass takes the forward pass's inputs."""
-    return dict(inputs)
-
-
-def _only(*names):
-    return lambda inputs, outputs: {name: inputs.get(name) for name in names}
-
-
-def _output(name="y", *more):
-    """The backward pass takes the output, and some inputs."""
-    return lambda inputs, outputs: {name: outputs[0]} | {n: inputs[n] for n in more if n in inputs}
-
-
-def _second_output(name):
-    return lambda inputs, outputs: {name: outputs[1]}
-
-
-def _tiled_saved(inputs, outputs):
-    """All inputs and both outputs: with them each block is computed again."""
-    return {**inputs, "O": outputs[0], "logsumexp": outputs[1]}
-
-
-def _norm_saved(inputs, outputs):
-    return {"xhat": outputs[1], "rstd": outputs[2], "gamma": inputs["gamma"]}
-
-
 PAIRS = {
     "linear": Pair(
-        linear, linear_backward, _only("x", "W"), examples.linear, wrt=("x", "W", "b"),
+        linear, linear_backward, only("x", "W"), examples.linear, wrt=("x", "W", "b"),
         edges=_EDGES + ({"F": 1},),
     ),
     "qkv_projection": Pair(
-        qkv_projection, qkv_projection_backward, _only("x", "W"),
+        qkv_projection, qkv_projection_backward, only("x", "W"),
         partial(examples.linear, thirds=3), wrt=("x", "W", "b"), upstream=3,
         edges=_EDGES + ({"F": 1},),
     ),
     "relu": Pair(
-        relu, relu_backward, _output(), examples.away_from_zero, analytic=False,
+        relu, relu_backward, output(), examples.away_from_zero, analytic=False,
         edges=_EDGES + ({"D": 0},),
     ),
     "gelu": Pair(
-        gelu, gelu_backward, _same, examples.array, edges=_EDGES + ({"D": 0},)
+        gelu, gelu_backward, same, examples.array, edges=_EDGES + ({"D": 0},)
     ),
     "gelu_tanh": Pair(
-        gelu, gelu_backward, _same, examples.with_fixed(examples.array, approximate="tanh"),
+        gelu, gelu_backward, same, examples.with_fixed(examples.array, approximate="tanh"),
+        edges=_EDGES + ({"D": 0},),
+    ),
+    "silu": Pair(silu, silu_backward, same, examples.array, edges=_EDGES + ({"D": 0},)),
+    "swiglu": Pair(
+        swiglu, swiglu_backward, same, examples.gated, wrt=("gate", "up"),
         edges=_EDGES + ({"D": 0},),
     ),
     "softmax": Pair(
-        softmax, softmax_backward, _output(), examples.array,
+        softmax, softmax_backward, output(), examples.array,
         edges=_EDGES + ({"D": 0},),
     ),
     "softmax_axis_1": Pair(
-        softmax, softmax_backward, _output("y", "axis"),
+        softmax, softmax_backward, output("y", "axis"),
         examples.with_fixed(examples.array, axis=1),
         edges=_EDGES + ({"D": 0},),
     ),
     "log_softmax": Pair(
-        log_softmax, log_softmax_backward, _output(), examples.array,
+        log_softmax, log_softmax_backward, output(), examples.array,
         edges=_EDGES + ({"D": 0},),
     ),
     "log_softmax_axis_1": Pair(
-        log_softmax, log_softmax_backward, _output("y", "axis"),
+        log_softmax, log_softmax_backward, output("y", "axis"),
         examples.with_fixed(examples.array, axis=1),
         edges=_EDGES + ({"D": 0},),
     ),
     "layer_norm": Pair(
-        layer_norm, layer_norm_backward, _norm_saved,
+        layer_norm, layer_norm_backward, norm_saved,
         partial(examples.norm, shift=True), wrt=("x", "gamma", "beta"), edges=_EDGES,
     ),
     "rms_norm": Pair(
-        rms_norm, rms_norm_backward, _norm_saved, examples.norm, wrt=("x", "gamma"),
+        rms_norm, rms_norm_backward, norm_saved, examples.norm, wrt=("x", "gamma"),
         edges=_EDGES,
     ),
     "dropout": Pair(
-        dropout, dropout_backward, _only("keep"), examples.dropout, edges=_EDGES
+        dropout, dropout_backward, only("keep"), examples.dropout, edges=_EDGES
     ),
     "embedding": Pair(
         embedding, embedding_backward,
@@ -196,11 +137,11 @@ PAIRS = {
     ),
     "attention": Pair(
         attention, attention_backward,
-        lambda inputs, outputs: _only("Q", "K", "V", "keep")(inputs, outputs) | {"P": outputs[1]},
+        lambda inputs, outputs: only("Q", "K", "V", "keep")(inputs, outputs) | {"P": outputs[1]},
         examples.attention, wrt=("Q", "K", "V"), edges=_ATTENTION_EDGES,
     ),
     "tiled_attention": Pair(
-        tiled_attention, tiled_attention_backward, _tiled_saved, examples.tiled_attention,
+        tiled_attention, tiled_attention_backward, tiled_saved, examples.tiled_attention,
         wrt=("Q", "K", "V"), edges=_ATTENTION_EDGES + ({"T": 3, "block": 1}, {"T": 4, "block": 9}),
     ),
     "split_heads": Pair(
@@ -213,25 +154,29 @@ PAIRS = {
         examples.merged,
         view=True, edges=({"B": 1, "T": 1}, {"H": 1}, {"E": 1}, *_EMPTY),
     ),
+    "rotary": Pair(
+        rotary, rotary_backward, only("cos", "sin"), examples.rotary,
+        edges=({"B": 1, "T": 1}, {"H": 1}, {"E/2": 1}, {"axes": 2}, {"rows": True}, *_EMPTY),
+    ),
     "cross_entropy": Pair(
-        cross_entropy, cross_entropy_backward, _second_output("saved"),
+        cross_entropy, cross_entropy_backward, second_output("saved"),
         examples.cross_entropy, wrt=("logits",),
         edges=({"B": 1, "T": 1}, {"C": 1}, {"ignored": 1.0}, *_EMPTY),
     ),
     "mean_squared_error": Pair(
-        mean_squared_error, mean_squared_error_backward, _second_output("difference"),
+        mean_squared_error, mean_squared_error_backward, second_output("difference"),
         examples.squared_error, wrt=("y",), edges=_EDGES + ({"D": 0},),
     ),
     "mean_pool": Pair(
-        mean_pool, mean_pool_backward, _pool_saved, examples.pool,
+        mean_pool, mean_pool_backward, pool_saved, examples.pool,
         edges=_POOL_EDGES,
     ),
     "max_pool": Pair(
         max_pool, max_pool_backward,
-        lambda inputs, outputs: {"index": outputs[1], "length": _x_length(inputs)},
+        lambda inputs, outputs: {"index": outputs[1], "length": x_length(inputs)},
         examples.pool, analytic=False, edges=_POOL_EDGES,
     ),
     "first_pool": Pair(
-        first_pool, first_pool_backward, _pool_saved, examples.pool, edges=_POOL_EDGES
+        first_pool, first_pool_backward, pool_saved, examples.pool, edges=_POOL_EDGES
     ),
 }

@@ -1,0 +1,82 @@
+"""What a pair is, and what its backward pass is given from the forward pass."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Pair(NamedTuple):
+    """A function, its derivative, and how to try them.
+
+    Attributes
+    ----------
+    forward : callable
+        ``forward(**inputs)`` gives an array or a tuple of outputs.
+    backward : callable
+        ``backward(*upstream, **saved)`` gives an array or a tuple, in the order of `wrt`.
+    saved : callable
+        ``saved(inputs, outputs)``, with a dict and a tuple, gives the backward pass's further
+        arguments by name.
+    example : callable
+        ``example(rng, **sizes)`` gives random float64 inputs by name; sizes that are not given
+        are random.
+    analytic : bool
+        Whether the complex step applies.
+    view : bool
+        Whether the result may alias an input.
+    wrt : tuple of str
+        The inputs that get a gradient.
+    upstream : int
+        The first so many outputs take an upstream gradient.
+    edges : tuple of dict
+        Sizes for `example` at which functions break: axes of length 1 and 0, nothing to see.
+    """
+
+    forward: Callable
+    backward: Callable
+    saved: Callable
+    example: Callable
+    analytic: bool = True
+    view: bool = False
+    wrt: tuple[str, ...] = ("x",)
+    upstream: int = 1
+    edges: tuple[dict, ...] = ()
+
+
+def same(inputs, outputs):
+    """The backward pass takes the forward pass's inputs."""
+    return dict(inputs)
+
+
+def only(*names):
+    """The backward pass takes these inputs."""
+    return lambda inputs, outputs: {name: inputs.get(name) for name in names}
+
+
+def output(name="y", *more):
+    """The backward pass takes the output, and some inputs."""
+    return lambda inputs, outputs: {name: outputs[0]} | {n: inputs[n] for n in more if n in inputs}
+
+
+def second_output(name):
+    """The backward pass takes the second output."""
+    return lambda inputs, outputs: {name: outputs[1]}
+
+
+def tiled_saved(inputs, outputs):
+    """All inputs and both outputs: with them each block is computed again."""
+    return {**inputs, "O": outputs[0], "logsumexp": outputs[1]}
+
+
+def norm_saved(inputs, outputs):
+    """The normalised input, what it was divided by, and the scale."""
+    return {"xhat": outputs[1], "rstd": outputs[2], "gamma": inputs["gamma"]}
+
+
+def x_length(inputs):
+    """T of x (B, T, D)."""
+    return inputs["x"].shape[1]
+
+
+def pool_saved(inputs, outputs):
+    """How many tokens there were, and which were real."""
+    return {"length": x_length(inputs), "mask": inputs.get("mask")}
