@@ -47,7 +47,9 @@ def test_the_configuration_says_everything(trained, table):
     assert config["class_names"] == ["1", "2", "3"]
     assert config["data"]["file"] == str(table)
     assert config["recipe"]["d_model"] == 8
-    assert set(config["recipe"]) == {name for name, *_ in recipes.settings()}
+    assert config["task"] == "classification"
+    known = recipes.settings(recipes.ClassificationRecipe)
+    assert set(config["recipe"]) == {name for name, *_ in known}
 
 
 def test_embedded_reviews_are_the_default(call, tmp_path, monkeypatch):
@@ -140,7 +142,7 @@ def test_windows_read_all_of_a_long_text_and_are_averaged(call, trained):
     whole = json.loads(call("predict", trained[0], text, "--json", "--windows")[1])
     assert [len(cut["words"]), len(whole["words"])] == [12, 27]
     folder = RunFolder.open(trained[0])
-    ids, places = pieces_of(folder.vocabulary, text, folder.config.recipe, windows=True)
+    ids, places = pieces_of(folder.tokenizer, text, folder.config.recipe, windows=True)
     assert [(place[0], place[-1] + 1) for place in places] == [(0, 12), (6, 18), (12, 24), (15, 27)]
     model = folder.load_model()
     each = model.predict([ids[place] for place in places])

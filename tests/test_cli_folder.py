@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from minitransformer.cli.run_folder import RunFolder, sealed
+from minitransformer.cli.config import sealed
+from minitransformer.cli.run_folder import RunFolder
 from minitransformer.training.workers import default_workers
 from tests.commands import TINY, assert_one_line, write_table
 
@@ -76,7 +77,7 @@ def test_the_number_of_workers_is_kept_for_resuming(call, columns, tmp_path):
 def test_folders_that_were_there_before_stay(run, tmp_path, there):
     (tmp_path / there).mkdir(parents=True)
     opened = RunFolder.open(run)
-    folder = RunFolder.create(tmp_path / "runs" / "mine", opened.config, opened.vocabulary)
+    folder = RunFolder.create(tmp_path / "runs" / "mine", opened.config, opened.tokenizer)
     folder.discard()
     assert (tmp_path / there).is_dir()
     assert not any((tmp_path / there).iterdir())
@@ -84,7 +85,7 @@ def test_folders_that_were_there_before_stay(run, tmp_path, there):
 
 def test_folders_that_were_made_for_nothing_go_again(run, tmp_path):
     opened = RunFolder.open(run)
-    RunFolder.create(tmp_path / "a" / "b" / "c", opened.config, opened.vocabulary).discard()
+    RunFolder.create(tmp_path / "a" / "b" / "c", opened.config, opened.tokenizer).discard()
     assert not (tmp_path / "a").exists()
 
 

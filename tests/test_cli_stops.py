@@ -75,7 +75,7 @@ def test_ctrl_c_before_training_leaves_nothing(call, columns, tmp_path, monkeypa
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minitransformer.cli.train.encode", interrupted)
+    monkeypatch.setattr("minitransformer.cli.texts.encode", interrupted)
     code, _, err = call("train", *columns, *TINY, "--out", tmp_path / "run")
     assert code == 130
     assert "before there was anything to keep" in err

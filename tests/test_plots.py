@@ -28,7 +28,11 @@ def pixels(figure):
 
 
 def attention_weights(H, T):
-    return np.random.default_rng(0).dirichlet(np.ones(T), (H, T))
+    return cross_weights(H, T, T)
+
+
+def cross_weights(H, T, S):
+    return np.random.default_rng(0).dirichlet(np.ones(S), (H, T))
 
 
 FIGURES = {
@@ -39,6 +43,7 @@ FIGURES = {
     "attention": lambda: plots.attention(attention_weights(4, 7), TOKENS),
     "attention of three heads": lambda: plots.attention(attention_weights(3, 7), TOKENS),
     "attention of one token": lambda: plots.attention(np.ones((1, 1, 1)), ["fine"]),
+    "cross-attention": lambda: plots.attention(cross_weights(4, 7, 3), TOKENS, TOKENS[:3]),
     "words": lambda: plots.words(TOKENS * 9, np.linspace(-1, 1, 63), "negative, 93 %"),
     "one word": lambda: plots.words(["fine"], [0.0]),
 }
@@ -98,6 +103,15 @@ def test_attention_has_a_map_per_head_with_queries_as_rows():
     assert maps[0].get_yticklabels()[3].get_text() == "dull"
 
 
+def test_cross_attention_names_the_rows_and_the_columns_differently():
+    P = cross_weights(2, 7, 3)
+    figure = plots.attention(P, TOKENS, ["a", "b", "c"])
+    maps = [axes for axes in figure.axes if axes.images and axes.get_title()]
+    np.testing.assert_array_equal(maps[1].images[0].get_array(), P[1])
+    assert [label.get_text() for label in maps[1].get_xticklabels()] == ["a", "b", "c"]
+    assert maps[0].get_yticklabels()[3].get_text() == "dull"
+
+
 def test_words_colour_by_sign_and_strength():
     axes = plots.words(["good", "dull", "film"], [2.0, -1.0, 0.0]).axes[0]
     good, dull, film = (np.array(patch.get_facecolor()[:3]) for patch in axes.patches)
@@ -118,7 +132,7 @@ def test_dollar_signs_are_no_formulas():
     [
         (lambda: plots.curves({"loss": []}), "at least one epoch"),
         (lambda: plots.confusion(np.eye(3), ["a", "b"]), r"matrix must be \(2, 2\)"),
-        (lambda: plots.attention(np.ones((2, 3, 4)), ["a"] * 3), r"P must be \(H, 3, 3\)"),
+        (lambda: plots.attention(np.ones((2, 3, 4)), ["a"] * 3), r"P must be \(H, 3, 3\) for 3 tokens"),
         (lambda: plots.attention(np.ones((1, 0, 0)), []), "P must be"),
         (lambda: plots.words(["a"], [np.nan]), "finite"),
         (lambda: plots.words([], []), "at least"),

@@ -34,7 +34,7 @@ def draw(folder, model, texts, p, test):
         save_figure(plots.curves(History.load_csv(folder.history)), folder.path / "curves.png")
     figure = plots.confusion(test.confusion, texts.class_names)
     save_figure(figure, folder.path / "confusion.png")
-    ids = encode(folder.vocabulary, texts.test.texts, folder.config.recipe)
+    ids = encode(folder.tokenizer, texts.test.texts, folder.config.recipe)
     lengths = np.array([len(row) for row in ids])
     wrong = p.argmax(axis=1) != texts.test.labels
     chosen = int(np.lexsort((np.abs(lengths - EXAMPLE_LENGTH), wrong))[0])
@@ -58,7 +58,7 @@ def attention_figure(folder, model, ids):
     if not cache.blocks:
         return None
     P = cache.blocks[-1].attention.P[0, :, :MOST_TOKENS, :MOST_TOKENS]
-    figure = plots.attention(P, [folder.vocabulary.tokens[i] for i in ids[:MOST_TOKENS]])
+    figure = plots.attention(P, [folder.tokenizer.tokens[i] for i in ids[:MOST_TOKENS]])
     p = softmax(logits)[0]
     label = folder.config.class_names[int(p.argmax())]
     figure.suptitle(f"{label}, {100 * p.max():.0f} %: attention of block {len(cache.blocks)}")

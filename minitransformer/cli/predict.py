@@ -97,7 +97,7 @@ def predict(
 
 def draw(folder, model, text, path):
     """Write a picture of the attention of the last block on `text`."""
-    ids = encode(folder.vocabulary, [text], folder.config.recipe)[0]
+    ids = encode(folder.tokenizer, [text], folder.config.recipe)[0]
     picture = attention_figure(folder, model, ids)
     if picture is None:
         raise ValueError("the model has no block (n_layers = 0), so there is no attention to draw")
@@ -123,7 +123,7 @@ def explain(folder, model, texts, windows):
     texts : list of str
     windows : bool
     """
-    vocabulary, recipe = folder.vocabulary, folder.config.recipe
+    vocabulary, recipe = folder.tokenizer, folder.config.recipe
     every = probabilities(model, vocabulary, texts, recipe, windows)
     model.to("numpy")  # the caches of single texts are read on the host
     for text, p in zip(texts, every, strict=True):

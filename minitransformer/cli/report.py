@@ -22,7 +22,7 @@ def report(folder, model, texts, began):
         ``time.perf_counter()`` when the command began.
     """
     config = folder.config
-    p = probabilities(model, folder.vocabulary, texts.test.texts, config.recipe, config.windows)
+    p = probabilities(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
     test = Score.of(p, texts.test.labels)
     results = {"test accuracy": test.accuracy, **_extra(folder, model, texts)}
     draw(folder, model, texts, p, test)
@@ -41,7 +41,7 @@ def _extra(folder, model, texts):
     """Accuracies on the further parts of the data set whose classes are known."""
     config = folder.config
     return {
-        name: score(model, folder.vocabulary, part, config.recipe, config.windows).accuracy
+        name: score(model, folder.tokenizer, part, config.recipe, config.windows).accuracy
         for name, part in texts.extra.items()
         if len(part) and (part.labels != UNLABELLED).all()
     }

@@ -1,65 +1,62 @@
-"""Where a run's texts come from."""
+"""Where a run's data come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from minitransformer.cli.recipes import BY_NAME, TABLE
-from minitransformer.data import load_imdb, load_reviews, load_table
-from minitransformer.training.names import near_names
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set by name, or a file with two columns.
+    """A data set by name, or one's own files.
 
-    The split into train, validation and test does not depend on the run's seed, so that runs with
-    several seeds are judged on the same texts.
+    What is held out does not depend on the run's seed, so that runs with several seeds are judged
+    on the same data.
 
     Attributes
     ----------
     dataset : str or None
-        "reviews" or "imdb".
+        Name of a data set of the task.
     file : str or None
         An absolute path.
     text_column, label_column : str or None
+        Where the file is a table of texts and classes.
+    target : str or None
+        An absolute path: the file of the translations, line by line.
     """
 
     dataset: str | None = None
     file: str | None = None
     text_column: str | None = None
     label_column: str | None = None
-
-    def __post_init__(self):
-        if self.file is None:
-            if not isinstance(self.dataset, str) or self.dataset not in BY_NAME:
-                near = near_names(str(self.dataset), BY_NAME)
-                raise ValueError(f"unknown data set {self.dataset!r}; {near}")
-        elif not (self.text_column and self.label_column):
-            raise ValueError("a data file needs --text-column and --label-column")
+    target: str | None = None
 
     @classmethod
-    def of_file(cls, path, text_column, label_column):
+    def of_file(cls, path, **more):
         """The source for a file, wherever the command is called from later."""
-        return cls(None, str(Path(path).resolve()), text_column, label_column)
+        return cls(file=absolute(path), **more)
+
+    def moved(self, path=None, target=None):
+        """The same source, its files being elsewhere now.
+
+        Raises
+        ------
+        ValueError
+            Where this source has no such file.
+        """
+        given = {"file": (path, "--data"), "target": (target, "--target")}
+        for name, (there, option) in given.items():
+            if there is not None and getattr(self, name) is None:
+                raise ValueError(
+                    f"{option} is for runs on such a file of your own; this one is on {self.name}"
+                )
+        found = {name: absolute(there) for name, (there, _) in given.items() if there is not None}
+        return replace(self, **found)
 
     @property
     def name(self):
         """Short name, for the run's folder."""
         return self.dataset or Path(self.file).stem
 
-    @property
-    def recipe(self):
-        """The recipe that suits it."""
-        return TABLE if self.file else BY_NAME[self.dataset]
 
-    def load(self, data_dir=None):
-        """The Dataset.
-
-        Parameters
-        ----------
-        data_dir : path-like, optional
-            For IMDB: where it lies.
-        """
-        if self.file is not None:
-            return load_table(self.file, self.text_column, self.label_column)
-        return load_imdb(data_dir) if self.dataset == "imdb" else load_reviews()
+def absolute(path):
+    """A path as text that holds wherever a command is called from."""
+    return str(Path(path).resolve())

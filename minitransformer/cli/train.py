@@ -1,4 +1,4 @@
-"""`train`: load texts, train, judge, draw, and say what to do next."""
+"""`train`: load data, train, judge, draw, and say what to do next."""
 
 import time
 from contextlib import nullcontext
@@ -10,13 +10,11 @@ import typer
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import INTERRUPTED, Stop
-from minitransformer.cli.report import report
 from minitransformer.cli.run_folder import Config, RunFolder, check_free
-from minitransformer.cli.sources import Source
-from minitransformer.cli.texts import encode
+from minitransformer.cli.tasks import TASKS
 from minitransformer.cli.together import leads, together
-from minitransformer.data import Vocabulary
 from minitransformer.training import Checkpoint, TrainingDiverged
+from minitransformer.training.names import lookup
 from minitransformer.training.workers import default_workers
 
 DATA, RUN = "The data", "The run"
@@ -28,14 +26,33 @@ def _option(panel, text, *names, **more):
 
 def train(
     *,
-    dataset: Annotated[
-        str | None, _option(DATA, "reviews (embedded, the default) or imdb.")
+    task: Annotated[
+        str | None,
+        _option(DATA, f"{', '.join(TASKS)}; by default the first."),
     ] = None,
-    data: Annotated[Path | None, _option(DATA, "Your own texts: a .csv, .tsv or .jsonl.")] = None,
+    dataset: Annotated[
+        str | None,
+        _option(DATA, "reviews, imdb; shakespeare; multi30k: the first of its task by default."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        _option(
+            DATA,
+            "Your own: a .csv, .tsv or .jsonl of texts with classes; for a language model a text "
+            "file; for translation the file of the sources, a sentence a line.",
+        ),
+    ] = None,
+    target: Annotated[
+        Path | None, _option(DATA, "The translations of the lines of --data.")
+    ] = None,
     text_column: Annotated[str | None, _option(DATA, "Column of the texts in --data.")] = None,
     label_column: Annotated[str | None, _option(DATA, "Column of the labels in --data.")] = None,
     data_dir: Annotated[
-        Path | None, _option(DATA, "Where IMDB lies: archive or folder; else it is downloaded.")
+        Path | None,
+        _option(DATA, "Where a data set lies: archive, file or folder; else it is downloaded."),
+    ] = None,
+    recipe: Annotated[
+        str | None, _option(RUN, "Settings by name; shakespeare has nanogpt and ours.")
     ] = None,
     out: Annotated[
         Path | None, _option(RUN, "Folder of the run; by default runs/DATA-SEED.")
@@ -54,43 +71,31 @@ def train(
     ] = "cpu",
     **changes,
 ):
-    """Train a transformer to classify texts, on the embedded film reviews unless told otherwise.
+    """Train a transformer: to classify the embedded film reviews, unless told otherwise.
 
     Settings that are not given are those that suit the data set; the run's config.json shows them.
     """
     began, device = time.perf_counter(), choose_device(device)
     changes = {name: value for name, value in changes.items() if value is not None}
-    fixed = {
-        "dataset": dataset, "data": data, "text_column": text_column,
-        "label_column": label_column, "out": out, "seed": seed, "windows": windows,
-        "workers": workers,
+    options = {
+        "task": task, "dataset": dataset, "data": data, "target": target,
+        "text_column": text_column, "label_column": label_column, "recipe": recipe, "out": out,
+        "seed": seed, "windows": windows, "workers": workers,
     }  # fmt: skip
     with together() as processes:
         if resume is not None:
-            _refuse(fixed | changes)
+            _refuse(options | changes)
             folder, texts = _resumed(resume, data_dir, processes)
         else:
-            _check_data_options(**{k: fixed[k] for k in list(fixed)[:4]})
-            if data is None:
-                source = Source(dataset or "reviews")
-            else:
-                source = Source.of_file(data, text_column, label_column)
-            folder, texts = _new(source, data_dir, out, fixed, changes, processes)
+            folder, texts = _new(options, changes, data_dir, processes)
         try:
             model = _fit(folder, texts, resume is not None, device, processes)
             if leads(processes):
-                report(folder, model.to("numpy"), texts, began)
+                folder.task.report(folder, model.to("numpy"), texts, began)
         except KeyboardInterrupt:
             raise Stop(_where_it_stands(folder), INTERRUPTED) from None
         finally:
             folder.discard()  # keeps everything from the first checkpoint on
-
-
-def _check_data_options(dataset, data, text_column, label_column):
-    if data is None and (text_column or label_column):
-        raise ValueError("--text-column and --label-column belong to --data FILE, which is missing")
-    if data is not None and dataset is not None:
-        raise ValueError("--data and --dataset exclude each other: give one of them")
 
 
 def _refuse(options):
@@ -102,28 +107,43 @@ def _refuse(options):
         )
 
 
-def _new(source, data_dir, out, options, changes, processes):
-    """The folder of a new run, and its data set."""
-    if out is not None:
-        check_free(out)
-    recipe = replace(source.recipe, **changes)
-    seed, workers = options["seed"] or 0, options["workers"]
-    recipe.check(workers)
-    if processes is not None:
-        if workers not in (None, processes.size):
-            raise ValueError(
-                f"--workers must be {processes.size}, one in each process, got {workers}"
-            )
-        workers = processes.size
-    workers = default_workers() if workers is None else workers
+def _new(options, changes, data_dir, processes):
+    """The folder of a new run, and its data."""
+    task, source, recipe = _what(options, changes)
+    if options["out"] is not None:
+        check_free(options["out"])
+    recipe.check(options["workers"])
+    workers, seed = _workers(options["workers"], processes), options["seed"] or 0
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}")
-    texts = _load(source, data_dir, processes)
-    vocabulary = Vocabulary.build(texts.train.texts, recipe.vocab_size, recipe.min_count)
-    config = Config(source, texts.class_names, recipe, seed, bool(options["windows"]), workers)
+    texts = _load(task, source, recipe, data_dir, processes)
+    tokenizer = task.build_tokenizer(texts, recipe)
+    config = Config(
+        task.name, source, recipe, seed, workers, task.class_names(texts), bool(options["windows"])
+    )
     if not leads(processes):
-        return RunFolder(out or "", config, vocabulary), texts
-    return RunFolder.create(out, config, vocabulary), texts
+        return RunFolder(options["out"] or "", config, tokenizer), texts
+    return RunFolder.create(options["out"], config, tokenizer), texts
+
+
+def _what(options, changes):
+    """The task, the source and the recipe that the options ask for."""
+    task = lookup("task", options["task"] or next(iter(TASKS)), TASKS)
+    if options["data"] is not None and options["dataset"] is not None:
+        raise ValueError("--data and --dataset exclude each other: give one of them")
+    source = task.source(options)
+    recipe = task.recipe(source, options["recipe"])
+    recipe.check_names(changes, task.name)
+    return task, source, replace(recipe, **changes)
+
+
+def _workers(workers, processes):
+    """How many workers train."""
+    if processes is None:
+        return default_workers() if workers is None else workers
+    if workers not in (None, processes.size):
+        raise ValueError(f"--workers must be {processes.size}, one in each process, got {workers}")
+    return processes.size
 
 
 def _resumed(path, data_dir, processes):
@@ -136,46 +156,40 @@ def _resumed(path, data_dir, processes):
         raise ValueError(
             f"{path} was trained by {workers} workers: go on with as many processes, or with one"
         )
-    texts = _load(folder.config.source, data_dir, processes)
-    if texts.class_names != folder.config.class_names:
-        raise ValueError(
-            f"{path} was trained on the classes {', '.join(folder.config.class_names)}, but the "
-            f"data now have {', '.join(texts.class_names)}"
-        )
+    config = folder.config
+    texts = _load(folder.task, config.source, config.recipe, data_dir, processes)
+    folder.check_classes(texts)
     return folder, texts
 
 
-def _load(source, data_dir, processes):
+def _load(task, source, recipe, data_dir, processes):
     _say(f"loading {source.file or source.dataset} ...")
     with nullcontext() if processes is None else processes.in_turn():
-        return source.load(data_dir)
+        return task.load(source, recipe, data_dir)
 
 
 def _fit(folder, texts, resume, device, processes):
     """Train; process 0 saves the best weights and the history; returns the model."""
-    config, vocabulary = folder.config, folder.vocabulary
-    x, val_x = (
-        encode(vocabulary, part.texts, config.recipe) for part in (texts.train, texts.validation)
-    )
+    recipe = folder.config.recipe
+    prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
     model = folder.new_model().to(device)
     _say(
-        f"{len(x):,} texts to train on, {len(val_x):,} to validate on, {len(vocabulary):,} words, "
-        f"{model.flat.values.size:,} parameters; run folder: {folder.path}"
+        f"{prepared.words}, {model.flat.values.size:,} parameters; run folder: {folder.path}"
     )
-    stopping = config.recipe.early_stopping()
+    keepers = recipe.callbacks()
     try:
         history = model.fit(
-            x,
-            texts.train.labels,
-            validation_data=(val_x, texts.validation.labels),
-            epochs=config.recipe.epochs,
-            batch_size=config.recipe.batch_size,
-            callbacks=[stopping, *([Checkpoint(folder.checkpoint)] if leads(processes) else [])],
+            *prepared.examples,
+            validation_data=prepared.validation,
+            **recipe.length(),
+            batch_size=recipe.batch_size,
+            callbacks=[*keepers, *([Checkpoint(folder.checkpoint)] if leads(processes) else [])],
             resume=folder.checkpoint if resume else None,
             processes=processes,
         )
     except TrainingDiverged as error:
-        stopping.on_train_end()  # the best weights so far, where an epoch was finished
+        for callback in keepers:
+            callback.on_train_end()  # the best weights so far, where an epoch was finished
         if leads(processes):
             _save(folder, model, error.history)
         raise

@@ -1,0 +1,93 @@
+"""Recipes for the class of a text."""
+
+from dataclasses import dataclass
+
+from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.models import TransformerClassifier
+from minitransformer.training import EarlyStopping
+from minitransformer.training.names import lookup
+
+MONITORS = ("val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class ClassificationRecipe(Recipe):
+    """Settings of an encoder that reads a text and says its class."""
+
+    pooling: str = setting("mean", MODEL, "mean, max, first")
+
+    vocab_size: int = setting(20_000, VOCABULARY, "most words, the most frequent ones")
+    min_count: int = setting(1, VOCABULARY, "leave out words that occur less often")
+    truncate: str = setting("end", VOCABULARY, "of a long text keep its start (end) or both (ends)")
+
+    epochs: int = setting(10, TRAINING, "most passes over the training texts")
+    word_dropout: float = setting(0.0, TRAINING, "share of words hidden in training")
+    monitor: str = setting("val_loss", TRAINING, "what is best: val_loss, val_accuracy")
+    patience: int = setting(3, TRAINING, "epochs without a better one that end training")
+
+    def model(self, vocab_size, seed, n_classes=None):
+        return TransformerClassifier(vocab_size, n_classes, seed=seed, **self.model_settings())
+
+    def compile(self, model, workers=None, **more):
+        super().compile(model, workers, word_dropout=self.word_dropout, **more)
+
+    def callbacks(self):
+        """Early stopping, which keeps the best weights."""
+        return [EarlyStopping(self.monitor, patience=self.patience)]
+
+    def check(self, workers=None):
+        super().check(workers)
+        lookup("monitor", self.monitor, dict.fromkeys(MONITORS))
+        self.at_least(3, "vocab_size")
+        self.at_least(1, "min_count")
+        self.one_of("truncate", "end", "ends")
+
+
+REVIEWS = ClassificationRecipe(
+    d_model=64,
+    n_heads=4,
+    d_ff=128,
+    n_layers=2,
+    max_len=64,
+    activation="gelu_tanh",
+    dropout=0.05,
+    epochs=18,
+    batch_size=32,
+    learning_rate=1.5e-3,
+    weight_decay=0.1,
+    warmup=0.05,
+    average=0.99,
+    monitor="val_accuracy",
+    patience=6,
+)
+IMDB = ClassificationRecipe(
+    d_model=64,
+    n_heads=4,
+    d_ff=128,
+    n_layers=1,
+    max_len=400,
+    truncate="ends",
+    activation="relu",
+    dropout=0.2,
+    vocab_size=20_000,
+    epochs=5,
+    batch_size=32,
+    optimizer="adam",
+    learning_rate=1e-3,
+    clip=1.0,
+    word_dropout=0.45,
+    average=0.999,
+    monitor="val_accuracy",
+    patience=2,
+)
+TABLE = ClassificationRecipe(
+    max_len=256,
+    truncate="ends",
+    dropout=0.2,
+    epochs=20,
+    batch_size=32,
+    word_dropout=0.2,
+    monitor="val_loss",
+    patience=4,
+)
+"""For your own texts, of which nothing is known: cautious, and early stopping decides."""

@@ -1,0 +1,104 @@
+"""Recipes for language models: what comes next."""
+
+from dataclasses import dataclass
+
+from minitransformer import models
+from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+
+TOKENIZERS = ("characters", "words", "bpe")
+
+
+@dataclass(frozen=True)
+class LanguageModelRecipe(Recipe):
+    """Settings of a decoder-only model; a batch is windows of `max_len` tokens of the text."""
+
+    norm_kind: str = setting("layer", MODEL, "layer, rms")
+    n_kv_heads: int = setting(0, MODEL, "heads of keys and values; 0: as many as n_heads")
+    window: int = setting(0, MODEL, "how many tokens back attention looks; 0: all")
+    bias: bool = setting(True, MODEL, "whether linear layers have biases")
+    tied: bool = setting(True, MODEL, "one table for embeddings and output")
+
+    tokenizer: str = setting("characters", VOCABULARY, "characters, words, bpe")
+    merges: int = setting(2000, VOCABULARY, "merges that bpe learns, at most")
+
+    steps: int = setting(2000, TRAINING, "steps of training")
+
+    def model(self, vocab_size, seed, n_classes=None):
+        chosen = self.model_settings()
+        for name in ("n_kv_heads", "window", "d_ff"):
+            chosen[name] = chosen[name] or None
+        return models.GPT(vocab_size=vocab_size, seed=seed, **chosen)
+
+    def length(self):
+        return {"steps": self.steps}
+
+    def check(self, workers=None):
+        super().check(workers)
+        self.one_of("tokenizer", *TOKENIZERS)
+        self.at_least(1, "merges")
+
+
+NANOGPT = LanguageModelRecipe(
+    d_model=128,
+    n_heads=4,
+    d_ff=512,
+    n_layers=4,
+    max_len=64,
+    dropout=0.0,
+    positions="learned",
+    activation="gelu",
+    bias=False,
+    batch_size=12,
+    steps=2000,
+    learning_rate=1e-3,
+    beta2=0.99,
+    weight_decay=0.1,
+    warmup=100,
+    floor=0.1,
+    clip=1.0,
+)
+"""The CPU example of nanoGPT's README, whose figure others can compare with."""
+
+OURS = LanguageModelRecipe(
+    d_model=128,
+    n_heads=4,
+    d_ff=344,
+    n_layers=4,
+    max_len=64,
+    dropout=0.0,
+    norm_kind="rms",
+    positions="rotary",
+    activation="swiglu",
+    bias=False,
+    batch_size=12,
+    steps=2000,
+    learning_rate=3e-3,
+    beta2=0.99,
+    weight_decay=0.1,
+    warmup=100,
+    floor=0.02,
+    clip=1.0,
+)
+"""What was found after GPT-2, in the same wall time."""
+
+TEXT = LanguageModelRecipe(
+    d_model=128,
+    n_heads=4,
+    d_ff=344,
+    n_layers=4,
+    max_len=128,
+    dropout=0.1,
+    norm_kind="rms",
+    positions="rotary",
+    activation="swiglu",
+    bias=False,
+    batch_size=12,
+    steps=2000,
+    learning_rate=2e-3,
+    beta2=0.99,
+    weight_decay=0.1,
+    warmup=100,
+    floor=0.02,
+    clip=1.0,
+)
+"""For your own text."""

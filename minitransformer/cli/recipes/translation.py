@@ -1,0 +1,116 @@
+"""Recipes for encoder and decoder: one sequence into another."""
+
+from dataclasses import dataclass
+
+from minitransformer import models
+from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.training import BestWeights
+
+
+@dataclass(frozen=True)
+class EncoderDecoderRecipe(Recipe):
+    """Settings of the transformer of figure 1."""
+
+    n_decoder_layers: int = setting(0, MODEL, "blocks of the decoder; 0: as many as n_layers")
+    bias: bool = setting(True, MODEL, "whether linear layers have biases")
+    tied: bool = setting(True, MODEL, "one table for embeddings and output")
+    scale_embeddings: bool = setting(True, MODEL, "multiply embeddings by the root of d_model")
+
+    epochs: int = setting(10, TRAINING, "most passes over the training texts")
+
+    def model(self, vocab_size, seed, n_classes=None):
+        chosen = self.model_settings()
+        chosen["n_decoder_layers"] = chosen["n_decoder_layers"] or None
+        return models.Transformer(vocab_size=vocab_size, seed=seed, **chosen)
+
+
+@dataclass(frozen=True)
+class StringsRecipe(EncoderDecoderRecipe):
+    """Settings of a model that reverses or copies strings of letters."""
+
+    longest: int = setting(20, VOCABULARY, "letters of the longest string to reverse or copy")
+    strings: int = setting(20_000, VOCABULARY, "strings to train on")
+
+    def check(self, workers=None):
+        super().check(workers)
+        self.at_least(1, "longest", "strings")
+        if self.max_len <= self.longest:
+            raise ValueError(
+                f"max_len must be at least longest + 1 = {self.longest + 1}, got {self.max_len}"
+            )
+
+
+@dataclass(frozen=True)
+class TranslationRecipe(EncoderDecoderRecipe):
+    """Settings of a model that translates sentences."""
+
+    merges: int = setting(8000, VOCABULARY, "merges that bpe learns, at most")
+    beams: int = setting(5, TRAINING, "translations that beam search keeps, when it is judged")
+    length_penalty: float = setting(1.0, TRAINING, "power of the length that scores are divided by")
+
+    def callbacks(self):
+        """The weights of the epoch that is best on the validation sentences."""
+        return [BestWeights("val_loss")]
+
+    def check(self, workers=None):
+        super().check(workers)
+        self.at_least(1, "merges", "beams")
+
+
+REVERSE = StringsRecipe(
+    d_model=64,
+    n_heads=4,
+    d_ff=128,
+    n_layers=2,
+    max_len=24,
+    dropout=0.0,
+    norm="pre",
+    positions="sinusoidal",
+    activation="relu",
+    batch_size=64,
+    epochs=10,
+    learning_rate=3e-3,
+    beta2=0.98,
+    weight_decay=0.0,
+    warmup=0.05,
+)
+MULTI30K = TranslationRecipe(
+    d_model=256,
+    n_heads=4,
+    d_ff=1024,
+    n_layers=3,
+    max_len=64,
+    dropout=0.3,
+    norm="pre",
+    positions="sinusoidal",
+    activation="relu",
+    batch_size=128,
+    epochs=20,
+    optimizer="adam",
+    learning_rate=1e-3,
+    beta2=0.98,
+    schedule="warmup_inverse_sqrt",
+    warmup=1000,
+    label_smoothing=0.1,
+    average=0.999,
+)
+PARALLEL = TranslationRecipe(
+    d_model=256,
+    n_heads=4,
+    d_ff=1024,
+    n_layers=3,
+    max_len=128,
+    dropout=0.3,
+    norm="pre",
+    activation="relu",
+    batch_size=128,
+    epochs=20,
+    optimizer="adam",
+    learning_rate=1e-3,
+    beta2=0.98,
+    schedule="warmup_inverse_sqrt",
+    warmup=0.1,
+    label_smoothing=0.1,
+    average=0.999,
+)
+"""For your own pair of files."""
