@@ -2,16 +2,20 @@
 
 from minitransformer.storage.atomic import atomic_write, write_json, write_text
 from minitransformer.storage.download import DownloadError, fetch
+from minitransformer.storage.foreign import ArrayFile, ArrayFolder, read_json
 from minitransformer.storage.progress import late_bar
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 
 __all__ = [
+    "ArrayFile",
+    "ArrayFolder",
     "DownloadError",
     "atomic_write",
     "check_arrays",
     "fetch",
     "late_bar",
     "load_arrays",
+    "read_json",
     "save_arrays",
     "write_json",
     "write_text",

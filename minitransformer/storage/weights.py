@@ -10,22 +10,27 @@ and place, and text metadata), and the arrays' bytes. Two things are added to th
 
 import hashlib
 import json
-import stat
+import math
 from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
-from safetensors import SafetensorError
 
 from minitransformer.storage.atomic import atomic_write
+from minitransformer.storage.header import (
+    BFLOAT16,
+    FORMAT_DTYPES,
+    MAX_HEADER,
+    METADATA,
+    header_length,
+    read_entries,
+    require_file,
+)
 
 DIGEST = "sha256"
-METADATA = "__metadata__"
-# A header this long describes some ten thousand arrays. Parsing it takes up to 22 times its size in
-# memory, so an unlimited one would break the promise of at most twice the file.
-MAX_HEADER = 1 << 20
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
           "float16", "float32", "float64", "complex64")
+OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)  # the same, as files call them
 
 
 def save_arrays(path, arrays: dict, metadata: dict | None = None):
@@ -96,20 +101,20 @@ def load_arrays(path, expect: dict | None = None):
         It is absent or cannot be read.
     """
     path = Path(path)
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError(f"{path} is not a file")
+    require_file(path)
     with open(path, "rb") as file:
-        raw = _read(file, path)
-    length = int.from_bytes(raw[:8], "little")
-    metadata = _verified_metadata(raw, length, path)
+        length = header_length(file.read(8), path)
+        file.seek(0)
+        raw = file.read()
+    header = _verified_header(raw, length, path)
     try:
-        arrays = safetensors.numpy.load(raw)
-    except (SafetensorError, ValueError, KeyError) as error:
+        entries = read_entries(header, len(raw) - 8 - length, OWN)
+    except ValueError as error:
         raise ValueError(f"{path} is not a valid safetensors file: {error}") from error
-    arrays = {name: arrays[name] for name in sorted(arrays)}
+    arrays = {name: _array(raw, 8 + length, entries[name]) for name in sorted(entries)}
     if expect is not None:
         check_arrays(arrays, expect, path)
-    return arrays, metadata
+    return arrays, {key: text for key, text in header[METADATA].items() if key != DIGEST}
 
 
 def check_arrays(arrays: dict, expect: dict, where):
@@ -173,17 +178,14 @@ def _digest(header, body):
     return digest.hexdigest()
 
 
-def _read(file, path):
-    length = int.from_bytes(file.read(8), "little")
-    if length > MAX_HEADER:
-        raise ValueError(f"{path} is truncated, altered, or no safetensors file: header length "
-                         f"{length}, allowed at most {MAX_HEADER}")
-    file.seek(0)
-    return file.read()
+def _array(raw, body, entry):
+    """A copy of one array of the file's bytes `raw`; the body begins at byte `body`."""
+    flat = np.frombuffer(raw, entry.storage, math.prod(entry.shape), body + entry.start)
+    return flat.reshape(entry.shape).copy()
 
 
-def _verified_metadata(raw, length, path):
-    """The metadata of a file whose every byte is as it was written; ValueError otherwise."""
+def _verified_header(raw, length, path):
+    """The header of a file whose every byte is as it was written; ValueError otherwise."""
     try:
         header = json.loads(raw[8:8 + length])
         canonical = _encode_header(header)
@@ -195,4 +197,4 @@ def _verified_metadata(raw, length, path):
     if found != digest or canonical != raw[8:8 + length]:
         raise ValueError(f"{path} is truncated or altered: its content has not the SHA-256 that "
                          "was stored with it")
-    return {key: value for key, value in header[METADATA].items() if key != DIGEST}
+    return header

@@ -1,0 +1,184 @@
+"""Arrays of safetensors files that other programs wrote: one file, or several with an index.
+
+Such a file has no digest, so a changed weight cannot be noticed. Everything else is checked before
+an array is made: see :mod:`~minitransformer.storage.header`.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from minitransformer.storage.header import (
+    BFLOAT16,
+    METADATA,
+    header_length,
+    read_entries,
+    require_file,
+)
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+MAX_INDEX = 16 << 20  # names of some hundred thousand arrays
+
+
+class ArrayFile(Mapping):
+    """A safetensors file as a mapping: ``file[name]`` reads that array.
+
+    Nothing but the header is kept, so whoever reads array by array needs memory for one at a time.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Attributes
+    ----------
+    entries : dict of str -> Entry
+        dtype, shape and place of each array.
+    metadata : dict of str -> str
+
+    Raises
+    ------
+    ValueError
+        The file is truncated, or its header is wrong in any way; the message says how.
+    OSError
+        It is absent or cannot be read.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        n_bytes = require_file(self.path).st_size
+        with open(self.path, "rb") as file:
+            length = header_length(file.read(8), self.path)
+            if 8 + length > n_bytes:
+                raise ValueError(f"{self.path} is truncated: {n_bytes} bytes, its header alone "
+                                 f"takes {8 + length}")
+            raw = file.read(length)
+        self._body = 8 + length
+        try:
+            header = strict_json(raw)
+            self.entries = read_entries(header, n_bytes - self._body)
+        except ValueError as error:
+            raise ValueError(f"{self.path} is not a valid safetensors file: {error}") from error
+        self.metadata = header.get(METADATA, {})
+
+    def __getitem__(self, name):
+        """The array called `name`, writable; bfloat16 comes as float32, which holds all of it."""
+        entry = self.entries[name]
+        stored = np.empty(entry.shape, entry.storage)
+        with open(self.path, "rb") as file:
+            file.seek(self._body + entry.start)
+            if file.readinto(stored.reshape(-1).view(np.uint8)) != stored.nbytes:
+                raise ValueError(f"{self.path} was truncated while it was read")
+        if entry.dtype == BFLOAT16:
+            return from_bfloat16(stored)
+        if stored.dtype == bool and stored.view(np.uint8).max(initial=0) > 1:
+            raise ValueError(f"{self.path}: {name!r} is BOOL and holds other bytes than 0 and 1")
+        return stored
+
+    def __iter__(self):
+        return iter(self.entries)
+
+    def __len__(self):
+        return len(self.entries)
+
+
+class ArrayFolder(Mapping):
+    """The arrays of a folder: those of ``model.safetensors``, or of the files its index names.
+
+    Parameters
+    ----------
+    folder : path-like
+        With ``model.safetensors``, or ``model.safetensors.index.json`` and the files of its
+        ``weight_map``. Where there are both, the single file counts.
+
+    Attributes
+    ----------
+    entries : dict of str -> Entry
+
+    Raises
+    ------
+    ValueError
+        A file is not valid, or the index does not fit the files; the message names both.
+    FileNotFoundError
+    """
+
+    def __init__(self, folder):
+        folder = Path(folder)
+        if (folder / SINGLE).exists():
+            file = ArrayFile(folder / SINGLE)
+            self._where = dict.fromkeys(file, file)
+        elif (folder / INDEX).exists():
+            self._where = _files_of_index(folder / INDEX)
+        else:
+            raise FileNotFoundError(f"{folder} has neither {SINGLE} nor {INDEX}")
+        self.entries = {name: file.entries[name] for name, file in self._where.items()}
+
+    def __getitem__(self, name):
+        return self._where[name][name]
+
+    def __iter__(self):
+        return iter(self._where)
+
+    def __len__(self):
+        return len(self._where)
+
+
+def read_json(path, limit=MAX_INDEX):
+    """The object in a JSON file of at most `limit` bytes; a ValueError names what is wrong."""
+    path = Path(path)
+    if (size := require_file(path).st_size) > limit:
+        raise ValueError(f"{path} has {size} bytes; at most {limit} are read")
+    try:
+        value = strict_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object, not {type(value).__name__}")
+    return value
+
+
+def strict_json(raw):
+    """JSON in UTF-8 without repeated keys, of which a reader would see the last one only."""
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON in UTF-8 ({error})") from error
+
+
+def from_bfloat16(bits):
+    """bfloat16, given as its bits (uint16), as float32: the same bits, followed by 16 zeros."""
+    wide = bits.astype("<u4")
+    wide <<= 16
+    return wide.view("<f4")
+
+
+def _without_repeats(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r:.80} stands there twice")
+    return found
+
+
+def _files_of_index(path):
+    """Array name -> the file it lies in, as the index says and the files confirm."""
+    weight_map = read_json(path).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ValueError(f"{path} has no weight_map of array names to file names")
+    for shard in weight_map.values():
+        # a name is joined to the folder: it may not lead out of it
+        if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
+            raise ValueError(f"{path} names a file that does not lie beside it: {shard!r:.80}")
+    missing = {shard for shard in weight_map.values() if not (path.parent / shard).exists()}
+    if missing:
+        raise FileNotFoundError(f"{path} names files that are not there: "
+                                f"{', '.join(sorted(missing))}")
+    files = {shard: ArrayFile(path.parent / shard) for shard in sorted(set(weight_map.values()))}
+    held = {(name, shard) for shard, file in files.items() for name in file}
+    wrong = sorted(held ^ set(weight_map.items()))
+    if wrong:
+        raise ValueError(f"{path} and the files it names do not agree on where these lie: "
+                         f"{', '.join(f'{name} in {shard}' for name, shard in wrong[:8])}")
+    return {name: files[shard] for name, shard in weight_map.items()}

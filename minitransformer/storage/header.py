@@ -1,0 +1,133 @@
+"""The header of a safetensors file: how long it is, and whether its arrays fill the file exactly.
+
+The format: eight bytes of header length (little-endian), a JSON object that gives for each array
+its dtype, its shape and its place in the bytes that follow, and these bytes. Nothing of it is code,
+but every number can lie, so each is checked before memory is asked for.
+
+Source: https://github.com/huggingface/safetensors, "Format" (of its README).
+"""
+
+import math
+import stat
+from typing import NamedTuple
+
+import numpy as np
+
+METADATA = "__metadata__"
+# A header this long describes some ten thousand arrays. Parsing it takes up to 22 times its size in
+# memory, so an unlimited one would break the promise of at most twice the file.
+MAX_HEADER = 1 << 20
+MAX_AXES = 64  # NumPy's limit
+BFLOAT16 = "BF16"  # NumPy has no such dtype: its bits are read as they are
+FORMAT_DTYPES = {
+    "BOOL": "?", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
+    "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "F16": "<f2", "F32": "<f4", "F64": "<f8", "C64": "<c8", BFLOAT16: "<u2",
+}  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """One array: the dtype's name in the format, the shape, first and last byte in the body."""
+
+    dtype: str
+    shape: tuple
+    start: int
+    stop: int
+
+    @property
+    def storage(self):
+        """The dtype of the stored bytes."""
+        return np.dtype(FORMAT_DTYPES[self.dtype])
+
+
+def require_file(path):
+    """`path.stat()`, or a ValueError where `path` is a folder, a device or a pipe."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is not a file")
+    return found
+
+
+def header_length(first, path):
+    """The length of the header from the first eight bytes of a file; ValueError if too long."""
+    length = int.from_bytes(first[:8], "little")
+    if length > MAX_HEADER:
+        raise ValueError(f"{path} is truncated, altered, or no safetensors file: header length "
+                         f"{length}, allowed at most {MAX_HEADER}")
+    return length
+
+
+def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
+    """The arrays of a parsed header, which have to fill the body without hole or overlap.
+
+    Parameters
+    ----------
+    header : object
+        What the JSON gave, whatever it is.
+    n_bytes : int
+        Length of the body.
+    dtypes : sequence of str
+        Names of the dtypes that are allowed.
+
+    Returns
+    -------
+    dict of str -> Entry
+        In the order of their places in the body.
+
+    Raises
+    ------
+    ValueError
+        It says which array is wrong, and how.
+    """
+    if not isinstance(header, dict):
+        raise ValueError(f"the header is not an object but {type(header).__name__}")
+    _check_metadata(header.get(METADATA, {}))
+    entries = {name: _entry(name, value, n_bytes, dtypes)
+               for name, value in header.items() if name != METADATA}
+    entries = dict(sorted(entries.items(), key=lambda item: item[1][2:]))
+    end, before = 0, None
+    for name, entry in entries.items():
+        if entry.start < end:
+            raise ValueError(f"{before!r} and {name!r} overlap: the first ends at byte {end}, the "
+                             f"second begins at byte {entry.start}")
+        if entry.start > end:
+            raise ValueError(f"{entry.start - end} bytes before {name!r} belong to no array")
+        end, before = entry.stop, name
+    if end < n_bytes:
+        raise ValueError(f"the last {n_bytes - end} bytes belong to no array")
+    return entries
+
+
+def _check_metadata(metadata):
+    """ValueError unless `metadata` maps text to text."""
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError(f"{METADATA} must map text to text")
+
+
+def _entry(name, value, n_bytes, dtypes):
+    if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"{name!r} needs dtype, shape and data_offsets, and nothing else")
+    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+    if dtype not in dtypes:
+        raise ValueError(f"{name!r} has dtype {dtype!r:.40}; allowed: {', '.join(dtypes)}")
+    if not _are_counts(shape) or len(shape) > MAX_AXES:
+        raise ValueError(f"{name!r} has a shape that is no list of up to {MAX_AXES} lengths: "
+                         f"{shape!r:.60}")
+    if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise ValueError(f"{name!r} has data_offsets that are no [begin, end]: {offsets!r:.60}")
+    start, stop = offsets
+    if stop > n_bytes:
+        raise ValueError(f"{name!r} lies beyond the end, or the file is truncated: bytes {start} "
+                         f"to {stop} of {n_bytes}")
+    # NumPy multiplies the axes that are not 0, and refuses what does not fit
+    if math.prod(n for n in shape if n) >= 1 << 60:
+        raise ValueError(f"{name!r} has a shape that is too large: {shape!r:.60}")
+    size = math.prod(shape) * np.dtype(FORMAT_DTYPES[dtype]).itemsize
+    if size != stop - start:
+        raise ValueError(f"{name!r} of {dtype} and shape {shape!r:.60} takes {size} bytes, its "
+                         f"data_offsets give {stop - start}")
+    return Entry(dtype, tuple(shape), start, stop)
+
+
+def _are_counts(values):
+    return isinstance(values, list) and all(type(v) is int and 0 <= v < 1 << 63 for v in values)
