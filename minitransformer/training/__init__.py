@@ -9,8 +9,9 @@ from minitransformer.training.losses import (
     Loss,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
+    TokenCrossentropy,
 )
-from minitransformer.training.metrics import Accuracy, Metric, confusion_matrix
+from minitransformer.training.metrics import Accuracy, Metric, Perplexity, confusion_matrix
 from minitransformer.training.optimizer_base import Optimizer
 from minitransformer.training.optimizers import (
     SGD,
@@ -23,5 +24,6 @@ from minitransformer.training.optimizers import (
 )
 from minitransformer.training.regularisation import AveragedWeights
 from minitransformer.training.schedules import Constant, WarmupCosine, WarmupInverseSqrt
+from minitransformer.training.sequences import LanguageModelling, Translating
 
 __all__ = [name for name in dir() if name[0].isupper()]

@@ -1,8 +1,57 @@
 """Checks of the arguments of `fit` that are not the examples themselves."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from minitransformer.training.names import check_number
+from minitransformer.training.names import check_count, check_number
+from minitransformer.training.plans import Counted, Epochs
+
+
+class Settings(NamedTuple):
+    """Arguments of `fit` that the loop needs."""
+
+    epochs: int
+    steps: int | None
+    steps_per_epoch: int | None
+    batch_size: int
+    shuffle: bool
+    initial_epoch: int
+    class_weights: np.ndarray | None
+
+    def plan(self, examples, seed):
+        """Which of the `examples` make up which step."""
+        how = self.batch_size, self.shuffle, seed
+        if self.steps is None:
+            return Epochs(examples, self.epochs, *how)
+        return Counted(examples, self.steps, self.steps_per_epoch, *how)
+
+
+def read_settings(
+    epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, class_weight, n_classes
+):
+    """The arguments of `fit` as :class:`Settings`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When one is wrong, or two do not go together.
+    """
+    if steps is not None and epochs is not None:
+        raise ValueError(f"give epochs or steps, not both: epochs={epochs}, steps={steps}")
+    if steps is None and steps_per_epoch is not None:
+        raise ValueError("steps_per_epoch needs steps, the number of all steps")
+    return Settings(
+        check_count("epochs", 1 if epochs is None else epochs),
+        steps if steps is None else check_count("steps", steps),
+        steps_per_epoch
+        if steps_per_epoch is None
+        else check_count("steps_per_epoch", steps_per_epoch),
+        check_count("batch_size", batch_size),
+        check_flag("shuffle", shuffle),
+        check_count("initial_epoch", initial_epoch, 0),
+        read_class_weights(class_weight, n_classes),
+    )
 
 
 def check_flag(name, value):

@@ -34,6 +34,7 @@ def identity(run):
                 "workers": run.workers,
                 "data": run.fingerprints[0],
                 "validation": run.fingerprints[1],
+                **run.plan.config(),
             },
         }
     )

@@ -2,36 +2,18 @@
 
 import numpy as np
 
-from minitransformer.backend import array_module, to_device
-from minitransformer.layers import Layer
 from minitransformer.training import callbacks as callback_module
 from minitransformer.training import checkpoint, persist, progress, step, summary
-from minitransformer.training.arguments import (
-    check_flag,
-    check_not_one_class,
-    read_class_weights,
-    split_off,
-    validation_parts,
-)
-from minitransformer.training.examples import read_labels, read_sequences
-from minitransformer.training.loop import Run, Settings
-from minitransformer.training.names import check_count
+from minitransformer.training.arguments import read_settings, split_off
+from minitransformer.training.learner import MICRO_BATCH_TOKENS, Learner
+from minitransformer.training.loop import Run
 from minitransformer.training.recipe import Recipe
 from minitransformer.training.steps import READ_EVERY
 from minitransformer.training.workers import WorkerPool, default_workers
 
-# Measured: about 1,000 tokens keep the activations in the caches and give every worker a share.
-MICRO_BATCH_TOKENS = 1024
 
-
-class Trainable(Layer):
-    """A model that can be trained.
-
-    A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
-    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes ``forward(ids, *, mask,
-    rng)`` and ``backward(dlogits, cache)``. A model with other inputs or targets than id sequences
-    and class numbers overrides :meth:`read_inputs`, :meth:`read_targets`, :meth:`run` and
-    :meth:`check_training_targets`.
+class Trainable(Learner):
+    """A model that can be trained; what it provides, and may override, says :class:`Learner`.
 
     Attributes
     ----------
@@ -46,38 +28,6 @@ class Trainable(Layer):
     recipe = None
     stop_training = False
     read_every = READ_EVERY
-
-    # What a model of another kind overrides.
-    def read_inputs(self, x, mask):
-        """Check the inputs; returns Examples without targets."""
-        return read_sequences(x, mask, self.vocab_size, self.max_len)
-
-    def read_targets(self, y, n, loss):
-        """Check the targets of `n` examples; returns an array whose first axis is n."""
-        return read_labels(y, n, self.n_classes, loss.one_hot)
-
-    def check_training_targets(self, targets):
-        """Refuse targets from which nothing can be learned."""
-        check_not_one_class(targets, self.n_classes)
-
-    def run(self, batch, rng):
-        """Logits and cache of a Batch; dropout is on when `rng` is given."""
-        there = array_module(self.flat.values).__name__
-        mask = None if batch.mask is None else to_device(batch.mask, there)
-        return self.forward(to_device(batch.ids, there), mask=mask, rng=rng)
-
-    def cost(self, n, length):
-        """About how long a micro-batch of `n` sequences padded to `length` takes, in any unit."""
-        return n * length * (1.0 + length / 512)  # attention grows with the square
-
-    def decay_mask(self):
-        """Where weight decay and penalties act, (n,) bool: matrices, not biases and gains."""
-        if getattr(self, "_decay_mask", None) is None:
-            xp, flat = array_module(self.flat.values), self.flat
-            self._decay_mask = xp.zeros(flat.values.shape, bool)
-            for name, parameter in self.parameters().items():
-                self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
-        return self._decay_mask
 
     def compile(
         self,
@@ -115,9 +65,9 @@ class Trainable(Layer):
     def fit(
         self,
         x,
-        y,
+        y=None,
         *,
-        epochs=1,
+        epochs=None,
         batch_size=32,
         validation_data=None,
         validation_split=0.0,
@@ -129,6 +79,8 @@ class Trainable(Layer):
         initial_epoch=0,
         resume=None,
         processes=None,
+        steps=None,
+        steps_per_epoch=None,
     ):
         """Train the model.
 
@@ -137,7 +89,9 @@ class Trainable(Layer):
         x : list of id sequences, or (n, T) int array
             In a list every id is a token; in an array trailing zeros are padding.
         y : (n,) int array, or (n, n_classes) one-hot rows
+            Models of sequences take other data, see their classes.
         epochs, batch_size : int
+            One epoch by default.
         validation_data : (x, y) or (x, y, mask), optional
         validation_split : float
             Share of the examples, the last ones, that are kept for validation instead.
@@ -156,6 +110,10 @@ class Trainable(Layer):
             Checkpoint to go on from: with the same arguments, to a bit-identical end.
         processes : Processes, optional
             Those that train together, :func:`~minitransformer.training.processes.join`.
+        steps : int, optional
+            Length of the run, instead of `epochs`; see `training/plans.py`.
+        steps_per_epoch : int, optional
+            Steps from one row of the history to the next, where `steps` is given.
 
         Returns
         -------
@@ -169,42 +127,40 @@ class Trainable(Layer):
             When the loss or a gradient is NaN or infinite.
         """
         recipe = self._compiled("fit")
-        settings = Settings(
-            check_count("epochs", epochs),
-            check_count("batch_size", batch_size),
-            check_flag("shuffle", shuffle),
-            check_count("initial_epoch", initial_epoch, 0),
-            read_class_weights(class_weight, self.n_classes),
-        )
-        train = self._examples(x, y, mask, recipe.loss)
-        validation = None
+        settings = read_settings(
+            epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, class_weight,
+            self.n_classes,
+        )  # fmt: skip
+        train, validation = self.read_examples(x, y, mask, recipe.loss), None
         if validation_data is not None:
-            validation = self._examples(*validation_parts(validation_data), recipe.loss)
+            validation = self.read_validation(validation_data, recipe.loss)
         elif validation_split:
             train, validation = split_off(train, validation_split)
-        self.check_training_targets(train.targets)
+        self.check_training(train)
+        if settings.steps is not None and settings.shuffle:
+            train = train.to_draw_from()
         shown, told = progress.choose(verbose), callback_module.arrange(callbacks)
         run = Run(self, recipe, train, validation, settings, told, shown, processes)
         if resume is not None:
             checkpoint.restore(resume, run)
         return run.go()
 
-    def train_on_batch(self, x, y, *, mask=None):
+    def train_on_batch(self, x, y=None, *, mask=None):
         """Take one step on the examples given; returns ``{"loss": ..., "accuracy": ...}``.
 
         The numbers are those before the step. The learning rate is the optimiser's own.
         """
         recipe = self._compiled("train_on_batch")
-        examples = self._examples(x, y, mask, recipe.loss)
-        running = step.RunningMeans([metric.name for metric in recipe.metrics])
+        examples = self.read_examples(x, y, mask, recipe.loss)
+        running = step.RunningMeans(recipe.metrics)
         with WorkerPool(self, recipe.workers) as pool:
             running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
         return running.means(penalty=bool(recipe.l1 or recipe.l2))
 
-    def evaluate(self, x, y, *, mask=None):
+    def evaluate(self, x, y=None, *, mask=None):
         """Loss and metrics over all examples: ``{"loss": ..., "accuracy": ...}``."""
         recipe = self._compiled("evaluate")
-        examples = self._examples(x, y, mask, recipe.loss)
+        examples = self.read_examples(x, y, mask, recipe.loss)
         with WorkerPool(self, recipe.workers) as pool:
             return step.evaluate(self, recipe, pool, examples)
 
@@ -244,7 +200,3 @@ class Trainable(Layer):
         if method != "evaluate" and self.dtype == np.float16:
             raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe
-
-    def _examples(self, x, y, mask, loss):
-        inputs = self.read_inputs(x, mask)
-        return inputs.with_targets(self.read_targets(y, len(inputs), loss))

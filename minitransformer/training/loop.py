@@ -4,12 +4,8 @@ import copy
 import functools
 import json
 import time
-from typing import NamedTuple
-
-import numpy as np
 
 from minitransformer.backend import to_host
-from minitransformer.data.batches import length_batches
 from minitransformer.training import checkpoint
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
@@ -19,16 +15,6 @@ from minitransformer.training.regularisation import applied
 from minitransformer.training.step import RunningMeans, evaluate, train_step
 from minitransformer.training.steps import Steps
 from minitransformer.training.workers import WorkerPool, default_workers
-
-
-class Settings(NamedTuple):
-    """Arguments of `fit` that the loop needs."""
-
-    epochs: int
-    batch_size: int
-    shuffle: bool
-    initial_epoch: int
-    class_weights: np.ndarray | None
 
 
 class Run:
@@ -49,6 +35,7 @@ class Run:
     Attributes
     ----------
     history : History
+    plan : Epochs or Counted
     epoch, batch : int
         Where the run is: `batch` steps of epoch `epoch` (from 0) are done.
     resumed : bool
@@ -72,7 +59,7 @@ class Run:
                     f"workers must be {processes.size}, one in each process, got {recipe.workers}"
                 )
             self.workers = processes.size
-        self._metrics = [metric.name for metric in recipe.metrics]
+        self.plan = settings.plan(train, model.seed)
         self._penalty = bool(recipe.l1 or recipe.l2)
         # Classes are weighted in training only: validation is to say how the model does.
         self._weighted = recipe
@@ -94,7 +81,7 @@ class Run:
     @property
     def log_names(self):
         """Names in the logs of an epoch."""
-        names = ["loss", *self._metrics]
+        names = ["loss", *(metric.name for metric in self.recipe.metrics)]
         penalty = ["penalty"] if self._penalty else []
         validation = [f"val_{name}" for name in names] if self.validation else []
         return [*names, *penalty, *validation, "learning_rate", "seconds"]
@@ -117,7 +104,7 @@ class Run:
         """Go on from where :meth:`position` was taken."""
         self.epoch, self.batch = position["epoch"], position["batch"]
         self.seconds = position["seconds"]
-        self.running = RunningMeans(self._metrics, position["sums"])
+        self.running = RunningMeans(self.recipe.metrics, position["sums"])
         self.resumed = True
 
     def save(self, path):
@@ -128,7 +115,7 @@ class Run:
 
     def _start_epoch(self, epoch):
         self.epoch, self.batch, self.seconds = epoch, 0, 0.0
-        self.running = RunningMeans(self._metrics)
+        self.running = RunningMeans(self.recipe.metrics)
 
     def go(self):
         """Train until the last epoch, Ctrl-C, or a callback's wish; returns the history.
@@ -183,10 +170,10 @@ class Run:
                 interrupts.asked = True
 
     def _epochs(self, pool, interrupts):
-        steps = -(-len(self.train) // self.settings.batch_size)
-        epochs = self.settings.epochs
-        multiplier = self.recipe.multiplier(epochs * steps)
-        self.progress.start(epochs, steps, self.epoch * steps + self.batch)
+        plan, epochs = self.plan, self.plan.epochs
+        multiplier = self.recipe.multiplier(plan.steps)
+        done = self.epoch * plan.per_epoch + self.batch
+        self.progress.start(epochs, plan.per_epoch, done, plan.steps)
         try:
             while self.epoch < epochs:
                 interrupted = self._to_stop(interrupts)
@@ -203,10 +190,10 @@ class Run:
 
     def _epoch(self, pool, interrupts, multiplier):
         """Finish the current epoch; False when Ctrl-C came first."""
-        batches = self._batches()
+        batches = self.plan.batches(self.epoch)
         if self.batch == 0:
             self._call(interrupts, "on_epoch_begin", self.epoch)
-        began, before = time.perf_counter() - self.seconds, self.epoch * len(batches)
+        began, before = time.perf_counter() - self.seconds, self.epoch * self.plan.per_epoch
         for batch in range(self.batch, len(batches)):
             factor = multiplier(before + batch + 1)
             self._steps.take(self.running, batches[batch], factor)
@@ -237,13 +224,3 @@ class Run:
         self.progress.epoch(epoch, logs)
         self._start_epoch(epoch + 1)
         self._call(interrupts, "on_epoch_end", epoch, logs)
-
-    def _batches(self):
-        """The batches of the current epoch, the same whenever it is asked."""
-        size = self.settings.batch_size
-        if not self.settings.shuffle:
-            n = len(self.train)
-            return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
-        # A key of its own: [seed, epoch] alone could meet a micro-batch's [seed, step, 0].
-        entropy = np.random.SeedSequence([self.model.seed, self.epoch], spawn_key=(1,))
-        return length_batches(self.train.lengths, size, np.random.default_rng(entropy))

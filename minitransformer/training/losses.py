@@ -157,6 +157,41 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     one_hot = False
 
 
+class TokenCrossentropy(CategoricalCrossentropy):
+    """Cross-entropy over tokens; targets of -1 are padding and do not count.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        As for :class:`CategoricalCrossentropy`.
+    """
+
+    one_hot = False
+
+    def __init__(self, label_smoothing=0.0):
+        super().__init__(label_smoothing, ignore_index=-1)
+
+    @classmethod
+    def like(cls, loss):
+        """The same for tokens as `loss`, a name, class or object, is for examples.
+
+        Raises
+        ------
+        ValueError
+            When it is no cross-entropy, or classes are weighted.
+        """
+        loss = get(loss)
+        if not isinstance(loss, CategoricalCrossentropy) or loss.class_weights is not None:
+            raise ValueError(
+                "loss must be a cross-entropy without class weights for a model of sequences, "
+                f"got {type(loss).__name__}"
+            )
+        return cls(loss.label_smoothing)
+
+    def weighted(self, class_weights):
+        raise ValueError("class_weight is not for models of sequences")
+
+
 class MeanSquaredError(Loss):
     r"""Mean squared error of the probabilities with the one-hot target, over all entries.
 

@@ -1,5 +1,7 @@
 """Metrics: what is reported about predictions, beside the loss."""
 
+import math
+
 import numpy as np
 
 from minitransformer.backend import array_module, as_number
@@ -7,7 +9,7 @@ from minitransformer.training.names import lookup
 
 
 class Metric:
-    """A mean over examples, gathered micro-batch by micro-batch.
+    """A mean over what counts, gathered micro-batch by micro-batch.
 
     Attributes
     ----------
@@ -33,6 +35,10 @@ class Metric:
         """
         raise NotImplementedError
 
+    def finish(self, mean):
+        """What is reported, from the mean over all examples."""
+        return mean
+
 
 class Accuracy(Metric):
     """Share of the examples whose largest logit is that of the right class."""
@@ -48,7 +54,34 @@ class Accuracy(Metric):
         return as_number((right & counts).sum()), as_number(counts.sum())
 
 
-NAMES = {"accuracy": Accuracy, "acc": Accuracy}
+class Perplexity(Metric):
+    r"""Exponential of the mean cross-entropy, without label smoothing or class weights.
+
+    .. math:: \exp\Big(-\frac{1}{n} \sum_i \log p_{i y_i}\Big)
+
+    As many equally likely classes would be as hard to tell apart.
+
+    Source: Jelinek, Mercer, Bahl, Baker, "Perplexity - a measure of the difficulty of speech
+    recognition tasks", 1977.
+    """
+
+    name = "perplexity"
+
+    def measure(self, logits, targets, ignore_index=None):
+        xp = array_module(logits, targets)
+        counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
+        y = xp.where(counts, targets, 0)[..., None]
+        shifted = logits - logits.max(axis=-1, keepdims=True)
+        right = xp.take_along_axis(shifted, y, axis=-1)[..., 0]
+        nats = xp.log(xp.exp(shifted, out=shifted).sum(axis=-1)) - right
+        return as_number((nats * counts).sum()), as_number(counts.sum())
+
+    def finish(self, mean):
+        return math.exp(mean) if mean < LARGEST_EXPONENT else math.inf
+
+
+LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
+NAMES = {"accuracy": Accuracy, "acc": Accuracy, "perplexity": Perplexity}
 
 
 def get(metric):

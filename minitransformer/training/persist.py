@@ -1,5 +1,6 @@
 """A model's weights and configuration in one file that holds no code."""
 
+import dataclasses
 import inspect
 import json
 
@@ -70,10 +71,17 @@ def _config(cls, path, metadata):
         )
     try:
         config = json.loads(metadata["config"])
-        unknown = sorted(set(config) - (known := set(inspect.signature(cls).parameters)))
+        unknown = sorted(set(config) - (known := _settings(cls)))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has no readable configuration: {error}") from None
     if unknown or not isinstance(config, dict):
         name = unknown[0] if unknown else config
         raise ValueError(f"{path}: unknown setting {name!r}; {near_names(str(name), known)}")
     return config
+
+
+def _settings(cls):
+    """Names of what a model is made from: the fields of its `Config`, or its arguments."""
+    if hasattr(cls, "Config"):
+        return {field.name for field in dataclasses.fields(cls.Config)}
+    return set(inspect.signature(cls).parameters)

@@ -39,15 +39,19 @@ class Progress:
     def __exit__(self, *error):
         pass
 
-    def start(self, epochs, steps, done=0):
-        """A run of `epochs` epochs of `steps` steps, of which `done` steps are behind it."""
+    def start(self, epochs, steps, done=0, total=None):
+        """A run of `epochs` epochs of `steps` steps, of which `done` steps are behind it.
+
+        `total` is the number of all steps, where the last epoch is shorter.
+        """
         self.epochs, self.steps, self.done = epochs, steps, done
+        self.total = epochs * steps if total is None else total
         self._began, self._from, self._drawn = time.monotonic(), done, -1e9
 
     def time_left(self):
         """Seconds until the end, should it go on at the pace so far."""
         pace = (time.monotonic() - self._began) / max(self.done - self._from, 1)
-        return pace * (self.epochs * self.steps - self.done)
+        return pace * (self.total - self.done)
 
     def step(self, epoch, batch, logs):
         """Step `batch` of `epoch` is done (both from 0); `logs` are the epoch's means so far."""
@@ -83,8 +87,8 @@ class Epochs(Progress):
 class Lines(Epochs):
     """Plain lines, for files and pipes: one an epoch, and one every ten seconds."""
 
-    def start(self, epochs, steps, done=0):
-        super().start(epochs, steps, done)
+    def start(self, epochs, steps, done=0, total=None):
+        super().start(epochs, steps, done, total)
         self._drawn = self._began  # short epochs get their own line only
 
     def draw(self, text):
@@ -104,9 +108,9 @@ class Terminal(Progress):
         self._bar.start()
         return self
 
-    def start(self, epochs, steps, done=0):
-        super().start(epochs, steps, done)
-        self._task = self._bar.add_task("", total=epochs * steps, completed=done)
+    def start(self, epochs, steps, done=0, total=None):
+        super().start(epochs, steps, done, total)
+        self._task = self._bar.add_task("", total=self.total, completed=done)
 
     def draw(self, text):
         self._bar.update(self._task, completed=self.done, description=text)

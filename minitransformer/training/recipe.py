@@ -33,9 +33,10 @@ class Recipe:
         Decay of the averaged weights, which then are what is validated and kept.
     workers : int, optional
         Parallel workers; see :func:`~minitransformer.training.workers.default_workers`.
-    micro_batch_tokens : int
+    micro_batch_tokens : int, optional
         Most tokens in a micro-batch, padding included. It decides which random numbers go
         where, so it belongs to what makes a run repeatable; the number of workers does not.
+        None leaves it to the model.
     precision : {"single", "mixed"}
         "mixed" runs the passes of training in float16, see
         :class:`~minitransformer.training.precision.MixedPrecision`; "single" all in the model's
@@ -73,7 +74,11 @@ class Recipe:
         self.word_dropout = check_number("word_dropout", word_dropout, 0, below=1)
         self.average = average if average is None else check_number("average", average, 0, below=1)
         self.workers = workers if workers is None else check_count("workers", workers)
-        self.micro_batch_tokens = check_count("micro_batch_tokens", micro_batch_tokens)
+        self.micro_batch_tokens = (
+            micro_batch_tokens
+            if micro_batch_tokens is None
+            else check_count("micro_batch_tokens", micro_batch_tokens)
+        )
         self.averages = None if average is None else AveragedWeights(self.average)
         self.mixed = MixedPrecision() if lookup("precision", precision, PRECISIONS) else None
 

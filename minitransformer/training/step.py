@@ -3,7 +3,6 @@
 import numpy as np
 
 from minitransformer.backend import generator, is_cupy, read_numbers, to_device, to_host
-from minitransformer.data.batches import micro_batches
 from minitransformer.functional import softmax
 from minitransformer.training.divergence import check_finite, check_update
 from minitransformer.training.recipe import UNKNOWN_ID
@@ -20,15 +19,14 @@ class RunningMeans:
 
     Parameters
     ----------
-    names : list of str
-        Names of the metrics.
+    metrics : list of Metric
     sums : dict, optional
         The :attr:`sums` of an earlier part of the epoch, to go on from.
     """
 
-    def __init__(self, names, sums=None):
-        self.names = list(names)
-        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self.names, "penalty"]}
+    def __init__(self, metrics, sums=None):
+        self._finish = {metric.name: metric.finish for metric in metrics}
+        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
 
     def add(self, loss, weight, measures, penalty=0.0):
         """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
@@ -39,15 +37,16 @@ class RunningMeans:
 
     def means(self, penalty=False):
         """Means by name; the penalty only when asked for."""
-        return {
+        means = {
             name: total / count if count else 0.0
             for name, (total, count) in self.sums.items()
             if penalty or name != "penalty"
         }
+        return means | {name: finish(means[name]) for name, finish in self._finish.items()}
 
 
 def jobs_of(model, examples, indices, max_tokens):
-    """Cut examples into micro-batches of at most `max_tokens` tokens, padding included.
+    """Cut examples into micro-batches of at most `max_tokens` tokens; None: what suits the model.
 
     Returns
     -------
@@ -55,10 +54,9 @@ def jobs_of(model, examples, indices, max_tokens):
         Number of the micro-batch, and its examples.
     costs : list of float
     """
-    lengths = examples.lengths[indices]
-    groups = micro_batches(lengths, max_tokens)
-    costs = [model.cost(len(group), int(lengths[group].max())) for group in groups]
-    return list(enumerate(indices[group] for group in groups)), costs
+    parts = examples.cut(indices, model.micro_batch(max_tokens, examples.tokens(indices)))
+    costs = [model.cost(len(rows), *lengths) for rows, lengths in parts]
+    return list(enumerate(rows for rows, _ in parts)), costs
 
 
 def _device(array):
@@ -215,18 +213,17 @@ def evaluate(model, recipe, pool, examples):
     jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
     results = pool.map(task, jobs, costs)
     loss, measures = _sum_up(results, len(recipe.metrics))
-    running = RunningMeans([metric.name for metric in recipe.metrics])
+    running = RunningMeans(recipe.metrics)
     running.add(*read_numbers([loss, total, measures]))
     return running.means()
 
 
 def predict(model, pool, examples, max_tokens):
-    """Softmax of the logits of all `examples`, in their order, (n, ..., C), on the host."""
+    """Softmax of the scores of all `examples`, in their order, (n, C), on the host."""
     jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
 
     def task(model, job):
-        logits, _ = model.run(examples.batch(job[1]), None)
-        return to_host(softmax(logits))
+        return to_host(softmax(model.scores(examples.batch(job[1]))))
 
     parts = pool.map(task, jobs, costs)
     result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)

@@ -1,0 +1,92 @@
+"""Which examples make up which step of a run."""
+
+import numpy as np
+
+# Keys of their own: [seed, number] alone could meet a micro-batch's [seed, step, 0].
+ORDER, WINDOWS = (1,), (2,)
+
+
+def _generator(seed, number, key):
+    return np.random.default_rng(np.random.SeedSequence([seed, number], spawn_key=key))
+
+
+class Epochs:
+    """Every example once an epoch.
+
+    Parameters
+    ----------
+    examples : ExampleSet
+    epochs, batch_size : int
+    shuffle : bool
+        Whether batches of similar length are drawn in random order, or taken as they come.
+    seed : int
+
+    Attributes
+    ----------
+    epochs : int
+    per_epoch : int
+        Steps of an epoch; the last one may have fewer.
+    steps : int
+        Of the whole run.
+    """
+
+    def __init__(self, examples, epochs, batch_size, shuffle, seed):
+        self.examples, self.epochs, self.batch_size = examples, epochs, batch_size
+        self.shuffle, self.seed = shuffle, seed
+        self.per_epoch = -(-len(examples) // batch_size)
+        self.steps = epochs * self.per_epoch
+
+    def batches(self, epoch):
+        """Indices of the examples of each step of `epoch`, the same whenever it is asked."""
+        if not self.shuffle:
+            n, size = len(self.examples), self.batch_size
+            return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+        return self.examples.batches(self.batch_size, _generator(self.seed, epoch, ORDER))
+
+    def config(self):
+        """What a resumed run must have in common with this one, beside the data."""
+        return {}
+
+
+class Counted:
+    """A run of so many steps, however many examples there are.
+
+    Windows of one long sequence are drawn anew for each step, from the seed and the step alone.
+    Other examples come in passes, each once in each; what is called an epoch is here a number of
+    steps after which the run is looked at.
+
+    Parameters
+    ----------
+    examples : ExampleSet
+    steps : int
+    per_epoch : int or None
+        A tenth of all steps by default.
+    batch_size, shuffle, seed
+        As for :class:`Epochs`.
+    """
+
+    def __init__(self, examples, steps, per_epoch, batch_size, shuffle, seed):
+        self.per_epoch = min(per_epoch or -(-steps // 10), steps)
+        self.steps, self.epochs = steps, -(-steps // self.per_epoch)
+        self.examples, self.batch_size, self.seed = examples, batch_size, seed
+        self._passes = Epochs(examples, 0, batch_size, shuffle, seed)
+        self._pass = None, []
+
+    def batches(self, epoch):
+        """As :meth:`Epochs.batches`."""
+        first = epoch * self.per_epoch
+        last = min(first + self.per_epoch, self.steps)
+        return [self._batch(step) for step in range(first, last)]
+
+    def _batch(self, step):
+        """The examples of `step`, from 0."""
+        if hasattr(self.examples, "draw"):
+            return self.examples.draw(self.batch_size, _generator(self.seed, step, WINDOWS))
+        number, place = divmod(step, self._passes.per_epoch)
+        if self._pass[0] != number:
+            self._pass = number, self._passes.batches(number)
+        return self._pass[1][place]
+
+    def config(self):
+        """As :meth:`Epochs.config`."""
+        return {"steps_per_epoch": self.per_epoch}

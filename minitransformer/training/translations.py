@@ -1,0 +1,157 @@
+"""Examples of encoder-decoder models: pairs of a source and a target sequence."""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.data.batches import CALLS, MOST, length_batches
+from minitransformer.training.examples import Examples, ExampleSet
+from minitransformer.training.windows import NextTokens, read_rows
+
+
+class PairBatch(NamedTuple):
+    """A rectangular piece of the pairs.
+
+    Attributes
+    ----------
+    ids : (B, S) int array
+        The sources; 0 where there is padding.
+    mask : (B, S) bool array or None
+        True where a token of the source stands; None when there is no padding at all.
+    inputs : (B, T) int array
+        What the decoder reads: the start, then the target. Padding on the right, which no token
+        sees under the causal mask.
+    targets : (B, T) int array
+        What it is to give: the target, then the end; -1 where there is padding.
+    """
+
+    ids: np.ndarray
+    mask: np.ndarray | None
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+class Pairs(ExampleSet):
+    """Source sequences, each with its target.
+
+    Parameters
+    ----------
+    sources : Examples
+    targets : NextTokens
+        As many: each with its start and end.
+    """
+
+    def __init__(self, sources, targets):
+        self.sources, self.targets = sources, targets
+        self.lengths = sources.lengths + targets.lengths
+
+    def batch(self, indices):
+        """The pairs `indices` as one :class:`PairBatch`, each side padded to its longest."""
+        source, target = self.sources.batch(indices), self.targets.batch(indices)
+        return PairBatch(source.ids, source.mask, target.ids, target.targets)
+
+    def batches(self, size, rng):
+        """Batches of similar length on both sides, in random order: a list of indices."""
+        # Sorted by the target, where most of the work is, and among equal ones by the source.
+        key = self.targets.lengths * (int(self.sources.lengths.max()) + 1) + self.sources.lengths
+        return length_batches(key, size, rng)
+
+    def cut(self, indices, most):
+        """As :meth:`ExampleSet.cut`; the tokens of both sides count."""
+        S, T = self.sources.lengths[indices], self.targets.lengths[indices]
+        groups = micro_batches_of_pairs(S, T, most)
+        return [(indices[g], (int(S[g].max()), int(T[g].max()))) for g in groups]
+
+    def weight(self, loss, indices=slice(None)):
+        """The number of target tokens, ends included: what a loss is a mean over."""
+        return self.targets.weight(loss, indices)
+
+    def part(self, start, stop):
+        """Pairs `start` to before `stop`."""
+        return Pairs(self.sources.part(start, stop), self.targets.part(start, stop))
+
+    def fingerprint(self):
+        """SHA-256 (hexadecimal) of everything: whether a resumed run has the same data."""
+        both = self.sources.fingerprint() + self.targets.fingerprint()
+        return hashlib.sha256(both.encode()).hexdigest()
+
+
+def micro_batches_of_pairs(source_lengths, target_lengths, most):
+    """Groups of pairs of similar lengths, each of at most `most` tokens when both are padded.
+
+    As :func:`~minitransformer.data.batches.micro_batches`, of which it is the form for two
+    lengths: the pairs are sorted by target, then source, and cut where it costs least.
+
+    Parameters
+    ----------
+    source_lengths, target_lengths : (n,) int arrays
+    most : int
+        A pair of more tokens stands alone.
+
+    Returns
+    -------
+    list of int arrays
+        Indices of pairs, each in exactly one group.
+    """
+    order = np.lexsort((source_lengths, target_lengths))
+    S, T = source_lengths[order].tolist(), target_lengths[order].tolist()
+    # least[k] is the cost of the first k pairs; their last group begins at start[k].
+    least, start = [0], [0]
+    for stop in range(1, len(order) + 1):
+        longest, T_last = S[stop - 1], T[stop - 1]
+        cost, begin = least[stop - 1] + longest + T_last, stop - 1
+        for first in range(stop - 2, max(stop - MOST, 0) - 1, -1):
+            longest = max(longest, S[first])
+            tokens = (stop - first) * (longest + T_last)
+            if tokens > most:
+                break
+            if least[first] + tokens < cost:
+                cost, begin = least[first] + tokens, first
+        least.append(cost + CALLS)
+        start.append(begin)
+    groups, stop = [], len(order)
+    while stop:
+        groups.append(order[start[stop] : stop])
+        stop = start[stop]
+    return groups[::-1]
+
+
+def read_pairs(sources, targets, sizes, max_len, start_id, end_id):
+    """Check source and target sequences.
+
+    Parameters
+    ----------
+    sources, targets : lists of n id sequences
+        Targets without start and end; a target may be empty.
+    sizes : (int, int)
+        Sizes of the two vocabularies.
+    max_len : int
+        Most tokens of a source, and of a target with its start or its end.
+    start_id : int
+        Put before each target.
+    end_id : int or None
+        Put behind each target; None: beginnings of targets, which are to go on.
+
+    Returns
+    -------
+    Pairs
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the place of the first fault.
+    """
+    ids, lengths = read_rows("source", sources, sizes[0], max_len, 1)
+    own, n = read_rows("target", targets, sizes[1], max_len - 1, 0)
+    if len(lengths) != len(n):
+        raise ValueError(
+            f"source and target must be of the same number, got {len(lengths)} and {len(n)}"
+        )
+    ends = 1 if end_id is None else 2
+    framed = np.full(len(own) + ends * len(n), end_id or 0, np.int64)
+    starts = np.cumsum(n + ends) - (n + ends)
+    framed[starts] = start_id
+    behind = np.repeat(starts + 1 - (np.cumsum(n) - n), n) + np.arange(len(own))
+    framed[behind] = own
+    return Pairs(Examples(ids, lengths), NextTokens(framed, starts, n + 1))
