@@ -28,7 +28,7 @@ BAD_CHOICES = {
     "norm": (["before", None], "norm must be 'pre' or 'post', got {!r}"),
     "positions": (["sine"], "positions must be one of sinusoidal, learned, .*, got {!r}"),
     "pooling": (["cls"], "pooling must be one of mean, max, first, got {!r}"),
-    "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, got {!r}"),
+    "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, silu, got {!r}"),
     "attention": (["sparse", None], "attention must be one of full, tiled, got {!r}"),
     "dtype": (["int8", "complex128"], "dtype must be 'float16', 'float32' or .*, got {!r}"),
 }

@@ -2,18 +2,18 @@
 
 from minitransformer.layers.attention import (
     ATTENTIONS,
-    AttentionCache,
     MultiHeadAttention,
     MultiHeadCrossAttention,
-    TiledAttentionCache,
 )
+from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
 from minitransformer.layers.base import FlatParameters, Layer, Parameter
-from minitransformer.layers.encoder import ACTIVATIONS, NORMS, EncoderBlock, FeedForward
-from minitransformer.layers.simple import (
-    POSITIONS,
-    Dropout,
-    Embedding,
-    LayerNorm,
-    Linear,
-    PositionalEncoding,
-)
+from minitransformer.layers.decoder import DecoderBlock
+from minitransformer.layers.encoder import EncoderBlock
+from minitransformer.layers.feed_forward import ACTIVATIONS, FeedForward, SwiGLU
+from minitransformer.layers.grouped import GroupedQueryAttention
+from minitransformer.layers.head import TiedHead
+from minitransformer.layers.keys_values import KeyValues
+from minitransformer.layers.norms import NORM_KINDS, LayerNorm, RMSNorm, make_norm
+from minitransformer.layers.positions import POSITIONS, PositionalEncoding, rows_at
+from minitransformer.layers.residual import NORMS
+from minitransformer.layers.simple import Dropout, Embedding, Linear

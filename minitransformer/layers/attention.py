@@ -1,121 +1,89 @@
 """Multi-head attention: of a sequence to itself, and of one sequence to another."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, draw_seed
 from minitransformer.functional import check_probability
+from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
 from minitransformer.layers.base import Layer, Parameter, generator
+from minitransformer.layers.keys_values import KeyValues
 from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
 
 ATTENTIONS = ("full", "tiled")
 
 
-class AttentionCache(NamedTuple):
-    """Every intermediate value of a call; for self-attention `memory` is None and S = T.
-
-    x (B, T, D), memory (B, S, D), Q and O (B, H, T, E), K and V (B, H, S, E), P (B, H, T, S), the
-    weights before dropout, keep of P's shape, or None; output is the cache of the last linear map.
-    """
-
-    x: Any
-    memory: Any
-    Q: Any
-    K: Any
-    V: Any
-    keep: Any
-    P: Any
-    O: Any
-    output: Any
-
-
-class TiledAttentionCache(NamedTuple):
-    """Every value that is kept of a call in blocks of queries; P is not one of them.
-
-    x (B, T, D), memory (B, S, D) or None, Q and O (B, H, T, E), K and V (B, H, S, E), the mask,
-    dropout and the seed it is drawn from (0 and None without), logsumexp (B, H, T); output is the
-    cache of the last linear map.
-    """
-
-    x: Any
-    memory: Any
-    Q: Any
-    K: Any
-    V: Any
-    mask: Any
-    dropout: float
-    seed: int | None
-    O: Any
-    logsumexp: Any
-    output: Any
-
-    @property
-    def P(self):
-        """The weights before dropout, (B, H, T, S), computed again whenever they are asked for.
-
-        They take the memory that the cache does without: ask for one text at a time.
-        """
-        return functional.attention(self.Q, self.K, self.V, self.mask)[1]
-
-
-def _check_heads(d_model, n_heads):
+def _check_heads(d_model, n_heads, n_kv_heads):
     if n_heads < 1 or d_model < 1 or d_model % n_heads:
         raise ValueError(f"n_heads must divide d_model = {d_model}, got {n_heads}")
+    if n_kv_heads < 1 or n_heads % n_kv_heads:
+        raise ValueError(f"n_kv_heads must divide n_heads = {n_heads}, got {n_kv_heads}")
 
 
 class _Attention(Layer):
-    """What both kinds share: heads, scaled dot-product attention, the output projection."""
+    """What all kinds share: heads, scaled dot-product attention, the output projection."""
 
-    def __init__(self, d_model, n_heads, dropout, attention, ops):
-        _check_heads(d_model, n_heads)
+    def _set(self, d_model, n_heads, n_kv_heads, dropout, attention, ops):
+        _check_heads(d_model, n_heads, n_kv_heads)
         check_probability("dropout", dropout)
         if attention not in ATTENTIONS:
             raise ValueError(f"attention must be 'full' or 'tiled', got {attention!r}")
-        self.n_heads = n_heads
+        self.n_heads, self.n_kv_heads = n_heads, n_kv_heads
         self.dropout = dropout
         self.attention = attention
         self.ops = ops
 
-    def _attend(self, x, memory, projected, mask, rng):
-        """From Q, K, V, each (B, ., D), to the layer's result and cache."""
-        Q, K, V = (self.ops.split_heads(projection, self.n_heads) for projection in projected)
+    def _heads(self, projected, rotary=None):
+        """From projections, each (B, ., H E), to Q, K, V (B, H, ., E); Q and K turned."""
+        Q, K, V = projected
+        Q = self.ops.split_heads(Q, self.n_heads)
+        K, V = (self.ops.split_heads(x, self.n_kv_heads) for x in (K, V))
+        if rotary is not None:
+            Q, K = self.ops.rotary(Q, *rotary), self.ops.rotary(K, *rotary)
+        return Q, K, V
+
+    def _attend(self, x, memory, projected, mask, rng, bias=None, rotary=None):
+        """From the projections to the layer's result and cache."""
+        Q, K, V = self._heads(projected, rotary)
         drops = rng is not None and self.dropout > 0
         if self.attention == "tiled":
-            return self._attend_tiled(x, memory, Q, K, V, mask, rng if drops else None)
+            drawn = (self.dropout, draw_seed(rng)) if drops else (0.0, None)
+            O, logsumexp = self.ops.tiled_attention(
+                Q, K, V, mask, dropout=drawn[0], seed=drawn[1], bias=bias
+            )
+            y, output = self.W_o.forward(self.ops.merge_heads(O))
+            return y, TiledAttentionCache(
+                x, memory, Q, K, V, mask, *drawn, O, logsumexp, output, bias, rotary
+            )
         keep = None
         if drops:
             shape = (*Q.shape[:3], K.shape[2])  # (B, H, T, S)
             keep = self.ops.dropout_mask(rng, shape, self.dropout, Q.dtype)
-        O, P = self.ops.attention(Q, K, V, mask, keep=keep)
+        O, P = self.ops.attention(Q, K, V, mask, keep=keep, bias=bias)
         y, output = self.W_o.forward(self.ops.merge_heads(O))
-        return y, AttentionCache(x, memory, Q, K, V, keep, P, O, output)
-
-    def _attend_tiled(self, x, memory, Q, K, V, mask, rng):
-        """:meth:`_attend` without P; what dropout drops is decided by a seed drawn from `rng`."""
-        dropout, seed = 0.0, None
-        if rng is not None:
-            dropout, seed = self.dropout, draw_seed(rng)
-        O, logsumexp = self.ops.tiled_attention(Q, K, V, mask, dropout=dropout, seed=seed)
-        y, output = self.W_o.forward(self.ops.merge_heads(O))
-        return y, TiledAttentionCache(
-            x, memory, Q, K, V, mask, dropout, seed, O, logsumexp, output
-        )
+        return y, AttentionCache(x, memory, Q, K, V, keep, P, O, output, rotary)
 
     def _attend_backward(self, dy, cache):
-        """Gradients of the projections, dQ, dK, dV, each (B, ., D)."""
+        """Gradients of the projections, dQ, dK, dV, each (B, ., H E)."""
         dO = self.ops.merge_heads_backward(self.W_o.backward(dy, cache.output), self.n_heads)
         if self.attention == "tiled":
-            gradients = self.ops.tiled_attention_backward(
+            dQ, dK, dV = self.ops.tiled_attention_backward(
                 dO, cache.Q, cache.K, cache.V, cache.O, cache.logsumexp, cache.mask,
-                dropout=cache.dropout, seed=cache.seed,
+                dropout=cache.dropout, seed=cache.seed, bias=cache.bias,
             )
         else:
-            gradients = self.ops.attention_backward(
+            dQ, dK, dV = self.ops.attention_backward(
                 dO, cache.Q, cache.K, cache.V, cache.P, keep=cache.keep
             )
-        return tuple(self.ops.split_heads_backward(gradient) for gradient in gradients)
+        if cache.rotary is not None:
+            dQ = self.ops.rotary_backward(dQ, *cache.rotary)
+            dK = self.ops.rotary_backward(dK, *cache.rotary)
+        return tuple(self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV))
+
+    def _attend_to(self, Q, K, V, mask, bias=None):
+        """The result for Q (B, H, T, E), K and V (B, H, S, E), without a cache."""
+        O, _ = self.ops.attention(Q, K, V, mask, bias=bias)
+        return self.W_o(self.ops.merge_heads(O))
 
 
 class MultiHeadAttention(_Attention):
@@ -135,6 +103,8 @@ class MultiHeadAttention(_Attention):
     attention : {"full", "tiled"}
         "tiled" computes block by block and keeps no weights for the backward pass: the same
         numbers, memory in proportion to T instead of its square, and a little slower.
+    bias : bool
+        Of the projections and of the output.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
@@ -150,28 +120,81 @@ class MultiHeadAttention(_Attention):
         *,
         dropout=0.0,
         attention="full",
+        bias=True,
         rng=0,
         dtype="float32",
         ops=functional,
     ):
-        super().__init__(d_model, n_heads, dropout, attention, ops)
-        rng = generator(rng)
-        self.W_qkv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=3 * d_model))
-        self.b_qkv = Parameter(np.zeros(3 * d_model, dtype))
-        self.W_o = Linear(d_model, d_model, rng=rng, dtype=dtype, ops=ops)
+        self._set(d_model, n_heads, n_heads, dropout, attention, ops)
+        self._make_parameters(d_model, bias, generator(rng), dtype)
 
-    def forward(self, x, *, mask=None, rng=None):
-        """x (B, T, D), mask (B, 1 or H, 1 or T, T) -> y (B, T, D), a cache."""
-        projected = self.ops.qkv_projection(x, self.W_qkv.value, self.b_qkv.value)
-        return self._attend(x, None, projected, mask, rng)
+    def _make_parameters(self, d_model, bias, rng, dtype):
+        width = d_model + 2 * self.n_kv_heads * (d_model // self.n_heads)
+        self.W_qkv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=width))
+        self.b_qkv = Parameter(np.zeros(width, dtype)) if bias else None
+        self.W_o = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=self.ops)
+
+    def forward(self, x, *, mask=None, bias=None, rotary=None, rng=None):
+        """Attend from every token to all that it may see.
+
+        Parameters
+        ----------
+        x : (B, T, D) array
+        mask : bool array that broadcasts to (B, H, T, T), optional
+            True = may attend; a causal mask makes it the decoder's masked self-attention.
+        bias : array that broadcasts to (B, H, T, T), optional
+            Added to the scores: ALiBi. It gets no gradient.
+        rotary : (cos, sin), optional
+            Tables of :func:`~minitransformer.functional.rotary_tables` at the tokens' positions,
+            (T, E/2) or (B, 1, T, E/2): queries and keys are turned by them.
+        rng : Generator, optional
+            Turns dropout on.
+
+        Returns
+        -------
+        y : (B, T, D) array
+        cache : AttentionCache or TiledAttentionCache
+        """
+        return self._attend(x, None, self._project(x), mask, rng, bias, rotary)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D)."""
-        dQ, dK, dV = self._attend_backward(dy, cache)
-        dx, dW, db = self.ops.qkv_projection_backward(dQ, dK, dV, cache.x, self.W_qkv.value)
+        dx, dW, db = self._project_backward(*self._attend_backward(dy, cache), cache.x)
         self.W_qkv.grad += dW
-        self.b_qkv.grad += db
+        if self.b_qkv is not None:
+            self.b_qkv.grad += db
         return dx
+
+    def extend(self, x, kept, *, mask=None, bias=None, rotary=None):
+        """The result for the next tokens of sequences whose keys and values are kept.
+
+        Parameters
+        ----------
+        x : (B, T, D) array
+            The next T tokens.
+        kept : KeyValues
+            Of the tokens before them; theirs are added.
+        mask, bias : arrays that broadcast to (B, H, T, S), optional
+            S counts all tokens, those before and these.
+        rotary : (cos, sin), optional
+            At the positions of the T tokens.
+
+        Returns
+        -------
+        y : (B, T, D) array
+        """
+        Q, K, V = self._heads(self._project(x), rotary)
+        return self._attend_to(Q, *kept.append(K, V), mask, bias)
+
+    def _project(self, x):
+        return self.ops.qkv_projection(x, self.W_qkv.value, _value(self.b_qkv))
+
+    def _project_backward(self, dQ, dK, dV, x):
+        return self.ops.qkv_projection_backward(dQ, dK, dV, x, self.W_qkv.value)
+
+
+def _value(parameter):
+    return None if parameter is None else parameter.value
 
 
 class MultiHeadCrossAttention(_Attention):
@@ -181,7 +204,7 @@ class MultiHeadCrossAttention(_Attention):
 
     Parameters
     ----------
-    d_model, n_heads, dropout, attention, rng, dtype, ops
+    d_model, n_heads, dropout, attention, bias, rng, dtype, ops
         As for :class:`MultiHeadAttention`. W_q is (D, D); W_kv (D, 2D) holds keys and values.
 
     Source: Vaswani et al. 2017, section 3.2.3.
@@ -194,23 +217,22 @@ class MultiHeadCrossAttention(_Attention):
         *,
         dropout=0.0,
         attention="full",
+        bias=True,
         rng=0,
         dtype="float32",
         ops=functional,
     ):
-        super().__init__(d_model, n_heads, dropout, attention, ops)
+        self._set(d_model, n_heads, n_heads, dropout, attention, ops)
         rng = generator(rng)
-        self.W_q = Linear(d_model, d_model, rng=rng, dtype=dtype, ops=ops)
+        self.W_q = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
         self.W_kv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=2 * d_model))
-        self.b_kv = Parameter(np.zeros(2 * d_model, dtype))
-        self.W_o = Linear(d_model, d_model, rng=rng, dtype=dtype, ops=ops)
+        self.b_kv = Parameter(np.zeros(2 * d_model, dtype)) if bias else None
+        self.W_o = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
 
     def forward(self, x, memory, *, mask=None, rng=None):
         """x (B, T, D), memory (B, S, D) -> y (B, T, D), a cache."""
         Q, _ = self.W_q.forward(x)
-        kv = self.ops.linear(memory, self.W_kv.value, self.b_kv.value)
-        D = Q.shape[-1]
-        return self._attend(x, memory, (Q, kv[..., :D], kv[..., D:]), mask, rng)
+        return self._attend(x, memory, (Q, *self._project_memory(memory)), mask, rng)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), dmemory (B, S, D)."""
@@ -218,5 +240,23 @@ class MultiHeadCrossAttention(_Attention):
         dkv = array_module(dK=dK, dV=dV).concatenate([dK, dV], axis=-1)
         dmemory, dW, db = self.ops.linear_backward(dkv, cache.memory, self.W_kv.value)
         self.W_kv.grad += dW
-        self.b_kv.grad += db
+        if self.b_kv is not None:
+            self.b_kv.grad += db
         return self.W_q.backward(dQ, LinearCache(cache.x)), dmemory
+
+    def keys_values(self, memory):
+        """Keys and values of the memory (B, S, D), computed once for :meth:`extend`."""
+        K, V = (self.ops.split_heads(x, self.n_heads) for x in self._project_memory(memory))
+        kept = KeyValues(memory.shape[1])
+        kept.append(K, V)
+        return kept
+
+    def extend(self, x, kept, *, mask=None):
+        """x (B, T, D), the next tokens; `kept` from :meth:`keys_values` -> y (B, T, D)."""
+        Q = self.ops.split_heads(self.W_q(x), self.n_heads)
+        return self._attend_to(Q, *kept.so_far(), mask)
+
+    def _project_memory(self, memory):
+        kv = self.ops.linear(memory, self.W_kv.value, _value(self.b_kv))
+        D = kv.shape[-1] // 2
+        return kv[..., :D], kv[..., D:]

@@ -1,4 +1,4 @@
-"""The layers of one equation each: linear, embedding, layer norm, dropout, positions."""
+"""The layers of one equation each: linear, embedding, dropout."""
 
 from typing import Any, NamedTuple
 
@@ -91,54 +91,18 @@ class Embedding(Layer):
 
     def forward(self, ids, *, mask=None, rng=None):
         """ids (...), integers -> y (..., D), :class:`EmbeddingCache`."""
-        return self.ops.embedding(ids, self.W.value) * self.scale, EmbeddingCache(ids)
+        y = self.ops.embedding(ids, self.W.value)
+        if self.scale != 1.0:
+            y *= self.scale
+        return y, EmbeddingCache(ids)
 
     def backward(self, dy, cache):
         """dy (..., D) -> None: ids have no gradient; the table's is added to."""
-        rows, dW_rows = self.ops.embedding_row_gradients(
-            dy * self.scale, cache.ids, self.W.shape[0]
-        )
+        # y = scale * W[ids]
+        if self.scale != 1.0:
+            dy = dy * self.scale
+        rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[0])
         self.W.grad[rows] += dW_rows
-
-
-class LayerNormCache(NamedTuple):
-    """xhat (..., D), the normalised input; rstd (..., 1), 1 / standard deviation."""
-
-    xhat: Any
-    rstd: Any
-
-
-class LayerNorm(Layer):
-    r"""Layer norm with learned scale :math:`\gamma` (starts at 1) and shift :math:`\beta` (0).
-
-    Parameters
-    ----------
-    d_model : int
-    eps : float
-        Added to the variance, inside the root.
-    dtype : dtype
-    ops : module
-    """
-
-    def __init__(self, d_model, *, eps=1e-5, dtype="float32", ops=functional):
-        self.gamma = Parameter(np.ones(d_model, dtype))
-        self.beta = Parameter(np.zeros(d_model, dtype))
-        self.eps = eps
-        self.ops = ops
-
-    def forward(self, x, *, mask=None, rng=None):
-        """x (..., D) -> y (..., D), :class:`LayerNormCache`."""
-        y, xhat, rstd = self.ops.layer_norm(x, self.gamma.value, self.beta.value, self.eps)
-        return y, LayerNormCache(xhat, rstd)
-
-    def backward(self, dy, cache):
-        """dy (..., D) -> dx (..., D)."""
-        dx, dgamma, dbeta = self.ops.layer_norm_backward(
-            dy, cache.xhat, cache.rstd, self.gamma.value
-        )
-        self.gamma.grad += dgamma
-        self.beta.grad += dbeta
-        return dx
 
 
 class DropoutCache(NamedTuple):
@@ -177,60 +141,3 @@ class Dropout(Layer):
     def backward(self, dy, cache):
         """dy (...) -> dx (...)."""
         return dy if cache.keep is None else self.ops.dropout_backward(dy, cache.keep)
-
-
-POSITIONS = ("sinusoidal", "learned", "scalar", "none")
-
-
-class PositionsCache(NamedTuple):
-    """table (T, D), what was added to every sequence."""
-
-    table: Any
-
-
-class PositionalEncoding(Layer):
-    r"""Add a table of positions to the embeddings, :math:`y_t = x_t + P_t`.
-
-    Parameters
-    ----------
-    kind : {"sinusoidal", "learned", "scalar", "none"}
-        "none" adds nothing: the network then sees a bag of tokens.
-    max_len, d_model : int
-    rng : Generator or int
-        Draws the learned table: normal with standard deviation 0.02.
-    dtype : dtype
-
-    Raises
-    ------
-    ValueError
-        If `kind` is unknown, or a sequence is longer than `max_len`.
-    """
-
-    def __init__(self, kind, max_len, d_model, *, rng=0, dtype="float32"):
-        if kind not in POSITIONS:
-            raise ValueError(f"positions must be one of {', '.join(POSITIONS)}, got {kind!r}")
-        self.kind = kind
-        self.max_len = max_len
-        if kind == "learned":
-            table = generator(rng).standard_normal((max_len, d_model)) * 0.02
-            self.P = Parameter(table.astype(dtype))
-        elif kind == "none":
-            self.table = np.zeros((max_len, d_model), dtype)
-        else:
-            self.table = getattr(functional, f"{kind}_positions")(max_len, d_model, dtype)
-
-    def forward(self, x, *, mask=None, rng=None):
-        """x (B, T, D) -> y (B, T, D), :class:`PositionsCache`."""
-        T = x.shape[1]
-        if T > self.max_len:
-            raise ValueError(f"the sequence has {T} tokens, more than max_len = {self.max_len}")
-        table = (self.P.value if self.kind == "learned" else self.table)[:T]
-        return x + table, PositionsCache(table)
-
-    def backward(self, dy, cache):
-        """dy (B, T, D) -> dx (B, T, D), which is dy itself."""
-        if self.kind == "learned":
-            P_grad = self.P.grad[: dy.shape[1]]
-            # float16 sums would stay float16; gradients may be added up in float32.
-            P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))
-        return dy

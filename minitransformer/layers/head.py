@@ -1,0 +1,45 @@
+"""The map from features to scores of tokens that uses the embedding's own table."""
+
+import numpy as np
+
+from minitransformer import functional
+from minitransformer.layers.base import Layer, Parameter
+from minitransformer.layers.simple import LinearCache
+
+
+class TiedHead(Layer):
+    r"""Scores of all tokens by the table that embeds them, :math:`y = x W^\top + b`.
+
+    W is the embedding's parameter itself: it stands once among a model's parameters, and its
+    gradient adds up what flows back through the head and through the embedding.
+
+    Parameters
+    ----------
+    embedding : Embedding
+        Its W (V, D) is used, without its scale.
+    bias : bool
+    ops : module
+
+    Source: Vaswani et al. 2017, section 3.4; Press and Wolf 2017.
+    """
+
+    def __init__(self, embedding, *, bias=False, ops=functional):
+        self.W = embedding.W
+        self.b = Parameter(np.zeros(self.W.shape[0], self.W.value.dtype)) if bias else None
+        self.ops = ops
+
+    def forward(self, x, *, mask=None, rng=None):
+        """x (..., D) -> y (..., V), :class:`LinearCache`."""
+        y = self.ops.linear(x, self.W.value.T, None if self.b is None else self.b.value)
+        return y, LinearCache(x)
+
+    def backward(self, dy, cache):
+        """dy (..., V) -> dx (..., D)."""
+        V, D = self.W.shape
+        dy_rows, x_rows = dy.reshape(-1, V), cache.x.reshape(-1, D)
+        # y = x W^T, so that dW = dy^T x: in the layout of W, and added to it without a transpose
+        self.W.grad += self.ops.linear(dy_rows.T, x_rows)
+        if self.b is not None:
+            self.b.grad += dy_rows.sum(axis=0, dtype=self.b.grad.dtype)
+        # y = x W^T
+        return self.ops.linear(dy, self.W.value)

@@ -1,0 +1,63 @@
+"""Keys and values that are kept while a sequence is decoded piece by piece."""
+
+from minitransformer.backend import array_module
+
+
+class KeyValues:
+    """Keys and values of one attention layer for the tokens so far, in arrays with room for more.
+
+    Parameters
+    ----------
+    room : int
+        Most tokens that are to be kept; the arrays are allocated with the first ones.
+
+    Attributes
+    ----------
+    length : int
+        Tokens so far.
+    K, V : (B, H, room, E) arrays
+        H is the number of key heads; what lies beyond `length` has no meaning. None at first.
+    """
+
+    def __init__(self, room):
+        self.room, self.length = room, 0
+        self.K = self.V = None
+
+    def append(self, K, V):
+        """Keep K and V (B, H, T, E) too; returns all so far, (B, H, length, E), as views.
+
+        Raises
+        ------
+        ValueError
+            If there is no room for them.
+        """
+        end = self.length + K.shape[2]
+        if end > self.room:
+            raise ValueError(f"{end} tokens do not fit the room for {self.room}")
+        if self.K is None:
+            xp, (B, H, _, E) = array_module(K=K, V=V), K.shape
+            self.K, self.V = (xp.empty((B, H, self.room, E), K.dtype) for _ in range(2))
+        self.K[:, :, self.length : end], self.V[:, :, self.length : end] = K, V
+        self.length = end
+        return self.so_far()
+
+    def so_far(self):
+        """Keys and values of all tokens so far, (B, H, length, E), as views."""
+        return self.K[:, :, : self.length], self.V[:, :, : self.length]
+
+    def select(self, rows):
+        """Keep these sequences, in this order; one may be kept several times.
+
+        Parameters
+        ----------
+        rows : (n,) int array
+            On the device of K and V.
+        """
+        if self.K is not None:
+            self.K, self.V = (self._selected(array, rows) for array in (self.K, self.V))
+
+    def _selected(self, array, rows):
+        """A new array with room; only what has a meaning is copied."""
+        new = array_module(array).empty((len(rows), *array.shape[1:]), array.dtype)
+        new[:, :, : self.length] = array[:, :, : self.length][rows]
+        return new

@@ -1,0 +1,122 @@
+"""What the models that write share: settings, embedded tokens, checks of a batch."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitransformer.backend import array_module
+from minitransformer.functional import check_ids
+from minitransformer.layers import Linear, TiedHead, make_norm
+from minitransformer.models.config import OPS, check_names
+
+
+class EmbeddedCache(NamedTuple):
+    """Tokens on their way in: embedded (B, T, D) is before positions and dropout."""
+
+    embedding: Any
+    embedded: Any
+    positions: Any
+    dropout: Any
+
+
+def read_settings(cls, config, options):
+    """The frozen settings of a model, from an object, a dict, or keyword arguments.
+
+    Raises
+    ------
+    TypeError
+        If a name is unknown, or `config` is something else.
+    """
+    if config is None:
+        return cls.Config(**options)
+    if isinstance(config, dict):
+        return cls.Config(**{**config, **options})
+    if not isinstance(config, cls.Config):
+        raise TypeError(
+            f"config must be a {cls.Config.__name__}, got {type(config).__name__}; single "
+            f"settings are given by name: {cls.__name__}(vocab_size=...)"
+        )
+    check_names(cls.__name__, options, cls.Config)
+    return dataclasses.replace(config, **options)
+
+
+class Writer:
+    """Parts of a model that writes; a mixin of :class:`GPT` and :class:`Transformer`.
+
+    Attributes
+    ----------
+    settings : GPTConfig or TransformerConfig
+    config : dict
+        The same as a dict: what files and checkpoints hold.
+    """
+
+    def _begin(self, config, options):
+        """Take over the settings; returns them, and what every layer takes by name."""
+        settings = self.settings = read_settings(type(self), config, options)
+        self.config = dataclasses.asdict(settings)
+        self.vocab_size, self.max_len = settings.vocab_size, settings.max_len
+        self.seed, self.dtype = settings.seed, np.dtype(settings.dtype)
+        self.ops = OPS[settings.ops]
+        rng = np.random.default_rng(settings.seed)
+        return settings, {"rng": rng, "dtype": settings.dtype, "ops": self.ops}
+
+    def _final_norm(self):
+        settings = self.settings
+        if not settings.has_final_norm:
+            return None
+        return make_norm(
+            getattr(settings, "norm_kind", "layer"), settings.d_model, eps=settings.norm_eps,
+            dtype=settings.dtype, ops=self.ops,
+        )
+
+    def _head(self, embedding, vocab_size, draws):
+        settings = self.settings
+        if settings.tied:
+            return TiedHead(embedding, bias=settings.head_bias, ops=self.ops)
+        return Linear(settings.d_model, vocab_size, bias=settings.head_bias, **draws)
+
+    def _embed(self, ids, embedding, positions, rng):
+        """ids (B, T) -> x (B, T, D), :class:`EmbeddedCache`."""
+        embedded, embedding_cache = embedding.forward(ids)
+        x, positions_cache = embedded, None
+        if positions is not None:
+            x, positions_cache = positions.forward(embedded)
+        x, dropout = self.dropout.forward(x, rng=rng)
+        return x, EmbeddedCache(embedding_cache, embedded, positions_cache, dropout)
+
+    def _embed_backward(self, dx, embedding, positions, cache):
+        """dx (B, T, D) -> the gradient of the embedded tokens, (B, T, D)."""
+        dembedded = self.dropout.backward(dx, cache.dropout)
+        if positions is not None:
+            dembedded = positions.backward(dembedded, cache.positions)
+        embedding.backward(dembedded, cache.embedding)
+        return dembedded
+
+    def _check_batch(self, ids, mask, vocab_size, name="ids", at_end=True):
+        """Refuse ids or a mask of a wrong shape, type or range, and padding before a token."""
+        array_module(**{name: ids, "mask": mask, "the model": self.flat.values})
+        if ids.ndim != 2:
+            raise ValueError(f"{name} must be (B, T), got shape {ids.shape}")
+        if ids.shape[1] > self.max_len:
+            raise ValueError(
+                f"{name} have {ids.shape[1]} tokens, more than max_len = {self.max_len}"
+            )
+        check_ids(ids, vocab_size, name)
+        if mask is None:
+            return
+        if mask.shape != ids.shape:
+            raise ValueError(f"mask must have the shape of {name}, {ids.shape}, got {mask.shape}")
+        if mask.dtype != bool:
+            raise TypeError(f"mask must be boolean (True = a real token), got {mask.dtype}")
+        if at_end and isinstance(mask, np.ndarray) and (mask[:, 1:] > mask[:, :-1]).any():
+            raise ValueError(
+                f"padding must stand behind the tokens of {name}: a mask that turns from False "
+                "to True is for decoding, by start and extend"
+            )
+
+    def _check_room(self, room):
+        if not 1 <= room <= self.max_len:
+            raise ValueError(f"room must lie in 1 .. max_len = {self.max_len}, got {room}")
+
+

@@ -1,0 +1,210 @@
+"""The decoder that writes: a text goes in, scores of the next token come out, at every place."""
+
+from typing import Any, NamedTuple
+
+from minitransformer.backend import array_module
+from minitransformer.layers import (
+    Dropout,
+    Embedding,
+    EncoderBlock,
+    FlatParameters,
+    PositionalEncoding,
+)
+from minitransformer.models.common import Writer
+from minitransformer.models.config import GPTConfig
+from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.training.keras import Trainable
+
+INITIAL_STD = 0.02
+RESIDUAL_WEIGHTS = ("attention.W_o.W", "feed_forward.linear2.W", "feed_forward.down.W")
+
+
+class GPTCache(NamedTuple):
+    """Every intermediate value of a forward pass, by name: ``cache.blocks[0].attention.P``.
+
+    hidden (B, T, D) is what the head reads.
+    """
+
+    embedding: Any
+    embedded: Any
+    positions: Any
+    dropout: Any
+    blocks: tuple
+    norm: Any
+    hidden: Any
+    head: Any
+
+
+class GPT(Writer, Trainable):
+    r"""Decoder-only transformer: each token is scored from those before it.
+
+    .. math::
+        h^0 &= W_{\mathrm{ids}} + P, \qquad h^n = \mathrm{Block}_n(h^{n-1}) \\
+        \mathrm{logits} &= \mathrm{LN}(h^N) \, W^\top
+
+    The defaults are GPT-2's layout; ``GPT(GPTConfig.llama(...))`` is a Llama-style model. A block
+    is :class:`~minitransformer.layers.EncoderBlock` under a causal mask.
+
+    Weights start normal with standard deviation 0.02, those that add to the residual stream with
+    :math:`0.02 / \sqrt{2N}`, biases at 0 and gains at 1.
+
+    Parameters
+    ----------
+    config : GPTConfig or dict, optional
+    **options
+        Fields of :class:`GPTConfig`, in place of `config` or in addition to it.
+
+    Raises
+    ------
+    TypeError
+        If an option is unknown; the message has the near ones.
+    ValueError
+        If a value is out of range; the message says what is allowed.
+
+    Source: Radford et al. 2019, section 2.3; Llama: Touvron et al. 2023, section 2.2.
+    """
+
+    Config = GPTConfig
+
+    def __init__(self, config=None, **options):
+        settings, draws = self._begin(config, options)
+        D, rng = settings.d_model, draws["rng"]
+        self.embedding = Embedding(self.vocab_size, D, scale=settings.scale, **draws)
+        self.positions = None
+        if settings.positions in ("learned", "sinusoidal"):
+            self.positions = PositionalEncoding(
+                settings.positions, self.max_len, D, rng=rng, dtype=settings.dtype
+            )
+        self.dropout = Dropout(settings.dropout, ops=self.ops)
+        self.sight = CausalSight(settings)
+        self.blocks = [
+            EncoderBlock(
+                D, settings.n_heads, settings.hidden, **settings.block_options(), **draws
+            )
+            for _ in range(settings.n_layers)
+        ]
+        self.final_norm = self._final_norm()
+        self.head = self._head(self.embedding, self.vocab_size, draws)
+        self._draw_weights(rng)
+        self.flat = FlatParameters(self.parameters())
+
+    def _draw_weights(self, rng):
+        for name, parameter in self.parameters().items():
+            if len(parameter.shape) > 1:
+                std = INITIAL_STD
+                if name.endswith(RESIDUAL_WEIGHTS):
+                    std /= (2 * len(self.blocks)) ** 0.5
+                parameter.value[...] = std * rng.standard_normal(parameter.shape)
+
+    def forward(self, ids, *, mask=None, rng=None):
+        """Scores of the token after each token.
+
+        Parameters
+        ----------
+        ids : (B, T) int array
+        mask : (B, T) bool array, optional
+            True = a real token. Padding stands behind them, where no real token sees it: the
+            mask changes no number here, and scores at padding have no meaning.
+        rng : Generator, optional
+            Turns dropout on.
+
+        Returns
+        -------
+        logits : (B, T, V) array
+        cache : GPTCache
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids or mask have the wrong shape, type or range, or padding precedes a token.
+        """
+        self._check_batch(ids, mask, self.vocab_size)
+        x, embedded = self._embed(ids, self.embedding, self.positions, rng)
+        xp = array_module(x)
+        sight = self.sight.of(from_the_start(ids.shape[1], xp), xp)
+        blocks = []
+        for block in self.blocks:
+            x, cache = block.forward(x, rng=rng, **sight)
+            blocks.append(cache)
+        norm = None
+        if self.final_norm is not None:
+            x, norm = self.final_norm.forward(x)
+        logits, head = self.head.forward(x)
+        return logits, GPTCache(*embedded, tuple(blocks), norm, x, head)
+
+    def backward(self, dlogits, cache):
+        """Add to every parameter's gradient.
+
+        Parameters
+        ----------
+        dlogits : (B, T, V) array
+            Gradient of the loss with respect to the logits; 0 at padding.
+        cache : GPTCache
+            From :meth:`forward`.
+
+        Returns
+        -------
+        dembedded : (B, T, D) array
+            Gradient with respect to the embedded tokens; ids themselves have none.
+        """
+        dx = self.head.backward(dlogits, cache.head)
+        if self.final_norm is not None:
+            dx = self.final_norm.backward(dx, cache.norm)
+        for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), strict=True):
+            dx = block.backward(dx, block_cache)
+        return self._embed_backward(dx, self.embedding, self.positions, cache)
+
+    def start(self, n_rows, room):
+        """Begin to decode `n_rows` sequences of up to `room` tokens, padding included.
+
+        Returns
+        -------
+        DecodingState
+
+        Raises
+        ------
+        ValueError
+            If `room` is not in 1 .. max_len.
+        """
+        self._check_room(room)
+        return DecodingState(n_rows, len(self.blocks), room)
+
+    def extend(self, ids, state, *, mask=None, last=False):
+        """Scores after the next tokens of sequences, of which all before is kept.
+
+        The same numbers as :meth:`forward` gives for whole sequences.
+
+        Parameters
+        ----------
+        ids : (B, T) int array
+            The next tokens.
+        state : DecodingState
+            From :meth:`start`; it is taken forward.
+        mask : (B, T) bool array, optional
+            False = padding, on the left of prompts of different lengths. Positions count real
+            tokens only.
+        last : bool
+            Score only the last token of each sequence.
+
+        Returns
+        -------
+        logits : (B, T, V) array, or (B, V) with `last`
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids or mask have the wrong shape, type or range, or there is no room.
+        """
+        self._check_batch(ids, mask, self.vocab_size, at_end=False)
+        places = state.advance(*ids.shape, mask)
+        x = self.embedding(ids)
+        if self.positions is not None:
+            x = self.positions.extend(x, places.first)
+        sight = self.sight.of(places, array_module(x))
+        for block, kept in zip(self.blocks, state.kept, strict=True):
+            x = block.extend(x, kept, **sight)
+        if last:
+            x = x[:, -1]
+        if self.final_norm is not None:
+            x = self.final_norm(x)
+        return self.head(x)

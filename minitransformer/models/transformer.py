@@ -1,0 +1,268 @@
+"""The encoder-decoder of the paper's figure 1: a sentence goes in, another one comes out."""
+
+from typing import Any, NamedTuple
+
+from minitransformer.backend import array_module
+from minitransformer.layers import (
+    DecoderBlock,
+    Dropout,
+    Embedding,
+    EncoderBlock,
+    FlatParameters,
+    PositionalEncoding,
+)
+from minitransformer.models.common import Writer
+from minitransformer.models.config import TransformerConfig
+from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.training.keras import Trainable
+
+
+class EncoderCache(NamedTuple):
+    """Every intermediate value of the left half of figure 1; memory (B, S, D) is its result."""
+
+    input: Any
+    blocks: tuple
+    norm: Any
+    memory: Any
+
+
+class DecoderCache(NamedTuple):
+    """Every intermediate value of the right half; hidden (B, T, D) is what the head reads."""
+
+    input: Any
+    blocks: tuple
+    norm: Any
+    hidden: Any
+
+
+class TransformerCache(NamedTuple):
+    """A forward pass, by name: ``cache.decoder.blocks[0].cross_attention.P``."""
+
+    encoder: Any
+    decoder: Any
+    head: Any
+
+
+class Transformer(Writer, Trainable):
+    r"""Encoder-decoder: a stack that reads the source, a stack that writes the target.
+
+    .. math::
+        m &= \mathrm{Encoder}(\sqrt{D} \, W_{\mathrm{source}} + P), \qquad
+        h = \mathrm{Decoder}(\sqrt{D} \, W_{\mathrm{target}} + P, \, m) \\
+        \mathrm{logits} &= h \, W^\top
+
+    As published, norms stand behind the residual additions and none at the end of the stacks, and
+    one table W embeds both languages and scores the target's tokens.
+
+    Parameters
+    ----------
+    config : TransformerConfig or dict, optional
+    **options
+        Fields of :class:`TransformerConfig`, in place of `config` or in addition to it.
+
+    Raises
+    ------
+    TypeError
+        If an option is unknown; the message has the near ones.
+    ValueError
+        If a value is out of range; the message says what is allowed.
+
+    Source: Vaswani et al. 2017, section 3 and figure 1.
+    """
+
+    Config = TransformerConfig
+
+    def __init__(self, config=None, **options):
+        settings, draws = self._begin(config, options)
+        D, H = settings.d_model, settings.n_heads
+        self.target_vocab_size = settings.target_vocab_size or self.vocab_size
+        self.source_embedding = Embedding(self.vocab_size, D, scale=settings.scale, **draws)
+        self.source_positions = self._positions(draws["rng"])
+        arguments = {**settings.block_options(), **draws}
+        self.encoder = [
+            EncoderBlock(D, H, settings.d_ff, **arguments) for _ in range(settings.n_layers)
+        ]
+        self.encoder_norm = self._final_norm()
+        self.target_embedding = self.source_embedding
+        if settings.target_vocab_size is not None or not settings.tied:
+            self.target_embedding = Embedding(
+                self.target_vocab_size, D, scale=settings.scale, **draws
+            )
+        self.target_positions = self._positions(draws["rng"])
+        self.decoder = [
+            DecoderBlock(D, H, settings.d_ff, **arguments) for _ in range(settings.depth)
+        ]
+        self.decoder_norm = self._final_norm()
+        self.head = self._head(self.target_embedding, self.target_vocab_size, draws)
+        self.dropout = Dropout(settings.dropout, ops=self.ops)
+        self.sight = CausalSight(settings)
+        self.flat = FlatParameters(self.parameters())
+
+    def _positions(self, rng):
+        settings = self.settings
+        if settings.positions == "none":
+            return None
+        return PositionalEncoding(
+            settings.positions, self.max_len, settings.d_model, rng=rng, dtype=settings.dtype
+        )
+
+    def forward(self, source, target, *, source_mask=None, target_mask=None, rng=None):
+        """Scores of the token after each token of the target.
+
+        Parameters
+        ----------
+        source : (B, S) int array
+        target : (B, T) int array
+            Begins with the start token.
+        source_mask : (B, S) bool array, optional
+            True = a real token.
+        target_mask : (B, T) bool array, optional
+            Padding stands behind the tokens, where none of them sees it: the mask changes no
+            number here, and scores at padding have no meaning.
+        rng : Generator, optional
+            Turns dropout on.
+
+        Returns
+        -------
+        logits : (B, T, V) array
+        cache : TransformerCache
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids or masks have the wrong shape, type or range.
+        """
+        self._check_batch(target, target_mask, self.target_vocab_size, "target")
+        memory, encoder = self.encode(source, source_mask=source_mask, rng=rng)
+        if len(target) != len(source):
+            raise ValueError(f"there are {len(source)} sources, but {len(target)} targets")
+        x, embedded = self._embed(target, self.target_embedding, self.target_positions, rng)
+        xp = array_module(x)
+        sight = self.sight.of(from_the_start(target.shape[1], xp), xp)
+        memory_mask = _as_keys(source_mask)
+        blocks = []
+        for block in self.decoder:
+            x, cache = block.forward(x, memory, memory_mask=memory_mask, rng=rng, **sight)
+            blocks.append(cache)
+        norm = None
+        if self.decoder_norm is not None:
+            x, norm = self.decoder_norm.forward(x)
+        logits, head = self.head.forward(x)
+        decoder = DecoderCache(embedded, tuple(blocks), norm, x)
+        return logits, TransformerCache(encoder, decoder, head)
+
+    def encode(self, source, *, source_mask=None, rng=None):
+        """source (B, S), source_mask (B, S) -> memory (B, S, D), :class:`EncoderCache`."""
+        self._check_batch(source, source_mask, self.vocab_size, "source", at_end=False)
+        x, embedded = self._embed(source, self.source_embedding, self.source_positions, rng)
+        mask = _as_keys(source_mask)
+        blocks = []
+        for block in self.encoder:
+            x, cache = block.forward(x, mask=mask, rng=rng)
+            blocks.append(cache)
+        norm = None
+        if self.encoder_norm is not None:
+            x, norm = self.encoder_norm.forward(x)
+        return x, EncoderCache(embedded, tuple(blocks), norm, x)
+
+    def backward(self, dlogits, cache):
+        """Add to every parameter's gradient.
+
+        Parameters
+        ----------
+        dlogits : (B, T, V) array
+            Gradient of the loss with respect to the logits; 0 at padding.
+        cache : TransformerCache
+            From :meth:`forward`.
+
+        Returns
+        -------
+        dsource, dtarget : (B, S, D) and (B, T, D) arrays
+            Gradients with respect to the embedded tokens; ids themselves have none.
+        """
+        decoder = cache.decoder
+        dx = self.head.backward(dlogits, cache.head)
+        if self.decoder_norm is not None:
+            dx = self.decoder_norm.backward(dx, decoder.norm)
+        dmemory = None
+        for block, block_cache in zip(
+            reversed(self.decoder), reversed(decoder.blocks), strict=True
+        ):
+            dx, more = block.backward(dx, block_cache)
+            # every block reads the same memory: what they send back adds up
+            dmemory = more if dmemory is None else dmemory + more
+        dtarget = self._embed_backward(
+            dx, self.target_embedding, self.target_positions, decoder.input
+        )
+        if dmemory is None:
+            dmemory = array_module(cache.encoder.memory).zeros_like(cache.encoder.memory)
+        return self.encode_backward(dmemory, cache.encoder), dtarget
+
+    def encode_backward(self, dmemory, cache):
+        """dmemory (B, S, D) -> the gradient of the embedded source, (B, S, D)."""
+        dx = dmemory
+        if self.encoder_norm is not None:
+            dx = self.encoder_norm.backward(dx, cache.norm)
+        for block, block_cache in zip(reversed(self.encoder), reversed(cache.blocks), strict=True):
+            dx = block.backward(dx, block_cache)
+        return self._embed_backward(
+            dx, self.source_embedding, self.source_positions, cache.input
+        )
+
+    def start(self, source, source_mask=None, room=None):
+        """Read the source, and begin to decode targets of up to `room` tokens.
+
+        The encoder runs once, and so do the cross-attention's projections of its result.
+
+        Parameters
+        ----------
+        source : (B, S) int array
+        source_mask : (B, S) bool array, optional
+        room : int, optional
+            By default max_len.
+
+        Returns
+        -------
+        DecodingState
+        """
+        room = self.max_len if room is None else room
+        self._check_room(room)
+        memory, _ = self.encode(source, source_mask=source_mask)
+        cross = [block.cross_attention.keys_values(memory) for block in self.decoder]
+        return DecodingState(len(source), len(self.decoder), room, cross, _as_keys(source_mask))
+
+    def extend(self, ids, state, *, mask=None, last=False):
+        """Scores after the next tokens of targets; as :meth:`GPT.extend`.
+
+        Parameters
+        ----------
+        ids : (B, T) int array
+        state : DecodingState
+            From :meth:`start`; it is taken forward.
+        mask : (B, T) bool array, optional
+            False = padding, on the left of beginnings of different lengths.
+        last : bool
+            Score only the last token of each sequence.
+
+        Returns
+        -------
+        logits : (B, T, V) array, or (B, V) with `last`
+        """
+        self._check_batch(ids, mask, self.target_vocab_size, at_end=False)
+        places = state.advance(*ids.shape, mask)
+        x = self.target_embedding(ids)
+        if self.target_positions is not None:
+            x = self.target_positions.extend(x, places.first)
+        sight = self.sight.of(places, array_module(x))
+        for block, kept, memory in zip(self.decoder, state.kept, state.cross, strict=True):
+            x = block.extend(x, kept, memory, memory_mask=state.memory_mask, **sight)
+        if last:
+            x = x[:, -1]
+        if self.decoder_norm is not None:
+            x = self.decoder_norm(x)
+        return self.head(x)
+
+
+def _as_keys(mask):
+    """A mask of tokens (B, S) as one of keys, (B, 1, 1, S)."""
+    return None if mask is None else mask[:, None, None, :]
