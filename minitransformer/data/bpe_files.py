@@ -1,0 +1,159 @@
+"""Tables of byte-level BPE as others write them: GPT-2's two files, Hugging Face's folder."""
+
+import errno
+import json
+from pathlib import Path
+
+from .files import find, read_text
+
+TABLES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
+END_OF_TEXT = "<|endoftext|>"
+MAX_JSON = 1 << 26  # characters; Llama 3's has 17 million
+# Settings of a "model" in tokenizer.json that change what comes out, with the values that do not
+NEUTRAL = {"dropout": (None, 0.0), "continuing_subword_prefix": (None, ""),
+           "end_of_word_suffix": (None, ""), "byte_fallback": (None, False)}
+
+
+def read_gpt2(folder=None):
+    """What :class:`ByteLevelBPE` takes, from GPT-2's two tables."""
+    if folder is None:
+        encoder, merges = find("gpt2/encoder.json"), find("gpt2/vocab.bpe")
+    else:
+        encoder, merges = _tables(Path(folder))
+    vocabulary = _vocabulary(_read_json(encoder), encoder)
+    special = END_OF_TEXT if END_OF_TEXT in vocabulary else None
+    return {"vocabulary": vocabulary, "merges": _read_merges(merges),
+            "specials": [special] if special else [], "start": special, "end": special}
+
+
+def read_huggingface(folder, patterns):
+    """What :class:`ByteLevelBPE` takes, from a folder in Hugging Face's layout."""
+    folder = Path(folder)
+    path = folder / "tokenizer.json"
+    found = _read_tokenizer_json(path, patterns) if path.is_file() else read_gpt2(folder)
+    settings = folder / "tokenizer_config.json"
+    named = _read_json(settings) if settings.is_file() else {}
+    for role, key in (("pad", "pad_token"), ("start", "bos_token"), ("end", "eos_token")):
+        name = named.get(key)
+        name = name.get("content") if isinstance(name, dict) else name
+        if name is None:
+            continue
+        if name not in found["vocabulary"]:
+            raise ValueError(f"{settings}: the {key} {name!r} is not in the vocabulary")
+        if name not in found["specials"]:
+            found["specials"].append(name)
+        found[role] = name
+    return found
+
+
+def split_merges(lines, where):
+    """Pairs from ``"a b"``, or from ``["a", "b"]``, as newer files have them."""
+    if not isinstance(lines, list):
+        raise ValueError(f"{where}: the merges must be a list, not {type(lines).__name__}")
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        parts = line.split(" ") if isinstance(line, str) else line
+        if not (isinstance(parts, list) and len(parts) == 2
+                and all(isinstance(part, str) and part for part in parts)):
+            raise ValueError(f"{where}: merge {number} is not a pair of tokens but {line!r}")
+        pairs.append((parts[0], parts[1]))
+    return pairs
+
+
+def _tables(folder):
+    for names in TABLES:
+        paths = [folder / name for name in names]
+        if all(path.is_file() for path in paths):
+            return paths
+    wanted = " or ".join(" and ".join(names) for names in TABLES)
+    raise FileNotFoundError(errno.ENOENT, f"no {wanted}", str(folder))
+
+
+def _read_merges(path):
+    lines = read_text(path).split("\n")
+    if lines[0].startswith("#version"):  # some merges begin with "#" too
+        del lines[0]
+    return split_merges([line for line in lines if line], path)
+
+
+def _read_json(path):
+    text = read_text(path)
+    try:
+        if len(text) > MAX_JSON:
+            raise ValueError(f"{len(text):,} characters; allowed are {MAX_JSON:,}")
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object, not {type(content).__name__}")
+    return content
+
+
+def _vocabulary(table, path):
+    if not isinstance(table, dict):
+        raise ValueError(f"{path}: the vocabulary must be an object, not {type(table).__name__}")
+    for token, i in table.items():
+        if isinstance(i, bool) or not isinstance(i, int):
+            raise ValueError(f"{path}: the id of {token!r} is {i!r}, and not an integer")
+    return dict(table)
+
+
+def _read_tokenizer_json(path, patterns):
+    content = _read_json(path)
+    model = _part(content, "model", path)
+    if model.get("type", "BPE") != "BPE":
+        raise ValueError(f"{path}: model.type is {model['type']!r}; only 'BPE' is known")
+    for key, allowed in NEUTRAL.items():
+        if model.get(key) not in allowed:
+            raise ValueError(f"{path}: model.{key} = {model[key]!r} is not known here")
+    if content.get("normalizer") is not None:
+        raise ValueError(f"{path}: a normalizer is not known here; the text is taken as it is")
+    vocabulary = _vocabulary(model.get("vocab"), path)
+    specials = _added(content, vocabulary, path)
+    return {"vocabulary": vocabulary, "merges": split_merges(model.get("merges"), path),
+            "specials": specials, "pattern": _pattern(content, patterns, path),
+            "ignore_merges": model.get("ignore_merges") is True}
+
+
+def _part(content, key, path):
+    part = content.get(key)
+    if not isinstance(part, dict):
+        raise ValueError(f"{path}: {key} must be an object, not {type(part).__name__}")
+    return part
+
+
+def _added(content, vocabulary, path):
+    """Names of the added tokens, which are entered in `vocabulary` too."""
+    names = []
+    for token in content.get("added_tokens") or []:
+        if not isinstance(token, dict) or not isinstance(token.get("content"), str):
+            raise ValueError(f"{path}: an entry of added_tokens is not a token but {token!r}")
+        name, i = token["content"], token.get("id")
+        if vocabulary.setdefault(name, i) != i or not isinstance(i, int):
+            raise ValueError(f"{path}: added_tokens gives {name!r} the id {i!r}")
+        names.append(name)
+    return names
+
+
+def _pattern(content, patterns, path):
+    """The name of the pattern that "pre_tokenizer" asks for."""
+    step = _part(content, "pre_tokenizer", path)
+    steps = step.get("pretokenizers") if step.get("type") == "Sequence" else [step]
+    steps = [s if isinstance(s, dict) else {} for s in steps or [{}]]
+    last = steps[-1]
+    if last.get("type") != "ByteLevel":
+        raise ValueError(f"{path}: pre_tokenizer is {last.get('type')!r}, not 'ByteLevel'")
+    if last.get("add_prefix_space"):
+        raise ValueError(f"{path}: pre_tokenizer.add_prefix_space = true is not known here")
+    if len(steps) == 1 and last.get("use_regex", True):
+        return "gpt2"
+    split = steps[0]
+    known = {text: name for name, text in patterns.items()}
+    wanted = split.get("pattern")
+    wanted = wanted.get("Regex") if isinstance(wanted, dict) else None
+    plain = (len(steps) == 2 and split.get("type") == "Split" and not last.get("use_regex", True)
+             and split.get("behavior") == "Isolated" and not split.get("invert"))
+    if not plain or wanted not in list(known):
+        raise ValueError(f"{path}: this pre_tokenizer is not known; known are ByteLevel alone, and "
+                         f"Split by the pattern of {', '.join(patterns)} before it")
+    return known[wanted]

@@ -1,0 +1,140 @@
+"""Byte-pair encoding: learning which neighbours to merge, and merging them.
+
+Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units", ACL
+2016, section 3.2 and algorithm 1: the most frequent pair of neighbouring symbols becomes a new
+symbol, again and again. The symbols here are bytes at first, as in Radford et al. 2019 (GPT-2),
+section 2.2.
+"""
+
+from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+N_BYTES = 256
+BOUNDARY, MERGED = -1, -2  # no symbols: the end of a piece, and what went into its left neighbour
+
+
+def learn_merges(pieces: Mapping[bytes, int], n_merges: int, min_count: int = 2):
+    """The pairs to merge, most frequent first.
+
+    Parameters
+    ----------
+    pieces : mapping of bytes to int
+        How often each piece of text occurs. Nothing is merged across pieces.
+    n_merges : int
+        Most merges to learn.
+    min_count : int
+        Pairs that occur less often are left alone.
+
+    Returns
+    -------
+    merges : list of (int, int)
+        Symbols 0 to 255 are the bytes; merge k makes symbol 256 + k. Of pairs that are equally
+        frequent the one with the smaller symbols comes first.
+
+    Notes
+    -----
+    Counting anew after every merge takes time in proportion to merges times text. Here all pieces
+    stand in one linked list, every pair knows its places, and a merge changes the counts of the
+    pairs around its places alone. A place is merged at most once for each byte of the different
+    pieces, which is what the time is in proportion to. The heap may hold counts that have fallen
+    since: they are put right when they come up. None can have risen, because a pair gains places
+    only while the newer of its symbols is made.
+    """
+    chain = _Chain(pieces)
+    heap = [(-count, pair) for pair, count in chain.counts.items()]
+    heapify(heap)
+    merges = []
+    while heap and len(merges) < n_merges:
+        count, pair = heappop(heap)
+        now = chain.counts[pair]
+        if now != -count:
+            heappush(heap, (-now, pair))
+            continue
+        if now < min_count:
+            break
+        for new in chain.merge(pair, N_BYTES + len(merges)):
+            heappush(heap, (-chain.counts[new], new))
+        merges.append(pair)
+    return merges
+
+
+class _Chain:
+    """All pieces, one behind the other, with the places and the counts of all pairs."""
+
+    def __init__(self, pieces):
+        self.symbols, self.weights = [BOUNDARY], [0]
+        for piece, count in pieces.items():
+            self.symbols += [*piece, BOUNDARY]
+            self.weights += [count] * (len(piece) + 1)
+        n = len(self.symbols)
+        self.before, self.after = list(range(-1, n - 1)), list(range(1, n + 1))
+        self.counts, self.places = {}, {}
+        for i in range(1, n - 1):
+            if self.symbols[i] != BOUNDARY and self.symbols[i + 1] != BOUNDARY:
+                self._add((self.symbols[i], self.symbols[i + 1]), i)
+
+    def _add(self, pair, place):
+        self.counts[pair] = self.counts.get(pair, 0) + self.weights[place]
+        self.places.setdefault(pair, []).append(place)
+
+    def merge(self, pair, new):
+        """Put the symbol `new` for `pair` everywhere; returns the pairs that came into being."""
+        first, second = pair
+        symbols, before, after = self.symbols, self.before, self.after
+        created = set()
+        for i in self.places.pop(pair):
+            j = after[i]
+            if symbols[i] != first or symbols[j] != second:  # changed by an earlier merge
+                continue
+            left, right = before[i], after[j]
+            symbols[i], symbols[j] = new, MERGED
+            after[i], before[right] = right, i
+            if symbols[left] != BOUNDARY:
+                self.counts[symbols[left], first] -= self.weights[i]
+                self._add((symbols[left], new), left)
+                created.add((symbols[left], new))
+            if symbols[right] != BOUNDARY:
+                self.counts[second, symbols[right]] -= self.weights[i]
+                self._add((new, symbols[right]), i)
+                created.add((new, symbols[right]))
+        self.counts[pair] = 0
+        return created
+
+
+def merge_pairs(symbols: Sequence[int], ranks: Mapping[tuple[int, int], int],
+                results: Sequence[int]) -> list[int]:
+    """Merge neighbours until no pair is left that has a rank.
+
+    In each round the pair of the lowest rank is merged wherever it stands, from left to right. The
+    time is in proportion to n log n for n symbols.
+
+    Parameters
+    ----------
+    symbols : sequence of int
+    ranks : mapping of (int, int) to int
+        Which pair comes first.
+    results : sequence of int
+        The symbol that the pair of rank k becomes.
+    """
+    symbols, n = list(symbols), len(symbols)
+    before, after = list(range(-1, n - 1)), list(range(1, n + 1))
+    heap = [(ranks[pair], i) for i, pair in enumerate(zip(symbols, symbols[1:], strict=False))
+            if pair in ranks]
+    heapify(heap)
+    while heap:
+        rank, places = heap[0][0], []
+        while heap and heap[0][0] == rank:
+            places.append(heappop(heap)[1])
+        for i in places:
+            j = after[i]
+            if j == n or ranks.get((symbols[i], symbols[j])) != rank:  # changed since
+                continue
+            left, right = before[i], after[j]
+            symbols[i], symbols[j] = results[rank], MERGED
+            after[i] = right
+            if right < n:
+                before[right] = i
+            for k, m in ((left, i), (i, right)):
+                if k >= 0 and m < n and (symbols[k], symbols[m]) in ranks:
+                    heappush(heap, (ranks[symbols[k], symbols[m]], k))
+    return [symbol for symbol in symbols if symbol != MERGED]

@@ -1,0 +1,163 @@
+"""Sentences with their translations: Multi30k, or files of one's own with the same names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from minitransformer.storage.download import data_folders, fetch
+
+from .files import read_text
+
+LANGUAGES = ("en", "de", "fr")
+TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr")
+PLACES = ("", "multi30k")
+ENDINGS = (".gz", "")
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Sentences in two languages, line by line.
+
+    Parameters
+    ----------
+    source, target : list of str
+        Of the same length, no sentence blank.
+    """
+
+    source: list[str]
+    target: list[str]
+
+    def __post_init__(self):
+        if len(self.source) != len(self.target):
+            raise ValueError(f"source and target must be of the same length, but there are "
+                             f"{len(self.source)} and {len(self.target)} sentences")
+
+    def __len__(self):
+        return len(self.source)
+
+
+@dataclass(frozen=True)
+class ParallelDataset:
+    """A parallel corpus.
+
+    Parameters
+    ----------
+    name : str
+    train, validation : Parallel
+    tests : dict of str to Parallel
+    languages : (str, str)
+        Source and target.
+    """
+
+    name: str
+    train: Parallel
+    validation: Parallel
+    tests: Mapping[str, Parallel] = field(default_factory=dict)
+    languages: tuple[str, str] = ("source", "target")
+
+    def __repr__(self):
+        tests = "".join(f", {name}: {len(part)}" for name, part in self.tests.items())
+        return (f"ParallelDataset({self.name!r}, {' to '.join(self.languages)}, train: "
+                f"{len(self.train)}, validation: {len(self.validation)}{tests})")
+
+
+def load_multi30k(data_dir=None, source="en", target="de", progress=True):
+    """Multi30k, task 1: captions of photographs and their translations, as they were written.
+
+    Elliott, Frank, Sima'an and Specia, "Multi30K: Multilingual English-German Image Descriptions",
+    2016; test sets of 2017 and 2018 from the shared tasks of these years.
+
+    Parameters
+    ----------
+    data_dir : path-like, optional
+        A folder with ``train.en``, ``train.de``, ``val.en``, ... (also ``.gz``, or in a folder
+        ``multi30k`` in it); read as they are, and of the tests those that are there. Without it
+        the folder in ``MINITRANSFORMER_DATA`` is searched, and then the published files are
+        downloaded, once, and verified.
+    source, target : {"en", "de", "fr"}
+        Languages; for a `data_dir` any endings of files.
+    progress : bool
+        Show a bar on standard error where a download takes longer than two seconds.
+
+    Returns
+    -------
+    ParallelDataset
+        29,000 sentences to train on, 1,014 to validate on, tests of 1,000, 1,000, 461 and 1,071.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a folder does not exist.
+    ValueError
+        If files are missing, damaged or misaligned; the message names the line.
+    DownloadError
+        If a download is needed and fails.
+    """
+    if source == target:
+        raise ValueError(f"source and target must be different languages, not {source!r} twice")
+    folder = _folder(data_dir, source, target)
+    if folder is None:
+        for name, language in (("source", source), ("target", target)):
+            if language not in LANGUAGES:
+                raise ValueError(f"{name} must be one of {', '.join(LANGUAGES)}, not {language!r}")
+
+    def part(name):
+        paths = [_path(folder, f"{name}.{language}", progress) for language in (source, target)]
+        if None in paths:
+            if name in TESTS:
+                return None
+            raise ValueError(f"{folder} holds no {name}.{source} with a {name}.{target}")
+        return read_parallel(*paths)
+
+    tests = {name: found for name in TESTS if (found := part(name)) is not None}
+    return ParallelDataset("multi30k", part("train"), part("val"), tests, (source, target))
+
+
+def read_parallel(source, target) -> Parallel:
+    """Two UTF-8 files, line by line; space around a sentence and pairs of blank lines are left out.
+
+    Raises
+    ------
+    ValueError
+        If a line has no partner: one of the files is longer, or blank where the other is not. The
+        message names the line.
+    """
+    paths = (source, target)
+    texts = [[line.strip() for line in read_text(path).split("\n")] for path in paths]
+    for lines in texts:  # blank lines at the end belong to no sentence
+        while lines and not lines[-1]:
+            lines.pop()
+    pairs = []
+    for number, pair in enumerate(zip(*texts, strict=False), start=1):
+        if all(pair):
+            pairs.append(pair)
+        elif any(pair):
+            blank, other = (paths if not pair[0] else paths[::-1])
+            raise ValueError(f"{blank} and {other} are misaligned at line {number}: the first is "
+                             f"blank there, the second has {max(pair)[:60]!r}")
+    if len(texts[0]) != len(texts[1]):
+        short, long = sorted(zip(texts, paths, strict=True), key=lambda item: len(item[0]))
+        raise ValueError(f"{long[1]} and {short[1]} are misaligned at line {len(short[0]) + 1}: "
+                         f"the first has {len(long[0]):,} lines, the second {len(short[0]):,}")
+    return Parallel([a for a, _ in pairs], [b for _, b in pairs])
+
+
+def _folder(data_dir, source, target):
+    """The folder to read, or None for the published files."""
+    for folder in data_folders(data_dir):
+        for place in PLACES:
+            if all(_local(folder / place, f"train.{language}") for language in (source, target)):
+                return folder / place
+        if data_dir is not None:
+            raise ValueError(f"{data_dir} does not hold Multi30k: looked in it and in its folder "
+                             f"multi30k for train.{source} and train.{target}, also as .gz")
+    return None
+
+
+def _local(folder, name) -> Path | None:
+    paths = [folder / f"{name}{ending}" for ending in ENDINGS]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _path(folder, name, progress):
+    return fetch(f"multi30k/{name}", progress=progress) if folder is None else _local(folder, name)
