@@ -96,6 +96,8 @@ TABLE = {
     "relu": _sizes("x"),
     "gelu": _sizes("x"),
     "gelu_tanh": _sizes("x"),
+    "silu": [*_sizes("x"), *_sizes("x", wide=100.0, half=20.0)[:2]],
+    "swiglu": [*_sizes("gate"), *_sizes("up", half=1e4), *_sizes("gate", "up", wide=1e15)],
     "softmax": [*_LOGITS, Extreme("all -infinity", _equal("x", -np.inf), ALL)],
     "softmax_axis_1": _LOGITS,
     "log_softmax": _LOGITS,
@@ -108,6 +110,7 @@ TABLE = {
     "tiled_attention": _ATTENTION,
     "split_heads": _sizes("x"),
     "merge_heads": _sizes("x"),
+    "rotary": _sizes("x"),
     "cross_entropy": [
         *_sizes("logits"),
         Extreme("all 1e30", _equal("logits", 1e30), WIDE),

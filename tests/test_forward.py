@@ -7,11 +7,12 @@ from minitransformer import functional
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
 from minitransformer.models.classifier import POOLINGS
-from tests import scalar_model, scalar_reference, scalar_tiled
+from tests import scalar_model, scalar_reference, scalar_tiled, scalar_variants
 from tests.tolerances import tolerance
 
 LARGE = {
     "B": 2, "T": 7, "S": 6, "D": 12, "E": 4, "H": 3, "F": 9, "C": 7, "V": 11, "G": 2, "H/G": 2,
+    "E/2": 5,
 }
 SCALAR = {
     "gelu_tanh": "gelu", "softmax_axis_1": "softmax", "log_softmax_axis_1": "log_softmax",
@@ -42,12 +43,17 @@ def _is_empty(inputs):
     return any(isinstance(v, np.ndarray) and v.size == 0 for v in inputs.values())
 
 
+def _scalar(name):
+    """The scalar loop of that name."""
+    modules = (scalar_reference, scalar_variants, scalar_tiled)
+    return next(getattr(module, name) for module in modules if hasattr(module, name))
+
+
 def _worst(name, inputs, dtype):
     """Largest |engine - loops| / max(1, |loops|) over every element of every output."""
     inputs = {key: _as(value, dtype) for key, value in inputs.items()}
     ours = _outputs(PAIRS[name].forward(**inputs))
-    module = scalar_tiled if name == "tiled_attention" else scalar_reference
-    scalar = getattr(module, SCALAR.get(name, name))
+    scalar = _scalar(SCALAR.get(name, name))
     theirs = _outputs(scalar(**{key: _as_lists(value) for key, value in inputs.items()}))
     worst = 0.0
     for i, a in enumerate(ours):
@@ -97,6 +103,35 @@ def test_masks_against_scalar_loops():
     assert both.tolist() == [
         [[[s <= t and s < n for s in range(6)] for t in range(6)]] for n in lengths
     ]
+
+
+@pytest.mark.parametrize("base", [10000.0, 500.0])
+def test_rotary_tables_against_the_paper(base):
+    for d_k in (2, 4, 6, 10, 64):
+        ours = functional.rotary_tables(1000, d_k, base)
+        theirs = scalar_variants.rotary_tables(1000, d_k, base)
+        error = np.abs(np.subtract(ours, theirs)).max()
+        assert error <= tolerance("rotary tables vs scalar loops")
+
+
+def test_alibi_against_the_paper():
+    queries, keys = [3, 0, 7, 12], [0, 1, 2, 3, 12, 20]
+    for n_heads in range(1, 20):
+        ours = functional.alibi_bias(n_heads, np.array(queries), np.array(keys))
+        theirs = scalar_variants.alibi_bias(n_heads, queries, keys)
+        error = np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))
+        assert error.max() <= tolerance("ALiBi vs scalar loops")
+
+
+@pytest.mark.parametrize(("T", "S"), [(0, 0), (0, 3), (1, 1), (1, 6), (4, 4), (3, 7)])
+def test_masks_of_the_last_queries_against_scalar_loops(T, S):
+    whole = [[s <= t for s in range(S)] for t in range(S)]
+    assert functional.causal_mask(T, S).tolist() == whole[S - T :]
+    assert functional.causal_mask(T, S).shape == (T, S)
+    for window in range(1, S + 3):
+        ours = functional.sliding_window_mask(T, window, S)
+        assert ours.tolist() == scalar_variants.sliding_window_mask(T, window, S)
+        assert (ours.shape, ours.dtype) == ((T, S), bool)
 
 
 NORM_AND_POOLING = [(norm, pooling) for norm in ("pre", "post") for pooling in POOLINGS]

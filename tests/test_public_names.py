@@ -23,6 +23,13 @@ SIGNATURES = {
     "relu_backward": {"dy": NO, "y": NO},
     "gelu": {"x": NO, "approximate": "none"},
     "gelu_backward": {"dy": NO, "x": NO, "approximate": "none"},
+    "silu": {"x": NO},
+    "silu_backward": {"dy": NO, "x": NO},
+    "swiglu": {"gate": NO, "up": NO},
+    "swiglu_backward": {"dy": NO, "gate": NO, "up": NO},
+    "rotary": {"x": NO, "cos": NO, "sin": NO},
+    "rotary_backward": {"dy": NO, "cos": NO, "sin": NO},
+    "alibi_slopes": {"n_heads": NO},
     "dropout": {"x": NO, "keep": NO},
     "dropout_backward": {"dy": NO, "keep": NO},
     "dropout_mask": {"rng": NO, "shape": NO, "p": NO, "dtype": NO},
@@ -47,7 +54,8 @@ SIGNATURES = {
         "*ignore_index": None,
     },
     "cross_entropy_backward": {"dloss": NO, "saved": NO},
-    "causal_mask": {"T": NO},
+    "causal_mask": {"T": NO, "S": None},
+    "sliding_window_mask": {"T": NO, "window": NO, "S": None},
     "padding_mask": {"lengths": NO, "S": NO},
 }  # fmt: skip
 
@@ -62,9 +70,14 @@ def test_the_signature_is_the_one_that_was_promised(name):
     assert list(found.items()) == list(SIGNATURES[name].items())
 
 
-def test_the_table_of_positions_takes_its_dtype_last():
-    names = list(inspect.signature(functional.sinusoidal_positions).parameters)
-    assert names == ["max_len", "d_model", "dtype"]
+def test_the_tables_of_positions_take_their_dtype_last():
+    expected = {
+        "sinusoidal_positions": ["max_len", "d_model", "dtype"],
+        "rotary_tables": ["max_len", "d_k", "base", "dtype"],
+        "alibi_bias": ["n_heads", "query_positions", "key_positions", "dtype"],
+    }
+    for name, names in expected.items():
+        assert list(inspect.signature(getattr(functional, name)).parameters) == names
 
 
 def test_what_the_loss_saves_has_names():

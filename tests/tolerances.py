@@ -21,6 +21,16 @@ TOLERANCES = {
     "fused vs plain, float32": (1e-5, 2.6e-7),
     # sinusoidal table, 1,000 positions, absolute
     "positions vs scalar loops": (2e-15, 2.3e-16),
+    # 64 features, distances from -6 to 99, moved by up to 1900 positions, absolute
+    "scores at equal distance": (1e-11, 2e-13),
+    # rotary positions, float64, absolute
+    "turned and turned back": (1e-13, 2.7e-15),
+    # 1,000 positions, absolute; the last place of a power of the base, times the position
+    "rotary tables vs scalar loops": (1e-12, 2.9e-14),
+    # slopes of 1 to 19 heads times distances, relative to max(1, |bias|)
+    "ALiBi vs scalar loops": (2e-14, 4.9e-16),
+    # float16, float32 and float64, against math.exp rounded to the dtype, 30,001 points, in ulp
+    "SiLU in ulp": (4, 3),
     # float64 and float32, against math.erf rounded to the dtype, 60,012 points, in ulp
     "erf in ulp": (2, 2),
     # whole model, padded batch against single texts, relative to max(1, |logit|)

@@ -28,7 +28,7 @@ def silu(x):
     -------
     y : (...) array
 
-    Source: Hendrycks and Gimpel 2016, section 2; Ramachandran, Zoph and Le 2017, section 3.
+    Source: Hendrycks and Gimpel 2016, section 2; Ramachandran, Zoph and Le 2017, section 4.
     """
     sigma, _ = _sigmoid(x)
     sigma *= array_module(x).maximum(x, -_SATURATED)  # y = x sigma(x)

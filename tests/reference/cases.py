@@ -8,10 +8,14 @@ import numpy as np
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
 
-SIZES = {"B": 2, "T": 4, "S": 5, "D": 6, "E": 3, "H": 2, "F": 4, "C": 5, "V": 6, "G": 2, "H/G": 2}
+SIZES = {
+    "B": 2, "T": 4, "S": 5, "D": 6, "E": 3, "H": 2, "F": 4, "C": 5, "V": 6, "G": 2, "H/G": 2,
+    "E/2": 3,
+}
 # Functions with options that the examples draw at random need more cases to meet each of them.
 N_CASES = {
     "attention": 10, "tiled_attention": 10, "cross_entropy": 10, "mean_pool": 4, "max_pool": 4,
+    "rotary": 5,
 }
 
 

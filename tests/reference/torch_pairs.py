@@ -33,6 +33,21 @@ def gelu(x, approximate="none"):
     return (T.gelu(x, approximate=approximate),)
 
 
+def silu(x):
+    return (T.silu(x),)
+
+
+def swiglu(gate, up):
+    return (T.silu(gate) * up,)
+
+
+def rotary(x, cos, sin):
+    """As Llama spells it: x cos + (x turned by 90 degrees) sin, the tables given twice."""
+    x1, x2 = x.chunk(2, dim=-1)
+    turned = torch.cat((-x2, x1), dim=-1)
+    return (x * torch.cat((cos, cos), dim=-1) + turned * torch.cat((sin, sin), dim=-1),)
+
+
 def softmax(x, axis=-1):
     return (T.softmax(x, dim=axis),)
 
