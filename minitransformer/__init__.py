@@ -10,7 +10,13 @@
 __version__ = "0.1.0"
 
 from minitransformer import functional, gradcheck, interpret, layers, plots
-from minitransformer.models import TransformerClassifier
+from minitransformer.models import (
+    GPT,
+    GPTConfig,
+    Transformer,
+    TransformerClassifier,
+    TransformerConfig,
+)
 from minitransformer.models.bag_of_words import BagOfWords
 from minitransformer.training import (
     SGD,
@@ -45,6 +51,8 @@ __all__ = [
     "Checkpoint",
     "Constant",
     "EarlyStopping",
+    "GPT",
+    "GPTConfig",
     "History",
     "MeanSquaredError",
     "Momentum",
@@ -53,7 +61,9 @@ __all__ = [
     "SGD",
     "SparseCategoricalCrossentropy",
     "TrainingDiverged",
+    "Transformer",
     "TransformerClassifier",
+    "TransformerConfig",
     "WarmupCosine",
     "WarmupInverseSqrt",
     "functional",

@@ -41,7 +41,7 @@ def read_settings(cls, config, options):
     return dataclasses.replace(config, **options)
 
 
-class Writer:
+class SequenceModel:
     """Parts of a model that writes; a mixin of :class:`GPT` and :class:`Transformer`.
 
     Attributes

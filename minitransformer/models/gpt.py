@@ -10,10 +10,10 @@ from minitransformer.layers import (
     FlatParameters,
     PositionalEncoding,
 )
-from minitransformer.models.common import Writer
+from minitransformer.models.common import SequenceModel
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
-from minitransformer.training.keras import Trainable
+from minitransformer.training.sequences import LanguageModelling
 
 INITIAL_STD = 0.02
 RESIDUAL_WEIGHTS = ("attention.W_o.W", "feed_forward.linear2.W", "feed_forward.down.W")
@@ -35,7 +35,7 @@ class GPTCache(NamedTuple):
     head: Any
 
 
-class GPT(Writer, Trainable):
+class GPT(SequenceModel, LanguageModelling):
     r"""Decoder-only transformer: each token is scored from those before it.
 
     .. math::

@@ -11,10 +11,10 @@ from minitransformer.layers import (
     FlatParameters,
     PositionalEncoding,
 )
-from minitransformer.models.common import Writer
+from minitransformer.models.common import SequenceModel
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
-from minitransformer.training.keras import Trainable
+from minitransformer.training.sequences import Translating
 
 
 class EncoderCache(NamedTuple):
@@ -43,7 +43,7 @@ class TransformerCache(NamedTuple):
     head: Any
 
 
-class Transformer(Writer, Trainable):
+class Transformer(SequenceModel, Translating):
     r"""Encoder-decoder: a stack that reads the source, a stack that writes the target.
 
     .. math::

@@ -1,0 +1,246 @@
+"""How Hugging Face writes GPT-2 and Llama-style models down: ``config.json`` and names of arrays.
+
+Every key of a config has to be known. One that says how the model computes is translated, or has
+to have the only value that can be computed here; one that does not is listed as harmless. So a
+model that would come out wrong is refused, with the key that says why.
+"""
+
+from typing import NamedTuple
+
+from minitransformer.training.names import near_names
+
+# Keys that change nothing in a forward pass
+HARMLESS = {
+    "_attn_implementation_autoset", "_name_or_path", "architectures", "bos_token_id", "dtype",
+    "eos_token_id", "finetuning_task", "gradient_checkpointing", "id2label", "initializer_range",
+    "label2id", "model_type", "n_ctx", "pad_token_id", "problem_type", "summary_activation",
+    "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
+    "task_specific_params", "tokenizer_class", "torch_dtype", "transformers_version",
+    "unk_token_id", "use_cache",
+}  # fmt: skip
+# Keys that may only have the value after which this project computes
+FIXED = {
+    "add_cross_attention": False, "chunk_size_feed_forward": 0, "is_decoder": False,
+    "is_encoder_decoder": False, "pretraining_tp": 1, "pruned_heads": {},
+    "reorder_and_upcast_attn": False, "scale_attn_by_inverse_layer_idx": False,
+    "scale_attn_weights": True, "partial_rotary_factor": 1.0,
+}  # fmt: skip
+GPT2_ACTIVATIONS = {
+    "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu",
+    "silu": "silu", "swish": "silu",
+}  # fmt: skip
+GPT2_KEYS = {
+    "vocab_size": "vocab_size", "n_positions": "max_len", "n_embd": "d_model", "n_head": "n_heads",
+    "n_layer": "n_layers", "n_inner": "d_ff", "layer_norm_epsilon": "norm_eps",
+}  # fmt: skip
+GPT2_DROPOUTS = ("resid_pdrop", "embd_pdrop", "attn_pdrop")
+LLAMA_KEYS = {
+    "vocab_size": "vocab_size", "max_position_embeddings": "max_len", "hidden_size": "d_model",
+    "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers",
+    "num_key_value_heads": "n_kv_heads", "intermediate_size": "d_ff", "rms_norm_eps": "norm_eps",
+}  # fmt: skip
+OPTIONAL = ("n_inner", "num_key_value_heads")
+
+
+class Unrepresentable(ValueError):
+    """A config says something that these models cannot compute."""
+
+
+class Part(NamedTuple):
+    """The arrays of a file that stand side by side in one parameter.
+
+    names of the arrays; their widths along the parameter's last axis, or None where there is one
+    array; transposed: they are (d_out, d_in) in the file.
+    """
+
+    names: tuple
+    widths: tuple | None = None
+    transposed: bool = False
+
+
+def translate(config, dropout=None):
+    """The options of :class:`GPTConfig` for a parsed ``config.json``.
+
+    Parameters
+    ----------
+    config : dict
+    dropout : float, optional
+        Instead of what the config says.
+
+    Raises
+    ------
+    Unrepresentable
+        It names the key, what it says, and what would do.
+    """
+    kind = config.get("model_type")
+    if kind not in list(FAMILIES):
+        raise Unrepresentable(f"model_type = {kind!r:.60}; known are {', '.join(FAMILIES)}")
+    style, own, counts = FAMILIES[kind]
+    _check_keys(config, own)
+    for key in counts:
+        value = config.get(key)
+        if type(value) is not int or value < 1:
+            if value is None and key in OPTIONAL:
+                continue
+            raise Unrepresentable(f"{key} = {value!r:.60}; it must be an integer of at least 1")
+    options = style(config)
+    rates = options.pop("rates")
+    if dropout is None and len(set(rates.values())) > 1:
+        given = ", ".join(f"{key} = {rate}" for key, rate in rates.items())
+        raise Unrepresentable(f"{given}: here one rate serves all; say which with dropout=")
+    return options | {"dropout": next(iter(rates.values())) if dropout is None else dropout}
+
+
+def _check_keys(config, own):
+    """Refuse a key that is unknown, or has another value than the only one."""
+    for key, value in config.items():
+        if key in FIXED:
+            if value is not None and value != FIXED[key]:
+                raise Unrepresentable(f"{key} = {value!r:.60}; only {FIXED[key]!r} is known here")
+        elif key not in HARMLESS and key not in own:
+            raise Unrepresentable(f"{key} = {value!r:.60}: this key is not known here, so what it "
+                                  f"changes is not known either; {near_names(key, sorted(own))}")
+
+
+def _one_of(config, key, known, default):
+    value = config.get(key, default)
+    if not isinstance(value, str) or value not in known:
+        raise Unrepresentable(f"{key} = {value!r:.60}; known are {', '.join(known)}")
+    return known[value]
+
+
+def _flag(config, key, default):
+    value = config.get(key, default)
+    if not isinstance(value, bool):
+        raise Unrepresentable(f"{key} = {value!r:.60}; it must be true or false")
+    return value
+
+
+def _renamed(config, keys):
+    return {ours: config[key] for key, ours in keys.items() if config.get(key) is not None}
+
+
+def _gpt2(config):
+    return {
+        "norm_eps": 1e-5, **_renamed(config, GPT2_KEYS),
+        "tied": _flag(config, "tie_word_embeddings", True),
+        "activation": _one_of(config, "activation_function", GPT2_ACTIVATIONS, "gelu_new"),
+        "rates": {key: config.get(key, 0.1) for key in GPT2_DROPOUTS},
+    }
+
+
+def _llama(config):
+    D, H = config["hidden_size"], config["num_attention_heads"]
+    if config.get("head_dim") not in (None, D / H):
+        raise Unrepresentable(f"head_dim = {config['head_dim']!r}; only hidden_size / "
+                              f"num_attention_heads is known here")
+    bias = _flag(config, "attention_bias", False)
+    if bias != _flag(config, "mlp_bias", False):
+        raise Unrepresentable("attention_bias and mlp_bias differ; here all linear maps of a block "
+                              "have a bias, or none")
+    _one_of(config, "hidden_act", {"silu": "silu", "swish": "silu"}, "silu")
+    return {
+        "norm_kind": "rms", "positions": "rotary", "activation": "swiglu", "norm_eps": 1e-6,
+        **_renamed(config, LLAMA_KEYS), "tied": _flag(config, "tie_word_embeddings", False),
+        "bias": bias, "rotary_base": _rotary_base(config),
+        "rates": {"attention_dropout": config.get("attention_dropout", 0.0), "elsewhere": 0.0},
+    }
+
+
+def _rotary_base(config):
+    """The base of the rotary angles; newer files have it in ``rope_parameters``."""
+    base = config.get("rope_theta", 10000.0)
+    for key in ("rope_scaling", "rope_parameters"):
+        rope = {} if config.get(key) is None else config[key]
+        if not isinstance(rope, dict):
+            raise Unrepresentable(f"{key} = {rope!r:.60}; it must be an object")
+        for name, value in rope.items():
+            if name == "rope_theta":
+                base = value
+            elif (name, value) not in (("rope_type", "default"), ("type", "default"),
+                                       ("partial_rotary_factor", 1.0)):
+                raise Unrepresentable(f"{key}.{name} = {value!r:.60}; only angles that are not "
+                                      "scaled ('default') are known here")
+    return base
+
+
+def _mistral(config):
+    window = config.get("sliding_window", 4096)
+    return _llama(config) | ({} if window is None else {"window": window})
+
+
+def _counts(keys):
+    return [key for key, ours in keys.items() if ours != "norm_eps"]
+
+
+LLAMA_OWN = {*LLAMA_KEYS, "tie_word_embeddings", "head_dim", "attention_bias", "mlp_bias",
+             "hidden_act", "rope_theta", "attention_dropout", "rope_scaling", "rope_parameters"}
+GPT2_OWN = {*GPT2_KEYS, *GPT2_DROPOUTS, "tie_word_embeddings", "activation_function"}
+# model_type -> how to translate its config, the keys that this looks at, those that are counts
+FAMILIES = {
+    "gpt2": (_gpt2, GPT2_OWN, _counts(GPT2_KEYS)),
+    "llama": (_llama, LLAMA_OWN, _counts(LLAMA_KEYS)),
+    "mistral": (_mistral, {*LLAMA_OWN, "sliding_window"}, _counts(LLAMA_KEYS)),
+}
+
+
+def names(kind, settings, prefix):
+    """Our parameter -> :class:`Part` for a model of `kind` with the :class:`GPTConfig` `settings`.
+
+    Parameters
+    ----------
+    kind : str
+        A model_type.
+    settings : GPTConfig
+    prefix : str
+        What stands before the names of all but the head: ``"transformer."``, ``"model."`` or "".
+    """
+    found = _gpt2_names(settings) if kind == "gpt2" else _llama_names(settings)
+    found = {name: part._replace(names=tuple(prefix + n for n in part.names))
+             for name, part in found.items()}
+    if not settings.tied:
+        found["head.W"] = Part(("lm_head.weight",), transposed=True)
+    return found
+
+
+def _gpt2_names(settings):
+    """GPT-2's linear maps are (d_in, d_out), as ours: its file has the layout of a convolution."""
+    found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
+    maps = {"attention.W_qkv": "attn.c_attn.weight", "attention.b_qkv": "attn.c_attn.bias",
+            "attention.W_o.W": "attn.c_proj.weight", "attention.W_o.b": "attn.c_proj.bias"}
+    for ours, theirs in (("linear1", "c_fc"), ("linear2", "c_proj")):
+        maps |= {f"feed_forward.{ours}.W": f"mlp.{theirs}.weight",
+                 f"feed_forward.{ours}.b": f"mlp.{theirs}.bias"}
+    for i in (1, 2):
+        maps |= {f"norm{i}.gamma": f"ln_{i}.weight", f"norm{i}.beta": f"ln_{i}.bias"}
+    found |= {f"blocks.{n}.{ours}": Part((f"h.{n}.{theirs}",))
+              for n in range(settings.n_layers) for ours, theirs in maps.items()}
+    return found | {"final_norm.gamma": Part(("ln_f.weight",)),
+                    "final_norm.beta": Part(("ln_f.bias",))}
+
+
+def _llama_names(settings):
+    """Llama's linear maps are (d_out, d_in), and those that ours merges are arrays of their own."""
+    D, F = settings.d_model, settings.hidden
+    kv = D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
+    maps = [
+        ("attention.W_qkv", "attention.b_qkv", "self_attn", ("q_proj", "k_proj", "v_proj"),
+         (D, kv, kv)),
+        ("attention.W_o.W", "attention.W_o.b", "self_attn", ("o_proj",), None),
+        ("feed_forward.gate_up.W", "feed_forward.gate_up.b", "mlp", ("gate_proj", "up_proj"),
+         (F, F)),
+        ("feed_forward.down.W", "feed_forward.down.b", "mlp", ("down_proj",), None),
+    ]  # fmt: skip
+    norms = {"norm1.gamma": "input_layernorm", "norm2.gamma": "post_attention_layernorm"}
+    found = {"embedding.W": Part(("embed_tokens.weight",)),
+             "final_norm.gamma": Part(("norm.weight",))}
+    for n in range(settings.n_layers):
+        ours, theirs = f"blocks.{n}.", f"layers.{n}."
+        for W, b, place, layers, widths in maps:
+            layers = [f"{theirs}{place}.{layer}" for layer in layers]
+            found[ours + W] = Part(tuple(f"{name}.weight" for name in layers), widths, True)
+            if settings.bias:
+                found[ours + b] = Part(tuple(f"{name}.bias" for name in layers), widths)
+        for name, norm in norms.items():
+            found[ours + name] = Part((f"{theirs}{norm}.weight",))
+    return found

@@ -1,0 +1,129 @@
+"""Models that others trained: a folder in Hugging Face's layout becomes a :class:`GPT`.
+
+No code of the folder runs, and no other library is needed: ``config.json`` is translated (see
+:mod:`~minitransformer.models.huggingface`), the arrays are read one at a time by
+:class:`~minitransformer.storage.ArrayFolder`, the tokenizer by :class:`ByteLevelBPE`.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from minitransformer.data import ByteLevelBPE
+from minitransformer.models.huggingface import names, translate
+from minitransformer.storage import ArrayFolder, check_arrays, read_json
+
+PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
+FLOATS = ("F16", "BF16", "F32", "F64")
+# Causal masks and tables of angles that older files hold: they follow from the config
+TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
+OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
+
+
+def load_pretrained(cls, folder, *, tokenizer=True, **options):
+    """A model with the weights of a folder; see :meth:`GPT.from_pretrained`."""
+    folder = Path(folder)
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise TypeError(f"{', '.join(unknown)}: the folder decides; options are "
+                        f"{', '.join(OPTIONS)} and tokenizer")
+    config = read_json(folder / "config.json")
+    settings = _settings(cls, config, folder / "config.json", options)
+    arrays = ArrayFolder(folder)
+    kind = config["model_type"]
+    prefix = PREFIXES[kind] if any(n.startswith(PREFIXES[kind]) for n in arrays) else ""
+    parts = names(kind, settings, prefix)
+    shapes = expected_shapes(settings, parts)
+    _check(arrays, shapes, settings, parts, folder)
+    found = read_tokenizer(folder, settings.vocab_size) if tokenizer else None
+    model = cls(settings)
+    for name, parameter in model.parameters().items():
+        fill(parameter.value, parts[name], arrays)
+    model.tokenizer = found
+    return model
+
+
+def _settings(cls, config, path, options):
+    try:
+        translated = translate(config, options.get("dropout"))
+        return cls.Config(**{"dtype": _dtype(config), **translated, **options})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} cannot be represented: {error}") from error
+
+
+def _dtype(config):
+    """float64 for such a file, else float32: half precision is for files, not for the CPU."""
+    named = config.get("dtype", config.get("torch_dtype"))
+    return "float64" if named == "float64" else "float32"
+
+
+def expected_shapes(settings, parts):
+    """The shape that each array of the file has to have, by name.
+
+    Parameters
+    ----------
+    settings : GPTConfig
+    parts : dict of str -> Part
+    """
+    D, F, V = settings.d_model, settings.hidden, settings.vocab_size
+    width = D + 2 * D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
+    ours = {
+        "embedding.W": (V, D), "positions.P": (settings.max_len, D), "head.W": (D, V),
+        "W_qkv": (D, width), "b_qkv": (width,), "W_o.W": (D, D), "linear1.W": (D, F),
+        "linear1.b": (F,), "linear2.W": (F, D), "gate_up.W": (D, 2 * F), "gate_up.b": (2 * F,),
+        "down.W": (F, D),
+    }  # fmt: skip
+    shapes = {}
+    for name, part in parts.items():
+        shape = next((s for end, s in ours.items() if name.endswith(end)), (D,))
+        for array, columns in zip(part.names, part.widths or shape[-1:], strict=True):
+            one = (*shape[:-1], columns)
+            shapes[array] = one[::-1] if part.transposed else one
+    return shapes
+
+
+def _check(arrays, shapes, settings, parts, folder):
+    """Refuse arrays that are missing, too many, of another shape, or no floating-point numbers."""
+    head, table = "lm_head.weight", parts["embedding.W"].names[0]
+    kept = {n: entry for n, entry in arrays.entries.items() if not TABLES.fullmatch(n)}
+    doubled = kept.pop(head, None) if settings.tied else None
+    check_arrays(kept, {name: (shape, None) for name, shape in shapes.items()}, folder)
+    for name, entry in kept.items():
+        if entry.dtype not in FLOATS:
+            raise ValueError(f"{folder}: {name} holds {entry.dtype}; weights are one of "
+                             f"{', '.join(FLOATS)}")
+    if doubled is not None and not np.array_equal(arrays[head], arrays[table], equal_nan=True):
+        raise ValueError(f"{folder}: tie_word_embeddings is true in config.json, but {head} is "
+                         f"another array than {table}")
+
+
+def fill(value, part, arrays):
+    """Copy the arrays of a :class:`Part` into a parameter's value, one beside the other."""
+    start = 0
+    for name in part.names:
+        array = arrays[name].T if part.transposed else arrays[name]
+        value[..., start : start + array.shape[-1]] = array
+        start += array.shape[-1]
+
+
+def read_tokenizer(folder, vocab_size):
+    """The folder's tokenizer, or None where it has none.
+
+    Raises
+    ------
+    ValueError
+        If it is of another kind than byte-level BPE, or has more tokens than the model.
+    """
+    if not any((folder / name).exists() for name in TOKENIZER_FILES):
+        return None
+    try:
+        tokenizer = ByteLevelBPE.from_huggingface(folder)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"the tokenizer cannot be read (tokenizer=False leaves it out): {error}"
+                         ) from error
+    if len(tokenizer) > vocab_size:
+        raise ValueError(f"{folder}: the tokenizer has {len(tokenizer)} tokens, the model "
+                         f"{vocab_size}")
+    return tokenizer
