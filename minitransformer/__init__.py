@@ -9,7 +9,7 @@
 
 __version__ = "0.1.0"
 
-from minitransformer import functional, gradcheck, interpret, layers, plots
+from minitransformer import functional, gradcheck, inference, interpret, layers, plots
 from minitransformer.models import (
     GPT,
     GPTConfig,
@@ -68,6 +68,7 @@ __all__ = [
     "WarmupInverseSqrt",
     "functional",
     "gradcheck",
+    "inference",
     "interpret",
     "layers",
     "plots",

@@ -12,7 +12,7 @@ import minitransformer
 PACKAGE = pathlib.Path(minitransformer.__file__).parent
 EQUATIONS = {"backend", "functional"}
 NETWORK = EQUATIONS | {"layers", "training", "data", "storage"}
-LIBRARY = NETWORK | {"models", "fused", "gradcheck", "interpret", "plots"}
+LIBRARY = NETWORK | {"models", "fused", "inference", "gradcheck", "interpret", "plots"}
 
 # What each part of the package may import besides itself.
 ALLOWED = {
@@ -28,6 +28,7 @@ ALLOWED = {
     "layers": EQUATIONS,
     "training": EQUATIONS | {"layers", "data", "storage"},
     "models": NETWORK | {"fused"},
+    "inference": EQUATIONS | {"training", "data", "models"},
     "bench": LIBRARY | {"__init__"},
     "__init__": LIBRARY,
     "cli": LIBRARY | {"__init__", "bench"},

@@ -1,0 +1,233 @@
+r"""Beam search: the most probable of many texts, kept side by side.
+
+A beam is the start of a text, y, with its log-probability. In every step each of the K beams goes
+on with every token, and the K best of these stay. A text that has ended is judged by
+
+.. math:: s(y) = \frac{\log p(y \mid x)}{lp(y)}, \qquad
+    lp(y) = \frac{(5 + |y|)^\alpha}{(5 + 1)^\alpha}
+
+with |y| its tokens, the end token included. Without alpha the sum of the logarithms would favour
+short texts.
+
+Source: Wu et al. 2016, section 7, equation (14), without its coverage penalty.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minitransformer.inference.decoding import Decoding, check_logits
+from minitransformer.inference.generate import read_limits
+from minitransformer.inference.prompts import (
+    batches_by_length,
+    check_ends,
+    read_prompts,
+    target_size,
+)
+from minitransformer.inference.repetition import repeating
+from minitransformer.inference.sampling import largest
+from minitransformer.training.names import check_count, check_number
+
+
+def beam_search(
+    model,
+    prompts,
+    *,
+    beams=5,
+    length_penalty=0.6,
+    max_new_tokens=None,
+    start_id=None,
+    end_id=None,
+    no_repeat_ngram=None,
+    batch_size=16,
+):
+    """The best text after each prompt, or for each source sentence, that a beam search finds.
+
+    A search ends when K texts have ended and no beam, at its present length, would be better than
+    the worst of them. Of equally good ones the earlier beam and the lower id come first. Where no
+    text has ended within its limit, the best beam is what is returned.
+
+    Parameters
+    ----------
+    model : GPT or Transformer
+    prompts : list of B int arrays or lists
+    beams : int
+        K, at most as many as the model has tokens; 1 is greedy.
+    length_penalty : float
+        alpha, at least 0; larger ones favour longer texts, 0 compares log-probabilities.
+    max_new_tokens : int, optional
+        The end token included; by default what the model's `max_len` has room for.
+    start_id : int, optional
+        What the decoder of a Transformer reads first; needed there, and only there.
+    end_id : int
+    no_repeat_ngram : int, optional
+        n: no n tokens in a row may occur twice in a text. The probabilities stay the model's.
+    batch_size : int
+        Most prompts that are computed together, each with K beams.
+
+    Returns
+    -------
+    texts : list of B int64 arrays
+        Without prompt, start and end token.
+    scores : (B,) float64 array
+        s(y), in nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong, or a logit is not finite.
+    """
+    beams, size = check_count("beams", beams), target_size(model)
+    if beams > size:
+        raise ValueError(f"beams must be at most the size of the vocabulary, {size}, got {beams}")
+    alpha = check_number("length_penalty", length_penalty, 0)
+    start_id, end_id = check_ends(model, start_id, end_id, needs_end=True)
+    sequences = read_prompts(model, prompts, model.config["max_len"])
+    limits = read_limits(model, sequences, max_new_tokens)
+    if no_repeat_ngram is not None:
+        check_count("no_repeat_ngram", no_repeat_ngram)
+    check_count("batch_size", batch_size)
+    rules = Rules(beams, alpha, end_id, no_repeat_ngram)
+    texts, scores = [None] * len(sequences), np.empty(len(sequences))
+    for indices in batches_by_length(sequences, batch_size):
+        batch, steps = [sequences[i] for i in indices], max(limits[i] for i in indices)
+        starts = batch if start_id is None else [np.array([start_id])] * len(batch)
+        searches = [Search(i, start, limits[i]) for i, start in zip(indices, starts, strict=True)]
+        _search(Decoding(model, batch, steps, start_id=start_id), searches, rules)
+        for i, search in zip(indices, searches, strict=True):
+            scores[i], texts[i] = search.best(rules)
+    return texts, scores
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What all searches of a call share; the names are those of :func:`beam_search`."""
+
+    beams: int
+    alpha: float
+    end_id: int
+    no_repeat_ngram: int | None
+
+    def score(self, log_probability, length):
+        """s(y) of a text of `length` tokens."""
+        return log_probability / ((5 + length) / 6) ** self.alpha
+
+
+@dataclass
+class Search:
+    """The search for one text.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the prompts.
+    prompt : (T,) int array
+        What stands before the text.
+    limit : int
+        Most tokens of the text.
+    written : (k, t) int64 array
+        The beams, k of them, from the best.
+    log_probabilities : (k,) float64 array
+    ended : list of (float, int64 array)
+        Score and tokens of texts that have ended, at most K of them, from the best.
+    """
+
+    number: int
+    prompt: np.ndarray
+    limit: int
+    written: np.ndarray = field(default_factory=lambda: np.empty((1, 0), dtype=np.int64))
+    log_probabilities: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    ended: list = field(default_factory=list)
+
+    def step(self, places, log_p, rules):
+        """Go on with the best candidates.
+
+        Parameters
+        ----------
+        places : (k, n) int array
+            For each beam the tokens that may follow, the best first.
+        log_p : (k, n) float64 array
+            Their log-probabilities.
+        rules : Rules
+
+        Returns
+        -------
+        parents : (k',) int array
+            Which beam each of the new ones goes on with; empty when the search is over.
+        """
+        total = self.log_probabilities[:, None] + log_p
+        order = np.argsort(-total, axis=None, kind="stable")
+        order = order[: 2 * rules.beams]  # at most half of them end a text
+        order = order[total.flat[order] > -np.inf]
+        if not len(order):
+            return order  # everything is forbidden: the beams stay as they are
+        beam, tokens, total = order // places.shape[1], places.flat[order], total.flat[order]
+        ends, length = tokens == rules.end_id, self.written.shape[1] + 1
+        # An end counts only where it is among the K best: what is worse has no place in the beam.
+        for place in np.flatnonzero(ends[: rules.beams]):
+            self.ended.append((rules.score(total[place], length), self.written[beam[place]]))
+        self.ended = sorted(self.ended, key=lambda text: -text[0])[: rules.beams]
+        chosen = np.flatnonzero(~ends)[: rules.beams]
+        parents = beam[chosen]
+        self.written = np.concatenate([self.written[parents], tokens[chosen, None]], axis=1)
+        self.log_probabilities = total[chosen]
+        return parents[:0] if self._is_over(rules) else parents
+
+    def _is_over(self, rules):
+        length = self.written.shape[1]
+        if length == self.limit or not len(self.written):
+            return True
+        present = rules.score(self.log_probabilities[0], length)
+        return len(self.ended) == rules.beams and present <= self.ended[-1][0]
+
+    def best(self, rules):
+        """Score and tokens of the best text."""
+        if self.ended:
+            return self.ended[0]
+        return rules.score(self.log_probabilities[0], self.written.shape[1]), self.written[0]
+
+
+def _search(decoding, searches, rules):
+    """Run the searches of a batch, one row for each beam, until all are over."""
+    logits, live = decoding.begin(), searches
+    while True:
+        rows, first, ids, going = [], 0, [], []
+        places, log_p = _candidates(logits, live, rules)
+        for search in live:
+            own = slice(first, first + len(search.written))
+            parents = search.step(places[own], log_p[own], rules)
+            if len(parents):
+                rows.append(first + parents)
+                ids.append(search.written[:, -1])
+                going.append(search)
+            first = own.stop
+        if not going:
+            return
+        live, rows = going, np.concatenate(rows)
+        if not np.array_equal(rows, np.arange(first)):
+            decoding.select(rows)
+        logits = decoding.next(np.concatenate(ids))
+
+
+def _candidates(logits, searches, rules):
+    """The tokens that may follow each beam, the best first, and their log-probabilities.
+
+    Returns
+    -------
+    places : (R, n) int array
+    log_p : (R, n) float64 array
+        -inf for what is forbidden.
+    """
+    highest = logits.max(axis=-1, keepdims=True)
+    numbers = [search.number for search in searches for _ in search.written]
+    check_logits(highest[:, 0], numbers)
+    exponentials = np.exp((logits - highest).astype(np.result_type(logits.dtype, np.float32)))
+    sums = exponentials.sum(axis=-1, keepdims=True, dtype=np.float64)
+    if rules.no_repeat_ngram is not None:
+        logits = logits.copy()
+        beams = [(search.prompt, beam) for search in searches for beam in search.written]
+        for z, parts in zip(logits, beams, strict=True):
+            z[repeating(np.concatenate(parts), rules.no_repeat_ngram)] = -np.inf
+    places = largest(logits, min(2 * rules.beams, logits.shape[1]))
+    best = np.take_along_axis(logits, places, axis=-1)
+    return places, best.astype(np.float64) - highest - np.log(sums)

@@ -1,0 +1,100 @@
+"""Logits of the next token, for a batch of sequences that grow: what knows of caches and windows.
+
+Everything else in this folder sees only this: which logits follow, and which rows stay.
+"""
+
+import numpy as np
+
+from minitransformer.backend import array_module, to_device, to_host
+from minitransformer.data import pad
+from minitransformer.inference.prompts import pad_left
+
+
+class Decoding:
+    """A batch in the course of being written.
+
+    Parameters
+    ----------
+    model : GPT or Transformer
+    sequences : list of B int arrays
+        Prompts, or source sentences for a model with an encoder.
+    steps : int
+        Most tokens that will be written.
+    start_id : int, optional
+        The first token that a decoder with an encoder reads.
+
+    Without an encoder a text may become longer than the model's `max_len`. From there on its last
+    `max_len` tokens are read again for every new one, all of them: their positions have changed,
+    so nothing that was kept of them is right any more.
+    """
+
+    def __init__(self, model, sequences, steps, *, start_id=None):
+        self.model, self.sequences, self.steps = model, sequences, steps
+        self.start_id, self.max_len = start_id, model.config["max_len"]
+        self.device = array_module(model.flat.values).__name__
+        self.state, self.room = None, steps
+        # Columns may run out before a text does, where its prompt is shorter than another's.
+        longest = max(len(sequence) for sequence in sequences)
+        self.reads_again = start_id is None and longest + steps - 1 > self.max_len
+
+    def begin(self):
+        """Logits (B, V) of the first token, on the host."""
+        if self.start_id is None:
+            return self._read()
+        ids, mask = pad(self.sequences)
+        ids, mask = self._there(ids), None if mask.all() else self._there(mask)
+        self.state = self.model.start(ids, mask, self.room)
+        return self._extend(np.full((len(self.sequences), 1), self.start_id), None)
+
+    def next(self, ids):
+        """Logits (B, V) of what follows when each row goes on with its id of `ids`, (B,)."""
+        if self.reads_again:
+            pairs = zip(self.sequences, ids, strict=True)
+            self.sequences = [np.append(sequence, token) for sequence, token in pairs]
+            if self.state.length == self.room:
+                return self._read()
+        return self._extend(ids[:, None], None)
+
+    def select(self, rows):
+        """Go on with these rows of the batch, (n,) int array; one may occur several times."""
+        if self.reads_again:
+            self.sequences = [self.sequences[row] for row in rows]
+        self.state.select(rows)
+
+    def _read(self):
+        """Logits after the last tokens of each row, as many as the model can read."""
+        ids, mask = pad_left([sequence[-self.max_len :] for sequence in self.sequences])
+        self.room = min(ids.shape[1] + self.steps - 1, self.max_len)
+        self.state = self.model.start(len(ids), self.room)
+        return self._extend(ids, mask)
+
+    def _extend(self, ids, mask):
+        mask = None if mask is None else self._there(mask)
+        logits = self.model.extend(self._there(ids), self.state, mask=mask, last=True)
+        return to_host(logits)
+
+    def _there(self, array):
+        return to_device(array, self.device)
+
+
+def check_logits(largest, rows):
+    """Refuse logits whose largest value is not finite.
+
+    Parameters
+    ----------
+    largest : (B,) array
+        The largest logit of each row; NaN where there is one in the row.
+    rows : sequence of B ints
+        Number of each row, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    finite = np.isfinite(largest)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(
+            f"the logits of sequence {rows[row]} are not finite (their largest is {largest[row]}): "
+            "the weights are damaged, or their training diverged"
+        )
