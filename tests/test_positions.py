@@ -74,6 +74,7 @@ def test_slopes_of_the_paper():
     assert F.alibi_slopes(8).tolist() == [2.0**-h for h in range(1, 9)]
     sixteen = F.alibi_slopes(16)
     np.testing.assert_allclose(sixteen, 2.0 ** (-0.5 * np.arange(1, 17)), rtol=1e-15)
+    assert F.alibi_slopes(np.int64(8)).tolist() == F.alibi_slopes(8).tolist()
     assert F.alibi_slopes(12).tolist() == [*F.alibi_slopes(8), *sixteen[:8:2]]
     for n_heads in range(1, 40):
         slopes = F.alibi_slopes(n_heads)
@@ -102,8 +103,8 @@ def test_unsigned_positions_do_not_wrap():
         assert np.array_equal(again, signed)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_bias_has_the_dtype_asked_for_and_is_rounded_once(dtype):
+@pytest.mark.parametrize("dtype", [*DTYPES, "float16", np.dtype(np.float32)])
+def test_a_bias_has_the_dtype_asked_for_and_stays_finite(dtype):
     far = np.array([0, 5, 70_001, 3_000_001])
     bias, exact = F.alibi_bias(3, far, far, dtype), F.alibi_bias(3, far, far)
     assert bias.dtype == dtype
