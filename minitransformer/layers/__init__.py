@@ -1,12 +1,9 @@
 """LEVEL 2: layers. Parameters and calls into level 1; every call returns a cache with names."""
 
-from minitransformer.layers.attention import (
-    ATTENTIONS,
-    MultiHeadAttention,
-    MultiHeadCrossAttention,
-)
+from minitransformer.layers.attention import ATTENTIONS, MultiHeadAttention
 from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
 from minitransformer.layers.base import FlatParameters, Layer, Parameter
+from minitransformer.layers.cross_attention import MultiHeadCrossAttention
 from minitransformer.layers.decoder import DecoderBlock
 from minitransformer.layers.encoder import EncoderBlock
 from minitransformer.layers.feed_forward import ACTIVATIONS, FeedForward, SwiGLU

@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from minitransformer import functional
-from minitransformer.layers.attention import MultiHeadAttention, MultiHeadCrossAttention
+from minitransformer.layers.attention import MultiHeadAttention
 from minitransformer.layers.base import generator
+from minitransformer.layers.cross_attention import MultiHeadCrossAttention
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.norms import make_norm
 from minitransformer.layers.residual import ResidualBlock, check_norm

@@ -2,7 +2,7 @@
 
 from minitransformer import functional
 from minitransformer.backend import array_module
-from minitransformer.layers.attention import MultiHeadAttention
+from minitransformer.layers.attention import MultiHeadAttention, value_of
 from minitransformer.layers.base import generator
 
 
@@ -44,8 +44,7 @@ class GroupedQueryAttention(MultiHeadAttention):
         self._make_parameters(d_model, bias, generator(rng), dtype)
 
     def _project(self, x):
-        b = None if self.b_qkv is None else self.b_qkv.value
-        qkv = self.ops.linear(x, self.W_qkv.value, b)
+        qkv = self.ops.linear(x, self.W_qkv.value, value_of(self.b_qkv))
         D = x.shape[-1]
         width = D // self.n_heads * self.n_kv_heads
         return qkv[..., :D], qkv[..., D : D + width], qkv[..., D + width :]

@@ -8,7 +8,7 @@ import numpy as np
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids
 from minitransformer.layers import Linear, TiedHead, make_norm
-from minitransformer.models.config import OPS, check_names
+from minitransformer.models.settings import OPS, check_names
 
 
 class EmbeddedCache(NamedTuple):

@@ -3,27 +3,11 @@
 from typing import Any, NamedTuple
 
 from minitransformer.backend import array_module
-from minitransformer.layers import (
-    DecoderBlock,
-    Dropout,
-    Embedding,
-    EncoderBlock,
-    FlatParameters,
-    PositionalEncoding,
-)
-from minitransformer.models.common import SequenceModel
+from minitransformer.layers import DecoderBlock, Dropout, Embedding, FlatParameters
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.models.encoding import Encoding, as_keys
 from minitransformer.training.sequences import Translating
-
-
-class EncoderCache(NamedTuple):
-    """Every intermediate value of the left half of figure 1; memory (B, S, D) is its result."""
-
-    input: Any
-    blocks: tuple
-    norm: Any
-    memory: Any
 
 
 class DecoderCache(NamedTuple):
@@ -43,7 +27,7 @@ class TransformerCache(NamedTuple):
     head: Any
 
 
-class Transformer(SequenceModel, Translating):
+class Transformer(Encoding, Translating):
     r"""Encoder-decoder: a stack that reads the source, a stack that writes the target.
 
     .. math::
@@ -76,13 +60,7 @@ class Transformer(SequenceModel, Translating):
         settings, draws = self._begin(config, options)
         D, H = settings.d_model, settings.n_heads
         self.target_vocab_size = settings.target_vocab_size or self.vocab_size
-        self.source_embedding = Embedding(self.vocab_size, D, scale=settings.scale, **draws)
-        self.source_positions = self._positions(draws["rng"])
-        arguments = {**settings.block_options(), **draws}
-        self.encoder = [
-            EncoderBlock(D, H, settings.d_ff, **arguments) for _ in range(settings.n_layers)
-        ]
-        self.encoder_norm = self._final_norm()
+        self._make_encoder(draws)
         self.target_embedding = self.source_embedding
         if settings.target_vocab_size is not None or not settings.tied:
             self.target_embedding = Embedding(
@@ -90,21 +68,14 @@ class Transformer(SequenceModel, Translating):
             )
         self.target_positions = self._positions(draws["rng"])
         self.decoder = [
-            DecoderBlock(D, H, settings.d_ff, **arguments) for _ in range(settings.depth)
+            DecoderBlock(D, H, settings.d_ff, **settings.block_options(), **draws)
+            for _ in range(settings.depth)
         ]
         self.decoder_norm = self._final_norm()
         self.head = self._head(self.target_embedding, self.target_vocab_size, draws)
         self.dropout = Dropout(settings.dropout, ops=self.ops)
         self.sight = CausalSight(settings)
         self.flat = FlatParameters(self.parameters())
-
-    def _positions(self, rng):
-        settings = self.settings
-        if settings.positions == "none":
-            return None
-        return PositionalEncoding(
-            settings.positions, self.max_len, settings.d_model, rng=rng, dtype=settings.dtype
-        )
 
     def forward(self, source, target, *, source_mask=None, target_mask=None, rng=None):
         """Scores of the token after each token of the target.
@@ -139,7 +110,7 @@ class Transformer(SequenceModel, Translating):
         x, embedded = self._embed(target, self.target_embedding, self.target_positions, rng)
         xp = array_module(x)
         sight = self.sight.of(from_the_start(target.shape[1], xp), xp)
-        memory_mask = _as_keys(source_mask)
+        memory_mask = as_keys(source_mask)
         blocks = []
         for block in self.decoder:
             x, cache = block.forward(x, memory, memory_mask=memory_mask, rng=rng, **sight)
@@ -150,20 +121,6 @@ class Transformer(SequenceModel, Translating):
         logits, head = self.head.forward(x)
         decoder = DecoderCache(embedded, tuple(blocks), norm, x)
         return logits, TransformerCache(encoder, decoder, head)
-
-    def encode(self, source, *, source_mask=None, rng=None):
-        """source (B, S), source_mask (B, S) -> memory (B, S, D), :class:`EncoderCache`."""
-        self._check_batch(source, source_mask, self.vocab_size, "source", at_end=False)
-        x, embedded = self._embed(source, self.source_embedding, self.source_positions, rng)
-        mask = _as_keys(source_mask)
-        blocks = []
-        for block in self.encoder:
-            x, cache = block.forward(x, mask=mask, rng=rng)
-            blocks.append(cache)
-        norm = None
-        if self.encoder_norm is not None:
-            x, norm = self.encoder_norm.forward(x)
-        return x, EncoderCache(embedded, tuple(blocks), norm, x)
 
     def backward(self, dlogits, cache):
         """Add to every parameter's gradient.
@@ -198,17 +155,6 @@ class Transformer(SequenceModel, Translating):
             dmemory = array_module(cache.encoder.memory).zeros_like(cache.encoder.memory)
         return self.encode_backward(dmemory, cache.encoder), dtarget
 
-    def encode_backward(self, dmemory, cache):
-        """dmemory (B, S, D) -> the gradient of the embedded source, (B, S, D)."""
-        dx = dmemory
-        if self.encoder_norm is not None:
-            dx = self.encoder_norm.backward(dx, cache.norm)
-        for block, block_cache in zip(reversed(self.encoder), reversed(cache.blocks), strict=True):
-            dx = block.backward(dx, block_cache)
-        return self._embed_backward(
-            dx, self.source_embedding, self.source_positions, cache.input
-        )
-
     def start(self, source, source_mask=None, room=None):
         """Read the source, and begin to decode targets of up to `room` tokens.
 
@@ -229,7 +175,7 @@ class Transformer(SequenceModel, Translating):
         self._check_room(room)
         memory, _ = self.encode(source, source_mask=source_mask)
         cross = [block.cross_attention.keys_values(memory) for block in self.decoder]
-        return DecodingState(len(source), len(self.decoder), room, cross, _as_keys(source_mask))
+        return DecodingState(len(source), len(self.decoder), room, cross, as_keys(source_mask))
 
     def extend(self, ids, state, *, mask=None, last=False):
         """Scores after the next tokens of targets; as :meth:`GPT.extend`.
@@ -261,8 +207,3 @@ class Transformer(SequenceModel, Translating):
         if self.decoder_norm is not None:
             x = self.decoder_norm(x)
         return self.head(x)
-
-
-def _as_keys(mask):
-    """A mask of tokens (B, S) as one of keys, (B, 1, 1, S)."""
-    return None if mask is None else mask[:, None, None, :]

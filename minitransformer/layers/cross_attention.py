@@ -1,0 +1,75 @@
+"""Multi-head attention of one sequence to another."""
+
+import numpy as np
+
+from minitransformer import functional
+from minitransformer.backend import array_module
+from minitransformer.layers.attention import Attention, value_of
+from minitransformer.layers.base import Parameter, generator
+from minitransformer.layers.keys_values import KeyValues
+from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
+
+
+class MultiHeadCrossAttention(Attention):
+    r"""Cross-attention: queries from one sequence, keys and values from another, the memory.
+
+    .. math:: O_h = \mathrm{Attention}(x W^Q_h, \, m W^K_h, \, m W^V_h)
+
+    Parameters
+    ----------
+    d_model, n_heads, dropout, attention, bias, rng, dtype, ops
+        As for :class:`MultiHeadAttention`. W_q is (D, D); W_kv (D, 2D) holds keys and values.
+
+    Source: Vaswani et al. 2017, section 3.2.3.
+    """
+
+    def __init__(
+        self,
+        d_model,
+        n_heads,
+        *,
+        dropout=0.0,
+        attention="full",
+        bias=True,
+        rng=0,
+        dtype="float32",
+        ops=functional,
+    ):
+        self._set(d_model, n_heads, n_heads, dropout, attention, ops)
+        rng = generator(rng)
+        self.W_q = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
+        self.W_kv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=2 * d_model))
+        self.b_kv = Parameter(np.zeros(2 * d_model, dtype)) if bias else None
+        self.W_o = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
+
+    def forward(self, x, memory, *, mask=None, rng=None):
+        """x (B, T, D), memory (B, S, D) -> y (B, T, D), a cache."""
+        Q, _ = self.W_q.forward(x)
+        return self._attend(x, memory, (Q, *self._project_memory(memory)), mask, rng)
+
+    def backward(self, dy, cache):
+        """dy (B, T, D) -> dx (B, T, D), dmemory (B, S, D)."""
+        dQ, dK, dV = self._attend_backward(dy, cache)
+        dkv = array_module(dK=dK, dV=dV).concatenate([dK, dV], axis=-1)
+        dmemory, dW, db = self.ops.linear_backward(dkv, cache.memory, self.W_kv.value)
+        self.W_kv.grad += dW
+        if self.b_kv is not None:
+            self.b_kv.grad += db
+        return self.W_q.backward(dQ, LinearCache(cache.x)), dmemory
+
+    def keys_values(self, memory):
+        """Keys and values of the memory (B, S, D), computed once for :meth:`extend`."""
+        K, V = (self.ops.split_heads(x, self.n_heads) for x in self._project_memory(memory))
+        kept = KeyValues(memory.shape[1])
+        kept.append(K, V)
+        return kept
+
+    def extend(self, x, kept, *, mask=None):
+        """x (B, T, D), the next tokens; `kept` from :meth:`keys_values` -> y (B, T, D)."""
+        Q = self.ops.split_heads(self.W_q(x), self.n_heads)
+        return self._attend_to(Q, *kept.so_far(), mask)
+
+    def _project_memory(self, memory):
+        kv = self.ops.linear(memory, self.W_kv.value, value_of(self.b_kv))
+        D = kv.shape[-1] // 2
+        return kv[..., :D], kv[..., D:]
