@@ -3,6 +3,7 @@
 import math
 
 from minitransformer.backend import array_module
+from minitransformer.training.optimizer_base import one_part
 from minitransformer.training.regularisation import global_norm
 
 ADVICE = (
@@ -59,7 +60,7 @@ def check_finite(model, loss, norm, step):
     )
 
 
-def check_update(model, before, step):
+def check_update(model, before, step, share_out=one_part):
     """Put the weights back and raise :class:`TrainingDiverged` unless all of them are finite.
 
     Parameters
@@ -69,9 +70,11 @@ def check_update(model, before, step):
     before : (n,) array
         Its parameters before the step.
     step : int
+    share_out : callable
+        As for :func:`~minitransformer.training.regularisation.global_norm`.
     """
     flat = model.flat
-    if math.isfinite(global_norm(flat.values)):
+    if math.isfinite(global_norm(flat.values, share_out)):
         return
     name = first_not_finite(flat, flat.values)
     flat.values[...] = before

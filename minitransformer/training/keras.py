@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.training import callbacks as callback_module
-from minitransformer.training import checkpoint, persist, progress, step, summary
+from minitransformer.training import checkpoint, passes, persist, progress, step, summary
 from minitransformer.training.arguments import read_settings, split_off
 from minitransformer.training.learner import MICRO_BATCH_TOKENS, Learner
 from minitransformer.training.loop import Run
@@ -152,7 +152,7 @@ class Trainable(Learner):
         """
         recipe = self._compiled("train_on_batch")
         examples = self.read_examples(x, y, mask, recipe.loss)
-        running = step.RunningMeans(recipe.metrics)
+        running = passes.RunningMeans(recipe.metrics)
         with WorkerPool(self, recipe.workers) as pool:
             running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
         return running.means(penalty=bool(recipe.l1 or recipe.l2))
@@ -162,7 +162,7 @@ class Trainable(Learner):
         recipe = self._compiled("evaluate")
         examples = self.read_examples(x, y, mask, recipe.loss)
         with WorkerPool(self, recipe.workers) as pool:
-            return step.evaluate(self, recipe, pool, examples)
+            return passes.evaluate(self, recipe, pool, examples)
 
     def predict(self, x, *, mask=None):
         """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`."""
@@ -172,7 +172,7 @@ class Trainable(Learner):
             tokens, workers = recipe.micro_batch_tokens, recipe.workers
         workers = workers or default_workers(self.flat.values)
         with WorkerPool(self, min(workers, len(examples))) as pool:
-            return step.predict(self, pool, examples, tokens)
+            return passes.predict(self, pool, examples, tokens)
 
     def to(self, device):
         """Move the model and the state of its training to "numpy" or "cupy"; returns itself."""

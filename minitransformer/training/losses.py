@@ -70,6 +70,10 @@ class Loss:
         """Gradient of the share with respect to the logits, (..., C)."""
         raise NotImplementedError
 
+    def probabilities(self, saved):
+        """Softmax of the logits, (..., C), where it was computed; else None."""
+        return None
+
     def weighted(self, class_weights):
         """The same loss with a (C,) array of class weights."""
         raise ValueError(f"class_weight needs a cross-entropy loss, not {type(self).__name__}")
@@ -139,6 +143,9 @@ class CategoricalCrossentropy(Loss):
     def backward(self, saved):
         share, saved = saved
         return cross_entropy_backward(share, saved)
+
+    def probabilities(self, saved):
+        return saved[1].probabilities
 
     def check_classes(self, n_classes):
         if self.class_weights is not None and len(self.class_weights) != n_classes:

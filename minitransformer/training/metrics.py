@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minitransformer.backend import array_module, as_number
+from minitransformer.functional import log_softmax
 from minitransformer.training.names import lookup
 
 
@@ -34,6 +35,10 @@ class Metric:
         total, count : float, or 0-d arrays on a device
         """
         raise NotImplementedError
+
+    def measure_with(self, loss, logits, targets, saved):
+        """:meth:`measure`, for a metric that can use what the `loss` has computed already."""
+        return self.measure(logits, targets, loss.ignore_index)
 
     def finish(self, mean):
         """What is reported, from the mean over all examples."""
@@ -68,16 +73,27 @@ class Perplexity(Metric):
     name = "perplexity"
 
     def measure(self, logits, targets, ignore_index=None):
-        xp = array_module(logits, targets)
-        counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
-        y = xp.where(counts, targets, 0)[..., None]
-        shifted = logits - logits.max(axis=-1, keepdims=True)
-        right = xp.take_along_axis(shifted, y, axis=-1)[..., 0]
-        nats = xp.log(xp.exp(shifted, out=shifted).sum(axis=-1)) - right
-        return as_number((nats * counts).sum()), as_number(counts.sum())
+        return _nats(log_softmax(logits), targets, ignore_index)
+
+    def measure_with(self, loss, logits, targets, saved):
+        probabilities = loss.probabilities(saved)
+        if probabilities is None:
+            return self.measure(logits, targets, loss.ignore_index)
+        return _nats(probabilities, targets, loss.ignore_index, of_logarithms=False)
 
     def finish(self, mean):
         return math.exp(mean) if mean < LARGEST_EXPONENT else math.inf
+
+
+def _nats(table, targets, ignore_index, of_logarithms=True):
+    """Sum of -log p over the `targets` that count, and their number, from p or log p (..., C)."""
+    xp = array_module(table, targets)
+    counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
+    chosen = xp.take_along_axis(table, xp.where(counts, targets, 0)[..., None], axis=-1)[..., 0]
+    if not of_logarithms:
+        # Less than the smallest number is taken for it.
+        chosen = xp.log(xp.maximum(chosen, np.finfo(chosen.dtype).tiny))
+    return as_number(-xp.where(counts, chosen, 0).sum(dtype=np.float64)), as_number(counts.sum())
 
 
 LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)

@@ -12,7 +12,7 @@ import numpy as np
 
 from minitransformer.backend import array_module, as_number, is_cupy, to_device
 from minitransformer.training.names import check_number
-from minitransformer.training.optimizer_base import BLOCK
+from minitransformer.training.optimizer_base import BLOCK, one_part
 
 
 def _blocks(xp, size):
@@ -68,20 +68,27 @@ def add_penalty(values, grads, l1=0.0, l2=0.0, where=None):
     return penalty
 
 
-def global_norm(grads):
+def global_norm(grads, share_out=one_part):
     """Euclidean norm of all gradients together; NaN or inf if one entry is.
 
-    A Python float; on a device a 0-d float64 array, for which nobody waits.
+    A Python float; on a device a 0-d float64 array, for which nobody waits. `share_out` as for
+    :meth:`~minitransformer.training.optimizer_base.Optimizer.step`; the bits do not depend on it.
 
     Finite gradients whose squares overflow their dtype still have a finite norm.
     """
     if is_cupy(grads):
         return _norm_on_device(grads)
     xp = array_module(grads)
-    total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):  # both are dealt with below
-        for part in _blocks(xp, grads.size):
-            total += float(xp.dot(grads[part], grads[part]))
+    blocks = _blocks(xp, grads.size)
+    squares = [0.0] * len(blocks)
+
+    def work(some):
+        with np.errstate(over="ignore", invalid="ignore"):  # both are dealt with below
+            for i in range(some.start, some.stop):
+                squares[i] = float(xp.dot(grads[blocks[i]], grads[blocks[i]]))
+
+    share_out(len(blocks), work)
+    total = sum(squares)
     if math.isfinite(total):
         return math.sqrt(total)
     largest = float(xp.abs(grads).max())

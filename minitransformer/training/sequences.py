@@ -1,6 +1,7 @@
 """Training of models that write: next tokens of a text, and translations."""
 
-from minitransformer.backend import array_module
+import numpy as np
+
 from minitransformer.training.keras import Trainable
 from minitransformer.training.learner import MICRO_BATCH_TOKENS
 from minitransformer.training.losses import TokenCrossentropy
@@ -72,9 +73,8 @@ class Writing(Trainable):
     def scores(self, batch):
         """Logits (B, V) after the last token of each sequence."""
         logits, _ = self.run(batch, None)
-        rows, last = range(len(batch.targets)), (batch.targets != NO_TARGET).sum(axis=1) - 1
-        xp = array_module(logits)
-        return logits[xp.asarray(rows), xp.asarray(last)]
+        last = (batch.targets != NO_TARGET).sum(axis=1) - 1
+        return logits[tuple(self.there(np.arange(len(last)), last))]
 
 
 class LanguageModelling(Writing):

@@ -1,10 +1,10 @@
-"""One step of training, and the passes over data that only read: evaluate and predict."""
+"""One step of training."""
 
 import numpy as np
 
-from minitransformer.backend import generator, is_cupy, read_numbers, to_device, to_host
-from minitransformer.functional import softmax
+from minitransformer.backend import array_module, generator, is_cupy, read_numbers, to_device
 from minitransformer.training.divergence import check_finite, check_update
+from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
 from minitransformer.training.recipe import UNKNOWN_ID
 from minitransformer.training.regularisation import (
     add_penalty,
@@ -12,70 +12,6 @@ from minitransformer.training.regularisation import (
     global_norm,
     word_dropout,
 )
-
-
-class RunningMeans:
-    """Running means of loss, penalty and metrics over the batches of an epoch.
-
-    Parameters
-    ----------
-    metrics : list of Metric
-    sums : dict, optional
-        The :attr:`sums` of an earlier part of the epoch, to go on from.
-    """
-
-    def __init__(self, metrics, sums=None):
-        self._finish = {metric.name: metric.finish for metric in metrics}
-        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
-
-    def add(self, loss, weight, measures, penalty=0.0):
-        """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
-        parts = [(loss * weight, weight), *measures, (penalty * weight, weight)]
-        for name, (total, count) in zip(self.sums, parts, strict=True):
-            self.sums[name][0] += total
-            self.sums[name][1] += count
-
-    def means(self, penalty=False):
-        """Means by name; the penalty only when asked for."""
-        means = {
-            name: total / count if count else 0.0
-            for name, (total, count) in self.sums.items()
-            if penalty or name != "penalty"
-        }
-        return means | {name: finish(means[name]) for name, finish in self._finish.items()}
-
-
-def jobs_of(model, examples, indices, max_tokens):
-    """Cut examples into micro-batches of at most `max_tokens` tokens; None: what suits the model.
-
-    Returns
-    -------
-    jobs : list of (int, int array)
-        Number of the micro-batch, and its examples.
-    costs : list of float
-    """
-    parts = examples.cut(indices, model.micro_batch(max_tokens, examples.tokens(indices)))
-    costs = [model.cost(len(rows), *lengths) for rows, lengths in parts]
-    return list(enumerate(rows for rows, _ in parts)), costs
-
-
-def _device(array):
-    return "cupy" if is_cupy(array) else "numpy"
-
-
-def _measure(recipe, logits, targets):
-    ignore = recipe.loss.ignore_index
-    return [metric.measure(logits, targets, ignore) for metric in recipe.metrics]
-
-
-def _sum_up(results, n_metrics):
-    """Loss, and (sum, count) of each metric, over the micro-batches, in their order."""
-    loss = sum(value for value, _ in results)
-    measures = [
-        (sum(m[k][0] for _, m in results), sum(m[k][1] for _, m in results))
-        for k in range(n_metrics)
-    ]
-    return loss, measures
 
 
 def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
@@ -131,12 +67,12 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     total = examples.weight(recipe.loss, indices)
     task = _gradient_task(recipe, examples, total, [model.seed, step])
     mixed = recipe.mixed
-    flat.zero_grad()
+    before = _begin_step(flat, pool, checked)
     if mixed is not None:
         mixed.begin_step(flat.values)
     jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
     results = pool.add_gradients(task, jobs, costs)
-    loss, measures = _sum_up(results, len(recipe.metrics))
+    loss, measures = sum_up(results, len(recipe.metrics))
 
     # Overflow shows in the norms, which are checked before and after the optimiser writes.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -144,7 +80,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
             mixed.unscale(flat.grads)
         decay = model.decay_mask()
         penalty = add_penalty(flat.values, flat.grads, recipe.l1, recipe.l2, decay)
-        norm, norms = global_norm(flat.grads), ()
+        norm, norms = global_norm(flat.grads, pool.share_out), ()
         if checked:
             numbers = read_numbers([loss, norm])
             if mixed is not None and mixed.overflowed(model, *numbers, step):
@@ -153,10 +89,9 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
         rate = optimizer.learning_rate * multiplier
-        before = flat.values.copy() if checked else None
         optimizer.step(flat.values, flat.grads, rate, decay, pool.share_out)
         if checked:
-            check_update(model, before, step)
+            check_update(model, before, step, pool.share_out)
         else:
             norms = norm, global_norm(flat.values)
         if recipe.averages is not None:
@@ -164,6 +99,20 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
         if mixed is not None:
             mixed.end_step()
     return (loss, total, measures, penalty), norms
+
+
+def _begin_step(flat, pool, keep):
+    """Set the gradients to zero; a copy of the parameters, if they are to be kept."""
+    values, grads = flat.values, flat.grads
+    before = array_module(values).empty_like(values) if keep else None
+
+    def work(here):
+        grads[here] = 0
+        if keep:
+            before[here] = values[here]
+
+    pool.share_out(values.size, work)
+    return before
 
 
 def _gradient_task(recipe, examples, total, seed_and_step):
@@ -183,50 +132,12 @@ def _gradient_task(recipe, examples, total, seed_and_step):
             if recipe.mixed is not None:
                 replica = recipe.mixed.half(replica)
             logits, cache = replica.run(batch, rng)
-            targets = to_device(batch.targets, _device(logits))
+            targets = to_device(batch.targets, device_of(logits))
             value, saved = recipe.loss.forward(logits, targets, total)
-            replica.backward(recipe.loss.backward(saved), cache)
-            return value, _measure(recipe, logits, targets)
+            measures = measure(recipe, logits, targets, saved)
+            dlogits = recipe.loss.backward(saved)
+            del logits, saved  # as large as all activations where the vocabulary is large
+            replica.backward(dlogits, cache)
+            return value, measures
 
     return task
-
-
-def evaluate(model, recipe, pool, examples):
-    """Loss and metrics over all `examples`, dropout off.
-
-    Returns
-    -------
-    dict of str to float
-        ``loss`` and each metric by name.
-    """
-    total = examples.weight(recipe.loss)
-
-    def task(model, job):
-        batch = examples.batch(job[1])
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            logits, _ = model.run(batch, None)
-            targets = to_device(batch.targets, _device(logits))
-            value, _ = recipe.loss.forward(logits, targets, total)
-            return value, _measure(recipe, logits, targets)
-
-    everything = np.arange(len(examples))
-    jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
-    results = pool.map(task, jobs, costs)
-    loss, measures = _sum_up(results, len(recipe.metrics))
-    running = RunningMeans(recipe.metrics)
-    running.add(*read_numbers([loss, total, measures]))
-    return running.means()
-
-
-def predict(model, pool, examples, max_tokens):
-    """Softmax of the scores of all `examples`, in their order, (n, C), on the host."""
-    jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
-
-    def task(model, job):
-        return to_host(softmax(model.scores(examples.batch(job[1]))))
-
-    parts = pool.map(task, jobs, costs)
-    result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)
-    for (_, rows), part in zip(jobs, parts, strict=True):
-        result[rows] = part
-    return result

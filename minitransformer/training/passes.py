@@ -1,0 +1,111 @@
+"""Passes over data that only read, evaluate and predict, and what they share with training."""
+
+import numpy as np
+
+from minitransformer.backend import is_cupy, read_numbers, to_device, to_host
+from minitransformer.functional import softmax
+
+
+class RunningMeans:
+    """Running means of loss, penalty and metrics over the batches of an epoch.
+
+    Parameters
+    ----------
+    metrics : list of Metric
+    sums : dict, optional
+        The :attr:`sums` of an earlier part of the epoch, to go on from.
+    """
+
+    def __init__(self, metrics, sums=None):
+        self._finish = {metric.name: metric.finish for metric in metrics}
+        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
+
+    def add(self, loss, weight, measures, penalty=0.0):
+        """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
+        parts = [(loss * weight, weight), *measures, (penalty * weight, weight)]
+        for name, (total, count) in zip(self.sums, parts, strict=True):
+            self.sums[name][0] += total
+            self.sums[name][1] += count
+
+    def means(self, penalty=False):
+        """Means by name; the penalty only when asked for."""
+        means = {
+            name: total / count if count else 0.0
+            for name, (total, count) in self.sums.items()
+            if penalty or name != "penalty"
+        }
+        return means | {name: finish(means[name]) for name, finish in self._finish.items()}
+
+
+def jobs_of(model, examples, indices, max_tokens):
+    """Cut examples into micro-batches of at most `max_tokens` tokens; None: what suits the model.
+
+    Returns
+    -------
+    jobs : list of (int, int array)
+        Number of the micro-batch, and its examples.
+    costs : list of float
+    """
+    parts = examples.cut(indices, model.micro_batch(max_tokens, examples.tokens(indices)))
+    costs = [model.cost(len(rows), *lengths) for rows, lengths in parts]
+    return list(enumerate(rows for rows, _ in parts)), costs
+
+
+def device_of(array):
+    return "cupy" if is_cupy(array) else "numpy"
+
+
+def measure(recipe, logits, targets, saved):
+    """Sum and count of each metric; `saved` is what the loss keeps for its backward pass."""
+    return [metric.measure_with(recipe.loss, logits, targets, saved) for metric in recipe.metrics]
+
+
+def sum_up(results, n_metrics):
+    """Loss, and (sum, count) of each metric, over the micro-batches, in their order."""
+    loss = sum(value for value, _ in results)
+    measures = [
+        (sum(m[k][0] for _, m in results), sum(m[k][1] for _, m in results))
+        for k in range(n_metrics)
+    ]
+    return loss, measures
+
+
+def evaluate(model, recipe, pool, examples):
+    """Loss and metrics over all `examples`, dropout off.
+
+    Returns
+    -------
+    dict of str to float
+        ``loss`` and each metric by name.
+    """
+    total = examples.weight(recipe.loss)
+
+    def task(model, job):
+        batch = examples.batch(job[1])
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            logits, _ = model.run(batch, None)
+            targets = to_device(batch.targets, device_of(logits))
+            value, saved = recipe.loss.forward(logits, targets, total)
+            return value, measure(recipe, logits, targets, saved)
+
+    everything = np.arange(len(examples))
+    jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
+    results = pool.map(task, jobs, costs)
+    loss, measures = sum_up(results, len(recipe.metrics))
+    running = RunningMeans(recipe.metrics)
+    running.add(*read_numbers([loss, total, measures]))
+    return running.means()
+
+
+def predict(model, pool, examples, max_tokens):
+    """Softmax of the scores of all `examples`, in their order, (n, C), on the host."""
+    jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
+
+    def task(model, job):
+        return to_host(softmax(model.scores(examples.batch(job[1]))))
+
+    parts = pool.map(task, jobs, costs)
+    result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)
+    for (_, rows), part in zip(jobs, parts, strict=True):
+        result[rows] = part
+    return result
