@@ -132,7 +132,7 @@ def test_dollar_signs_are_no_formulas():
     [
         (lambda: plots.curves({"loss": []}), "at least one epoch"),
         (lambda: plots.confusion(np.eye(3), ["a", "b"]), r"matrix must be \(2, 2\)"),
-        (lambda: plots.attention(np.ones((2, 3, 4)), ["a"] * 3), r"P must be \(H, 3, 3\) for 3 tokens"),
+        (lambda: plots.attention(np.ones((2, 3, 4)), ["a"] * 3), r"P must be \(H, 3, 3\) for 3"),
         (lambda: plots.attention(np.ones((1, 0, 0)), []), "P must be"),
         (lambda: plots.words(["a"], [np.nan]), "finite"),
         (lambda: plots.words([], []), "at least"),

@@ -1,4 +1,4 @@
-"""The figures of a run, and writing figures to files."""
+"""The figures of a classifier's run, and writing figures to files."""
 
 import io
 import warnings
@@ -10,15 +10,14 @@ from minitransformer.cli.texts import encode
 from minitransformer.data import pad
 from minitransformer.functional import softmax
 from minitransformer.storage import atomic_write
-from minitransformer.training import History
 
 EXAMPLE_LENGTH, MOST_TOKENS = 16, 32
 
 
 def draw(folder, model, texts, p, test):
-    """Write curves.png, confusion.png and attention.png.
+    """Write confusion.png and attention.png.
 
-    The last shows the attention on a test text of about 16 tokens that was rightly classified.
+    The latter shows the attention on a test text of about 16 tokens that was rightly classified.
 
     Parameters
     ----------
@@ -30,8 +29,6 @@ def draw(folder, model, texts, p, test):
     test : Score
         Of the test texts.
     """
-    if folder.history.exists():
-        save_figure(plots.curves(History.load_csv(folder.history)), folder.path / "curves.png")
     figure = plots.confusion(test.confusion, texts.class_names)
     save_figure(figure, folder.path / "confusion.png")
     ids = encode(folder.tokenizer, texts.test.texts, folder.config.recipe)

@@ -77,7 +77,7 @@ def predict(
     ] = "cpu",
 ):
     """Classify texts, and show the words that attention and gradient point at."""
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
     given = texts or _lines(sys.stdin)
     for number, text in enumerate(given, start=1):

@@ -1,12 +1,10 @@
-"""The end of a training run: scores beside the baselines, figures, and what to do next."""
-
-import time
+"""The end of a classifier's run: scores beside the baselines, figures, and what to do next."""
 
 from minitransformer.cli.baselines import baseline_accuracies
 from minitransformer.cli.figures import draw
+from minitransformer.cli.results import draw_curves, keep_results, say_what_next
 from minitransformer.cli.texts import Score, probabilities, score
 from minitransformer.data import UNLABELLED
-from minitransformer.storage import write_json
 
 
 def report(folder, model, texts, began):
@@ -25,16 +23,16 @@ def report(folder, model, texts, began):
     p = probabilities(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
     test = Score.of(p, texts.test.labels)
     results = {"test accuracy": test.accuracy, **_extra(folder, model, texts)}
+    draw_curves(folder)
     draw(folder, model, texts, p, test)
     print("training the bag-of-words baselines ...", flush=True)
     results |= baseline_accuracies(texts)
-    seconds = time.perf_counter() - began
-    write_json(folder.path / "results.json", {**results, "seconds": round(seconds, 1)})
+    seconds = keep_results(folder, results, began)
     print()
     for name, accuracy in results.items():
         print(f"{name}: {accuracy:.3f}")
     print(f"total time: {seconds:.0f} s")
-    _say_what_next(folder, texts)
+    say_what_next(folder, ("predict", f'"{_example_text(texts)}"'), ("evaluate",))
 
 
 def _extra(folder, model, texts):
@@ -45,15 +43,6 @@ def _extra(folder, model, texts):
         for name, part in texts.extra.items()
         if len(part) and (part.labels != UNLABELLED).all()
     }
-
-
-def _say_what_next(folder, texts):
-    command, example = "python -m minitransformer", _example_text(texts)
-    print(
-        f"\nEverything is in {folder.path}. What to run next:\n"
-        f'  {command} predict {folder.path} "{example}"\n'
-        f"  {command} evaluate {folder.path}"
-    )
 
 
 def _example_text(texts):

@@ -118,8 +118,7 @@ class RunFolder:
         """The untrained model of this run."""
         config, n_classes = self.config, len(self.config.class_names) or None
         model = config.recipe.model(len(self.tokenizer), config.seed, n_classes)
-        config.recipe.compile(model, config.workers)
-        return model
+        return self._compiled(model)
 
     def load_model(self):
         """The trained model.
@@ -145,7 +144,11 @@ class RunFolder:
                 f"{self.weights} does not belong to this run's config.json and "
                 f"{self.task.tokenizer_file}: {'; '.join(wrong)}"
             )
-        self.config.recipe.compile(model, self.config.workers)
+        return self._compiled(model)
+
+    def _compiled(self, model):
+        more = self.task.compile_options(self.tokenizer)
+        self.config.recipe.compile(model, self.config.workers, **more)
         return model
 
     def check_classes(self, texts):

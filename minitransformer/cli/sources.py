@@ -30,9 +30,9 @@ class Source:
     target: str | None = None
 
     @classmethod
-    def of_file(cls, path, **more):
+    def of_file(cls, path, target=None, **columns):
         """The source for a file, wherever the command is called from later."""
-        return cls(file=absolute(path), **more)
+        return cls(file=absolute(path), target=target and absolute(target), **columns)
 
     def moved(self, path=None, target=None):
         """The same source, its files being elsewhere now.

@@ -35,8 +35,8 @@ class ClassificationRecipe(Recipe):
         """Early stopping, which keeps the best weights."""
         return [EarlyStopping(self.monitor, patience=self.patience)]
 
-    def check(self, workers=None):
-        super().check(workers)
+    def check(self, workers=None, **more):
+        super().check(workers, **more)
         lookup("monitor", self.monitor, dict.fromkeys(MONITORS))
         self.at_least(3, "vocab_size")
         self.at_least(1, "min_count")

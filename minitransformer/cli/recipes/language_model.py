@@ -23,6 +23,8 @@ class LanguageModelRecipe(Recipe):
 
     steps: int = setting(2000, TRAINING, "steps of training")
 
+    metrics = ("accuracy", "perplexity")
+
     def model(self, vocab_size, seed, n_classes=None):
         chosen = self.model_settings()
         for name in ("n_kv_heads", "window", "d_ff"):
@@ -32,8 +34,8 @@ class LanguageModelRecipe(Recipe):
     def length(self):
         return {"steps": self.steps}
 
-    def check(self, workers=None):
-        super().check(workers)
+    def check(self, workers=None, **more):
+        super().check(workers, **more)
         self.one_of("tokenizer", *TOKENIZERS)
         self.at_least(1, "merges")
 

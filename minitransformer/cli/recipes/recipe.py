@@ -53,6 +53,8 @@ class Recipe:
     average: float = setting(0.0, TRAINING, "decay of averaged weights; 0: none")
     precision: str = setting("single", TRAINING, "single; mixed: float16 passes, meant for a GPU")
 
+    metrics = ("accuracy",)
+
     def model(self, vocab_size, seed, n_classes=None):
         """The untrained model; `n_classes` is for a classifier."""
         raise NotImplementedError
@@ -70,11 +72,14 @@ class Recipe:
         return CategoricalCrossentropy(label_smoothing=self.label_smoothing)
 
     def compile(self, model, workers=None, **more):
-        """Tell `model` how it is trained; ValueError names a setting that cannot be."""
+        """Tell `model` how it is trained; ValueError names a setting that cannot be.
+
+        `more` is what the task adds, such as the ids that begin and end a target.
+        """
         model.compile(
             optimizer=self._optimizer(),
             loss=self.loss(),
-            metrics=["accuracy"],
+            metrics=self.metrics,
             schedule=self._schedule(),
             clip=self.clip or None,
             l1=self.l1,
@@ -100,9 +105,9 @@ class Recipe:
         floor = {"floor": self.floor} if kind is schedules.WarmupCosine else {}
         return kind(self.warmup, **floor)
 
-    def check(self, workers=None):
+    def check(self, workers=None, **more):
         """Raise ValueError or TypeError for settings that cannot be, before data are loaded."""
-        self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers)
+        self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers, **more)
         self.callbacks()
         self.at_least(1, "batch_size", *self.length())
 

@@ -16,12 +16,15 @@ class EncoderDecoderRecipe(Recipe):
     tied: bool = setting(True, MODEL, "one table for embeddings and output")
     scale_embeddings: bool = setting(True, MODEL, "multiply embeddings by the root of d_model")
 
-    epochs: int = setting(10, TRAINING, "most passes over the training texts")
+    metrics = ("accuracy", "perplexity")
 
     def model(self, vocab_size, seed, n_classes=None):
         chosen = self.model_settings()
         chosen["n_decoder_layers"] = chosen["n_decoder_layers"] or None
         return models.Transformer(vocab_size=vocab_size, seed=seed, **chosen)
+
+    def check(self, workers=None, **more):
+        super().check(workers, start_id=0, end_id=1, **more)
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,15 @@ class StringsRecipe(EncoderDecoderRecipe):
     """Settings of a model that reverses or copies strings of letters."""
 
     longest: int = setting(20, VOCABULARY, "letters of the longest string to reverse or copy")
-    strings: int = setting(20_000, VOCABULARY, "strings to train on")
+    strings: int = setting(100_000, VOCABULARY, "strings to train on")
 
-    def check(self, workers=None):
-        super().check(workers)
+    steps: int = setting(2000, TRAINING, "steps of training")
+
+    def length(self):
+        return {"steps": self.steps}
+
+    def check(self, workers=None, **more):
+        super().check(workers, **more)
         self.at_least(1, "longest", "strings")
         if self.max_len <= self.longest:
             raise ValueError(
@@ -44,16 +52,18 @@ class StringsRecipe(EncoderDecoderRecipe):
 class TranslationRecipe(EncoderDecoderRecipe):
     """Settings of a model that translates sentences."""
 
-    merges: int = setting(8000, VOCABULARY, "merges that bpe learns, at most")
+    merges: int = setting(2000, VOCABULARY, "merges that bpe learns, at most")
+
+    epochs: int = setting(10, TRAINING, "most passes over the training texts")
     beams: int = setting(5, TRAINING, "translations that beam search keeps, when it is judged")
-    length_penalty: float = setting(1.0, TRAINING, "power of the length that scores are divided by")
+    length_penalty: float = setting(0.6, TRAINING, "of beam search: higher favours longer ones")
 
     def callbacks(self):
         """The weights of the epoch that is best on the validation sentences."""
         return [BestWeights("val_loss")]
 
-    def check(self, workers=None):
-        super().check(workers)
+    def check(self, workers=None, **more):
+        super().check(workers, **more)
         self.at_least(1, "merges", "beams")
 
 
@@ -68,13 +78,14 @@ REVERSE = StringsRecipe(
     positions="sinusoidal",
     activation="relu",
     batch_size=64,
-    epochs=10,
+    steps=1500,
     learning_rate=3e-3,
     beta2=0.98,
     weight_decay=0.0,
     warmup=0.05,
 )
 MULTI30K = TranslationRecipe(
+    merges=8000,
     d_model=256,
     n_heads=4,
     d_ff=1024,
@@ -95,6 +106,7 @@ MULTI30K = TranslationRecipe(
     average=0.999,
 )
 PARALLEL = TranslationRecipe(
+    merges=8000,
     d_model=256,
     n_heads=4,
     d_ff=1024,

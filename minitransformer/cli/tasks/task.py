@@ -110,6 +110,10 @@ class Task(ABC):
         """The tokenizer of a run."""
         return data.load_tokenizer(path)
 
+    def compile_options(self, tokenizer):
+        """What `compile` is told besides the recipe."""
+        return {}
+
     @property
     @abstractmethod
     def model_class(self):
