@@ -85,10 +85,11 @@ def translate(config, dropout=None):
             raise Unrepresentable(f"{key} = {value!r:.60}; it must be an integer of at least 1")
     options = style(config)
     rates = options.pop("rates")
-    if dropout is None and len(set(rates.values())) > 1:
+    first = next(iter(rates.values()))
+    if dropout is None and any(rate != first for rate in rates.values()):
         given = ", ".join(f"{key} = {rate}" for key, rate in rates.items())
         raise Unrepresentable(f"{given}: here one rate serves all; say which with dropout=")
-    return options | {"dropout": next(iter(rates.values())) if dropout is None else dropout}
+    return options | {"dropout": first if dropout is None else dropout}
 
 
 def _check_keys(config, own):

@@ -118,26 +118,36 @@ def load_arrays(path, expect: dict | None = None):
 
 
 def check_arrays(arrays: dict, expect: dict, where):
-    """Raise a ValueError that lists every missing, unexpected or mis-shaped array.
+    """Raise a ValueError that lists missing, unexpected and mis-shaped arrays.
 
     Parameters
     ----------
     arrays : dict of str -> array
+        Or of anything that has a shape and a dtype.
     expect : dict of str -> (shape, dtype)
+        Any dtype will do where it is None.
     where : path-like or str
         Named in the message.
     """
     missing = sorted(set(expect) - set(arrays))
     extra = sorted(set(arrays) - set(expect))
-    faults = [f"missing: {', '.join(missing)}"] if missing else []
-    faults += [f"unexpected: {', '.join(extra)}"] if extra else []
+    faults = [f"missing: {_some(missing)}"] if missing else []
+    faults += [f"unexpected: {_some(extra)}"] if extra else []
+    wrong = []
     for name in sorted(set(arrays) & set(expect)):
-        shape, dtype = tuple(expect[name][0]), np.dtype(expect[name][1])
-        found = arrays[name]
-        if found.shape != shape or found.dtype != dtype:
-            faults.append(f"{name} is {found.dtype} {found.shape}, expected {dtype} {shape}")
+        shape, dtype = tuple(expect[name][0]), expect[name][1]
+        found, wanted = arrays[name], shape if dtype is None else f"{np.dtype(dtype)} {shape}"
+        if found.shape != shape or (dtype is not None and found.dtype != dtype):
+            wrong.append(f"{name} is {found.dtype} {found.shape}, expected {wanted}")
+    faults += [_some(wrong)] if wrong else []
     if faults:
         raise ValueError(f"{where} does not fit this model: {'; '.join(faults)}")
+
+
+def _some(words, most=12):
+    """Words in one line; of many the first ones and how many there are besides."""
+    more = [f"and {len(words) - most} more"] if len(words) > most else []
+    return ", ".join([*words[:most], *more])
 
 
 def _storable(name, array):
