@@ -222,3 +222,19 @@ def test_freed_memory_is_kept_until_the_last_one_leaves(monkeypatch):
         assert len(calls) == entered, "a pool inside changes nothing"
     assert calls[-1] == "trim"
     assert calls.count("trim") == 1
+
+
+def test_a_single_step_leaves_some_memory_for_the_next(monkeypatch):
+    trimmed = []
+
+    class Library:
+        mallopt = staticmethod(lambda name, value: None)
+        malloc_trim = staticmethod(trimmed.append)
+
+    monkeypatch.setattr(allocator, "_glibc", Library)
+    model = toy_model()
+    model.compile(workers=2)
+    model.train_on_batch(X[:4], Y[:4])
+    assert trimmed == []
+    model.evaluate(X[:4], Y[:4])
+    assert trimmed == [0]

@@ -19,11 +19,12 @@ _lock, _inside = threading.Lock(), 0
 
 
 @contextmanager
-def freed_memory_kept():
+def freed_memory_kept(give_back=True):
     """Context manager: freed memory stays with the process, and is given back at the end.
 
     Elsewhere than on glibc it does nothing. Arrays above 32 MB are returned at once all the same.
     It may be entered again inside, and by several threads: only the last to leave gives back.
+    Without `give_back` about 64 MB are kept for whoever comes next.
     """
     global _inside
     libc = _glibc()
@@ -43,7 +44,8 @@ def freed_memory_kept():
                 # arrives at the threshold of 32 MB above which arrays are mapped, which so stays.
                 libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
                 libc.mallopt(_M_TOP_PAD, 0)
-                libc.malloc_trim(0)
+                if give_back:
+                    libc.malloc_trim(0)
 
 
 @functools.cache

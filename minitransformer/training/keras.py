@@ -153,7 +153,7 @@ class Trainable(Learner):
         recipe = self._compiled("train_on_batch")
         examples = self.read_examples(x, y, mask, recipe.loss)
         running = passes.RunningMeans(recipe.metrics)
-        with WorkerPool(self, recipe.workers) as pool:
+        with WorkerPool(self, recipe.workers, again=True) as pool:
             running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
         return running.means(penalty=bool(recipe.l1 or recipe.l2))
 

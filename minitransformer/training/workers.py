@@ -73,20 +73,22 @@ class WorkerPool:
     model : object with ``flat`` and ``replica()``
     workers : int, optional
         See :func:`default_workers`.
+    again : bool
+        Whether another pool will soon do the same: part of the memory is kept for it.
     """
 
-    def __init__(self, model, workers=None):
+    def __init__(self, model, workers=None, again=False):
         most = default_workers(model.flat.values)
         self.size = most if workers is None else check_count("workers", workers)
         if is_cupy(model.flat.values):
             self.size = most
-        self.model = model
+        self.model, self.again = model, again
         self._replicas = [model]
         self._pool = None
         self._stack = ExitStack()
 
     def __enter__(self):
-        self._stack.enter_context(freed_memory_kept())
+        self._stack.enter_context(freed_memory_kept(give_back=not self.again))
         if self.size > 1:
             self._stack.enter_context(one_blas_thread())
             self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="worker")
