@@ -141,8 +141,8 @@ def largest(x, k):
     """Where the k largest entries of each row stand, the largest first, ties by the lower index.
 
     The k-th largest of the maxima of blocks is a lower bound of what is looked for, and one that
-    few entries reach: only these are sorted. For 50,000 entries that takes a tenth of the time of
-    ``argpartition``.
+    few entries reach: only these are sorted. For 50,000 entries that takes a quarter of the time of
+    ``argpartition``, which besides decides ties as it happens.
 
     Parameters
     ----------

@@ -1,0 +1,82 @@
+"""Models that are tables: what they write, and how probable it is, can be worked out by hand."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+
+
+class MarkovState:
+    """Counts tokens, and holds each row's shift, which a translator reads from its source."""
+
+    def __init__(self, n_rows, room, shifts=None):
+        self.room, self.length = room, 0
+        self.shifts = np.zeros(n_rows, int) if shifts is None else shifts
+
+    def select(self, rows):
+        self.shifts = self.shifts[rows]
+
+
+class MarkovModel:
+    """The next token depends on the last one alone.
+
+    Parameters
+    ----------
+    table : (V, V) float64 array
+        Logits of the next token, a row for each last one.
+    max_len : int
+    """
+
+    def __init__(self, table, max_len=16):
+        self.table = np.asarray(table, dtype=float)
+        self.config = {"vocab_size": len(self.table), "max_len": max_len}
+        self.flat = SimpleNamespace(values=self.table)
+        self.calls = 0
+
+    def start(self, n_rows, room):
+        assert 1 <= room <= self.config["max_len"]
+        return MarkovState(n_rows, room)
+
+    def extend(self, ids, state, *, mask=None, last=False):
+        assert last
+        assert len(ids) == len(state.shifts)
+        assert mask is None or mask[:, -1].all()
+        state.length += ids.shape[1]
+        assert state.length <= state.room
+        self.calls += 1
+        logits = self.table[ids[:, -1]]
+        return np.stack([np.roll(z, s) for z, s in zip(logits, state.shifts, strict=True)])
+
+
+class MarkovTranslator(MarkovModel):
+    """Every logit stands as many ids further on as the first token of the source says."""
+
+    def encode(self):
+        raise AssertionError("start encodes")
+
+    def start(self, source, source_mask, room):
+        return MarkovState(len(source), room, source[:, 0])
+
+
+def random_table(V, seed, scale=2.0):
+    """A (V, V) table of logits."""
+    return scale * np.random.default_rng(seed).standard_normal((V, V))
+
+
+def log_softmax(z):
+    z = z - z.max(axis=-1, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
+
+
+def log_probability(table, first, text):
+    """log p of the tokens `text` after the token `first`."""
+    log_p, path = log_softmax(table), [first, *text]
+    return sum(log_p[a, b] for a, b in itertools.pairwise(path))
+
+
+def every_text(V, limit, end_id):
+    """All texts that end within `limit` tokens, the end token included."""
+    others = [token for token in range(V) if token != end_id]
+    for length in range(limit):
+        for text in itertools.product(others, repeat=length):
+            yield (*text, end_id)

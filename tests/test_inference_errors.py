@@ -1,0 +1,143 @@
+"""Bad input to generation: one sentence that names the argument and what is allowed."""
+
+import numpy as np
+import pytest
+
+from minitransformer.inference import beam_search, generate
+from tests.markov import MarkovModel, MarkovTranslator, random_table
+
+V, MAX_LEN = 8, 6
+ENDS = {"start_id": 2, "end_id": 3}
+
+
+def writer(value=None):
+    table = random_table(V, 0)
+    if value is not None:
+        table[5] = value
+    return MarkovModel(table, MAX_LEN)
+
+
+def translator():
+    return MarkovTranslator(random_table(V, 0), MAX_LEN)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "message"),
+    [
+        ([[1] * 7], {}, r"prompt 0 has 7 tokens, at most 6 are allowed, or .* slide=True"),
+        ([[1], []], {}, "prompt 1 is empty"),
+        ([], {}, "prompts is empty"),
+        ([[1, 8]], {}, r"prompt 0 must lie in 0 \.\. 7, got 8"),
+        ([[1], [-1]], {}, r"prompt 1 must lie in 0 \.\. 7, got -1"),
+        ([[[1]]], {}, r"prompt 0 must be a sequence of ids, got .* \(1, 1\)"),
+        ([[1]], {"temperature": 0}, "temperature must be above 0, got 0; .* greedy=True"),
+        ([[1]], {"temperature": -1.0}, r"temperature must be above 0, got -1\.0; .* greedy=True"),
+        ([[1]], {"temperature": np.nan}, "temperature must be finite"),
+        ([[1]], {"top_p": 0}, "top_p must be finite and > 0 and <= 1, got 0"),
+        ([[1]], {"top_p": 1.01}, "top_p must be finite and > 0 and <= 1, got 1.01"),
+        ([[1]], {"top_k": 0}, "top_k must be >= 1, got 0"),
+        ([[1]], {"greedy": True, "top_k": 3}, "leave out temperature, top_k and top_p"),
+        ([[1]], {"greedy": True, "temperature": 0.5}, "leave out temperature"),
+        ([[1]], {"repetition_penalty": 0}, "repetition_penalty must be finite and > 0"),
+        ([[1]], {"no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
+        ([[1]], {"max_new_tokens": 0}, "max_new_tokens must be >= 1, got 0"),
+        ([[1], [1, 2]], {"max_new_tokens": 6}, "max_new_tokens is 6, .* room for 5 .* prompt 1"),
+        ([[1]], {"slide": True}, "max_new_tokens is missing"),
+        ([[1]], {"end_id": 8}, r"end_id must lie in 0 \.\. 7, got 8"),
+        ([[1]], {"start_id": 2}, "start_id is for models with an encoder"),
+        ([[1]], {"seed": -1}, "seed must be >= 0"),
+        ([[1]], {"batch_size": 0}, "batch_size must be >= 1"),
+    ],
+)
+def test_bad_arguments_of_generate(prompts, options, message):
+    with pytest.raises(ValueError, match=message):
+        generate(writer(), prompts, **options)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "options", "message"),
+    [
+        ("text", {}, "prompts must be a list of id arrays, got str"),
+        (5, {}, "prompts must be a list of id arrays, got int"),
+        (["text"], {}, "prompt 0"),
+        ([[1.5]], {}, "prompt 0 must be an integer array, got float64"),
+        ([[1]], {"top_k": 2.5}, "top_k must be a whole number"),
+        ([[1]], {"temperature": "hot"}, "temperature must be a number"),
+        ([[1]], {"greedy": 1}, "greedy must be True or False"),
+        ([[1]], {"end_id": "x"}, "end_id must be a whole number"),
+    ],
+)
+def test_arguments_of_a_wrong_type(prompts, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        generate(writer(), prompts, **options)
+
+
+@pytest.mark.parametrize("write", [generate, beam_search])
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [
+        ([[1] * 7], ENDS, "source 0 has 7 tokens, at most 6 are allowed$"),
+        ([[1], []], ENDS, "source 1 is empty"),
+        ([[9]], ENDS, "source 0 must lie in"),
+        ([[1]], {"end_id": 3}, "start_id is missing"),
+        ([[1]], {"start_id": 2}, "end_id is missing"),
+        ([[1]], {**ENDS, "max_new_tokens": 7}, "max_new_tokens is 7, .* room for 6"),
+    ],
+)
+def test_bad_arguments_for_a_translator(write, sources, options, message):
+    with pytest.raises(ValueError, match=message):
+        write(translator(), sources, **options)
+
+
+def test_a_window_does_not_slide_over_a_translation():
+    with pytest.raises(ValueError, match="slide is for models without an encoder"):
+        generate(translator(), [[1]], slide=True, max_new_tokens=3, **ENDS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beams": 9, "end_id": 0}, "beams must be at most the size of the vocabulary, 8, got 9"),
+        ({"beams": 0, "end_id": 0}, "beams must be >= 1, got 0"),
+        ({}, "end_id is missing"),
+        ({"end_id": 0, "length_penalty": -0.1}, "length_penalty must be finite and >= 0"),
+        ({"end_id": 0, "no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
+        ({"end_id": 0, "batch_size": 0}, "batch_size must be >= 1"),
+    ],
+)
+def test_bad_arguments_of_beam_search(options, message):
+    with pytest.raises(ValueError, match=message):
+        beam_search(writer(), [[1]], **options)
+
+
+def test_a_target_vocabulary_of_its_own_bounds_beams_and_ends():
+    model = translator()
+    model.config["target_vocab_size"] = 4
+    with pytest.raises(ValueError, match="beams must be at most the size of the vocabulary, 4"):
+        beam_search(model, [[7]], beams=5, **ENDS)
+    with pytest.raises(ValueError, match=r"end_id must lie in 0 \.\. 3"):
+        generate(model, [[7]], start_id=2, end_id=4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("options", [{"greedy": True}, {}, {"top_p": 0.5}, {"no_repeat_ngram": 2}])
+def test_logits_that_are_not_finite(value, options):
+    with pytest.raises(ValueError, match="the logits of sequence 1 are not finite"):
+        generate(writer(value), [[1], [5]], max_new_tokens=2, **options)
+
+
+def test_one_nan_among_the_logits_is_noticed():
+    for place in (0, 7):
+        row = np.zeros(V)
+        row[place] = np.nan
+        with pytest.raises(ValueError, match="are not finite"):
+            generate(writer(row), [[5]], max_new_tokens=1, greedy=True)
+        with pytest.raises(ValueError, match="sequence 1 are not finite"):
+            beam_search(writer(row), [[1], [5]], end_id=0, beams=2)
+
+
+def test_arguments_are_checked_before_the_first_token_is_asked_for():
+    from minitransformer.inference import tokens
+
+    with pytest.raises(ValueError, match="prompt 0 is empty"):
+        tokens(writer(), [[]])
