@@ -34,9 +34,9 @@ EQUIVALENT = {
         "P_grad += dy.sum(axis=0, dtype=np.result_type(P_grad.dtype, dy.dtype))",
     ): SYMMETRIC,
     (
-        "_Attention._attend_backward",
-        "return tuple((self.ops.split_heads_backward(gradient) for gradient in gradients))  ->  "
-        "return (self.ops.split_heads_backward(gradient) for gradient in gradients)",
+        "Attention._attend_backward",
+        "return tuple((self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV)))  ->  "
+        "return (self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV))",
     ): UNPACKED,
     (
         "attention_backward",
@@ -134,9 +134,8 @@ EQUIVALENT = {
     ): DEFAULT,
     (
         "Embedding.backward",
-        "rows, dW_rows = self.ops.embedding_row_gradients(dy * self.scale, cache.ids, "
-        "self.W.shape[0])  ->  rows, dW_rows = self.ops.embedding_row_gradients(dy * "
-        "self.scale, cache.ids, self.W.shape[1])",
+        "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[0])  ->  "
+        "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[1])",
     ): DEVICE,
     (
         "rows_of_gradient",

@@ -17,10 +17,24 @@ import numpy as np
 from minitransformer import gradcheck, layers
 from minitransformer.cli.subjects import layer_builds, model_builds, scatter_parameters
 from minitransformer.layers import Layer
-from minitransformer.models import TransformerClassifier, classifier
+from minitransformer.models import (
+    GPT,
+    Transformer,
+    TransformerClassifier,
+    classifier,
+    common,
+    encoding,
+    gpt,
+    transformer,
+)
 from tests.mutations import tree_of
 
 ROUNDS = 3  # random shapes of each layer that a mutant has to survive
+# Others show the same, and need no minute: FeedForward's relu, blocks that stand alone.
+LEFT_OUT = {
+    "classifier, relu", "GPT, plain functions only", "GPT, as Llama", "Transformer, dropout",
+    "Transformer, post norm", "Transformer, tiled attention, silu, as Marian",
+}  # fmt: skip
 
 
 @functools.cache
@@ -29,9 +43,9 @@ def _classes():
     modules = [importlib.import_module(f"minitransformer.layers.{name}") for name in names]
     return [
         value
-        for module in (*modules, classifier)
+        for module in (*modules, classifier, common, encoding, gpt, transformer)
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Layer)
+        if isinstance(value, type) and issubclass(value, (Layer, common.SequenceModel))
         and value.__module__ == module.__name__ and value is not Layer
     ]
 
@@ -77,7 +91,7 @@ def _builds():
     """(size, name, build, the methods of all its parts), smallest first."""
     found = []
     for name, build in (layer_builds() | model_builds()).items():
-        if name != "classifier, relu":  # FeedForward's shows the same, and needs no minute
+        if name not in LEFT_OUT:
             layer = build(np.random.default_rng(0))[0]
             size = sum(parameter.size for parameter in layer.parameters().values())
             classes = {cls for part in parts(layer) for cls in type(part).__mro__}
@@ -89,7 +103,7 @@ def _builds():
 def seen(method):
     """What the checks hold against a method as it is now, in words, or None."""
     own = method.__qualname__.split(".")[0]
-    if own == "TransformerClassifier" and (words := _returned_gradient()):
+    if own in RETURNED and (words := _returned_gradient(own)):
         return words
     for i in range(ROUNDS):
         for _, name, build, used in sorted(_builds(), key=lambda row: not row[1].startswith(own)):
@@ -105,7 +119,7 @@ def baseline():
     rng = np.random.default_rng(13)
     found = [f"{name}: {words}" for _, name, build, _ in _builds()
              if (words := _wrong(name, build, rng))]  # fmt: skip
-    return found + [words for words in (_returned_gradient(),) if words]
+    return found + [words for own in RETURNED if (words := _returned_gradient(own))]
 
 
 def _wrong(name, build, rng):
@@ -120,21 +134,50 @@ def _wrong(name, build, rng):
     return None if report.ok else f"wrong gradient of {report.failed[0].name}"
 
 
-def _returned_gradient():
+def _returned_gradient(own):
     """With distinct ids, each row of the table's gradient is what a token's vector got."""
     try:
-        return _against_the_table()
+        return RETURNED[own]()
     except Exception as error:  # as above
         return type(error).__name__
 
 
-def _against_the_table():
-    model = TransformerClassifier(
-        6, 2, max_len=6, d_model=4, n_heads=2, d_ff=3, n_layers=1, dropout=0.0, dtype="float64"
-    )
+SIZES = {"max_len": 6, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1, "dropout": 0.0,
+         "dtype": "float64"}  # fmt: skip
+IDS = np.array([[3, 1, 5], [0, 2, 4]])
+
+
+def _compared(model, *pairs, inputs=(IDS,)):
+    """Run both passes; `pairs` are an embedding, and the number of a returned gradient."""
     scatter_parameters(model, np.random.default_rng(0))
-    ids = np.array([[3, 1, 5], [0, 2, 4]])
-    logits, cache = model.forward(ids)
+    logits, cache = model.forward(*inputs)
     returned = model.backward(np.random.default_rng(1).standard_normal(logits.shape), cache)
-    same = np.array_equal(model.embedding.W.grad[ids], returned * model.embedding.scale)
-    return None if same else "wrong gradient of the embedded tokens"
+    returned = returned if isinstance(returned, tuple) else (returned,)
+    same = [
+        np.array_equal(embedding.W.grad[ids], gradient * embedding.scale)
+        for (embedding, ids), gradient in zip(pairs, returned, strict=True)
+    ]
+    return None if all(same) else "wrong gradient of the embedded tokens"
+
+
+def _of_the_classifier():
+    model = TransformerClassifier(6, 2, **SIZES)
+    return _compared(model, (model.embedding, IDS))
+
+
+def _of_gpt():
+    model = GPT(vocab_size=6, tied=False, **SIZES)
+    return _compared(model, (model.embedding, IDS))
+
+
+def _of_the_transformer():
+    model = Transformer(vocab_size=6, tied=False, **SIZES)
+    tables = (model.source_embedding, IDS), (model.target_embedding, IDS[:, ::-1])
+    return _compared(model, *tables, inputs=(IDS, IDS[:, ::-1]))
+
+
+RETURNED = {
+    "TransformerClassifier": _of_the_classifier, "GPT": _of_gpt,
+    "SequenceModel": _of_the_transformer, "Encoding": _of_the_transformer,
+    "Transformer": _of_the_transformer,
+}  # fmt: skip

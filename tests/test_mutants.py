@@ -11,7 +11,7 @@ import numpy as np
 
 from minitransformer import layers
 from minitransformer.functional import PAIRS, softmax_backward
-from minitransformer.models import TransformerClassifier
+from minitransformer.models import GPT, Transformer, TransformerClassifier
 from tests import mutants
 from tests.equivalent_mutants import EQUIVALENT
 from tests.mutations import mutants_of, normal
@@ -43,12 +43,13 @@ def test_every_backward_pass_is_mutated():
     mutated = {mutant.name for mutant in everything}
     assert len(mutated) == len(functions)
     assert {"gather_heads", "sum_rows_by_id", "merge_heads"} <= mutated
-    assert {"EncoderBlock._sublayer_backward", "_Attention._attend_backward"} <= mutated
-    assert "TransformerClassifier._pool_backward" in mutated
+    assert {"ResidualBlock._sublayer_backward", "Attention._attend_backward"} <= mutated
+    assert {"TransformerClassifier._pool_backward", "SequenceModel._embed_backward"} <= mutated
+    assert {"GroupedQueryAttention._project_backward", "Encoding.encode_backward"} <= mutated
     offered = [layer for layer in vars(layers).values() if isinstance(layer, type)]
-    for layer in (*offered, TransformerClassifier):
+    for layer in (*offered, TransformerClassifier, GPT, Transformer):
         if issubclass(layer, layers.Layer) and layer is not layers.Layer:
-            assert f"{layer.__name__}.backward" in mutated
+            assert any(f"{cls.__name__}.backward" in mutated for cls in layer.__mro__)
 
 
 def test_the_list_of_equivalent_mutants_is_not_stale():

@@ -33,6 +33,7 @@ def test_subjects_cover_what_the_engine_offers():
         shown = {name.split(", ")[1] for name in names if name.startswith(of) and ", " in name}
         assert set(kinds) == shown
     assert set(layers.NORMS) <= norms
+    assert {"DecoderBlock, pre", "DecoderBlock, post"} <= set(names)
     assert {"MultiHeadAttention, tiled", "classifier, tiled attention, dropout"} <= set(names)
     pooled = {name.split()[-2] for name in names if name.endswith(" pooling")}
     assert set(POOLINGS) == pooled

@@ -37,8 +37,9 @@ class TiedHead(Layer):
         """dy (..., V) -> dx (..., D)."""
         V, D = self.W.shape
         dy_rows, x_rows = dy.reshape(-1, V), cache.x.reshape(-1, D)
-        # y = x W^T, so that dW = dy^T x: in the layout of W, and added to it without a transpose
-        self.W.grad += self.ops.linear(dy_rows.T, x_rows)
+        if x_rows.size:  # no tokens, no gradient
+            # y = x W^T, so that dW = dy^T x: in the layout of W, added to it without a transpose
+            self.W.grad += self.ops.linear(dy_rows.T, x_rows)
         if self.b is not None:
             self.b.grad += dy_rows.sum(axis=0, dtype=self.b.grad.dtype)
         # y = x W^T

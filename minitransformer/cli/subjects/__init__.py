@@ -1,0 +1,63 @@
+"""What the ledger proves: every pair, every layer, and whole models in all their variants."""
+
+import difflib
+
+from minitransformer import fused
+from minitransformer.cli.subjects.classifiers import classifier_builds
+from minitransformer.cli.subjects.layers import layer_builds, layer_subjects
+from minitransformer.cli.subjects.parts import (
+    MODEL_EDGES,
+    MODEL_SHARE,
+    Twice,
+    scatter_parameters,
+)
+from minitransformer.cli.subjects.writers import writer_builds
+from minitransformer.functional import PAIRS
+from minitransformer.gradcheck import layer_subject, pair_subject
+
+__all__ = ["Twice", "layer_builds", "model_builds", "scatter_parameters", "subjects"]
+
+
+def subjects(only=None):
+    """All subjects of the ledger, or those whose name contains `only`.
+
+    Parameters
+    ----------
+    only : str, optional
+
+    Returns
+    -------
+    list of Subject
+
+    Raises
+    ------
+    ValueError
+        If no name contains `only`; the message has the near ones.
+    """
+    pairs = PAIRS | {f"{name}, fused": pair for name, pair in fused.faster_pairs().items()}
+    found = [pair_subject(name, pair) for name, pair in pairs.items()]
+    found += layer_subjects() + _models()
+    if only is None:
+        return found
+    chosen = [subject for subject in found if only.lower() in subject.name.lower()]
+    if not chosen:
+        names = [subject.name for subject in found]
+        near = difflib.get_close_matches(only, names, n=3, cutoff=0.4) or names
+        raise ValueError(f"nothing to check is called {only!r}; near names: {', '.join(near)}")
+    return chosen
+
+
+def model_builds():
+    """How to build each model of the ledger, by name; relu's has no complex step."""
+    return classifier_builds() | writer_builds()
+
+
+def _models():
+    return [
+        layer_subject(
+            name, build, kind="model", edges=MODEL_EDGES,
+            share=MODEL_SHARE / 3 if name.startswith("Transformer") else MODEL_SHARE,
+            **({"analytic": False} if name.endswith(" relu") else {"entries": 1}),
+        )
+        for name, build in model_builds().items()
+    ]

@@ -1,0 +1,45 @@
+"""What the builds of the ledger's layers and models share."""
+
+import numpy as np
+
+from minitransformer.functional import causal_mask, combine_masks, padding_mask
+from minitransformer.layers import Layer
+
+DROPOUT = {"dropout_seed": 7}
+MODEL_SHARE = 0.015  # of the shapes of a pair: a model has hundreds of parameters to visit
+MODEL_EDGES = ({"B": 1, "T": 1}, {"B": 0}, {"empty": True})
+
+
+class Twice(Layer):
+    """One layer applied twice with the same parameters: both paths must add to the gradient."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x, *, mask=None, rng=None):
+        h, first = self.layer.forward(x, mask=mask, rng=rng)
+        y, second = self.layer.forward(h, mask=mask, rng=rng)
+        return y, (first, second)
+
+    def backward(self, dy, cache):
+        first, second = cache
+        return self.layer.backward(self.layer.backward(dy, second), first)
+
+
+def scatter_parameters(layer, rng):
+    """Random values for every parameter; a gain of 1 and a shift of 0 would hide faults."""
+    for name, parameter in layer.parameters().items():
+        parameter.value[...] = 0.5 * rng.standard_normal(parameter.shape)
+        if name.split(".")[-1] == "gamma":
+            parameter.value += 1.0
+    return layer
+
+
+def random_sizes(rng, sizes, **highs):
+    """Sizes by letter: those given, the rest random from 1 to their high."""
+    return tuple(sizes.get(k, int(rng.integers(1, high + 1))) for k, high in highs.items())
+
+
+def masks(rng, B, T, causal=False):
+    lengths = rng.integers(1, T + 1, B) if T else np.zeros(B, int)
+    return combine_masks(padding_mask(lengths, T), causal_mask(T) if causal else None)
