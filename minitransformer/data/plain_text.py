@@ -105,10 +105,10 @@ def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0
     FileNotFoundError, ValueError, DownloadError
         If it is not there, is no text, or cannot be downloaded.
     """
-    for name, share in (("validation", validation), ("test", test)):
-        if not (isinstance(share, int | float) and 0 <= share and validation + test < 1):
-            raise ValueError(f"{name} must be a share from 0.0, and the shares below 1.0 together, "
-                             f"not {share!r}")
+    for name, share, other in (("validation", validation, 0), ("test", test, validation)):
+        if not (isinstance(share, int | float) and 0 <= share < 1 - other):
+            raise ValueError(f"{name} must be a share from 0.0, and both below 1.0 together, not "
+                             f"{share!r}")
     path = find("names", data_dir, ("names.txt",), progress)
     names = list(dict.fromkeys(name for line in read_text(path).split("\n")
                                if (name := line.strip())))

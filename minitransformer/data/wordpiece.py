@@ -20,6 +20,7 @@ MAX_WORD = 100  # characters; a longer word is unknown
 # as words)
 CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
            (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
+REMOVED = ("Cc", "Cf", "Co", "Cs")  # control and format characters; unassigned ones (Cn) stay
 
 
 class WordPiece(Tokenizer):
@@ -140,7 +141,7 @@ def _cleaned(character):
     code = ord(character)
     if character in "\t\n\r" or unicodedata.category(character) == "Zs":
         return " "
-    if code == 0xFFFD or unicodedata.category(character).startswith("C"):
+    if code == 0xFFFD or unicodedata.category(character) in REMOVED:
         return ""
     if any(first <= code <= last for first, last in CHINESE):
         return f" {character} "

@@ -1,0 +1,199 @@
+"""Tables of byte-level BPE from elsewhere: GPT-2's, Hugging Face's, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+
+from minitransformer.data import ByteLevelBPE
+from minitransformer.data.bpe import PATTERNS
+from tests.published_tables import STORED, published, write_small_bpe
+
+SMALL = STORED["small bpe"]
+TEXTS = STORED["texts"]
+N = len(SMALL["vocabulary"])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_small_bpe(tmp_path)
+
+
+def hugging_face(folder, **changes):
+    """The small table as a tokenizer.json, with `changes` to its entries (dotted names)."""
+    content = {
+        "version": "1.0", "normalizer": None, "post_processor": {"type": "TemplateProcessing"},
+        "added_tokens": [{"id": N, "content": "<s>", "special": True},
+                         {"id": N + 1, "content": "</s>", "special": True}],
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
+        "model": {"type": "BPE", "dropout": None, "unk_token": None, "byte_fallback": False,
+                  "vocab": dict(SMALL["vocabulary"]), "merges": list(SMALL["merges"])},
+    }
+    for name, value in changes.items():
+        *outer, last = name.split("__")
+        place = content
+        for key in outer:
+            place = place[key]
+        place[last] = value
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def split_by(pattern, **changes):
+    first = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated",
+             "invert": False}
+    last = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+    return {"type": "Sequence", "pretokenizers": [first | changes, last]}
+
+
+# --- GPT-2's two files
+
+
+def test_both_names_of_the_files(folder, tmp_path):
+    other = write_small_bpe(tmp_path, ("encoder.json", "vocab.bpe"))
+    assert ByteLevelBPE.from_gpt2(folder) == ByteLevelBPE.from_gpt2(other)
+
+
+def test_end_of_text_is_special_where_the_table_has_it(folder):
+    assert ByteLevelBPE.from_gpt2(folder).end_id is None
+    table = SMALL["vocabulary"] | {"<|endoftext|>": N}
+    (folder / "vocab.json").write_text(json.dumps(table), encoding="utf-8")
+    bpe = ByteLevelBPE.from_gpt2(folder)
+    assert (bpe.start_id, bpe.end_id, bpe.tokens[N]) == (N, N, "<|endoftext|>")
+    ids = bpe.encode("a<|endoftext|>")
+    assert N not in ids  # a text can say what it likes
+    assert bpe.decode(ids) == "a<|endoftext|>"
+    assert bpe.decode([*ids, N]) == "a<|endoftext|>"
+
+
+def test_merges_may_begin_with_a_number_sign(folder):
+    bpe = ByteLevelBPE.from_gpt2(folder)
+    table = SMALL["vocabulary"] | {"##": N}
+    (folder / "vocab.json").write_text(json.dumps(table), encoding="utf-8")
+    (folder / "merges.txt").write_text("# #\n" + "\n".join(SMALL["merges"]), encoding="utf-8")
+    assert ByteLevelBPE.from_gpt2(folder).encode("##").tolist() == [N]
+    assert bpe.encode("##").tolist() == 2 * [SMALL["vocabulary"]["#"]]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), [
+    ("vocab.json", "[]", "must hold a JSON object, not list"),
+    ("vocab.json", "{", "vocab.json is not JSON"),
+    ("vocab.json", "", "vocab.json is empty"),
+    ("vocab.json", '{"a": 0}', "is missing"),
+    ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),
+    ("vocab.json", '{"a": true}', "the id of 'a' is True"),
+    ("vocab.json", '{"a": 7}', "must be 0 to 0, each once"),
+    ("vocab.json", '{"a": 0, "b": 0}', "must be 0 to 1, each once"),
+    ("vocab.json", '{"a b": 0}', "holds ' ', which stands for no byte"),
+    ("merges.txt", "h e\nx\n", "merge 2 is not a pair of tokens but 'x'"),
+    ("merges.txt", "h e\na b c\n", "merge 2 is not a pair"),
+    ("merges.txt", "h e\nh  e\n", "merge 2 is not a pair"),
+    ("merges.txt", "h e\nh e\n", "the pair 'h' 'e' is merged twice"),
+    ("merges.txt", "h q\n", "the token 'hq' is missing"),
+    ("merges.txt", "h \u4e16\n", "the token '\u4e16' is missing"),
+])
+def test_tables_that_are_not_right(folder, name, content, message):
+    (folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        ByteLevelBPE.from_gpt2(folder)
+
+
+def test_bytes_that_are_no_utf8(folder):
+    (folder / "merges.txt").write_bytes(b"h e\n\xff e\n")
+    with pytest.raises(ValueError, match="merges.txt, line 2: not UTF-8"):
+        ByteLevelBPE.from_gpt2(folder)
+
+
+@pytest.mark.parametrize("read", [ByteLevelBPE.from_gpt2, ByteLevelBPE.from_huggingface])
+def test_a_table_that_is_not_there(folder, read):
+    (folder / "merges.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="no encoder.json and vocab.bpe or vocab.json and"):
+        read(folder)
+
+
+def test_without_a_folder_the_data_folder_is_searched(tmp_path, monkeypatch):
+    place = published("gpt2_bpe")
+    shutil.copytree(place, tmp_path / "gpt2_bpe", copy_function=lambda a, b: shutil.copyfile(a, b))
+    monkeypatch.setenv("MINITRANSFORMER_DATA", str(tmp_path))
+    assert ByteLevelBPE.from_gpt2() == ByteLevelBPE.from_gpt2(tmp_path / "gpt2_bpe")
+
+
+# --- Hugging Face's folder
+
+
+def test_a_tokenizer_json_gives_the_same_ids(folder):
+    bpe = ByteLevelBPE.from_huggingface(hugging_face(folder))
+    for text, ids in zip(TEXTS, SMALL["ids"], strict=True):
+        assert bpe.encode(text).tolist() == ids
+    assert len(bpe) == N + 2
+    assert bpe.decode([N, *bpe.encode("abc"), N + 1]) == "abc"
+    pairs = [merge.split(" ") for merge in SMALL["merges"]]
+    assert ByteLevelBPE.from_huggingface(hugging_face(folder, model__merges=pairs)) == bpe
+
+
+def test_start_end_and_pad_are_named_in_the_settings(folder):
+    settings = {"bos_token": "<s>", "eos_token": {"content": "</s>"}, "pad_token": None}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    bpe = ByteLevelBPE.from_huggingface(hugging_face(folder))
+    assert (bpe.start_id, bpe.end_id, bpe.pad_id) == (N, N + 1, None)
+    (folder / "tokenizer_config.json").write_text('{"pad_token": "<absent>"}')
+    with pytest.raises(ValueError, match="the pad_token '<absent>' is not in the vocabulary"):
+        ByteLevelBPE.from_huggingface(folder)
+
+
+def test_two_tables_will_do(folder):
+    assert ByteLevelBPE.from_huggingface(folder) == ByteLevelBPE.from_gpt2(folder)
+
+
+def test_other_patterns(folder):
+    digits = {}
+    for name in ("gpt2", "llama3", "qwen2"):
+        hugging_face(folder, pre_tokenizer=split_by(PATTERNS[name]))
+        bpe = ByteLevelBPE.from_huggingface(folder)
+        digits[name] = bpe.tokens[bpe.encode("1234 12")[0]], len(bpe.encode("1234 12"))
+        for text in TEXTS:
+            assert bpe.decode(bpe.encode(text)) == text
+    # 12 3 are merged to 123; qwen2 cuts every digit off, llama3 after the third
+    assert digits == {"gpt2": ("123", 4), "llama3": ("123", 4), "qwen2": ("1", 7)}
+
+
+def test_a_piece_that_is_a_token_may_be_taken_whole(folder):
+    table = dict(SMALL["vocabulary"], zzz=N + 2)
+    plain = ByteLevelBPE.from_huggingface(hugging_face(folder, model__vocab=table))
+    whole = ByteLevelBPE.from_huggingface(
+        hugging_face(folder, model__vocab=table, model__ignore_merges=True))
+    assert len(plain.encode("zzz")) == 3
+    assert whole.encode("zzz").tolist() == [N + 2]
+    whole.save(folder / "saved.json")
+    assert ByteLevelBPE.load(folder / "saved.json").encode("zzz").tolist() == [N + 2]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"model": None}, "model must be an object, not NoneType"),
+    ({"model__type": "Unigram"}, "model.type is 'Unigram'; only 'BPE' is known"),
+    ({"model__dropout": 0.1}, "model.dropout = 0.1 is not known"),
+    ({"model__end_of_word_suffix": "</w>"}, "model.end_of_word_suffix = '</w>'"),
+    ({"model__continuing_subword_prefix": "##"}, "model.continuing_subword_prefix"),
+    ({"model__byte_fallback": True}, "model.byte_fallback = True"),
+    ({"model__vocab": []}, "the vocabulary must be an object, not list"),
+    ({"model__merges": None}, "the merges must be a list, not NoneType"),
+    ({"model__merges": [["a", "b", "c"]]}, "merge 1 is not a pair"),
+    ({"model__merges": [["a", 3]]}, "merge 1 is not a pair"),
+    ({"normalizer": {"type": "NFC"}}, "a normalizer is not known here"),
+    ({"pre_tokenizer": None}, "pre_tokenizer must be an object"),
+    ({"pre_tokenizer__type": "Metaspace"}, "pre_tokenizer is 'Metaspace', not 'ByteLevel'"),
+    ({"pre_tokenizer__add_prefix_space": True}, "add_prefix_space = true"),
+    ({"pre_tokenizer__use_regex": False}, "this pre_tokenizer is not known"),
+    ({"pre_tokenizer": split_by("(a+)+$")}, "this pre_tokenizer is not known"),
+    ({"pre_tokenizer": split_by(PATTERNS["gpt2"], behavior="Removed")}, "is not known"),
+    ({"pre_tokenizer": split_by(PATTERNS["gpt2"], invert=True)}, "is not known"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}}, "is None, not 'ByteLevel'"),
+    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [3]}}, "is None, not 'ByteLevel'"),
+    ({"added_tokens": [3]}, "an entry of added_tokens is not a token but 3"),
+    ({"added_tokens": [{"content": "<s>"}]}, "added_tokens gives '<s>' the id None"),
+    ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
+    ({"added_tokens": [{"content": "<s>", "id": N + 5}]}, "each once"),
+])
+def test_what_cannot_be_represented_is_refused(folder, changes, message):
+    with pytest.raises(ValueError, match=message):
+        ByteLevelBPE.from_huggingface(hugging_face(folder, **changes))
