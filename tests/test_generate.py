@@ -152,8 +152,9 @@ def test_without_a_limit_a_text_fills_the_context():
     prompts = [[1], [1, 2, 3, 4, 5, 6], [1, 2, 3]]
     texts = generate(model, prompts, greedy=True)
     assert [len(text) for text in texts] == [6, 1, 4]  # the last token is not read again
-    assert [t.tolist() for t in texts] == [greedy_path(model.table, p[-1], len(t))
-                                           for p, t in zip(prompts, texts, strict=True)]
+    assert [t.tolist() for t in texts] == [
+        greedy_path(model.table, p[-1], len(t)) for p, t in zip(prompts, texts, strict=True)
+    ]
 
 
 def test_a_window_slides_over_what_is_longer_than_the_context():

@@ -1,0 +1,94 @@
+"""Text as it is written: whole characters, early, and nothing lost."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minitransformer.data import ByteLevelBPE, CharacterTokenizer, WordTokenizer
+from minitransformer.inference import TextStream, generate, stream
+from tests.markov import MarkovModel, MarkovTranslator, random_table
+
+BPE = ByteLevelBPE.train(["the thin thing 🙂 über 漢字 " * 3], 30)
+TEXTS = ["aé漢🙂z", "\N{FAMILY}\u200d\N{GIRL}", "the über thing", "", "\ufffd"]
+
+
+def pieces(tokenizer, ids):
+    text = TextStream(tokenizer)
+    return [*(text.write(int(i)) for i in ids), text.end()]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_each_character_comes_with_its_last_byte(text):
+    by_bytes = ByteLevelBPE.train(["a"], 0)  # every byte a token
+    ids = by_bytes.encode(text)
+    expected = []
+    for character in text:
+        expected += [""] * (len(character.encode()) - 1) + [character]
+    assert pieces(by_bytes, ids) == [*expected, ""]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, len(BPE) - 1), max_size=30))
+def test_the_pieces_are_the_text_whatever_the_tokens(ids):
+    found = pieces(BPE, ids)
+    plain = BPE.decode_bytes(ids).decode("utf-8", "replace")  # also for halves of surrogates
+    assert "".join(found) == plain
+    if not any(0xD800 <= ord(c) < 0xE000 for c in BPE.decode(ids)):
+        assert plain == BPE.decode(ids)
+    for i in range(len(ids)):  # nothing waits that is known: at most three bytes of a character
+        held = len(BPE.decode_bytes(ids[: i + 1])) - len("".join(found[: i + 1]).encode())
+        assert held <= 3 or "\ufffd" in plain
+
+
+def test_what_never_became_whole_is_shown_at_the_end():
+    by_bytes = ByteLevelBPE.train(["a"], 0)
+    assert pieces(by_bytes, by_bytes.encode("é🙂")[:-1]) == ["", "é", "", "", "", "\ufffd"]
+
+
+def test_special_tokens_are_no_text():
+    assert pieces(BPE, [BPE.start_id, *BPE.encode("thin"), BPE.end_id])[0] == ""
+    assert "".join(pieces(BPE, [BPE.start_id, *BPE.encode("thin"), BPE.end_id])) == "thin"
+
+
+def test_words_get_their_spaces():
+    words = WordTokenizer.build(['a fine film , they say : " a fine film " !'])
+    ids = words.encode('A fine film, they say: "a fine film"!')
+    found = pieces(words, ids)
+    assert "".join(found) == words.decode(ids)
+    assert found[:4] == ["a", " fine", " film", ","]
+
+
+def test_a_text_is_streamed_as_it_is_generated():
+    letters = CharacterTokenizer.build(["abcdefgh"], specials=False)
+    model = MarkovModel(random_table(8, 3), max_len=10)
+    options = {"max_new_tokens": 20, "slide": True, "seed": 4, "temperature": 1.5}
+    streamed = stream(model, letters, "ab", **options)
+    first = next(streamed)
+    assert model.calls == 1
+    (ids,) = generate(model, [letters.encode("ab")], **options)
+    assert first + "".join(streamed) == letters.decode(ids)
+    assert len(ids) == 20
+    assert "".join(stream(model, letters, letters.encode("ab"), **options)) == letters.decode(ids)
+
+
+def test_a_stream_knows_the_ends_of_its_tokenizer():
+    letters = CharacterTokenizer.build(["abcd"])
+    table = np.zeros((8, 8))
+    table[letters.start_id, 4] = table[4, 5] = table[5, letters.end_id] = 50.0
+    table[6, letters.end_id] = 50.0
+    assert "".join(stream(MarkovModel(table), letters, "c", max_new_tokens=5)) == ""
+    translator = MarkovTranslator(table)
+    translator.start = lambda source, mask, room: _start(source, room)
+    assert "".join(stream(translator, letters, "dd", greedy=True)) == "ab"
+
+
+def _start(source, room):
+    assert source.tolist() == [[7, 7, 3]]  # the sentence and the end token
+    return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, room)
+
+
+def test_a_stream_refuses_at_once():
+    letters = CharacterTokenizer.build(["abcd"])
+    with pytest.raises(ValueError, match="prompt 0 is empty"):
+        stream(MarkovModel(np.zeros((8, 8))), letters, "")
