@@ -6,13 +6,29 @@ import pytest
 
 from minitransformer.bench import figures, growth, measure, ours, report, run, workloads
 from minitransformer.bench.worker_process import WorkerError
-from minitransformer.bench.workloads import Case, flops
+from minitransformer.bench.workloads.classifier import ClassifierCase
+from minitransformer.bench.workloads.generation import GenerationCase
+from minitransformer.bench.workloads.language_model import LanguageModelCase
+from minitransformer.bench.workloads.translation import TranslationCase
 from tests.commands import assert_one_line
 
-TINY = Case(
+TINY = ClassifierCase(
     "tiny", 0.1, texts=4, max_len=12, batches=2, repeats=2, vocab_size=30, d_model=8, n_heads=2,
     d_ff=8, n_layers=1,
 )  # fmt: skip
+SMALL = {"vocab_size": 30, "d_model": 8, "n_heads": 2, "n_layers": 1, "batches": 1, "repeats": 1}
+TINY_CASES = {
+    "classifier": [TINY],
+    "attention": [
+        ClassifierCase(f"{B} of {T}", 0.1, texts=B, max_len=T, varied=False, d_ff=8, **SMALL)
+        for B, T in ((2, 4), (2, 8), (4, 4))
+    ],
+    "language-model": [LanguageModelCase("tiny", 0.1, windows=2, max_len=6, **SMALL)],
+    "generation": [GenerationCase("tiny", 0.0, prompt=3, written=4, max_len=9, **SMALL)],
+    "translation": [
+        TranslationCase("tiny", 0.1, pairs=3, shortest=2, longest=5, d_ff=8, **SMALL)
+    ],
+}
 SIDES = [run.OURS, run.TORCH]
 
 
@@ -55,12 +71,8 @@ def no_pauses(monkeypatch):
 @pytest.fixture
 def tiny(monkeypatch):
     """Workloads of a few milliseconds."""
-    for name in workloads.WORKLOADS:
-        cases = [TINY] if name == "classifier" else [
-            Case(f"{B} of {T}", 0.1, texts=B, max_len=T, varied=False, batches=1, repeats=1,
-                 vocab_size=30, d_model=8, n_heads=2, d_ff=8, n_layers=1)
-            for B, T in ((2, 4), (2, 8), (4, 4))
-        ]  # fmt: skip
+    assert set(TINY_CASES) == set(workloads.WORKLOADS)
+    for name, cases in TINY_CASES.items():
         monkeypatch.setitem(workloads.WORKLOADS, name, lambda dropout, cases=cases: cases)
     monkeypatch.setattr(ours, "PEAK_SECONDS", 0.01)
 
@@ -72,7 +84,8 @@ def test_the_ratio_is_the_median_over_the_turns_without_the_first_ones():
     assert row.memory_ratio("ours", "torch") == 0.5
     assert results["ours"].median == 2
     assert results["ours"].spread == (1.5, 5)
-    assert row.share_of_peak("ours", 10 * flops(TINY)) == pytest.approx(0.05)
+    assert row.speed("ours") == TINY.tokens() / 2
+    assert row.share_of_peak("ours", 10 * TINY.flops()) == pytest.approx(0.05)
 
 
 def test_nobody_always_comes_first():
@@ -133,7 +146,12 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["generation"], "workload must be one of classifier, attention, fused, got 'generation'"),
+        (
+            ["typing"],
+            "workload must be one of classifier, attention, language-model, generation, "
+            "translation, fused, got 'typing'",
+        ),
+        (["generation", "--dropout", 0.1], "nothing is dropped in generation"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
         (["--device", "tpu"], "device must be one of cpu, gpu"),
         (["--dropout", 1], "--dropout must lie in [0, 1)"),
@@ -185,7 +203,7 @@ def test_compile_may_fail(tiny, with_torch):
     assert any("did not work here" in line for line in report.lines(found))
 
 
-@pytest.mark.parametrize("workload", ["classifier", "attention"])
+@pytest.mark.parametrize("workload", workloads.WORKLOADS)
 @pytest.mark.parametrize("fail", [None, "step"])
 def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail):
     figure = figures.draw(_report(workload, fail))

@@ -1,22 +1,56 @@
 """The benchmark's work and its worker processes: the same work on every side, clear errors."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 
-from minitransformer.bench import ours, run
+from minitransformer.bench import ours, run, workloads
 from minitransformer.bench.worker_process import Side, Worker, WorkerError
-from minitransformer.bench.workloads import Case, batches, flops
-from tests.tolerances import tolerance
+from minitransformer.bench.workloads.classifier import ClassifierCase as Case
+from minitransformer.bench.workloads.classifier import batches
+from minitransformer.bench.workloads.generation import GenerationCase
+from minitransformer.bench.workloads.language_model import LanguageModelCase
+from minitransformer.bench.workloads.translation import TranslationCase, sentences
 
 
 def test_the_products_of_a_step_are_counted():
     case = Case("x", 0, texts=3, max_len=5, varied=False, batches=2, d_model=4, d_ff=6, n_layers=2)
     # a token: Q, K, V, output 4 x (4, 4), network 2 x (4, 6); a pair of tokens: twice 4
-    assert flops(case) == 3 * 2 * 3 * (5 * 2 * (64 + 48) + 25 * 2 * 8)
+    assert case.flops() == 3 * 2 * 3 * (5 * 2 * (64 + 48) + 25 * 2 * 8)
     varied = Case("x", 0, padded=False)
-    assert flops(varied) < flops(Case("x", 0, padded=True))
+    assert varied.flops() < Case("x", 0, padded=True).flops()
+
+
+def test_what_is_counted_is_what_a_causal_mask_shows():
+    sizes = {"vocab_size": 7, "max_len": 3, "d_model": 4, "n_heads": 2, "n_layers": 2}
+    # a token: 12 x (4, 4) in each of two blocks, and the head (4, 7); six pairs: twice 4
+    tokens, pairs, head = 2 * 12 * 16, 2 * 2 * 4, 4 * 7
+    training = LanguageModelCase("x", 0, windows=5, **sizes)
+    assert training.flops() == 3 * 5 * 2 * (3 * (tokens + head) + 6 * pairs)
+    assert training.tokens() == 15
+    generation = GenerationCase("x", 0, prompt=2, written=2, **sizes)
+    assert generation.flops() == 2 * (3 * tokens + 6 * pairs + 2 * head)  # the last is not read
+    assert generation.tokens() == 2
+
+
+def test_the_products_of_an_encoder_decoder_are_counted():
+    case = TranslationCase("x", 0, pairs=3, shortest=4, longest=4, vocab_size=9, d_model=2,
+                           n_heads=1, d_ff=5, n_layers=2)  # fmt: skip
+    assert {len(ids) for batch in sentences(case) for ids in batch.sources} == {4}
+    assert {len(ids) for batch in sentences(case) for ids in batch.targets} == {3}  # and a start
+    assert case.tokens() == 3 * 8
+    maps = 4 * 4 + 20  # Q, K, V, output; both maps of the network
+    encoder, decoder = 4 * maps + 2 * 16 * 2, 4 * (maps + 8) + 4 * 8 + 2 * (10 + 16) * 2
+    assert case.flops() == 3 * 2 * 3 * (2 * (encoder + decoder) + 4 * 2 * 9)
+
+
+@pytest.mark.parametrize("workload", workloads.WORKLOADS)
+def test_a_case_comes_through_json_as_it_was(workload):
+    for case in workloads.WORKLOADS[workload](None):
+        assert workloads.read_case(json.loads(json.dumps(case.as_dict()))) == case
+        assert case.tokens() > 0
 
 
 def test_the_batches_are_the_same_in_every_process_and_of_the_given_lengths():
@@ -62,45 +96,6 @@ def test_a_worker_that_fails_says_why_in_one_line(program):
 def test_an_error_inside_a_worker_comes_back_and_it_lives_on():
     with Worker(run.OURS, 1) as worker:
         with pytest.raises(WorkerError, match="ours: ValueError: n_heads must divide"):
-            worker.ask("prepare", case={"name": "x", "dropout": 0, "n_heads": 3}, device="cpu",
+            worker.ask("prepare", case=Case("x", 0, n_heads=3).as_dict(), device="cpu",
                        threads=1, options={})  # fmt: skip
         assert "NumPy" in worker.ask("about")["about"]
-
-
-@pytest.fixture
-def torch_side():
-    """PyTorch's side, where PyTorch is installed."""
-    reason = "PyTorch is only what we are compared with"
-    pytest.importorskip("torch", reason=reason)
-    return pytest.importorskip("minitransformer.bench.torch_side", reason=reason)
-
-
-@pytest.mark.parametrize("padded", [False, True])
-def test_both_sides_compute_the_same(torch_side, padded):
-    """Our weights in PyTorch's model give our logits, with padding in the batch."""
-    case = Case("x", 0.1, texts=6, vocab_size=300, padded=padded)
-    model = ours.model_of(case)
-    for parameter in model.parameters().values():
-        noise = np.random.default_rng(0).standard_normal(parameter.shape)
-        parameter.value[...] += 0.1 * noise
-    theirs = torch_side.Classifier(case).eval()
-    theirs.copy_in({name: p.value for name, p in model.parameters().items()})
-    ids, mask = batches(case)[0].padded(case.max_len if padded else None)
-    assert not mask.all()
-    logits, _ = model.forward(ids, mask=mask)
-    with torch_side.torch.no_grad():
-        expected = theirs(*(torch_side.torch.from_numpy(a) for a in (ids, mask))).numpy()
-    error = np.abs(logits - expected) / np.maximum(1, np.abs(expected))
-    assert error.max() <= tolerance("bench: logits vs PyTorch")
-
-
-def test_both_sides_take_the_same_steps(torch_side):
-    """The losses of eight steps from the same weights, without dropout."""
-    case = Case("x", 0.0, texts=5, vocab_size=300, d_model=32)
-    steps, theirs = ours.Steps(case, "cpu", 1), torch_side.Steps(case, "cpu", 1)
-    values = steps.model.parameters().items()
-    theirs.model.copy_in({name: parameter.value for name, parameter in values})
-    losses = np.array([[float(s.step(i)[0]) for s in (steps, theirs)] for i in range(8)])
-    error = np.abs(losses[:, 0] / losses[:, 1] - 1).max()
-    assert error <= tolerance("bench: losses vs PyTorch")
-    assert losses[4:].mean() < losses[:4].mean()

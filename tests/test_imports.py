@@ -39,7 +39,7 @@ FORBIDDEN_MODULES = {
     "pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch", "jax",
     "tensorflow", "autograd",
 }
-# The one file that may import PyTorch, which is to be measured, and who may import that file.
+# The one folder that may import PyTorch, which is to be measured, and who may import it.
 TORCH_SIDE, TORCH_WORKER = "minitransformer.bench.torch_side", "minitransformer.bench.worker"
 MPI_SIDE = "minitransformer.training.processes"  # the one file that may import mpi4py
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
@@ -101,14 +101,20 @@ def parts_imported(source):
     return found - {source.part} - ({"__init__"} if len(found) > 1 else set())
 
 
+def _is_torch_side(module):
+    return module == TORCH_SIDE or module.startswith(TORCH_SIDE + ".")
+
+
 def broken_rules(source):
     """What a file does that it may not, in words."""
     words = [f"imports {part}" for part in parts_imported(source) - ALLOWED[source.part]]
     modules = {name.split(".")[0] for name in source.imports}
-    forbidden = FORBIDDEN_MODULES - ({"torch"} if source.module == TORCH_SIDE else set())
+    measured = _is_torch_side(source.module)
+    forbidden = FORBIDDEN_MODULES - ({"torch"} if measured else set())
     words += [f"imports {name}" for name in modules & forbidden]
-    if TORCH_SIDE in source.top_level or (
-        TORCH_SIDE in source.imports and source.module != TORCH_WORKER
+    if not measured and (
+        any(map(_is_torch_side, source.top_level))
+        or (any(map(_is_torch_side, source.imports)) and source.module != TORCH_WORKER)
     ):
         words.append("imports torch_side, and with it PyTorch")
     if modules & {"cupy", "cupyx"} and source.part != "devices":
@@ -203,6 +209,7 @@ def test_importing_the_package_draws_nothing_and_needs_no_device():
         ("training", "import mpi4py", "where there may be one"),
         ("bench", "def f():\n    import torch", "imports torch"),
         ("bench", "def f():\n    from minitransformer.bench import torch_side", "and with it"),
+        ("bench", "def f():\n    import minitransformer.bench.torch_side.gpt", "and with it"),
         ("models", "from minitransformer import bench", "imports bench"),
     ],
 )

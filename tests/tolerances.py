@@ -7,6 +7,8 @@ both numbers: ``NAME: (tolerance, measured worst)``.
 TOLERANCES = {
     # float64; relative difference of each of fifty losses between 1, 2 and 3 workers
     "fifty losses, 1 to 3 workers": (5e-14, 9e-16),
+    # float64; relative difference of each loss between 1, 2, 3 and 5 workers; five models
+    "20 losses of models that write, any workers": (3e-14, 3.4e-16),
     # float64; loss and gradient of a step from micro-batches against one padded batch, relative
     "micro-batches vs batch": (1e-14, 2.2e-15),
     # float64; 40 steps of every optimiser, relative to max(1, |value|)
@@ -19,6 +21,8 @@ TOLERANCES = {
     "fused vs plain, float64": (5e-14, 7.2e-16),
     # the same in float32
     "fused vs plain, float32": (1e-5, 2.6e-7),
+    # logits and gradients of small GPTs, fused against plain and tiled against full, float64
+    "fused vs plain, whole GPT": (1e-12, 1e-15),
     # sinusoidal table, 1,000 positions, absolute
     "positions vs scalar loops": (2e-15, 2.3e-16),
     # 64 features, distances from -6 to 99, moved by up to 1900 positions, absolute
@@ -89,10 +93,10 @@ TOLERANCES = {
     "another memory layout": (5e-14, 1.8e-15),
     # float64, absolute, a share is at most 1; 30 models
     "shares of attention": (1e-14, 2.2e-16),
-    # float32, a classifier of the benchmark's shape, relative to max(1, |logit|)
-    "bench: logits vs PyTorch": (5e-6, 4.8e-7),
-    # float32, eight steps of Adam without dropout, relative
-    "bench: losses vs PyTorch": (5e-6, 1.9e-7),
+    # float32, all models of the benchmark, relative to max(1, |logit|); worst: encoder-decoder
+    "bench: logits vs PyTorch": (2e-5, 2.5e-6),
+    # float32, eight steps of each model without dropout, relative
+    "bench: losses vs PyTorch": (5e-6, 2.3e-7),
     # values and gradients, 62 inputs of the pair, relative to max(1, the largest value)
     "tiled vs full attention, float64": (5e-14, 9.9e-16),
     # the same in float32

@@ -3,10 +3,9 @@
 import statistics
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from minitransformer.bench.worker_process import WorkerError
-from minitransformer.bench.workloads import flops
 
 # Threads of the side that has just worked go on looking for work for some milliseconds.
 PAUSE = 0.05
@@ -72,10 +71,15 @@ class Row:
             return None
         return ours.peak_bytes / theirs.peak_bytes
 
+    def speed(self, key):
+        """Tokens a second."""
+        result = self.results[key]
+        return self.case.tokens() / result.median if result.seconds else None
+
     def share_of_peak(self, key, peak):
         """Share of `peak`, in operations a second, that the products of the case come to."""
         result = self.results[key]
-        return flops(self.case) / result.median / peak if result.seconds and peak else None
+        return self.case.flops() / result.median / peak if result.seconds and peak else None
 
 
 def compare(case, sides, start, *, repeats, threads, device="cpu", told=lambda done: None):
@@ -128,7 +132,7 @@ def _in_turn(sides, turn):
 def _prepare(workers, side, results, case, device, threads):
     _ask(
         workers, side.key, results, "prepare",
-        case=asdict(case), device=device, threads=threads, options=side.options,
+        case=case.as_dict(), device=device, threads=threads, options=side.options,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Our side: steps of `fit`, without what stands around them."""
+"""Our side: steps of `fit`, and calls of `generate`, without what stands around them."""
 
 import time
 from importlib.metadata import version
@@ -7,9 +7,16 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from minitransformer.backend import array_module, choose_device, memory, synchronize, to_device
-from minitransformer.bench.workloads import N_CLASSES, SEED, batches
-from minitransformer.models import TransformerClassifier
+from minitransformer.bench.workloads import SEED
+from minitransformer.bench.workloads.classifier import N_CLASSES, batches
+from minitransformer.bench.workloads.generation import prompts
+from minitransformer.bench.workloads.language_model import ADAMW, CLIP, windows
+from minitransformer.bench.workloads.translation import END, LABEL_SMOOTHING, START, sentences
+from minitransformer.inference import generate
+from minitransformer.models import GPT, Transformer, TransformerClassifier
 from minitransformer.training.examples import Examples
+from minitransformer.training.losses import CategoricalCrossentropy
+from minitransformer.training.optimizers import AdamW
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import WorkerPool
 
@@ -39,7 +46,7 @@ def peak(device):
     return 2 * PEAK_SIZE**3 / least
 
 
-def model_of(case, **options):
+def classifier_of(case, **options):
     """The classifier of a case."""
     return TransformerClassifier(
         n_classes=N_CLASSES, activation="relu", norm="pre", pooling="mean", seed=SEED,
@@ -48,7 +55,7 @@ def model_of(case, **options):
 
 
 def examples_of(case, batch):
-    """A batch as the loop sees it.
+    """A batch of the classifier as the loop sees it.
 
     Where the case is padded, every sequence is T tokens long for the engine, which therefore trims
     nothing: the mask alone says what is padding, and all of it is computed.
@@ -61,32 +68,22 @@ def examples_of(case, batch):
 
 
 class Steps:
-    """Training steps of one model on the batches of a case.
+    """What all kinds of work share: the model, and where it lies.
 
     Parameters
     ----------
-    case : Case
+    model : Layer
     device : {"cpu", "gpu"}
-    threads : int
-        Workers.
-    attention : {"full", "tiled"}, optional
     """
 
-    def __init__(self, case, device, threads, **options):
-        self.model = model_of(case, **options)
+    def __init__(self, model, device):
+        self.model = model
         if device == "gpu":
-            self.model.to(choose_device(device))
-        workers = threads if device == "cpu" else 1
-        self.model.compile("adam", "categorical_crossentropy", [], workers=workers)
-        self.batches = [examples_of(case, batch) for batch in batches(case)]
-        self.pool = WorkerPool(self.model, self.model.recipe.workers).__enter__()
+            model.to(choose_device(device))
 
     def step(self, number):
-        """Forward and backward pass and Adam, on batch `number` (modulo their number)."""
-        examples = self.batches[number % len(self.batches)]
-        return train_step(
-            self.model, self.model.recipe, self.pool, examples, np.arange(len(examples))
-        )
+        """The work of one step, on batch `number` (modulo their number)."""
+        raise NotImplementedError
 
     def wait(self):
         """Until the device has done everything."""
@@ -96,3 +93,90 @@ class Steps:
         """Memory held on the device in bytes; None on the CPU, where the process is asked."""
         held = memory(self.model.flat.values)
         return held and held["held"]
+
+
+class TrainingSteps(Steps):
+    """Training steps of a compiled model.
+
+    Parameters
+    ----------
+    model : Trainable
+    examples : list of ExampleSet
+        The batches.
+    device : {"cpu", "gpu"}
+    """
+
+    def __init__(self, model, examples, device):
+        super().__init__(model, device)
+        self.batches = examples
+        self.pool = WorkerPool(model, model.recipe.workers).__enter__()
+
+    def step(self, number):
+        """Forward and backward pass and optimiser."""
+        examples = self.batches[number % len(self.batches)]
+        return train_step(
+            self.model, self.model.recipe, self.pool, examples, np.arange(len(examples))
+        )
+
+
+def classifier_steps(case, device, workers, **options):
+    model = classifier_of(case, **options)
+    model.compile("adam", "categorical_crossentropy", [], workers=workers)
+    return TrainingSteps(model, [examples_of(case, batch) for batch in batches(case)], device)
+
+
+def language_model_steps(case, device, workers):
+    model = GPT(seed=SEED, **case.sizes)
+    model.compile(AdamW(**ADAMW), metrics=[], clip=CLIP, workers=workers)
+    examples = [model.read_examples(ids, None, None, None) for ids in windows(case)]
+    return TrainingSteps(model, examples, device)
+
+
+def translation_steps(case, device, workers):
+    model = Transformer(seed=SEED, **case.sizes)
+    model.compile(
+        "adam", CategoricalCrossentropy(LABEL_SMOOTHING), [], workers=workers,
+        start_id=START, end_id=END,
+    )  # fmt: skip
+    examples = [model.read_examples(*batch, None, None) for batch in sentences(case)]
+    return TrainingSteps(model, examples, device)
+
+
+class GenerationSteps(Steps):
+    """Texts that are gone on with, token by token."""
+
+    def __init__(self, case, device, workers):
+        super().__init__(GPT(seed=SEED, **case.sizes), device)
+        self.case, self.prompts = case, prompts(case)
+
+    def step(self, number):
+        """The tokens that follow a prompt, (written,) int array."""
+        prompt = self.prompts[number % len(self.prompts)]
+        return generate(self.model, [prompt], max_new_tokens=self.case.written, greedy=True)[0]
+
+
+KINDS = {
+    "classifier": classifier_steps,
+    "language model": language_model_steps,
+    "generation": GenerationSteps,
+    "translation": translation_steps,
+}
+
+
+def steps(case, device, threads, **options):
+    """The steps of a case.
+
+    Parameters
+    ----------
+    case : Case
+    device : {"cpu", "gpu"}
+    threads : int
+        Workers.
+    **options
+        Of the classifier: ``attention``, "full" or "tiled".
+
+    Returns
+    -------
+    Steps
+    """
+    return KINDS[case.kind](case, device, threads if device == "cpu" else 1, **options)

@@ -3,20 +3,22 @@
 from dataclasses import asdict
 
 from minitransformer.bench import growth
-from minitransformer.bench.workloads import flops
 
 REFERENCE = "torch"
+HEADINGS = (
+    "time (ms)", "quarter points", "ratio", "tokens/s", "memory (MB)", "ratio", "of peak"
+)  # fmt: skip
 
 
 def table(report):
     """A rich table: a line for each side of each case."""
     from rich.table import Table
 
-    shown = Table(title=f"training step: {report.workload}", title_justify="left")
+    shown = Table(title=_title(report), title_justify="left")
     shown.add_column("work")
     shown.add_column("dropout", justify="right")
     shown.add_column("side")
-    for heading in ("time (ms)", "quarter points", "ratio", "memory (MB)", "ratio", "of peak"):
+    for heading in HEADINGS:
         shown.add_column(heading, justify="right")
     for row in report.rows:
         for i, side in enumerate(report.sides):
@@ -26,17 +28,22 @@ def table(report):
     return shown
 
 
+def _title(report):
+    return f"{report.workload}: {report.rows[0].case.work}" if report.rows else report.workload
+
+
 def cells(row, key, peak):
-    """Time, spread, ratio, memory, ratio and share of peak of one side, as text."""
+    """What the HEADINGS say of one side, as text."""
     result = row.results[key]
     if result.error or result.left_out:
-        return ["failed" if result.error else "left out", *[""] * 5]
+        return ["failed" if result.error else "left out", *[""] * (len(HEADINGS) - 1)]
     low, high = result.spread
     is_reference = key == REFERENCE
     return [
         f"{1000 * result.median:,.1f}",
         f"{1000 * low:,.1f} to {1000 * high:,.1f}",
         "" if is_reference else _number(row.ratio(key, REFERENCE), ".2f"),
+        _number(row.speed(key), ",.0f"),
         _number(result.peak_bytes and result.peak_bytes / 1e6, ",.0f"),
         "" if is_reference else _number(row.memory_ratio(key, REFERENCE), ".2f"),
         _number(row.share_of_peak(key, peak), ".0%"),
@@ -64,7 +71,7 @@ def lines(report):
         for side in report.sides:
             if (error := row.results[side.key].error) is not None:
                 words = "did not work here" if side.optional else "failed"
-                yield f"{row.case.name}, dropout {row.case.dropout:g}: {words}: {error}"
+                yield f"{row.case.title}: {words}: {error}"
     if report.workload == "attention":
         yield from growth.lines(report)
     yield from (f"note: {note}" for note in report.notes)
@@ -79,8 +86,9 @@ def as_dict(report):
         "notes": report.notes,
         "rows": [
             {
-                "case": asdict(row.case),
-                "flops": flops(row.case),
+                "case": row.case.as_dict(),
+                "flops": row.case.flops(),
+                "tokens": row.case.tokens(),
                 "sides": {key: _side(row, key, report.peak) for key in row.results},
             }
             for row in report.rows
@@ -96,6 +104,7 @@ def _side(row, key, peak):
             "median_seconds": result.median,
             "quarter_points": list(result.spread),
             "ratio": row.ratio(key, REFERENCE),
+            "tokens_per_second": row.speed(key),
             "memory_ratio": row.memory_ratio(key, REFERENCE),
             "share_of_peak": row.share_of_peak(key, peak),
         }

@@ -118,7 +118,7 @@ def bench(
 
 def _add_row(report, number, case, begin, repeats, told, total):
     def within(share):
-        told(f"{case.name}, dropout {case.dropout:g}", number + share, total)
+        told(case.title, number + share, total)
 
     within(0.0)
     machine, sides = report.machine, report.sides
@@ -196,15 +196,13 @@ def _one_of_each(report):
 
 
 def _too_large(report, side, case, device):
-    """Whether a side would need too much memory, by what it needed in the row before.
-
-    Where attention weights are kept, memory grows with B T^2.
-    """
+    """Whether a side would need too much memory, by what it needed in the row before."""
     free = memory.available()
     if device == "gpu" or free is None or not report.rows:
         return False
-    before, old = report.rows[-1].results[side.key], report.rows[-1].case
-    grows = case.texts * case.max_len**2 / (old.texts * old.max_len**2)
+    before, grows = report.rows[-1].results[side.key], case.times_as_large(report.rows[-1].case)
+    if grows is None:
+        return False
     if before.left_out:
         too_large = grows >= 1
     else:

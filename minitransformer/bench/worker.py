@@ -15,7 +15,7 @@ import sys
 import time
 
 from minitransformer.bench import memory
-from minitransformer.bench.workloads import Case
+from minitransformer.bench.workloads import read_case
 
 
 def side_named(name):
@@ -33,8 +33,8 @@ class Server:
     Parameters
     ----------
     side : module
-        With ``about()``, ``peak(device)`` and ``Steps(case, device, threads, **options)``, which
-        has ``step(number)``, ``wait()`` and ``device_memory()``.
+        With ``about()``, ``peak(device)`` and ``steps(case, device, threads, **options)``, whose
+        result has ``step(number)``, ``wait()`` and ``device_memory()``.
     """
 
     def __init__(self, side):
@@ -48,7 +48,7 @@ class Server:
         return {"flops": self.side.peak(device)}
 
     def prepare(self, case, device, threads, options):
-        self.steps = self.side.Steps(Case(**case), device, threads, **options)
+        self.steps = self.side.steps(read_case(case), device, threads, **options)
         return {}
 
     def step(self, number):

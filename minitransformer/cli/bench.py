@@ -1,4 +1,4 @@
-"""`bench`: how fast a training step is, and how much memory it takes, beside PyTorch's."""
+"""`bench`: how fast training and generation are, and what memory they take, beside PyTorch's."""
 
 import sys
 import time
@@ -10,6 +10,7 @@ import typer
 
 from minitransformer.bench import figures, report, run, twins
 from minitransformer.bench.worker_process import WorkerError
+from minitransformer.bench.workloads import WORKLOADS
 from minitransformer.cli.figures import save_figure
 from minitransformer.cli.options import FAILED, Stop
 from minitransformer.storage import write_json
@@ -18,7 +19,7 @@ from minitransformer.training.names import check_count
 
 def bench(
     workload: Annotated[
-        str, typer.Argument(help="classifier, attention (longer and longer texts), or fused.")
+        str, typer.Argument(help=f"{', '.join(WORKLOADS)}, or fused.")
     ] = "classifier",
     *,
     against: Annotated[
@@ -40,7 +41,7 @@ def bench(
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
 ):
-    """Measure a training step: time, memory, and share of what the machine can do at most.
+    """Measure a training step, or generation: time, memory, share of what the machine can do.
 
     The sides run in processes of their own and take turns, step by step. Close other programs.
     """
@@ -82,7 +83,7 @@ def _console():
 
     console = Console()
     # a file has no edge to fit
-    return console if console.is_terminal else Console(width=130)
+    return console if console.is_terminal else Console(width=150)
 
 
 def _show(found):

@@ -1,23 +1,22 @@
-"""What is measured: the shapes of the work, and data of these shapes, the same for every side."""
+"""Training steps of the classifier, on texts as long as film reviews, and on longer ones."""
 
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-N_CLASSES, SEED = 2, 0
+from minitransformer.bench.workloads.case import SEED, Case, block_flops
+
+N_CLASSES = 2
 SHORTEST, MEDIAN_LENGTH, SPREAD = 10, 174, 0.75
 
 
 @dataclass(frozen=True)
-class Case:
-    """One row of a benchmark: training steps of the classifier, float32, Adam.
+class ClassifierCase(Case):
+    """Training steps of the classifier: Adam; dropout acts on the embeddings too.
 
     Attributes
     ----------
-    name : str
-    dropout : float
-        Of the embeddings, the attention weights and both residual branches.
     texts : int
         B, sequences in a step.
     max_len : int
@@ -27,33 +26,46 @@ class Case:
         sequence has T tokens.
     padded : bool
         Every sequence is padded to T on every side, and padding costs as much as tokens do.
-    batches : int
-        Different batches, taken in turn.
-    repeats : int
-        Steps that are timed, where nothing else is asked for.
     vocab_size, d_model, n_heads, d_ff, n_layers : int
         V, D, H, F and N.
     """
 
-    name: str
-    dropout: float
     texts: int = 32
     max_len: int = 256
     varied: bool = True
     padded: bool = False
-    batches: int = 4
-    repeats: int = 12
     vocab_size: int = 20_000
     d_model: int = 128
     n_heads: int = 4
     d_ff: int = 512
     n_layers: int = 2
 
+    kind = "classifier"
+
     @property
     def sizes(self):
         """The arguments that give the model its shape."""
         names = "vocab_size max_len d_model n_heads d_ff n_layers dropout".split()
         return {name: getattr(self, name) for name in names}
+
+    def _lengths(self):
+        """Of all sequences of all batches, (n,) int array; padding where it is computed."""
+        if self.padded:
+            return np.full(self.texts * self.batches, self.max_len)
+        return np.concatenate([batch.lengths for batch in batches(self)])
+
+    def tokens(self):
+        return float(sum(batch.lengths.sum() for batch in batches(self))) / self.batches
+
+    def flops(self):
+        """As for any case; padding counts where the case says that it is computed."""
+        lengths = self._lengths()
+        block = block_flops(lengths, lengths**2, self.d_model, self.d_ff)
+        return 3 * self.n_layers * float(block.sum()) / self.batches
+
+    def times_as_large(self, other):
+        """Where attention weights are kept, memory grows with B T^2."""
+        return self.texts * self.max_len**2 / (other.texts * other.max_len**2)
 
 
 class Batch:
@@ -97,30 +109,13 @@ def _batch(case, rng):
     return Batch(sequences, rng.integers(0, N_CLASSES, case.texts))
 
 
-def flops(case):
-    """Operations of the matrix products of a step, the mean over the batches.
-
-    A product (m, k) x (k, n) is 2 m k n operations; the backward pass takes two products for each
-    of the forward pass. Padding counts only where the case says that it is computed. What an
-    implementation computes twice to save memory counts once.
-    """
-    if case.padded:
-        lengths = np.full(case.texts * case.batches, case.max_len)
-    else:
-        lengths = np.concatenate([batch.lengths for batch in batches(case)])
-    D, F = case.d_model, case.d_ff
-    tokens = 2 * lengths * (4 * D * D + 2 * D * F)  # Q, K, V, output; both maps of the network
-    pairs = 2 * 2 * lengths**2 * D  # scores, and weights times values
-    return 3 * case.n_layers * float((tokens + pairs).sum()) / case.batches
-
-
 DROPOUTS = (0.1, 0.0)
 
 
 def classifier(dropout=None):
     """The classifier on texts of film-review length, with and without dropout."""
     return [
-        Case(name, p, padded=padded)
+        ClassifierCase(name, p, padded=padded)
         for p in (DROPOUTS if dropout is None else (dropout,))
         for name, padded in (("as each would be run", False), ("padded alike", True))
     ]
@@ -133,13 +128,10 @@ COUNTS = (16, 32, 64, 128)
 def attention(dropout=None):
     """The same model on longer and longer texts, then on more and more of them."""
     p = DROPOUTS[0] if dropout is None else dropout
-    base = Case("", p, texts=8, varied=False, batches=1, repeats=3)
+    base = ClassifierCase("", p, texts=8, varied=False, batches=1, repeats=3)
     shapes = [(8, length) for length in LENGTHS] + [(count, 256) for count in COUNTS]
     return [
         replace(base, name=f"{texts} texts of {length:,} tokens", texts=texts, max_len=length)
         for texts, length in shapes
     ]
 
-
-WORKLOADS = {"classifier": classifier, "attention": attention}
-"""The cases of each workload, as functions of the dropout asked for (None: the usual ones)."""

@@ -1,0 +1,155 @@
+"""Training steps of every model."""
+
+import torch
+from torch.nn import functional as T
+
+from minitransformer.bench.torch_side.classifier import Classifier
+from minitransformer.bench.torch_side.gpt import GPT
+from minitransformer.bench.torch_side.parts import device_of
+from minitransformer.bench.torch_side.transformer import Transformer
+from minitransformer.bench.workloads import SEED
+from minitransformer.bench.workloads.classifier import batches
+from minitransformer.bench.workloads.language_model import ADAMW, CLIP, windows
+from minitransformer.bench.workloads.translation import (
+    END,
+    LABEL_SMOOTHING,
+    START,
+    padded,
+    sentences,
+)
+
+NO_TARGET = -1
+
+
+class Steps:
+    """What all kinds of work share: the model, and where it lies.
+
+    Parameters
+    ----------
+    model : type
+        Made from the case.
+    case : Case
+    device : {"cpu", "gpu"}
+    compiled : bool
+        Use ``torch.compile``.
+    """
+
+    def __init__(self, model, case, device, compiled):
+        self.device = device_of(device)
+        torch.manual_seed(SEED)
+        self.model = model(case).to(self.device)
+        self.compiled = torch.compile if compiled else lambda function: function
+
+    def tensor(self, array):
+        """An array as a tensor on the device; None stays None."""
+        return None if array is None else torch.from_numpy(array).to(self.device)
+
+    def wait(self):
+        """Until the device has done everything."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def device_memory(self):
+        """Peak memory held on the device in bytes; None on the CPU, where the process is asked."""
+        return torch.cuda.max_memory_reserved() if self.device == "cuda" else None
+
+
+class TrainingSteps(Steps):
+    """Training steps; a subclass makes `batches`, a list of what `loss` takes.
+
+    Attributes
+    ----------
+    clip : float or None
+        Largest norm of the gradient.
+    """
+
+    clip = None
+
+    def __init__(self, model, case, device, compiled):
+        super().__init__(model, case, device, compiled)
+        self.model.train()
+        self.run, self.optimizer = self.compiled(self.model), self.make_optimizer()
+
+    def make_optimizer(self):
+        return torch.optim.Adam(self.model.parameters(), lr=1e-3, fused=True)
+
+    def loss(self, *batch):
+        """The loss of a batch, a 0-d tensor."""
+        raise NotImplementedError
+
+    def step(self, number):
+        """Forward and backward pass and optimiser, on batch `number` (modulo their number)."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(*self.batches[number % len(self.batches)])
+        loss.backward()
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        self.optimizer.step()
+        return (loss.detach(),)
+
+
+class ClassifierSteps(TrainingSteps):
+    """Steps of the classifier."""
+
+    def __init__(self, case, device, compiled):
+        super().__init__(Classifier, case, device, compiled)
+        self.batches = [self._tensors(case, batch) for batch in batches(case)]
+
+    def _tensors(self, case, batch):
+        """ids, mask and labels; padded to the longest of the batch unless the case says to T."""
+        ids, mask = batch.padded(case.max_len if case.padded else None)
+        mask = None if mask.all() else mask
+        return [self.tensor(array) for array in (ids, mask, batch.labels)]
+
+    def loss(self, ids, mask, labels):
+        return T.cross_entropy(self.run(ids, mask), labels)
+
+
+class LanguageModelSteps(TrainingSteps):
+    """Steps of the decoder: each token is predicted from those before it."""
+
+    clip = CLIP
+
+    def __init__(self, case, device, compiled):
+        super().__init__(GPT, case, device, compiled)
+        self.batches = [
+            [self.tensor(ids[:, :-1].copy()), self.tensor(ids[:, 1:].flatten())]
+            for ids in windows(case)
+        ]
+
+    def make_optimizer(self):
+        """Weight decay acts on matrices, not on biases and gains."""
+        parameters = list(self.model.parameters())
+        decay = ADAMW["weight_decay"]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        betas = 0.9, ADAMW["beta2"]
+        return torch.optim.AdamW(groups, lr=ADAMW["learning_rate"], betas=betas, fused=True)
+
+    def loss(self, ids, targets):
+        return T.cross_entropy(self.run(ids).flatten(0, 1), targets)
+
+
+class TranslationSteps(TrainingSteps):
+    """Steps of the encoder-decoder."""
+
+    def __init__(self, case, device, compiled):
+        super().__init__(Transformer, case, device, compiled)
+        self.batches = [self._tensors(*batch) for batch in sentences(case)]
+
+    def _tensors(self, sources, targets):
+        """Sources, what the decoder reads, the sources' mask, and what the decoder is to give."""
+        source = padded(sources)
+        mask = padded([ids > -1 for ids in sources]).astype(bool)
+        read = padded([[START, *ids] for ids in targets])
+        given = padded([[*ids, END] for ids in targets], filler=NO_TARGET)
+        mask = None if mask.all() else mask
+        return [self.tensor(array) for array in (source, read, mask, given.ravel())]
+
+    def loss(self, source, target, mask, targets):
+        logits = self.run(source, target, mask).flatten(0, 1)
+        return T.cross_entropy(
+            logits, targets, ignore_index=NO_TARGET, label_smoothing=LABEL_SMOOTHING
+        )

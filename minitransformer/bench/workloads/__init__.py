@@ -1,0 +1,30 @@
+"""What is measured: the shapes of the work, and data of these shapes, the same for every side."""
+
+from minitransformer.bench.workloads.case import SEED, Case
+from minitransformer.bench.workloads.classifier import ClassifierCase, attention, classifier
+from minitransformer.bench.workloads.generation import GenerationCase, generation
+from minitransformer.bench.workloads.language_model import LanguageModelCase, language_model
+from minitransformer.bench.workloads.translation import TranslationCase, translation
+
+WORKLOADS = {
+    "classifier": classifier,
+    "attention": attention,
+    "language-model": language_model,
+    "generation": generation,
+    "translation": translation,
+}
+"""The cases of each workload, as functions of the dropout asked for (None: the usual ones)."""
+
+KINDS = {
+    case.kind: case
+    for case in (ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase)
+}
+
+
+def read_case(settings):
+    """The case that :meth:`Case.as_dict` gave as a dict."""
+    settings = dict(settings)
+    return KINDS[settings.pop("kind")](**settings)
+
+
+__all__ = ["KINDS", "SEED", "WORKLOADS", "Case", "read_case"]

@@ -1,0 +1,96 @@
+"""Training steps of an encoder-decoder on pairs of sentences."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.bench.workloads.case import SEED, Case, block_flops
+
+START, END, FIRST_WORD = 1, 2, 3
+LABEL_SMOOTHING = 0.1
+
+
+@dataclass(frozen=True)
+class TranslationCase(Case):
+    """The paper's model, norm after each sublayer, one table for both languages and the head: Adam.
+
+    Attributes
+    ----------
+    pairs : int
+        B, pairs of sentences in a step.
+    shortest, longest : int
+        Tokens of a source, and of a target with its start.
+    vocab_size, d_model, n_heads, d_ff, n_layers : int
+        V, D, H, F, and N blocks in each stack.
+    """
+
+    pairs: int = 32
+    shortest: int = 20
+    longest: int = 32
+    vocab_size: int = 8_000
+    d_model: int = 256
+    n_heads: int = 8
+    d_ff: int = 1024
+    n_layers: int = 2
+
+    kind = "translation"
+
+    @property
+    def sizes(self):
+        """The arguments that give the model its shape."""
+        names = "vocab_size d_model n_heads d_ff n_layers dropout".split()
+        return {"max_len": self.longest} | {name: getattr(self, name) for name in names}
+
+    def _lengths(self):
+        """Tokens of every source, and of every target with its start: (n,) int arrays."""
+        batches = sentences(self)
+        sources = [len(ids) for batch in batches for ids in batch.sources]
+        targets = [len(ids) + 1 for batch in batches for ids in batch.targets]
+        return np.array(sources), np.array(targets)
+
+    def tokens(self):
+        S, T = self._lengths()
+        return float((S + T).sum()) / self.batches
+
+    def flops(self):
+        (S, T), D, F = self._lengths(), self.d_model, self.d_ff
+        encoder = block_flops(S, S * S, D, F)
+        # Cross-attention: two more maps of the target's tokens, two of the source's.
+        decoder = block_flops(T, T * (T + 1) / 2 + T * S, D, F, 6) + 2 * S * 2 * D * D
+        forward = self.n_layers * (encoder + decoder) + 2 * T * D * self.vocab_size
+        return 3 * float(forward.sum()) / self.batches
+
+
+class Sentences(NamedTuple):
+    """B sources and B targets, lists of int arrays, without start and end."""
+
+    sources: list
+    targets: list
+
+
+def sentences(case):
+    """The batches of a case; the same in every process."""
+    rng = np.random.default_rng(SEED)
+
+    def drawn(less):
+        lengths = rng.integers(case.shortest, case.longest, case.pairs, endpoint=True) - less
+        return [rng.integers(FIRST_WORD, case.vocab_size, length) for length in lengths]
+
+    return [Sentences(drawn(0), drawn(1)) for _ in range(case.batches)]
+
+
+def padded(sequences, length=None, filler=0):
+    """(B, T) int array of sequences of several lengths; T is the longest, or `length`."""
+    found = np.full((len(sequences), length or max(map(len, sequences))), filler)
+    for row, ids in zip(found, sequences, strict=True):
+        row[: len(ids)] = ids
+    return found
+
+
+def translation(dropout=None):
+    """A small model for sentences of image descriptions, with dropout and without."""
+    return [
+        TranslationCase("2 + 2 blocks, d_model 256, 32 pairs", p)
+        for p in ((0.1, 0.0) if dropout is None else (dropout,))
+    ]

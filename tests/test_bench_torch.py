@@ -1,0 +1,100 @@
+"""The benchmark's two sides do the same work: our weights in PyTorch's models, step by step."""
+
+import numpy as np
+import pytest
+
+from minitransformer.bench import ours
+from minitransformer.bench.workloads.classifier import ClassifierCase, batches
+from minitransformer.bench.workloads.generation import GenerationCase
+from minitransformer.bench.workloads.language_model import LanguageModelCase
+from minitransformer.bench.workloads.translation import TranslationCase
+from minitransformer.models import GPT, Transformer
+from tests.tolerances import tolerance
+
+SMALL = {"vocab_size": 90, "d_model": 32, "n_heads": 4, "n_layers": 2}
+
+
+@pytest.fixture
+def torch_side():
+    """PyTorch's side, where PyTorch is installed."""
+    reason = "PyTorch is only what we are compared with"
+    pytest.importorskip("torch", reason=reason)
+    return pytest.importorskip("minitransformer.bench.torch_side", reason=reason)
+
+
+def values_of(model):
+    """The values of our parameters by name, once every one of them differs from its start."""
+    rng = np.random.default_rng(0)
+    for parameter in model.parameters().values():
+        parameter.value[...] += 0.1 * rng.standard_normal(parameter.shape)
+    return {name: parameter.value for name, parameter in model.parameters().items()}
+
+
+def assert_same_logits(torch_side, theirs, logits, *inputs):
+    tensors = [None if a is None else torch_side.torch.from_numpy(a) for a in inputs]
+    with torch_side.torch.no_grad():
+        expected = theirs.eval()(*tensors).numpy()
+    error = np.abs(logits - expected) / np.maximum(1, np.abs(expected))
+    assert error.max() <= tolerance("bench: logits vs PyTorch")
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_classifier_gives_the_same_logits(torch_side, padded):
+    case = ClassifierCase("x", 0.1, texts=6, vocab_size=300, padded=padded)
+    model, theirs = ours.classifier_of(case), torch_side.KINDS["classifier"](case, "cpu", False)
+    theirs.model.copy_in(values_of(model))
+    ids, mask = batches(case)[0].padded(case.max_len if padded else None)
+    assert not mask.all()
+    logits, _ = model.forward(ids, mask=mask)
+    assert_same_logits(torch_side, theirs.model, logits, ids, mask)
+
+
+@pytest.mark.parametrize(("bias", "activation"), [(True, "gelu_tanh"), (False, "gelu")])
+def test_the_decoder_gives_the_same_logits(torch_side, bias, activation):
+    case = LanguageModelCase("x", 0.1, max_len=19, bias=bias, activation=activation, **SMALL)
+    model, theirs = GPT(**case.sizes), torch_side.KINDS["language model"](case, "cpu", False)
+    theirs.model.copy_in(values_of(model))
+    ids = np.random.default_rng(0).integers(0, 90, (3, 17))
+    assert_same_logits(torch_side, theirs.model, model.forward(ids)[0], ids)
+
+
+def test_the_encoder_decoder_gives_the_same_logits(torch_side):
+    case = TranslationCase("x", 0.1, d_ff=64, **SMALL)
+    model = Transformer(**case.sizes)
+    theirs = torch_side.KINDS["translation"](case, "cpu", False)
+    theirs.model.copy_in(values_of(model))
+    source, target = np.random.default_rng(0).integers(0, 90, (2, 3, 17))
+    mask = np.arange(17) < np.array([[17], [4], [9]])
+    logits, _ = model.forward(source, target, source_mask=mask)
+    assert_same_logits(torch_side, theirs.model, logits, source, target, mask)
+
+
+def test_both_write_the_same_text(torch_side):
+    case = GenerationCase("x", 0.0, prompt=5, written=30, max_len=40, **SMALL)
+    steps, theirs = ours.steps(case, "cpu", 1), torch_side.steps(case, "cpu", 1)
+    theirs.model.copy_in(values_of(steps.model))
+    for number in range(2):
+        written = steps.step(number)
+        assert written.shape == (30,)
+        assert len(set(written.tolist())) > 3
+        assert np.array_equal(written, theirs.step(number))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ClassifierCase("classifier", 0.0, texts=5, vocab_size=300, d_model=32),
+        LanguageModelCase("language model", 0.0, windows=3, max_len=9, **SMALL),
+        TranslationCase("translation", 0.0, pairs=6, shortest=4, longest=11, d_ff=64, **SMALL),
+    ],
+    ids=lambda case: case.name,
+)
+def test_both_sides_take_the_same_steps(torch_side, case):
+    """The losses of eight steps from the same weights, without dropout."""
+    steps, theirs = ours.steps(case, "cpu", 1), torch_side.steps(case, "cpu", 1)
+    values = steps.model.parameters().items()
+    theirs.model.copy_in({name: parameter.value for name, parameter in values})
+    losses = np.array([[float(s.step(i)[0]) for s in (steps, theirs)] for i in range(8)])
+    error = np.abs(losses[:, 0] / losses[:, 1] - 1).max()
+    assert error <= tolerance("bench: losses vs PyTorch")
+    assert losses[4:].mean() < losses[:4].mean()
