@@ -1,11 +1,9 @@
-"""How Hugging Face writes GPT-2 and Llama-style models down: ``config.json`` and names of arrays.
+"""How Hugging Face writes GPT-2 and Llama-style models down: ``config.json``.
 
 Every key of a config has to be known. One that says how the model computes is translated, or has
 to have the only value that can be computed here; one that does not is listed as harmless. So a
 model that would come out wrong is refused, with the key that says why.
 """
-
-from typing import NamedTuple
 
 from minitransformer.training.names import near_names
 
@@ -40,22 +38,11 @@ LLAMA_KEYS = {
     "num_key_value_heads": "n_kv_heads", "intermediate_size": "d_ff", "rms_norm_eps": "norm_eps",
 }  # fmt: skip
 OPTIONAL = ("n_inner", "num_key_value_heads")
+NUMBERS = ("layer_norm_epsilon", "rms_norm_eps", "rope_theta", "attention_dropout", *GPT2_DROPOUTS)
 
 
 class Unrepresentable(ValueError):
     """A config says something that these models cannot compute."""
-
-
-class Part(NamedTuple):
-    """The arrays of a file that stand side by side in one parameter.
-
-    names of the arrays; their widths along the parameter's last axis, or None where there is one
-    array; transposed: they are (d_out, d_in) in the file.
-    """
-
-    names: tuple
-    widths: tuple | None = None
-    transposed: bool = False
 
 
 def translate(config, dropout=None):
@@ -77,12 +64,7 @@ def translate(config, dropout=None):
         raise Unrepresentable(f"model_type = {kind!r:.60}; known are {', '.join(FAMILIES)}")
     style, own, counts = FAMILIES[kind]
     _check_keys(config, own)
-    for key in counts:
-        value = config.get(key)
-        if type(value) is not int or value < 1:
-            if value is None and key in OPTIONAL:
-                continue
-            raise Unrepresentable(f"{key} = {value!r:.60}; it must be an integer of at least 1")
+    _check_counts(config, counts)
     options = style(config)
     rates = options.pop("rates")
     first = next(iter(rates.values()))
@@ -101,6 +83,19 @@ def _check_keys(config, own):
         elif key not in HARMLESS and key not in own:
             raise Unrepresentable(f"{key} = {value!r:.60}: this key is not known here, so what it "
                                   f"changes is not known either; {near_names(key, sorted(own))}")
+
+
+def _check_counts(config, counts):
+    """Refuse sizes that are no counts, and rates and the like that are no numbers."""
+    for key in counts:
+        value = config.get(key)
+        absent = value is None and key in OPTIONAL
+        if not absent and (type(value) is not int or value < 1):
+            raise Unrepresentable(f"{key} = {value!r:.60}; it must be an integer of at least 1")
+    for key in NUMBERS:
+        value = config.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise Unrepresentable(f"{key} = {value!r:.60}; it must be a number")
 
 
 def _one_of(config, key, known, default):
@@ -183,65 +178,3 @@ FAMILIES = {
     "llama": (_llama, LLAMA_OWN, _counts(LLAMA_KEYS)),
     "mistral": (_mistral, {*LLAMA_OWN, "sliding_window"}, _counts(LLAMA_KEYS)),
 }
-
-
-def names(kind, settings, prefix):
-    """Our parameter -> :class:`Part` for a model of `kind` with the :class:`GPTConfig` `settings`.
-
-    Parameters
-    ----------
-    kind : str
-        A model_type.
-    settings : GPTConfig
-    prefix : str
-        What stands before the names of all but the head: ``"transformer."``, ``"model."`` or "".
-    """
-    found = _gpt2_names(settings) if kind == "gpt2" else _llama_names(settings)
-    found = {name: part._replace(names=tuple(prefix + n for n in part.names))
-             for name, part in found.items()}
-    if not settings.tied:
-        found["head.W"] = Part(("lm_head.weight",), transposed=True)
-    return found
-
-
-def _gpt2_names(settings):
-    """GPT-2's linear maps are (d_in, d_out), as ours: its file has the layout of a convolution."""
-    found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
-    maps = {"attention.W_qkv": "attn.c_attn.weight", "attention.b_qkv": "attn.c_attn.bias",
-            "attention.W_o.W": "attn.c_proj.weight", "attention.W_o.b": "attn.c_proj.bias"}
-    for ours, theirs in (("linear1", "c_fc"), ("linear2", "c_proj")):
-        maps |= {f"feed_forward.{ours}.W": f"mlp.{theirs}.weight",
-                 f"feed_forward.{ours}.b": f"mlp.{theirs}.bias"}
-    for i in (1, 2):
-        maps |= {f"norm{i}.gamma": f"ln_{i}.weight", f"norm{i}.beta": f"ln_{i}.bias"}
-    found |= {f"blocks.{n}.{ours}": Part((f"h.{n}.{theirs}",))
-              for n in range(settings.n_layers) for ours, theirs in maps.items()}
-    return found | {"final_norm.gamma": Part(("ln_f.weight",)),
-                    "final_norm.beta": Part(("ln_f.bias",))}
-
-
-def _llama_names(settings):
-    """Llama's linear maps are (d_out, d_in), and those that ours merges are arrays of their own."""
-    D, F = settings.d_model, settings.hidden
-    kv = D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
-    maps = [
-        ("attention.W_qkv", "attention.b_qkv", "self_attn", ("q_proj", "k_proj", "v_proj"),
-         (D, kv, kv)),
-        ("attention.W_o.W", "attention.W_o.b", "self_attn", ("o_proj",), None),
-        ("feed_forward.gate_up.W", "feed_forward.gate_up.b", "mlp", ("gate_proj", "up_proj"),
-         (F, F)),
-        ("feed_forward.down.W", "feed_forward.down.b", "mlp", ("down_proj",), None),
-    ]  # fmt: skip
-    norms = {"norm1.gamma": "input_layernorm", "norm2.gamma": "post_attention_layernorm"}
-    found = {"embedding.W": Part(("embed_tokens.weight",)),
-             "final_norm.gamma": Part(("norm.weight",))}
-    for n in range(settings.n_layers):
-        ours, theirs = f"blocks.{n}.", f"layers.{n}."
-        for W, b, place, layers, widths in maps:
-            layers = [f"{theirs}{place}.{layer}" for layer in layers]
-            found[ours + W] = Part(tuple(f"{name}.weight" for name in layers), widths, True)
-            if settings.bias:
-                found[ours + b] = Part(tuple(f"{name}.bias" for name in layers), widths)
-        for name, norm in norms.items():
-            found[ours + name] = Part((f"{theirs}{norm}.weight",))
-    return found

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer.data import ByteLevelBPE
-from minitransformer.models.huggingface import names, translate
+from minitransformer.models.huggingface import translate
+from minitransformer.models.huggingface_names import names
 from minitransformer.storage import ArrayFolder, check_arrays, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}

@@ -8,7 +8,8 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.models import GPT, Transformer
-from minitransformer.models.huggingface import Part, names, translate
+from minitransformer.models.huggingface import translate
+from minitransformer.models.huggingface_names import Part, names
 from minitransformer.models.pretrained import PREFIXES, fill
 from minitransformer.training.optimizers import AdamW
 from tests.reference import model_cases, stored
