@@ -264,6 +264,34 @@ def test_the_configuration_says_the_task_and_its_settings(name, request):
 
 
 @pytest.mark.parametrize("name", ["reverse", "language_model", "translation"])
+def test_info_says_what_a_run_is(name, request, call):
+    path, _ = request.getfixturevalue(name)
+    code, out, _ = call("info", path)
+    rows = dict(re.split("  +", line, maxsplit=1) for line in out.splitlines())
+    folder = RunFolder.open(path)
+    assert code == 0
+    assert rows["task"] == name.replace("_", "-")
+    assert rows["d_model"] == "8"
+    assert rows["parameters"] == f"{folder.load_model().flat.values.size:,}"
+    results = json.loads((path / "results.json").read_text())
+    assert results
+    assert {key: rows[key] for key in results} == {k: str(v) for k, v in results.items()}
+
+
+def test_info_of_a_run_that_has_not_come_far(call, reverse, tmp_path):
+    run = shutil.copytree(reverse[0], tmp_path / "run")
+    (run / "results.json").write_text("[")
+    code, _, err = call("info", run)
+    assert code == 2
+    assert_one_line(err)
+    assert "results.json is truncated or altered" in err
+    (run / "results.json").unlink()
+    assert call("info", run)[1].splitlines()[-1].split() == ["results", "none", "yet"]
+    (run / "model.safetensors").unlink()
+    assert call("info", run)[1].splitlines()[-1].endswith("none: not trained to an end")
+
+
+@pytest.mark.parametrize("name", ["reverse", "language_model", "translation"])
 def test_a_finished_run_is_resumed_to_the_same_weights_and_words(name, request, call, tmp_path):
     path, printed = request.getfixturevalue(name)
     copy = shutil.copytree(path, tmp_path / "copy")
