@@ -8,9 +8,11 @@ COUNT = "a mean of weights, none of them negative, is positive exactly where the
 DEVICE = "arrays of the host never take this branch; test_strict_device.py does"
 DEFAULT = "0 is reduceat's default axis"
 MIXED = "in one dtype it changes nothing; test_precision.py sees it"
+EMPTY = "without a token only, where the product would be refused; the ledger's edges see it"
 HEADLESS = "the number of key heads is not used where there is no axis of heads"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy takes any negative length as the one to be found"
+ONE = "a product with 1 changes nothing: the branch only saves time"
 PRODUCT = "the backward pass of dropout is a product of its two arguments"
 STABLE = "any fixed order of addition is right; this one is the order of occurrence"
 SYMMETRIC = "the larger of two numbers, or dtypes, does not depend on their order"
@@ -75,6 +77,45 @@ EQUIVALENT = {
         "reversed(cache.blocks), strict=False):",
     ): BOTH,
     (
+        "SequenceModel._back_through",
+        "for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):"
+        "  ->  for block, block_cache in zip(reversed(blocks), reversed(cache.blocks)):",
+    ): BOTH,
+    (
+        "SequenceModel._back_through",
+        "for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):"
+        "  ->  for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), "
+        "strict=False):",
+    ): BOTH,
+    (
+        "Transformer.backward",
+        "for block, block_cache in zip(reversed(self.decoder), reversed(decoder.blocks), "
+        "strict=True):  ->  for block, block_cache in zip(reversed(self.decoder), "
+        "reversed(decoder.blocks)):",
+    ): BOTH,
+    (
+        "Transformer.backward",
+        "for block, block_cache in zip(reversed(self.decoder), reversed(decoder.blocks), "
+        "strict=True):  ->  for block, block_cache in zip(reversed(self.decoder), "
+        "reversed(decoder.blocks), strict=False):",
+    ): BOTH,
+    (
+        "TiedHead.backward",
+        "dy_rows, x_rows = (dy.reshape(-1, V), cache.x.reshape(-1, D))  ->  dy_rows, x_rows = "
+        "(dy.reshape(-2, V), cache.x.reshape(-1, D))",
+    ): MINUS,
+    (
+        "TiedHead.backward",
+        "dy_rows, x_rows = (dy.reshape(-1, V), cache.x.reshape(-1, D))  ->  dy_rows, x_rows = "
+        "(dy.reshape(-1, V), cache.x.reshape(-2, D))",
+    ): MINUS,
+    ("TiedHead.backward", "if x_rows.size:  ->  if True:"): EMPTY,
+    (
+        "TiedHead.backward",
+        "self.b.grad += dy_rows.sum(axis=0, dtype=self.b.grad.dtype)  ->  self.b.grad += "
+        "dy_rows.sum(axis=0)",
+    ): MIXED,
+    (
         "cross_entropy_backward",
         "rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * "
         "w_y.reshape(-1)  ->  rows[xp.arange(y.size), y.reshape(-1)] -= (1 - eps) * "
@@ -137,6 +178,9 @@ EQUIVALENT = {
         "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[0])  ->  "
         "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[1])",
     ): DEVICE,
+    ("Embedding.backward", "if self.scale != 1.0:  ->  if True:"): ONE,
+    ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != 0:"): ONE,
+    ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != -1.0:"): ONE,
     (
         "rows_of_gradient",
         "if is_cupy(rows):  ->  if False:",

@@ -25,12 +25,24 @@ LAYERS = {
     ),
     "Embedding": (lambda dtype: layers.Embedding(V, D, scale=D**0.5, dtype=dtype), True, None),
     "LayerNorm": (lambda dtype: layers.LayerNorm(D, dtype=dtype), False, None),
+    "RMSNorm": (lambda dtype: layers.RMSNorm(D, dtype=dtype), False, None),
+    "SwiGLU": (lambda dtype: layers.SwiGLU(D, 4, bias=True, dtype=dtype), False, None),
+    "TiedHead": (
+        lambda dtype: layers.TiedHead(layers.Embedding(V, D, dtype=dtype), bias=True), False, None
+    ),
     "Dropout": (lambda dtype: layers.Dropout(0.4), False, None),
     "MultiHeadAttention": (
         lambda dtype: layers.MultiHeadAttention(D, 2, dropout=0.3, dtype=dtype), False, "BHTS"
     ),
     "MultiHeadCrossAttention": (
         lambda dtype: layers.MultiHeadCrossAttention(D, 3, dropout=0.3, dtype=dtype), False, "BHTS"
+    ),
+    "GroupedQueryAttention": (
+        lambda dtype: layers.GroupedQueryAttention(D, 2, 1, dropout=0.3, dtype=dtype), False,
+        "BHTS",
+    ),
+    "DecoderBlock": (
+        lambda dtype: layers.DecoderBlock(D, 2, 8, dropout=0.3, dtype=dtype), False, "BHTS"
     ),
     **{
         f"PositionalEncoding {kind}": (
@@ -73,7 +85,7 @@ def _inputs(name, dtype="float64", seed=0):
     rng = np.random.default_rng([seed, 1])
     first = rng.integers(0, V, (B, T)) if takes_ids else rng.standard_normal((B, T, D))
     inputs = [first if takes_ids else first.astype(dtype)]
-    if name == "MultiHeadCrossAttention":
+    if name in ("MultiHeadCrossAttention", "DecoderBlock"):
         inputs.append(rng.standard_normal((B, T, D)).astype(dtype))
     mask = np.arange(T) < np.array([[5], [1], [3]])
     return inputs, {"BT": mask, "BHTS": mask[:, None, None, :], None: None}[takes_mask]
@@ -218,7 +230,7 @@ def test_dropout_is_on_exactly_when_a_generator_is_passed(name):
     off, also_off = forward(None), layer(*inputs, mask=mask)
     on, same, other = (forward(np.random.default_rng(seed)) for seed in (1, 1, 2))
     has_dropout = getattr(layer, "dropout", 0.0) != 0.0 or name == "Dropout"
-    has_dropout = has_dropout or name.startswith("EncoderBlock")
+    has_dropout = has_dropout or "coderBlock" in name
     assert _digest(off) == _digest(also_off)
     assert _digest(on) == _digest(same)
     assert (_digest(on) != _digest(off)) == has_dropout

@@ -93,6 +93,24 @@ class SequenceModel:
         embedding.backward(dembedded, cache.embedding)
         return dembedded
 
+    def _through(self, blocks, norm, x, **options):
+        """x (B, T, D) -> what leaves the blocks and the norm behind them, and their caches."""
+        caches, norm_cache = [], None
+        for block in blocks:
+            x, cache = block.forward(x, **options)
+            caches.append(cache)
+        if norm is not None:
+            x, norm_cache = norm.forward(x)
+        return x, tuple(caches), norm_cache
+
+    def _back_through(self, blocks, norm, dx, cache):
+        """dx (B, T, D) -> the gradient of what entered the first block, (B, T, D)."""
+        if norm is not None:
+            dx = norm.backward(dx, cache.norm)
+        for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):
+            dx = block.backward(dx, block_cache)
+        return dx
+
     def _check_batch(self, ids, mask, vocab_size, name="ids", at_end=True):
         """Refuse ids or a mask of a wrong shape, type or range, and padding before a token."""
         array_module(**{name: ids, "mask": mask, "the model": self.flat.values})

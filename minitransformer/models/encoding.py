@@ -42,22 +42,12 @@ class Encoding(SequenceModel):
         self._check_batch(source, source_mask, self.vocab_size, "source", at_end=False)
         x, embedded = self._embed(source, self.source_embedding, self.source_positions, rng)
         mask = as_keys(source_mask)
-        blocks = []
-        for block in self.encoder:
-            x, cache = block.forward(x, mask=mask, rng=rng)
-            blocks.append(cache)
-        norm = None
-        if self.encoder_norm is not None:
-            x, norm = self.encoder_norm.forward(x)
-        return x, EncoderCache(embedded, tuple(blocks), norm, x)
+        x, blocks, norm = self._through(self.encoder, self.encoder_norm, x, mask=mask, rng=rng)
+        return x, EncoderCache(embedded, blocks, norm, x)
 
     def encode_backward(self, dmemory, cache):
         """dmemory (B, S, D) -> the gradient of the embedded source, (B, S, D)."""
-        dx = dmemory
-        if self.encoder_norm is not None:
-            dx = self.encoder_norm.backward(dx, cache.norm)
-        for block, block_cache in zip(reversed(self.encoder), reversed(cache.blocks), strict=True):
-            dx = block.backward(dx, block_cache)
+        dx = self._back_through(self.encoder, self.encoder_norm, dmemory, cache)
         return self._embed_backward(
             dx, self.source_embedding, self.source_positions, cache.input
         )

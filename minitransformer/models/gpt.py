@@ -122,15 +122,9 @@ class GPT(SequenceModel, LanguageModelling):
         x, embedded = self._embed(ids, self.embedding, self.positions, rng)
         xp = array_module(x)
         sight = self.sight.of(from_the_start(ids.shape[1], xp), xp)
-        blocks = []
-        for block in self.blocks:
-            x, cache = block.forward(x, rng=rng, **sight)
-            blocks.append(cache)
-        norm = None
-        if self.final_norm is not None:
-            x, norm = self.final_norm.forward(x)
+        x, blocks, norm = self._through(self.blocks, self.final_norm, x, rng=rng, **sight)
         logits, head = self.head.forward(x)
-        return logits, GPTCache(*embedded, tuple(blocks), norm, x, head)
+        return logits, GPTCache(*embedded, blocks, norm, x, head)
 
     def backward(self, dlogits, cache):
         """Add to every parameter's gradient.
@@ -148,10 +142,7 @@ class GPT(SequenceModel, LanguageModelling):
             Gradient with respect to the embedded tokens; ids themselves have none.
         """
         dx = self.head.backward(dlogits, cache.head)
-        if self.final_norm is not None:
-            dx = self.final_norm.backward(dx, cache.norm)
-        for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), strict=True):
-            dx = block.backward(dx, block_cache)
+        dx = self._back_through(self.blocks, self.final_norm, dx, cache)
         return self._embed_backward(dx, self.embedding, self.positions, cache)
 
     def start(self, n_rows, room):

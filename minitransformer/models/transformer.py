@@ -111,15 +111,12 @@ class Transformer(Encoding, Translating):
         xp = array_module(x)
         sight = self.sight.of(from_the_start(target.shape[1], xp), xp)
         memory_mask = as_keys(source_mask)
-        blocks = []
-        for block in self.decoder:
-            x, cache = block.forward(x, memory, memory_mask=memory_mask, rng=rng, **sight)
-            blocks.append(cache)
-        norm = None
-        if self.decoder_norm is not None:
-            x, norm = self.decoder_norm.forward(x)
+        x, blocks, norm = self._through(
+            self.decoder, self.decoder_norm, x, memory=memory, memory_mask=memory_mask, rng=rng,
+            **sight,
+        )
         logits, head = self.head.forward(x)
-        decoder = DecoderCache(embedded, tuple(blocks), norm, x)
+        decoder = DecoderCache(embedded, blocks, norm, x)
         return logits, TransformerCache(encoder, decoder, head)
 
     def backward(self, dlogits, cache):

@@ -66,7 +66,7 @@ def writer_builds():
     smooth = {"activation": "gelu"}
     transformers = {
         "post norm": smooth,
-        "pre norm, two decoder blocks": {**smooth, "norm": "pre", "n_decoder_layers": 2},
+        "pre norm, two blocks": {**smooth, "norm": "pre", "n_layers": 2},
         "dropout": {**smooth, "dropout": 0.2},
         "two vocabularies, learned positions": {
             **smooth, "target_vocab_size": 4, "positions": "learned"
@@ -78,6 +78,7 @@ def writer_builds():
         },
         "no encoder block, final norm": {**smooth, "n_layers": 0, "n_decoder_layers": 1,
                                          "final_norm": True},
+        "no decoder block": {**smooth, "n_decoder_layers": 0},
     }  # fmt: skip
     return {f"GPT, {name}": _gpt(**config) for name, config in gpts.items()} | {
         f"Transformer, {name}": _transformer(**config) for name, config in transformers.items()

@@ -1,0 +1,73 @@
+"""Bad batches for the models that write: one sentence that says what is allowed."""
+
+import numpy as np
+import pytest
+
+from tests import writers
+from tests.writers import T, V
+
+BAD_FOR_GPT = {
+    "no batch": (lambda m, x: m(x[0]), ValueError, r"ids must be \(B, T\), got shape \(8,\)"),
+    "too long": (
+        lambda m, x: m(np.zeros((1, 9), int)), ValueError, "9 tokens, more than max_len = 8"
+    ),
+    "unknown id": (lambda m, x: m(x + V), ValueError, r"ids must lie in 0 \.\. 10"),
+    "floats": (lambda m, x: m(x * 1.0), TypeError, "ids must be an integer array"),
+    "mask of another shape": (
+        lambda m, x: m(x, mask=np.ones((3, 7), bool)), ValueError, "the shape of ids"
+    ),
+    "mask of numbers": (lambda m, x: m(x, mask=np.ones((3, 8))), TypeError, "must be boolean"),
+    "padding on the left": (
+        lambda m, x: m(x, mask=np.arange(8) > np.array([[1], [2], [3]])),
+        ValueError, "padding must stand behind the tokens of ids",
+    ),
+    "no room": (lambda m, x: m.start(1, 0), ValueError, r"room must lie in 1 \.\. max_len = 8"),
+    "too much room": (lambda m, x: m.start(1, 9), ValueError, r"1 \.\. max_len = 8, got 9"),
+    "room used up": (
+        lambda m, x: m.extend(x, m.start(3, 7)), ValueError, "8 more do not fit the room for 7"
+    ),
+    "other rows": (
+        lambda m, x: m.extend(x, m.start(2, 8)), ValueError, "a row for each of 2 sequences: 3"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_FOR_GPT)
+def test_bad_input_of_gpt_is_named(name):
+    call, error, words = BAD_FOR_GPT[name]
+    with pytest.raises(error, match=words):
+        call(writers.gpt(), writers.ids())
+
+
+BAD_FOR_A_TRANSFORMER = {
+    "source too long": (
+        lambda m, s, t: m(np.zeros((3, 9), int), t), ValueError, "source have 9 tokens, more"
+    ),
+    "target too long": (
+        lambda m, s, t: m(s, np.zeros((3, 9), int)), ValueError, "target have 9 tokens, more"
+    ),
+    "unknown source": (
+        lambda m, s, t: m(s + V, t), ValueError, r"source must lie in 0 \.\. 10"
+    ),
+    "unknown target": (lambda m, s, t: m(s, t - V), ValueError, r"target must lie in 0 \.\. 10"),
+    "other numbers": (
+        lambda m, s, t: m(s[:2], t), ValueError, "there are 2 sources, but 3 targets"
+    ),
+    "padding before a token": (
+        lambda m, s, t: m(s, t, target_mask=np.arange(T) > np.array([[0], [1], [2]])),
+        ValueError, "padding must stand behind the tokens of target",
+    ),
+    "mask of numbers": (
+        lambda m, s, t: m(s, t, source_mask=np.ones((3, 6), int)), TypeError, "must be boolean"
+    ),
+    "too much room": (
+        lambda m, s, t: m.start(s, room=9), ValueError, r"1 \.\. max_len = 8, got 9"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_FOR_A_TRANSFORMER)
+def test_bad_input_of_a_transformer_is_named(name):
+    call, error, words = BAD_FOR_A_TRANSFORMER[name]
+    with pytest.raises(error, match=words):
+        call(writers.transformer(), writers.sources()[0], writers.ids())
