@@ -157,6 +157,13 @@ def test_merging_is_that_of_the_textbook(symbols, data):
     assert merge_pairs(symbols, ranks, results) == textbook_merged(symbols, ranks, results)
 
 
+def test_a_round_is_finished_before_the_next_pair_is_looked_for():
+    """What the first of two merges makes could be merged on, before the second is made."""
+    ranks, results = {(4, 0): 0, (0, 1): 1}, [5, 4]
+    assert textbook_merged([0, 1, 0, 1], ranks, results) == [4, 4]
+    assert merge_pairs([0, 1, 0, 1], ranks, results) == [4, 4]
+
+
 def test_merging_a_long_piece_takes_no_quadratic_time():
     class Counted(dict):
         asked = 0

@@ -83,6 +83,14 @@ def test_ids_that_are_none(name, ids, message):
 
 
 @every
+def test_the_last_id_is_the_number_of_tokens_less_one(name):
+    n = len(TOKENIZERS[name])
+    TOKENIZERS[name].decode([n - 1])
+    with pytest.raises(ValueError, match=f"but one is {n}"):
+        TOKENIZERS[name].decode([0, n])
+
+
+@every
 @pytest.mark.parametrize("text", [None, 3, ["a", "b"], np.array(["a"])])
 def test_texts_that_are_none(name, text):
     with pytest.raises(TypeError, match="text must be a string, not"):
