@@ -71,6 +71,8 @@ def _arguments(name, rng, B, H, T, E):
             return (Q, K, V, mask), {"keep": keep}
         _, P = functional.attention(Q, K, V, keep=keep)
         return (dO, Q, K, V, P), {"keep": keep}
+    if name.startswith("gelu"):
+        return (draw(B, T, 4 * D),) * (2 if name.endswith("_backward") else 1), {}
     x, gamma, beta = draw(B, T, D), draw(D), draw(D)
     inputs = (x, gamma, beta) if name.startswith("layer") else (x, gamma)
     if not name.endswith("_backward"):

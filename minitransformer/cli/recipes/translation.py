@@ -32,7 +32,7 @@ class StringsRecipe(EncoderDecoderRecipe):
     """Settings of a model that reverses or copies strings of letters."""
 
     longest: int = setting(20, VOCABULARY, "letters of the longest string to reverse or copy")
-    strings: int = setting(100_000, VOCABULARY, "strings to train on")
+    strings: int = setting(120_000, VOCABULARY, "strings to train on")
 
     steps: int = setting(2000, TRAINING, "steps of training")
 
@@ -69,21 +69,22 @@ class TranslationRecipe(EncoderDecoderRecipe):
 
 REVERSE = StringsRecipe(
     d_model=64,
-    n_heads=4,
+    n_heads=2,
     d_ff=128,
-    n_layers=2,
+    n_layers=1,
+    n_decoder_layers=2,
     max_len=24,
     dropout=0.0,
-    norm="pre",
-    positions="sinusoidal",
     activation="relu",
-    batch_size=64,
-    steps=1500,
-    learning_rate=3e-3,
+    batch_size=32,
+    steps=3500,
+    learning_rate=5e-3,
     beta2=0.98,
     weight_decay=0.0,
     warmup=0.05,
+    average=0.99,
 )
+"""Many small steps: what is learned comes in leaps, whose number counts more than their size."""
 MULTI30K = TranslationRecipe(
     merges=8000,
     d_model=256,
