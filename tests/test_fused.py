@@ -75,6 +75,21 @@ def test_attention_larger_than_one_piece():
             assert np.abs(a - b).max() <= tolerance("fused vs plain, float64")
 
 
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_larger_than_one_piece(approximate):
+    """Against the plain twin in float64, from one end of what counts to the other."""
+    x = np.linspace(-12, 12, 150_000).reshape(3, -1)
+    dy = np.random.default_rng(11).standard_normal(x.shape)
+    narrow = x.astype(np.float32), dy.astype(np.float32)
+    wide = [array.astype(np.float64) for array in narrow]
+    y = fused.gelu(narrow[0], approximate)
+    dx = fused.gelu_backward(narrow[1], narrow[0], approximate)
+    assert (y.dtype, dx.dtype, y.shape, dx.shape) == (np.float32, np.float32, x.shape, x.shape)
+    allowed = tolerance("fused vs plain, float32")
+    assert np.abs(y - functional.gelu(wide[0], approximate)).max() <= allowed
+    assert np.abs(dx - functional.gelu_backward(wide[1], wide[0], approximate)).max() <= allowed
+
+
 @each_pair
 def test_gradients(name):
     rng, pair = np.random.default_rng(7), FASTER[name]
