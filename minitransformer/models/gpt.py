@@ -13,6 +13,7 @@ from minitransformer.layers import (
 from minitransformer.models.common import SequenceModel
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.models.pretrained import load_pretrained
 from minitransformer.training.sequences import LanguageModelling
 
 INITIAL_STD = 0.02
@@ -65,6 +66,7 @@ class GPT(SequenceModel, LanguageModelling):
     """
 
     Config = GPTConfig
+    tokenizer = None  # that of the folder a model was read from
 
     def __init__(self, config=None, **options):
         settings, draws = self._begin(config, options)
@@ -87,6 +89,34 @@ class GPT(SequenceModel, LanguageModelling):
         self.head = self._head(self.embedding, self.vocab_size, draws)
         self._draw_weights(rng)
         self.flat = FlatParameters(self.parameters())
+
+    @classmethod
+    def from_pretrained(cls, folder, *, tokenizer=True, **options):
+        """Read a model that others trained, from a folder in Hugging Face's layout.
+
+        Parameters
+        ----------
+        folder : path-like
+            With ``config.json`` of a GPT-2, Llama or Mistral; ``model.safetensors``, or several
+            files and their index; and, if there is one, a byte-level BPE tokenizer.
+        tokenizer : bool
+            Read the tokenizer too: it becomes ``model.tokenizer``.
+        **options
+            dtype (float32, unless the file is of float64), dropout (the config's), seed, attention
+            and ops, as in :class:`GPTConfig`. The rest the folder decides.
+
+        Returns
+        -------
+        GPT
+
+        Raises
+        ------
+        ValueError
+            The config asks for what these models do not have (the message names the key), arrays
+            are missing, too many or of another shape, or a file is damaged.
+        FileNotFoundError
+        """
+        return load_pretrained(cls, folder, tokenizer=tokenizer, **options)
 
     def _draw_weights(self, rng):
         for name, parameter in self.parameters().items():
