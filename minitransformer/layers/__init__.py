@@ -13,4 +13,4 @@ from minitransformer.layers.keys_values import KeyValues
 from minitransformer.layers.norms import NORM_KINDS, LayerNorm, RMSNorm, make_norm
 from minitransformer.layers.positions import POSITIONS, PositionalEncoding, rows_at
 from minitransformer.layers.residual import NORMS
-from minitransformer.layers.simple import Dropout, Embedding, Linear
+from minitransformer.layers.simple import Dropout, Embedding, Linear, draw_normal

@@ -192,9 +192,13 @@ class FlatParameters:
             self.slices[name] = slice(start, start + parameter.size)
             start += parameter.size
         if values is None:
-            first = next(iter(parameters.values())).value
-            xp = array_module(first)
-            values = xp.concatenate([p.value.reshape(-1) for p in parameters.values()])
+            values = next(iter(parameters.values())).value
+            values = array_module(values).empty(start, values.dtype)
+            for name, parameter in parameters.items():
+                # each one's own array goes as soon as it is read: all are never held twice
+                own = values[self.slices[name]].reshape(parameter.shape)
+                own[...] = parameter.value
+                parameter.value = own
         self._bind(values)
 
     def _bind(self, values):

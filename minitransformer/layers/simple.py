@@ -8,6 +8,9 @@ from minitransformer import functional
 from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer, Parameter, generator
 
+MOST_DRAWN = 1 << 20
+"""Normal numbers that are drawn at a time."""
+
 
 def glorot_uniform(rng, d_in, d_out, dtype, width=None):
     r"""Weights that keep the size of activations and gradients alike.
@@ -21,6 +24,18 @@ def glorot_uniform(rng, d_in, d_out, dtype, width=None):
     """
     limit = (6 / (d_in + d_out)) ** 0.5
     return rng.uniform(-limit, limit, (d_in, width or d_out)).astype(dtype)
+
+
+def draw_normal(rng, std, out):
+    """Fill an array with normal numbers of standard deviation `std`.
+
+    The generator gives float64: in pieces, so that a large table is not held in it too.
+    """
+    rows = out.reshape(len(out), -1)
+    step = max(1, MOST_DRAWN // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        part[...] = std * rng.standard_normal(part.shape)
 
 
 class LinearCache(NamedTuple):
@@ -84,8 +99,9 @@ class Embedding(Layer):
     """
 
     def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):
-        table = generator(rng).standard_normal((vocab_size, d_model)) * d_model**-0.5
-        self.W = Parameter(table.astype(dtype))
+        table = np.empty((vocab_size, d_model), dtype)
+        draw_normal(generator(rng), d_model**-0.5, table)
+        self.W = Parameter(table)
         self.scale = float(scale)  # a NumPy scalar would turn a float32 model into float64
         self.ops = ops
 

@@ -9,6 +9,7 @@ from minitransformer.layers import (
     EncoderBlock,
     FlatParameters,
     PositionalEncoding,
+    draw_normal,
 )
 from minitransformer.models.common import SequenceModel
 from minitransformer.models.config import GPTConfig
@@ -124,7 +125,7 @@ class GPT(SequenceModel, LanguageModelling):
                 std = INITIAL_STD
                 if name.endswith(RESIDUAL_WEIGHTS):
                     std /= (2 * len(self.blocks)) ** 0.5
-                parameter.value[...] = std * rng.standard_normal(parameter.shape)
+                draw_normal(rng, std, parameter.value)
 
     def forward(self, ids, *, mask=None, rng=None):
         """Scores of the token after each token.
