@@ -54,7 +54,8 @@ class LanguageModel(Task):
         print(f"held-out loss: {loss:.4f}")
         print(f"held-out perplexity: {perplexity:.3f}")
         print(f"total time: {seconds:.0f} s")
-        say_what_next(folder, ("generate", f'"{prompt.split()[0]}"'), ("evaluate",))
+        word = next(filter(str.isalpha, text.held_out.split()), prompt[:1])
+        say_what_next(folder, ("generate", f'"{word}"'), ("evaluate",))
 
     def evaluate(self, folder, model, text, windows=None):
         loss, perplexity = held_out_loss(folder, model, text)
