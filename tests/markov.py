@@ -31,7 +31,7 @@ class MarkovModel:
         self.table = np.asarray(table, dtype=float)
         self.config = {"vocab_size": len(self.table), "max_len": max_len}
         self.flat = SimpleNamespace(values=self.table)
-        self.calls = 0
+        self.calls = self.most_rows = 0
 
     def start(self, n_rows, room):
         assert 1 <= room <= self.config["max_len"]
@@ -43,7 +43,7 @@ class MarkovModel:
         assert mask is None or mask[:, -1].all()
         state.length += ids.shape[1]
         assert state.length <= state.room
-        self.calls += 1
+        self.calls, self.most_rows = self.calls + 1, max(self.most_rows, len(ids))
         logits = self.table[ids[:, -1]]
         return np.stack([np.roll(z, s) for z, s in zip(logits, state.shifts, strict=True)])
 

@@ -136,6 +136,32 @@ def test_equal_texts_are_decided_by_the_lower_ids():
     assert text.tolist() == []
 
 
+def test_many_equal_texts_are_decided_by_the_lower_ids_too():
+    (text,), _ = beam_search(
+        MarkovModel(np.zeros((64, 64))), [[1]], beams=30, end_id=63, max_new_tokens=2
+    )
+    assert text.tolist() == [0, 0]
+
+
+def test_an_end_takes_no_place_in_the_beam():
+    z = np.full((V, V), NEVER)
+    z[1, END], z[1, 2], z[1, 3] = np.log(0.4), np.log(0.35), np.log(0.25)
+    z[2, 1:] = z[3, 4] = z[4, END] = 0.0
+    (text,), (value,) = beam_search(
+        MarkovModel(z), [[1]], beams=2, end_id=END, length_penalty=2.0, max_new_tokens=3
+    )
+    assert text.tolist() == [3, 4]
+    assert value == pytest.approx(np.log(0.25) * (6 / 8) ** 2)
+
+
+def test_a_text_stops_where_everything_is_forbidden():
+    model = MarkovModel(random_table(V, 0))
+    texts, _ = beam_search(
+        model, [[0, 1, 2, 3, 4], [0, 1, 2, 3]], beams=2, end_id=END, no_repeat_ngram=1
+    )
+    assert [text.tolist() for text in texts] == [[], [4]]
+
+
 def test_no_n_tokens_occur_twice_and_the_probabilities_stay_the_models():
     z = random_table(V, 4)
     options = {"beams": 3, "end_id": END, "length_penalty": 1.0, "max_new_tokens": 10}

@@ -198,6 +198,7 @@ def test_what_would_repeat_is_found():
     history = np.array([1, 2, 3, 1, 2, 4, 1, 2])
     assert sorted(repeating(history, 3)) == [3, 4]
     assert repeating(history, 9).size == 0
+    assert repeating(np.array([1, 1]), 2).tolist() == [1]
     assert sorted(set(repeating(history, 1))) == [1, 2, 3, 4]
 
 
@@ -219,3 +220,18 @@ def test_the_penalty_counts_the_prompt_and_what_was_written():
     assert text.tolist() == [1, 2, 3]
     (text,) = generate(model, [[1]], max_new_tokens=2, greedy=True, repetition_penalty=9.0)
     assert text.tolist() == [2, 3]
+
+
+def test_the_source_is_no_part_of_what_was_written():
+    table = np.zeros((V, V))
+    table[:, 4], table[:, 5] = 2.0, 1.9
+    options = {"greedy": True, "start_id": 2, "end_id": 1, "max_new_tokens": 2}
+    model = MarkovTranslator(table)
+    (text,) = generate(model, [[0, 4]], repetition_penalty=2.0, **options)
+    assert text.tolist() == [4, 5]
+
+
+def test_no_more_rows_than_asked_for_are_computed_together():
+    model = MarkovModel(random_table(V, 0))
+    generate(model, [[1]] * 7, max_new_tokens=2, batch_size=3)
+    assert model.most_rows == 3

@@ -83,6 +83,16 @@ def test_a_stream_knows_the_ends_of_its_tokenizer():
     assert "".join(stream(translator, letters, "dd", greedy=True)) == "ab"
 
 
+def test_a_stream_that_ends_within_a_character_says_so():
+    by_bytes = ByteLevelBPE.train(["a"], 0)
+    first, _ = by_bytes.encode("é").tolist()
+    (a,) = by_bytes.encode("a").tolist()
+    table = np.zeros((len(by_bytes), len(by_bytes)))
+    table[a, first] = table[first, by_bytes.end_id] = 9.0
+    found = list(stream(MarkovModel(table), by_bytes, "a", greedy=True))
+    assert found == ["\ufffd"]
+
+
 def _start(source, room):
     assert source.tolist() == [[7, 7, 3]]  # the sentence and the end token
     return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, room)

@@ -2,7 +2,16 @@
 
 import typer
 
-from minitransformer.cli import bench, evaluate, gradcheck, info, predict, train
+from minitransformer.cli import (
+    bench,
+    evaluate,
+    generate,
+    gradcheck,
+    info,
+    predict,
+    train,
+    translate,
+)
 from minitransformer.cli.options import command, recipe_options
 
 app = typer.Typer(
@@ -13,7 +22,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(command(recipe_options(train.train)))
-for function in (evaluate.evaluate, predict.predict, gradcheck.gradcheck, info.info, bench.bench):
+for function in (
+    evaluate.evaluate,
+    predict.predict,
+    generate.generate,
+    translate.translate,
+    gradcheck.gradcheck,
+    info.info,
+    bench.bench,
+):
     app.command()(command(function))
 
 

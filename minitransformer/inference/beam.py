@@ -224,7 +224,6 @@ def _candidates(logits, searches, rules):
     exponentials = np.exp((logits - highest).astype(np.result_type(logits.dtype, np.float32)))
     sums = exponentials.sum(axis=-1, keepdims=True, dtype=np.float64)
     if rules.no_repeat_ngram is not None:
-        logits = logits.copy()
         beams = [(search.prompt, beam) for search in searches for beam in search.written]
         for z, parts in zip(logits, beams, strict=True):
             z[repeating(np.concatenate(parts), rules.no_repeat_ngram)] = -np.inf

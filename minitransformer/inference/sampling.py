@@ -131,9 +131,8 @@ def _reaching(weights, share):
 def draw(ids, weights, u):
     """The token at which the sum of the weights passes the share u, 0 <= u < 1."""
     sums = weights.cumsum()
+    # u is at most 1 - 2^-53, so u * sum is below the sum even when it is rounded
     place = np.searchsorted(sums, u * sums[-1], side="right")
-    # u * sum can round up to the sum itself; then it is the last token that weighs anything.
-    place = min(place, np.searchsorted(sums, sums[-1]))
     return int(place if ids is None else ids[place])
 
 
