@@ -1,5 +1,7 @@
 """Training of models that write: next tokens of a text, and translations."""
 
+import math
+
 import numpy as np
 
 from minitransformer.training.keras import Trainable
@@ -24,9 +26,13 @@ class Writing(Trainable):
     ----------
     target_share : float
         Logits, in rows, for each token of the data.
+    padding : float
+        Tokens that are computed for each token of the data, about: two workers get half of these
+        each, and not a third micro-batch with what is left over.
     """
 
     target_share = 1.0
+    padding = 1.0
 
     def compile(
         self,
@@ -67,8 +73,9 @@ class Writing(Trainable):
     def micro_batch(self, asked, tokens):
         if asked:
             return asked
+        half = math.ceil(tokens * self.padding / 2)
         room = max(1, int(MOST_LOGITS / (self.n_classes * self.target_share)))
-        return min(room, MICRO_BATCH_TOKENS, max(LEAST_TOKENS, -(-tokens // 2)))
+        return min(room, MICRO_BATCH_TOKENS, max(LEAST_TOKENS, half))
 
     def scores(self, batch):
         """Logits (B, V) after the last token of each sequence."""
@@ -127,6 +134,7 @@ class Translating(Writing):
     """
 
     target_share = 0.5
+    padding = 1.25
     start_id = None
     end_id = None
 
