@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer import functional as F
+from minitransformer import fused
 from tests.tolerances import tolerance
 
 
@@ -223,3 +224,17 @@ def test_log_softmax_of_nothing_to_choose_from_stays_minus_infinity():
     y = F.log_softmax(x)
     assert np.array_equal(y, x)
     assert np.array_equal(F.log_softmax_backward(np.zeros_like(y), y), np.zeros_like(y))
+
+
+@pytest.mark.parametrize("ops", [F, fused])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_cross_entropy_where_a_class_that_does_not_count_has_no_probability(ops, label_smoothing):
+    logits = np.array([[-np.inf, 0.0, 1.0], [2.0, 0.5, -1.0], [-np.inf, 3.0, 1.0]])
+    targets, rest = np.array([-1, 2, -1]), {"label_smoothing": label_smoothing}
+    loss, saved = ops.cross_entropy(logits, targets, ignore_index=-1, **rest)
+    alone, _ = ops.cross_entropy(logits[1:2], targets[1:2], **rest)
+    assert np.isfinite(loss)
+    np.testing.assert_allclose(loss, alone, rtol=tolerance("forward vs scalar loops, float64"))
+    dlogits = ops.cross_entropy_backward(1.0, saved)
+    assert (dlogits[[0, 2]] == 0).all()
+    assert np.isfinite(dlogits).all()

@@ -15,6 +15,7 @@ from minitransformer.training.workers import one_blas_thread
 
 # B, H, T, E: one long text, a usual micro-batch, many short texts.
 SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))
+VOCABULARY = 8000  # of the cross-entropy, which has B and T alone of the above
 ROUNDS = 41
 
 
@@ -71,6 +72,11 @@ def _arguments(name, rng, B, H, T, E):
             return (Q, K, V, mask), {"keep": keep}
         _, P = functional.attention(Q, K, V, keep=keep)
         return (dO, Q, K, V, P), {"keep": keep}
+    if name.startswith("cross_entropy"):
+        inputs = draw(B, T, VOCABULARY), rng.integers(0, VOCABULARY, (B, T))
+        if not name.endswith("_backward"):
+            return inputs, {"label_smoothing": 0.1}
+        return (1.0, functional.cross_entropy(*inputs, label_smoothing=0.1)[1]), {}
     if name.startswith("gelu"):
         return (draw(B, T, 4 * D),) * (2 if name.endswith("_backward") else 1), {}
     x, gamma, beta = draw(B, T, D), draw(D), draw(D)

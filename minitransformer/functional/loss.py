@@ -66,6 +66,24 @@ def target_weights(targets, weights):
     return xp.where(targets >= 0, weights[xp.maximum(targets, 0)], xp.zeros((), weights.dtype))
 
 
+def what_counts(logits, targets, class_weights, ignore_index):
+    """What counts in :func:`cross_entropy`, by the names of :class:`CrossEntropySaved`.
+
+    Returns
+    -------
+    targets : (...) int array
+    weights : (C,) array
+    target_weights : (...) array
+        w_y for each position, 0 where it is ignored.
+    """
+    xp, C = array_module(logits), logits.shape[-1]
+    counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
+    check_ids(xp.where(counts, targets, 0), C, "targets")
+    y = xp.where(counts, targets, -1)
+    w = xp.ones(C, logits.dtype) if class_weights is None else class_weights.astype(logits.dtype)
+    return y, w, target_weights(y, w)
+
+
 @in_one_dtype
 def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, ignore_index=None):
     r"""Cross-entropy of softmax(logits) with class numbers, averaged over what counts.
@@ -107,18 +125,15 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
     check_arguments(logits, targets, label_smoothing, class_weights)
     C, eps = logits.shape[-1], label_smoothing
-    counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
-    check_ids(xp.where(counts, targets, 0), C, "targets")
-    y = xp.where(counts, targets, -1)
-    w = xp.ones(C, logits.dtype) if class_weights is None else class_weights.astype(logits.dtype)
-    w_y = target_weights(y, w)
+    y, w, w_y = what_counts(logits, targets, class_weights, ignore_index)
     normaliser = w_y.sum()
 
     log_p = log_softmax(logits)
     log_p_y = xp.take_along_axis(log_p, xp.maximum(y, 0)[..., None], axis=-1)[..., 0]
-    loss = (1 - eps) * (w_y * log_p_y).sum()
+    # what does not count may have the probability 0, whose logarithm times 0 would be NaN
+    loss = (1 - eps) * (w_y * xp.where(w_y != 0, log_p_y, 0)).sum()
     if eps:
-        loss = loss + eps / C * (counts * (log_p @ w)).sum()
+        loss = loss + eps / C * xp.where(y >= 0, log_p @ w, 0).sum()
     loss = -loss * reciprocal_or_zero(normaliser)
     return loss, CrossEntropySaved(xp.exp(log_p), y, w, normaliser, eps)
 

@@ -23,12 +23,13 @@ from minitransformer.fused.cpu import (
     rms_norm_backward,
 )
 from minitransformer.fused.gelu import gelu, gelu_backward
+from minitransformer.fused.loss import cross_entropy, cross_entropy_backward
 
 FASTER = {
     function.__name__: function
     for function in (
         attention, attention_backward, layer_norm, layer_norm_backward, rms_norm,
-        rms_norm_backward, gelu, gelu_backward,
+        rms_norm_backward, gelu, gelu_backward, cross_entropy, cross_entropy_backward,
     )
 }  # fmt: skip
 """The functions that are not the plain ones, by name."""

@@ -19,16 +19,17 @@ from minitransformer.functional.norm import check_scale
 _BLOCK = 1 << 17
 
 
-def stands_for(plain):
+def stands_for(plain, arrays=lambda *args, **kwargs: (*args, *kwargs.values())):
     """Use `plain` instead where the arrays are not all float32, or all float64, in NumPy.
 
     Complex arrays (the complex step), float16, mixed dtypes and other libraries take that way.
+    `arrays` finds them among the arguments.
     """
 
     def decorate(fast):
         @functools.wraps(plain)
         def chosen(*args, **kwargs):
-            usual = shared_dtype((*args, *kwargs.values())) is not None
+            usual = shared_dtype(arrays(*args, **kwargs)) is not None
             return (fast if usual else plain)(*args, **kwargs)
 
         return chosen

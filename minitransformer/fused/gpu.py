@@ -21,7 +21,7 @@ from minitransformer.functional.loss import (
     CrossEntropySaved,
     check_arguments,
     reciprocal_or_zero,
-    target_weights,
+    what_counts,
 )
 from minitransformer.fused.kernels import REALS, SOURCES, source
 
@@ -114,9 +114,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
     check_arguments(logits, targets, label_smoothing, class_weights)
     C, dtype = logits.shape[-1], logits.dtype
-    y = targets if ignore_index is None else xp.where(targets != ignore_index, targets, -1)
-    w = xp.ones(C, dtype) if class_weights is None else class_weights
-    w_y = target_weights(y, w)
+    y, w, w_y = what_counts(logits, targets, class_weights, ignore_index)
     normaliser = w_y.sum()
     losses, p = xp.empty(targets.shape, dtype), xp.empty(logits.shape, dtype)
     arguments = _dense(logits), _dense(y.astype(np.int64)), losses, p, C

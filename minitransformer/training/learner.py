@@ -13,9 +13,9 @@ class Learner(Layer):
     """The side of a model that training looks at; this one gives a class to an id sequence.
 
     A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
-    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes ``forward(ids, *, mask,
-    rng)`` and ``backward(dlogits, cache)``. A model with other inputs or targets overrides
-    methods of this class.
+    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, `ops` (the module of the functions),
+    and the passes ``forward(ids, *, mask, rng)`` and ``backward(dlogits, cache)``. A model with
+    other inputs or targets overrides methods of this class.
     """
 
     def read_inputs(self, x, mask):

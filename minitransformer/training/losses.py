@@ -8,15 +8,8 @@ it was cut.
 
 import numpy as np
 
+from minitransformer import functional
 from minitransformer.backend import array_module, as_number
-from minitransformer.functional import (
-    cross_entropy,
-    cross_entropy_backward,
-    mean_squared_error,
-    mean_squared_error_backward,
-    softmax,
-    softmax_backward,
-)
 from minitransformer.training.names import check_number, lookup
 
 
@@ -47,7 +40,7 @@ class Loss:
         """
         raise NotImplementedError
 
-    def forward(self, logits, targets, total):
+    def forward(self, logits, targets, total, ops=functional):
         """Share of a micro-batch in the batch's loss.
 
         Parameters
@@ -56,6 +49,8 @@ class Loss:
         targets : (...) int array
         total : float
             :meth:`normaliser` of the whole batch.
+        ops : module
+            `functional`, or the same functions faster.
 
         Returns
         -------
@@ -66,7 +61,7 @@ class Loss:
         """
         raise NotImplementedError
 
-    def backward(self, saved):
+    def backward(self, saved, ops=functional):
         """Gradient of the share with respect to the logits, (..., C)."""
         raise NotImplementedError
 
@@ -126,11 +121,11 @@ class CategoricalCrossentropy(Loss):
             return float(targets.size)
         return float(self.class_weights[targets].sum())
 
-    def forward(self, logits, targets, total):
+    def forward(self, logits, targets, total, ops=functional):
         weights = self.class_weights
         if weights is not None:
             weights = array_module(logits).asarray(weights, logits.dtype)
-        loss, saved = cross_entropy(
+        loss, saved = ops.cross_entropy(
             logits,
             targets,
             label_smoothing=self.label_smoothing,
@@ -140,9 +135,9 @@ class CategoricalCrossentropy(Loss):
         share = as_number(saved.normaliser) / total if total else 0.0
         return as_number(loss) * share, (share, saved)
 
-    def backward(self, saved):
+    def backward(self, saved, ops=functional):
         share, saved = saved
-        return cross_entropy_backward(share, saved)
+        return ops.cross_entropy_backward(share, saved)
 
     def probabilities(self, saved):
         return saved[1].probabilities
@@ -202,7 +197,7 @@ class TokenCrossentropy(CategoricalCrossentropy):
 class MeanSquaredError(Loss):
     r"""Mean squared error of the probabilities with the one-hot target, over all entries.
 
-    .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = softmax(logits)
+    .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = ops.softmax(logits)
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950 (there not
     divided by C).
@@ -211,16 +206,16 @@ class MeanSquaredError(Loss):
     def normaliser(self, targets):
         return float(targets.size)
 
-    def forward(self, logits, targets, total):
-        p = softmax(logits)
+    def forward(self, logits, targets, total, ops=functional):
+        p = ops.softmax(logits)
         one_hot = array_module(logits).eye(logits.shape[-1], dtype=logits.dtype)[targets]
-        loss, difference = mean_squared_error(p, one_hot)
+        loss, difference = ops.mean_squared_error(p, one_hot)
         share = targets.size / total if total else 0.0
         return as_number(loss) * share, (share, difference, p)
 
-    def backward(self, saved):
+    def backward(self, saved, ops=functional):
         share, difference, p = saved
-        return softmax_backward(mean_squared_error_backward(share, difference), p)
+        return ops.softmax_backward(ops.mean_squared_error_backward(share, difference), p)
 
 
 NAMES = {

@@ -85,7 +85,7 @@ def evaluate(model, recipe, pool, examples):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             logits, _ = model.run(batch, None)
             targets = to_device(batch.targets, device_of(logits))
-            value, saved = recipe.loss.forward(logits, targets, total)
+            value, saved = recipe.loss.forward(logits, targets, total, model.ops)
             return value, measure(recipe, logits, targets, saved)
 
     everything = np.arange(len(examples))

@@ -133,9 +133,9 @@ def _gradient_task(recipe, examples, total, seed_and_step):
                 replica = recipe.mixed.half(replica)
             logits, cache = replica.run(batch, rng)
             targets = to_device(batch.targets, device_of(logits))
-            value, saved = recipe.loss.forward(logits, targets, total)
+            value, saved = recipe.loss.forward(logits, targets, total, replica.ops)
             measures = measure(recipe, logits, targets, saved)
-            dlogits = recipe.loss.backward(saved)
+            dlogits = recipe.loss.backward(saved, replica.ops)
             del logits, saved  # as large as all activations where the vocabulary is large
             replica.backward(dlogits, cache)
             return value, measures
