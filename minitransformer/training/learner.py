@@ -1,5 +1,6 @@
 """What training asks of a model, and what a model of another kind answers differently."""
 
+from minitransformer import functional
 from minitransformer.backend import array_module, to_device
 from minitransformer.layers import Layer
 from minitransformer.training.arguments import check_not_one_class, validation_parts
@@ -13,10 +14,17 @@ class Learner(Layer):
     """The side of a model that training looks at; this one gives a class to an id sequence.
 
     A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
-    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, `ops` (the module of the functions),
-    and the passes ``forward(ids, *, mask, rng)`` and ``backward(dlogits, cache)``. A model with
-    other inputs or targets overrides methods of this class.
+    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes
+    ``forward(ids, *, mask, rng)`` and ``backward(dlogits, cache)``. A model with other inputs or
+    targets overrides methods of this class.
+
+    Attributes
+    ----------
+    ops : module
+        Of the functions that the loss takes: `functional`, or the same functions faster.
     """
+
+    ops = functional
 
     def read_inputs(self, x, mask):
         """Check the inputs; returns examples without targets, for `predict`."""

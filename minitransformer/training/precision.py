@@ -133,10 +133,12 @@ class Half:
     ----------
     scale : float
         Of the loss.
+    ops : module
+        Of the functions, as the replica's.
     """
 
     def __init__(self, replica, values):
-        self.grads, self.scale = replica.flat.grads, 1.0
+        self.grads, self.scale, self.ops = replica.flat.grads, 1.0, replica.ops
         self._model = replica.replica()
         _round_tables(self._model)
         self._model.flat = FlatParameters(self._model.parameters(), values=values)
