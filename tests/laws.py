@@ -17,12 +17,12 @@ def as_tuple(x):
 
 
 def leaves(value):
-    """All arrays in a value: itself, the members of a tuple or dict."""
+    """All arrays in a value, NumPy's scalars included: itself, the members of a tuple or dict."""
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple):
         return [leaf for member in value for leaf in leaves(member)]
-    return [value] if isinstance(value, np.ndarray) else []
+    return [value] if isinstance(value, np.ndarray | np.generic) else []
 
 
 def in_dtype(inputs, dtype):
