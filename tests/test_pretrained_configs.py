@@ -114,6 +114,7 @@ REFUSED = [
     (LLAMA | {"rope_theta": "big"}, "rope_theta = 'big'; it must be a number"),
     (LLAMA | {"rope_parameters": {"rope_theta": "big"}}, "rotary_base must be a number above 0"),
     (LLAMA | {"sliding_window": 4}, "sliding_window = 4: this key is not known here"),
+    (LLAMA | {"rope_interleaved": True}, "rope_interleaved = True; only False is known here"),
     (LLAMA | {"num_experts": 8}, "num_experts = 8: this key is not known here"),
     (MISTRAL | {"sliding_window": 0}, "window must be an integer of at least 1"),
     (LLAMA | {"x" * 99: "y" * 999}, "this key is not known here"),
@@ -144,6 +145,15 @@ def test_dropout_given_by_the_caller_settles_it():
         translate(config)
     assert translate(config, dropout=0.3)["dropout"] == 0.3
     assert translate(LLAMA | {"attention_dropout": 0.1}, dropout=0.0)["dropout"] == 0.0
+
+
+@pytest.mark.parametrize(("config", "more"), [
+    (GPT2, {"n_special": 0, "predict_special_tokens": True, "output_past": True, "_num_labels": 1}),
+    (GPT2, {"output_attentions": False, "torchscript": False, "top_k": 50, "do_sample": True}),
+    (LLAMA, {"is_llama_config": True, "rope_interleaved": False, "max_length": 4096}),
+])  # fmt: skip
+def test_keys_of_older_files(config, more):
+    assert translate(config | more, dropout=0.0) == translate(config, dropout=0.0)
 
 
 def test_no_key_is_two_things():

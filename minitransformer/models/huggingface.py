@@ -7,21 +7,24 @@ model that would come out wrong is refused, with the key that says why.
 
 from minitransformer.training.names import near_names
 
-# Keys that change nothing in a forward pass
+# Keys that change no logits; older files also say what a call returns, and how to sample
 HARMLESS = {
-    "_attn_implementation_autoset", "_name_or_path", "architectures", "bos_token_id", "dtype",
-    "eos_token_id", "finetuning_task", "gradient_checkpointing", "id2label", "initializer_range",
-    "label2id", "model_type", "n_ctx", "pad_token_id", "problem_type", "summary_activation",
+    "_attn_implementation_autoset", "_name_or_path", "_num_labels", "architectures",
+    "bos_token_id", "do_sample", "dtype", "eos_token_id", "finetuning_task",
+    "gradient_checkpointing", "id2label", "initializer_range", "is_llama_config", "label2id",
+    "max_length", "model_type", "n_ctx", "n_special", "num_return_sequences",
+    "output_attentions", "output_hidden_states", "output_past", "pad_token_id",
+    "predict_special_tokens", "problem_type", "return_dict", "summary_activation",
     "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
-    "task_specific_params", "tokenizer_class", "torch_dtype", "transformers_version",
-    "unk_token_id", "use_cache",
+    "task_specific_params", "temperature", "tokenizer_class", "top_k", "top_p", "torch_dtype",
+    "torchscript", "transformers_version", "unk_token_id", "use_cache",
 }  # fmt: skip
 # Keys that may only have the value after which this project computes
 FIXED = {
     "add_cross_attention": False, "chunk_size_feed_forward": 0, "is_decoder": False,
     "is_encoder_decoder": False, "pretraining_tp": 1, "pruned_heads": {},
     "reorder_and_upcast_attn": False, "scale_attn_by_inverse_layer_idx": False,
-    "scale_attn_weights": True, "partial_rotary_factor": 1.0,
+    "scale_attn_weights": True, "partial_rotary_factor": 1.0, "rope_interleaved": False,
 }  # fmt: skip
 GPT2_ACTIVATIONS = {
     "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu",
