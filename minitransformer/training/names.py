@@ -74,7 +74,7 @@ def check_number(name, value, low=None, high=None, *, above=None, below=None):
         When it is not finite or out of range.
     """
     try:
-        number = float(value)
+        number = float(None if isinstance(value, str | bytes) else value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     fits = (
