@@ -41,10 +41,10 @@ def test_bad_input_of_gpt_is_named(name):
 
 BAD_FOR_A_TRANSFORMER = {
     "source too long": (
-        lambda m, s, t: m(np.zeros((3, 9), int), t), ValueError, "source have 9 tokens, more"
+        lambda m, s, t: m(np.zeros((3, 9), int), t), ValueError, "source has 9 tokens, more"
     ),
     "target too long": (
-        lambda m, s, t: m(s, np.zeros((3, 9), int)), ValueError, "target have 9 tokens, more"
+        lambda m, s, t: m(s, np.zeros((3, 9), int)), ValueError, "target has 9 tokens, more"
     ),
     "unknown source": (
         lambda m, s, t: m(s + V, t), ValueError, r"source must lie in 0 \.\. 10"
@@ -71,3 +71,15 @@ def test_bad_input_of_a_transformer_is_named(name):
     call, error, words = BAD_FOR_A_TRANSFORMER[name]
     with pytest.raises(error, match=words):
         call(writers.transformer(), writers.sources()[0], writers.ids())
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_decoding_takes_no_padding_behind_a_token(last):
+    """The scores of the last place, which is where the next token comes from, would be of junk."""
+    ids, mask = np.ones((2, 3), int), np.array([[True, True, True], [True, True, False]])
+    gpt, transformer = writers.gpt(), writers.transformer()
+    with pytest.raises(ValueError, match="padding must stand before the tokens of ids in decoding"):
+        gpt.extend(ids, gpt.start(2, 8), mask=mask, last=last)
+    state = transformer.start(*(x[:2] for x in writers.sources()))
+    with pytest.raises(ValueError, match="padding must stand before the tokens"):
+        transformer.extend(ids, state, mask=mask, last=last)

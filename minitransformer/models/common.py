@@ -111,14 +111,17 @@ class SequenceModel:
             dx = block.backward(dx, block_cache)
         return dx
 
-    def _check_batch(self, ids, mask, vocab_size, name="ids", at_end=True):
-        """Refuse ids or a mask of a wrong shape, type or range, and padding before a token."""
+    def _check_batch(self, ids, mask, vocab_size, name="ids", padding="behind"):
+        """Refuse ids or a mask of a wrong shape, type or range, and padding on the wrong side.
+
+        `padding` says where it may stand: "behind" the tokens, "before" them, or "anywhere".
+        """
         array_module(**{name: ids, "mask": mask, "the model": self.flat.values})
         if ids.ndim != 2:
             raise ValueError(f"{name} must be (B, T), got shape {ids.shape}")
         if ids.shape[1] > self.max_len:
             raise ValueError(
-                f"{name} have {ids.shape[1]} tokens, more than max_len = {self.max_len}"
+                f"a row of {name} has {ids.shape[1]} tokens, more than max_len = {self.max_len}"
             )
         check_ids(ids, vocab_size, name)
         if mask is None:
@@ -127,10 +130,17 @@ class SequenceModel:
             raise ValueError(f"mask must have the shape of {name}, {ids.shape}, got {mask.shape}")
         if mask.dtype != bool:
             raise TypeError(f"mask must be boolean (True = a real token), got {mask.dtype}")
-        if at_end and isinstance(mask, np.ndarray) and (mask[:, 1:] > mask[:, :-1]).any():
+        if not isinstance(mask, np.ndarray):  # on a device this would wait for it
+            return
+        if padding == "behind" and (mask[:, 1:] > mask[:, :-1]).any():
             raise ValueError(
                 f"padding must stand behind the tokens of {name}: a mask that turns from False "
                 "to True is for decoding, by start and extend"
+            )
+        if padding == "before" and (mask[:, 1:] < mask[:, :-1]).any():
+            raise ValueError(
+                f"padding must stand before the tokens of {name} in decoding: the last place is "
+                "where the next token comes from"
             )
 
     def _check_room(self, room):

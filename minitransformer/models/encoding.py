@@ -39,7 +39,7 @@ class Encoding(SequenceModel):
 
     def encode(self, source, *, source_mask=None, rng=None):
         """source (B, S), source_mask (B, S) -> memory (B, S, D), :class:`EncoderCache`."""
-        self._check_batch(source, source_mask, self.vocab_size, "source", at_end=False)
+        self._check_batch(source, source_mask, self.vocab_size, "source", padding="anywhere")
         x, embedded = self._embed(source, self.source_embedding, self.source_positions, rng)
         mask = as_keys(source_mask)
         x, blocks, norm = self._through(self.encoder, self.encoder_norm, x, mask=mask, rng=rng)

@@ -217,7 +217,7 @@ class GPT(SequenceModel, LanguageModelling):
         TypeError, ValueError
             If ids or mask have the wrong shape, type or range, or there is no room.
         """
-        self._check_batch(ids, mask, self.vocab_size, at_end=False)
+        self._check_batch(ids, mask, self.vocab_size, padding="before")
         places = state.advance(*ids.shape, mask)
         x = self.embedding(ids)
         if self.positions is not None:

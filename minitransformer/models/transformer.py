@@ -191,7 +191,7 @@ class Transformer(Encoding, Translating):
         -------
         logits : (B, T, V) array, or (B, V) with `last`
         """
-        self._check_batch(ids, mask, self.target_vocab_size, at_end=False)
+        self._check_batch(ids, mask, self.target_vocab_size, padding="before")
         places = state.advance(*ids.shape, mask)
         x = self.target_embedding(ids)
         if self.target_positions is not None:

@@ -62,7 +62,7 @@ class Loss:
         raise NotImplementedError
 
     def backward(self, saved, ops=functional):
-        """Gradient of the share with respect to the logits, (..., C)."""
+        """Gradient of the share with respect to the logits, (..., C); `ops` as in `forward`."""
         raise NotImplementedError
 
     def probabilities(self, saved):
@@ -197,7 +197,7 @@ class TokenCrossentropy(CategoricalCrossentropy):
 class MeanSquaredError(Loss):
     r"""Mean squared error of the probabilities with the one-hot target, over all entries.
 
-    .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = ops.softmax(logits)
+    .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = softmax(logits)
 
     Source: Brier, "Verification of forecasts expressed in terms of probability", 1950 (there not
     divided by C).
