@@ -165,11 +165,11 @@ TWO = ["a b", "a c"]
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: BagOfWords(1), ValueError, "n_classes must be at least 2, got 1"),
-        (lambda: BagOfWords(2, l2=-1), ValueError, "l2 must not be negative"),
-        (lambda: BagOfWords(2, epochs=0), ValueError, "epochs must be at least 1"),
-        (lambda: BagOfWords(2, min_count=0), ValueError, "min_count must be at least 1"),
-        (lambda: BagOfWords(2, batch_size=0), ValueError, "batch_size must be at least 1"),
+        (lambda: BagOfWords(1), ValueError, "n_classes must be >= 2, got 1"),
+        (lambda: BagOfWords(2, l2=-1), ValueError, "l2 must be finite and >= 0, got -1"),
+        (lambda: BagOfWords(2, epochs=0), ValueError, "epochs must be >= 1, got 0"),
+        (lambda: BagOfWords(2, min_count=0), ValueError, "min_count must be >= 1, got 0"),
+        (lambda: BagOfWords(2, batch_size=0), ValueError, "batch_size must be >= 1, got 0"),
         (lambda: BagOfWords(2).predict(TWO), TypeError, "call fit first"),
         (lambda: BagOfWords(2).evaluate(TWO, [0, 1]), TypeError, "call fit first"),
         (lambda: BagOfWords(2).fit([], []), ValueError, "of the same length, at least 1"),

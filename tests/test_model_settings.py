@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from minitransformer.models import GPT, GPTConfig, Transformer, TransformerConfig
+from minitransformer.models.bag_of_words import BagOfWords
+from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.storage.weights import load_arrays, save_arrays
 from tests import writers
 from tests.writers import SMALL
@@ -23,7 +26,9 @@ BAD_OF_BOTH = {
     "seed": ([None, -1], "seed must be an integer of at least 0"),
     "dropout": ([1.0, -0.1, float("nan")], r"dropout must lie in \[0, 1\)"),
     "norm": (["before", None], "norm must be one of pre, post"),
-    "norm_eps": ([0, -1e-5, "small", True], "norm_eps must be a number above 0"),
+    "norm_eps": (
+        [0, -1e-5, "small", True, float("inf"), 10**400, None], "norm_eps must be a number above 0"
+    ),
     "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, silu, swiglu"),
     "attention": (["sparse"], "attention must be one of full, tiled"),
     "ops": (["fast"], "ops must be one of fused, plain"),
@@ -37,7 +42,7 @@ BAD_OF_GPT = {
     "n_kv_heads": ([3, 8], "n_kv_heads must divide n_heads = 4"),
     "norm_kind": (["batch"], "norm_kind must be one of layer, rms"),
     "window": ([0, -2, 1.5], "window must be an integer of at least 1"),
-    "rotary_base": ([0, -1.0], "rotary_base must be a number above 0"),
+    "rotary_base": ([0, -1.0, None, Decimal(3)], "rotary_base must be a number above 0"),
 }
 BAD_OF_TRANSFORMER = {
     "positions": (["rotary", "alibi"], "positions must be one of sinusoidal, sinusoidal_halves"),
@@ -56,6 +61,25 @@ CASES = [
 def test_a_bad_value_is_named(model, name, value, words):
     with pytest.raises(ValueError, match=words):
         model(**{**SMALL, name: value})
+
+
+@pytest.mark.parametrize("model", [GPT, Transformer, TransformerClassifier])
+@pytest.mark.parametrize("value", [None, "0.1", Decimal("0.1"), False, [0.1]])
+def test_a_dropout_that_is_no_number_is_named(model, value):
+    sizes = SMALL | ({"n_classes": 2} if model is TransformerClassifier else {})
+    with pytest.raises(TypeError, match=r"dropout must be a number in \[0, 1\), got"):
+        model(**sizes | {"dropout": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_classes", None), ("n_classes", 1), ("max_features", 0), ("max_features", 1.5),
+     ("min_count", "2"), ("l2", -1), ("l2", "x"), ("l2", Decimal(1)), ("epochs", 0),
+     ("batch_size", None), ("learning_rate", 0), ("learning_rate", None), ("seed", -1)],
+)  # fmt: skip
+def test_a_bad_setting_of_the_baseline_is_named(name, value):
+    with pytest.raises((TypeError, ValueError), match=f"{name} must be"):
+        BagOfWords(**{"n_classes": 2, name: value})
 
 
 @pytest.mark.parametrize(

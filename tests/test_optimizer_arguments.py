@@ -1,6 +1,8 @@
 """Optimisers by name, their defaults, and what they refuse."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -57,6 +59,17 @@ def test_get_takes_names_classes_and_objects():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("value", [Decimal("0.1"), Fraction(1, 10), "0.1", None, [0.1], 10**400])
+def test_what_is_no_number_is_refused(value):
+    with pytest.raises(TypeError, match="learning_rate must be a number, got"):
+        Adam(learning_rate=value)
+
+
+def test_numbers_of_numpy_become_plain_ones():
+    for value in (np.float32(0.5), np.float64(0.5), np.array(0.5)):
+        assert type(Adam(learning_rate=value).learning_rate) is float
 
 
 def test_bad_types():

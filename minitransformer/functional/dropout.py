@@ -2,6 +2,8 @@ r"""Dropout: the mask is drawn apart, so that applying it is a pure pair."""
 
 import math
 
+import numpy as np
+
 from minitransformer.backend import array_module, random_lanes
 from minitransformer.functional._checks import require_broadcast
 
@@ -9,7 +11,9 @@ LEVELS = 1 << 16  # 16 random bits an entry
 
 
 def check_probability(name, p):
-    """Refuse a probability of dropping an entry outside [0, 1)."""
+    """Refuse a probability of dropping an entry outside [0, 1), or what is no number."""
+    if isinstance(p, bool) or not isinstance(p, int | float | np.number):
+        raise TypeError(f"{name} must be a number in [0, 1), got {p!r}")
     if not 0 <= p < 1:
         raise ValueError(f"{name} must lie in [0, 1), got {p}")
 
@@ -44,6 +48,8 @@ def dropout_mask(rng, shape, p, dtype):
 
     Raises
     ------
+    TypeError
+        If p is no number.
     ValueError
         If p is outside [0, 1).
 

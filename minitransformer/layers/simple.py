@@ -138,6 +138,8 @@ class Dropout(Layer):
 
     Raises
     ------
+    TypeError
+        If p is no number.
     ValueError
         If p is outside [0, 1).
     """

@@ -13,6 +13,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.models.bags import Features
+from minitransformer.training.names import check_count, check_number
 from minitransformer.training.optimizers import Adam
 
 L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
@@ -56,6 +57,11 @@ class BagOfWords:
     features : Features or None
         What the model counts; None before :meth:`fit`.
     chosen_l2 : float or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number, or out of range.
     """
 
     def __init__(
@@ -71,17 +77,17 @@ class BagOfWords:
         learning_rate=0.01,
         seed=0,
     ):
-        if n_classes < 2:
-            raise ValueError(f"n_classes must be at least 2, got {n_classes}")
-        if l2 is not None and l2 < 0:
-            raise ValueError(f"l2 must not be negative, got {l2}")
-        least = {"min_count": min_count, "epochs": epochs, "batch_size": batch_size}
-        for name, value in least.items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        self.n_classes, self.pairs, self.max_features = n_classes, pairs, max_features
-        self.min_count, self.l2, self.epochs = min_count, l2, epochs
-        self.batch_size, self.learning_rate, self.seed = batch_size, learning_rate, seed
+        self.pairs = pairs
+        self.n_classes = check_count("n_classes", n_classes, 2)
+        self.max_features = max_features
+        if max_features is not None:
+            self.max_features = check_count("max_features", max_features)
+        self.min_count = check_count("min_count", min_count)
+        self.epochs = check_count("epochs", epochs)
+        self.batch_size = check_count("batch_size", batch_size)
+        self.seed = check_count("seed", seed, 0)
+        self.l2 = l2 if l2 is None else check_number("l2", l2, 0)
+        self.learning_rate = check_number("learning_rate", learning_rate, above=0)
         self.features = self.chosen_l2 = None
 
     def fit(self, texts, labels, validation_data=None):

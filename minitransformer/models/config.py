@@ -50,7 +50,7 @@ class GPTConfig(Settings):
     Raises
     ------
     TypeError
-        If a name is unknown; the message has the near ones.
+        If a name is unknown; the message has the near ones. If dropout is no number.
     ValueError
         If a value is out of range; the message says what is allowed.
     """
@@ -158,7 +158,7 @@ class TransformerConfig(Settings):
     Raises
     ------
     TypeError
-        If a name is unknown; the message has the near ones.
+        If a name is unknown; the message has the near ones. If dropout is no number.
     ValueError
         If a value is out of range; the message says what is allowed.
     """

@@ -20,6 +20,7 @@ CHOICES = {
     "dtype": ("float16", "float32", "float64"),
 }
 FLAGS = ("bias", "tied", "scale_embeddings", "head_bias", "final_norm")
+LARGEST = float(np.finfo(np.float64).max)
 LOWEST = {"n_layers": 0, "n_decoder_layers": 0, "seed": 0}
 
 
@@ -71,7 +72,8 @@ class Settings:
         elif name == "dropout":
             check_probability(name, value)
         elif name in ("norm_eps", "rotary_base"):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            known = isinstance(value, int | float) and not isinstance(value, bool)
+            if not known or not 0 < value <= LARGEST:  # NaN and infinity are not either
                 raise ValueError(f"{name} must be a number above 0, got {value!r}")
         else:
             low = LOWEST.get(name, 1)

@@ -23,11 +23,17 @@ class Trainable(Learner):
         Set it from a callback to end training after the epoch.
     read_every : int
         Steps between two readings of the loss on a GPU.
+    kept : tuple of str
+        Attributes, ids of tokens, that a file of the model holds besides its configuration.
+    compile_call : str
+        How :meth:`compile` is called at least, for messages.
     """
 
     recipe = None
     stop_training = False
     read_every = READ_EVERY
+    kept = ()
+    compile_call = "model.compile()"
 
     def compile(
         self,
@@ -165,7 +171,11 @@ class Trainable(Learner):
             return passes.evaluate(self, recipe, pool, examples)
 
     def predict(self, x, *, mask=None):
-        """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`."""
+        """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`.
+
+        Only a :class:`~minitransformer.models.Transformer` that was neither compiled nor read from
+        a file of one that was has to be: it does not know the token that begins its targets.
+        """
         examples = self.read_inputs(x, mask)
         recipe, tokens, workers = self.recipe, MICRO_BATCH_TOKENS, None
         if recipe is not None:
@@ -196,7 +206,7 @@ class Trainable(Learner):
 
     def _compiled(self, method):
         if self.recipe is None:
-            raise RuntimeError(f"call compile before {method}, for instance model.compile()")
+            raise RuntimeError(f"call compile before {method}, for instance {self.compile_call}")
         if method != "evaluate" and self.dtype == np.float16:
             raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe

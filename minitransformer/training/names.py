@@ -74,8 +74,10 @@ def check_number(name, value, low=None, high=None, *, above=None, below=None):
         When it is not finite or out of range.
     """
     try:
-        number = float(None if isinstance(value, str | bytes) else value)
-    except (TypeError, ValueError):
+        # a Decimal would convert too, and mix with no float later; NumPy's numbers have a dtype
+        known = isinstance(value, int | float) or hasattr(value, "dtype")
+        number = float(value if known else None)
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     fits = (
         number - number == 0.0  # false for infinities and NaN

@@ -7,13 +7,16 @@ import json
 from minitransformer.backend import array_module, to_host
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 from minitransformer.training.checkpoint import plain
-from minitransformer.training.names import near_names
+from minitransformer.training.names import check_count, near_names
 
 FORMAT = "minitransformer model 1"
 
 
 def save_model(model, path):
     """Write parameters by name, and class and configuration as metadata, atomically.
+
+    With them go the attributes that `model.kept` names, ids or None: a file without them, as older
+    ones are, leaves those attributes at None.
 
     Parameters
     ----------
@@ -27,6 +30,9 @@ def save_model(model, path):
         "class": type(model).__name__,
         "config": json.dumps(plain(model.config)),
     }
+    kept = {name: getattr(model, name) for name in model.kept}
+    if any(value is not None for value in kept.values()):
+        metadata["kept"] = json.dumps(kept)
     save_arrays(path, {name: to_host(view) for name, view in views.items()}, metadata)
 
 
@@ -57,7 +63,23 @@ def load_model(cls, path):
     xp = array_module(model.flat.values)
     for name, view in views.items():
         view[...] = xp.asarray(arrays[name])
+    for name, value in _kept(model, path, metadata).items():
+        setattr(model, name, value)
     return model
+
+
+def _kept(model, path, metadata):
+    """The attributes in `metadata`, after a check that they are ids of this model."""
+    try:
+        kept = json.loads(metadata.get("kept", "{}"))
+        for name, value in kept.items():
+            if name not in model.kept:
+                raise ValueError(near_names(name, model.kept))
+            if value is not None and check_count(name, value, 0) >= model.n_classes:
+                raise ValueError(f"{name} must lie in 0..{model.n_classes - 1}, got {value}")
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} keeps what is no id of its model: {error}") from None
+    return kept
 
 
 def _config(cls, path, metadata):

@@ -130,8 +130,11 @@ class Translating(Writing):
     Attributes
     ----------
     start_id, end_id : int or None
-        What :meth:`compile` was given.
+        What :meth:`compile` was given; a file of the model keeps them.
     """
+
+    kept = ("start_id", "end_id")
+    compile_call = "model.compile(start_id=..., end_id=...) with ids of the target vocabulary"
 
     target_share = 0.5
     padding = 1.25
@@ -171,7 +174,9 @@ class Translating(Writing):
         if mask is not None:
             raise ValueError("a translation model takes ids alone, without a mask")
         if self.start_id is None:
-            raise RuntimeError("call compile(start_id=..., end_id=...) first")
+            raise RuntimeError(
+                f"no start token is known: call {self.compile_call} first"
+            )
         if y is None:
             if not isinstance(x, tuple | list) or len(x) != 2:
                 raise TypeError("data must be sources and targets, two lists of id sequences")
