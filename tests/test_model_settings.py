@@ -180,6 +180,7 @@ def test_load_refuses_what_is_not_its_own(tmp_path, model):
         "norm must be one of": (model, {**config, "norm": "none"}),
         "linear1.W": (model, {**config, "d_ff": 13}),
         "max_len = 1": (model, {**config, "max_len": 10**12}),
+        "n_layers = 1000000 does not": (model, {**config, "n_layers": 10**6}),
         "vocab_size": (model, {k: v for k, v in config.items() if k != "vocab_size"}),
     }
     for words, (cls, changed) in cases.items():

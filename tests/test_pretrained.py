@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from minitransformer import inference
-from minitransformer.models import GPT
+from minitransformer.models import GPT, pretrained
 from minitransformer.storage import ArrayFolder
 
 FOLDERS = Path(__file__).parent / "reference" / "folders"
@@ -171,6 +171,21 @@ def test_an_error_names_some_of_many_missing_arrays(llama):
     rewrite(llama, lambda arrays: {"other.weight": np.ones(3)})
     with pytest.raises(ValueError, match=r"missing: embed_tokens.weight, .* 9 more; unexp"):
         GPT.from_pretrained(llama)
+
+
+@pytest.mark.parametrize(("kind", "key", "value"), [
+    ("gpt2", "n_layer", 100_000), ("gpt2", "n_positions", 10**12), ("gpt2", "n_inner", 10**12),
+    ("llama", "num_hidden_layers", 10**9), ("llama", "max_position_embeddings", 10**12),
+    ("llama", "vocab_size", 10**12),
+])
+def test_a_size_that_the_weights_cannot_have_is_refused_before_it_is_made(
+    kind, key, value, request, monkeypatch
+):
+    folder = request.getfixturevalue(kind)
+    change_config(folder, **{key: value})
+    monkeypatch.setattr(pretrained, "names", None)  # nothing that grows with the size may run
+    with pytest.raises(ValueError, match=f"config.json: {key} = {value} does not fit the weights"):
+        GPT.from_pretrained(folder)
 
 
 def test_tokenizers_that_do_not_fit(llama, gpt2):

@@ -40,6 +40,7 @@ LLAMA_KEYS = {
     "num_attention_heads": "n_heads", "num_hidden_layers": "n_layers",
     "num_key_value_heads": "n_kv_heads", "intermediate_size": "d_ff", "rms_norm_eps": "norm_eps",
 }  # fmt: skip
+LAYER_KEYS = ("n_layer", "num_hidden_layers")
 OPTIONAL = ("n_inner", "num_key_value_heads")
 NUMBERS = ("layer_norm_epsilon", "rms_norm_eps", "rope_theta", "attention_dropout", *GPT2_DROPOUTS)
 

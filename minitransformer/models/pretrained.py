@@ -5,13 +5,14 @@ No code of the folder runs, and no other library is needed: ``config.json`` is t
 :class:`~minitransformer.storage.ArrayFolder`, the tokenizer by :class:`ByteLevelBPE`.
 """
 
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 
 from minitransformer.data import ByteLevelBPE
-from minitransformer.models.huggingface import translate
+from minitransformer.models.huggingface import FAMILIES, LAYER_KEYS, translate
 from minitransformer.models.huggingface_names import names
 from minitransformer.storage import ArrayFolder, check_arrays, read_json
 
@@ -20,6 +21,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 # Causal masks and tables of angles that older files hold: they follow from the config
 TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
 OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
+LEAST_LIMIT = 1 << 20  # a size that is allowed whatever the weights are
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -33,6 +35,7 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     config = read_json(folder / "config.json")
     settings = _settings(cls, config, folder / "config.json", options)
     arrays = ArrayFolder(folder)
+    check_sizes(config, arrays.entries, folder / "config.json")
     kind = config["model_type"]
     prefix = PREFIXES[kind] if any(n.startswith(PREFIXES[kind]) for n in arrays) else ""
     parts = names(kind, settings, prefix)
@@ -58,6 +61,36 @@ def _dtype(config):
     """float64 for such a file, else float32: half precision is for files, not for the CPU."""
     named = config.get("dtype", config.get("torch_dtype"))
     return "float64" if named == "float64" else "float32"
+
+
+def check_sizes(config, entries, path):
+    """Refuse sizes that the weights cannot have, before anything of such a size is made.
+
+    No shape in the files confirms the number of positions where these are turned by angles, whose
+    table would then only ask for memory; and each layer has arrays of its own.
+
+    Parameters
+    ----------
+    config : dict
+        A ``config.json`` that could be translated.
+    entries : dict of str -> Entry
+        The arrays in the headers of the files.
+    path : path-like
+        Named in the message.
+
+    Raises
+    ------
+    ValueError
+        It names the key.
+    """
+    stored = sum(math.prod(entry.shape) for entry in entries.values())
+    *_, counts = FAMILIES[config["model_type"]]
+    for key in counts:
+        most, what = max(stored, LEAST_LIMIT), f"{stored} numbers"
+        if key in LAYER_KEYS:
+            most, what = len(entries), f"{len(entries)} arrays"
+        if (config.get(key) or 0) > most:
+            raise ValueError(f"{path}: {key} = {config[key]} does not fit the weights, {what}")
 
 
 def expected_shapes(settings, parts):

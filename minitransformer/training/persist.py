@@ -54,6 +54,8 @@ def load_model(cls, path):
         # Sizes beyond what is stored would only ask for memory; the seed is no size.
         if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
             raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
+        if name.endswith("layers") and isinstance(value, int) and value > len(arrays):
+            raise ValueError(f"{path}: {name} = {value} does not fit {len(arrays)} stored arrays")
     try:
         model = cls(**config)
     except (TypeError, ValueError, MemoryError) as error:
