@@ -22,7 +22,7 @@ def folder(tmp_path):
 def hugging_face(folder, **changes):
     """The small table as a tokenizer.json, with `changes` to its entries (dotted names)."""
     content = {
-        "version": "1.0", "normalizer": None, "post_processor": {"type": "TemplateProcessing"},
+        "version": "1.0", "normalizer": None, "post_processor": None,
         "added_tokens": [{"id": N, "content": "<s>", "special": True},
                          {"id": N + 1, "content": "</s>", "special": True}],
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
@@ -44,6 +44,18 @@ def split_by(pattern, **changes):
              "invert": False}
     last = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
     return {"type": "Sequence", "pretokenizers": [first | changes, last]}
+
+
+def think(**changes):
+    return {"id": N + 2, "content": "<think>", "special": False} | changes
+
+
+def template(*pieces, ids=(N,)):
+    """A post_processor; TEXT stands for the text, the other pieces for special tokens."""
+    single = [{"Sequence": {"id": "A", "type_id": 0}} if piece == "TEXT" else
+              {"SpecialToken": {"id": piece, "type_id": 0}} for piece in pieces]
+    tokens = {p: {"id": p, "ids": list(ids), "tokens": [p]} for p in pieces if p != "TEXT"}
+    return {"type": "TemplateProcessing", "single": single, "special_tokens": tokens}
 
 
 # --- GPT-2's two files
@@ -77,8 +89,9 @@ def test_merges_may_begin_with_a_number_sign(folder):
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("vocab.json", "[]", "must hold a JSON object, not list"),
-    ("vocab.json", "{", "vocab.json is not JSON"),
-    ("vocab.json", "", "vocab.json is empty"),
+    ("vocab.json", "{", "vocab.json cannot be read: no JSON"),
+    ("vocab.json", "", "vocab.json cannot be read: no JSON"),
+    ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
     ("vocab.json", '{"a": 0}', "is missing"),
     ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),
     ("vocab.json", '{"a": true}', "the id of 'a' is True"),
@@ -168,6 +181,69 @@ def test_a_piece_that_is_a_token_may_be_taken_whole(folder):
     assert ByteLevelBPE.load(folder / "saved.json").encode("zzz").tolist() == [N + 2]
 
 
+SPECIALS = [{"id": N, "content": "<s>", "special": True},
+            {"id": N + 1, "content": "</s>", "special": True}]
+
+
+def test_added_tokens_that_are_not_special_are_text(folder):
+    """As the tokenizers library has it: found in a text, the longest first, and kept."""
+    longer = think(id=N + 3, content="<think>  \u00e9")
+    made = hugging_face(folder, added_tokens=[*SPECIALS, think(), longer])
+    bpe = ByteLevelBPE.from_huggingface(made)
+    a, b = SMALL["vocabulary"]["a"], SMALL["vocabulary"]["b"]
+    assert bpe.encode("a<think>b").tolist() == [a, N + 2, b]
+    assert bpe.encode("<think><think>  \u00e9").tolist() == [N + 2, N + 3]
+    assert N not in bpe.encode("a<s>")
+    for text in ("a<think>b", "<think>  \u00e9 <think", "", "<s>"):
+        assert bpe.decode(bpe.encode(text)) == text
+    assert bpe.decode([N, N + 2, N + 1]) == "<think>"
+    assert bpe.tokens[N + 3] == "<think>  \u00e9"
+    bpe.save(folder / "saved.json")
+    again = ByteLevelBPE.load(folder / "saved.json")
+    assert again == bpe
+    assert again.encode("a<think>b").tolist() == [a, N + 2, b]
+    (folder / "tokenizer_config.json").write_text('{"eos_token": "<think>"}')  # so it is special
+    ended = ByteLevelBPE.from_huggingface(made)
+    assert (ended.end_id, ended.decode([a, N + 2])) == (N + 2, "a")
+
+
+@pytest.mark.parametrize("processor", [
+    template("<s>", "TEXT"),
+    {"type": "Sequence", "processors": [{"type": "ByteLevel"}, template("<s>", "TEXT")]},
+])
+def test_a_token_before_every_text(folder, processor):
+    bpe = ByteLevelBPE.from_huggingface(hugging_face(folder, post_processor=processor))
+    for text, ids in zip(TEXTS, SMALL["ids"], strict=True):
+        assert bpe.encode(text).tolist() == [N, *ids]
+        assert bpe.decode(bpe.encode(text)) == text
+    assert bpe.encode("").tolist() == [N]
+    bpe.save(folder / "saved.json")
+    assert ByteLevelBPE.load(folder / "saved.json").encode("").tolist() == [N]
+    (folder / "tokenizer_config.json").write_text('{"add_bos_token": true}')
+    assert ByteLevelBPE.from_huggingface(folder) == bpe
+    (folder / "tokenizer_config.json").write_text('{"add_bos_token": false}')
+    with pytest.raises(ValueError, match="add_bos_token = False, but by tokenizer.json there is a"):
+        ByteLevelBPE.from_huggingface(folder)
+
+
+@pytest.mark.parametrize("processor", [None, {"type": "ByteLevel"}, template("TEXT")])
+def test_processors_that_add_nothing(folder, processor):
+    bpe = ByteLevelBPE.from_huggingface(hugging_face(folder, post_processor=processor))
+    assert bpe.encode("").size == 0
+    for key in ("add_bos_token", "add_eos_token"):
+        (folder / "tokenizer_config.json").write_text(json.dumps({key: True}))
+        with pytest.raises(ValueError, match=f"{key} = True, but by tokenizer.json there is no"):
+            ByteLevelBPE.from_huggingface(folder)
+
+
+def test_a_token_is_either_special_or_text():
+    table = SMALL["vocabulary"] | {"<s>": N}
+    with pytest.raises(ValueError, match="'<s>' stands both in specials and in added"):
+        ByteLevelBPE(table, [], specials=["<s>"], added=["<s>"])
+    with pytest.raises(ValueError, match="the token '<s>' is missing"):
+        ByteLevelBPE(table, [], prefix="<s>")
+
+
 @pytest.mark.parametrize(("changes", "message"), [
     ({"model": None}, "model must be an object, not NoneType"),
     ({"model__type": "Unigram"}, "model.type is 'Unigram'; only 'BPE' is known"),
@@ -179,7 +255,7 @@ def test_a_piece_that_is_a_token_may_be_taken_whole(folder):
     ({"model__merges": None}, "the merges must be a list, not NoneType"),
     ({"model__merges": [["a", "b", "c"]]}, "merge 1 is not a pair"),
     ({"model__merges": [["a", 3]]}, "merge 1 is not a pair"),
-    ({"normalizer": {"type": "NFC"}}, "a normalizer is not known here"),
+    ({"normalizer": {"type": "NFC"}}, "normalizer = .* is not known here"),
     ({"pre_tokenizer": None}, "pre_tokenizer must be an object"),
     ({"pre_tokenizer__type": "Metaspace"}, "pre_tokenizer is 'Metaspace', not 'ByteLevel'"),
     ({"pre_tokenizer__add_prefix_space": True}, "add_prefix_space = true"),
@@ -192,7 +268,26 @@ def test_a_piece_that_is_a_token_may_be_taken_whole(folder):
     ({"added_tokens": [3]}, "an entry of added_tokens is not a token but 3"),
     ({"added_tokens": [{"content": "<s>"}]}, "added_tokens gives '<s>' the id None"),
     ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
-    ({"added_tokens": [{"content": "<s>", "id": N + 5}]}, "each once"),
+    ({"added_tokens": [{"content": "<s>", "id": N + 5, "special": True}]}, "each once"),
+    ({"added_tokens": [{"content": "<s>", "id": N}]}, "says special = None of '<s>'; it must be"),
+    ({"added_tokens": [think(lstrip=True)]}, "says lstrip = True of '<think>'"),
+    ({"added_tokens": [think(single_word=True)]}, "says single_word = True of '<think>'"),
+    ({"added_tokens": [think(content="\u0120", id=SMALL["vocabulary"]["\u0120"])]}, "other bytes"),
+    ({"truncation": {"max_length": 4}}, "truncation = .'max_length': 4. is not known here"),
+    ({"padding": {"strategy": "BatchLongest"}}, "padding = .* is not known here"),
+    ({"decoder": {"type": "WordPiece"}}, "decoder is 'WordPiece', not 'ByteLevel'"),
+    ({"post_processor": {"type": "RobertaProcessing"}}, "post_processor is 'RobertaProcessing'"),
+    ({"post_processor": [3]}, r"post_processor is \[3\]; known are"),
+    ({"post_processor": {"type": "Sequence"}}, "post_processor.processors must be a list"),
+    ({"post_processor": {"type": "TemplateProcessing"}}, "post_processor.single must be a list"),
+    ({"post_processor": template("TEXT", "</s>")}, "single is 'TEXT </s>'; known is"),
+    ({"post_processor": template("<s>", "<s>", "TEXT")}, "puts 2 tokens before a text"),
+    ({"post_processor": template("<s>")}, "single is '<s>'; known is"),
+    ({"post_processor": template("<s>", "TEXT", ids=[3])}, "special_tokens gives '<s>' the ids .3"),
+    ({"post_processor": template("<pad>", "TEXT")}, "gives '<pad>' the ids .*the vocabulary None"),
+    ({"post_processor": template("a", "TEXT", ids=[SMALL["vocabulary"]["a"]])}, "'a' before a tex"),
+    ({"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}]}},
+     "post_processor.single holds .*'B'.*, which is not known"),
 ])
 def test_what_cannot_be_represented_is_refused(folder, changes, message):
     with pytest.raises(ValueError, match=message):

@@ -209,6 +209,24 @@ def test_tokenizers_that_do_not_fit(llama, gpt2):
         GPT.from_pretrained(gpt2)
 
 
+def test_a_prompt_begins_with_the_start_token_where_the_tokenizer_says_so(llama):
+    model = GPT.from_pretrained(llama)
+    plain = model.tokenizer.encode("ab")
+    content = json.loads((llama / "tokenizer.json").read_text("utf-8"))
+    name = "<|endoftext|>"
+    processor = content["post_processor"]
+    processor["single"].insert(0, {"SpecialToken": {"id": name, "type_id": 0}})
+    processor["special_tokens"] = {name: {"id": name, "ids": [0], "tokens": [name]}}
+    (llama / "tokenizer.json").write_text(json.dumps(content))
+    tokenizer = GPT.from_pretrained(llama).tokenizer
+    assert tokenizer.encode("ab").tolist() == [0, *plain]
+    options = {"greedy": True, "max_new_tokens": 20}
+    (expected,) = inference.generate(model, [[0, *plain]], **options)
+    written = "".join(inference.stream(model, tokenizer, "ab", end_id=None, **options))
+    assert written == tokenizer.decode(expected)
+    assert written != "".join(inference.stream(model, model.tokenizer, "ab", end_id=None, **options))
+
+
 def test_options(gpt2):
     assert GPT.from_pretrained(gpt2, dropout=0.25).settings.dropout == 0.25
     assert GPT.from_pretrained(gpt2, attention="tiled", ops="plain").settings.attention == "tiled"

@@ -8,8 +8,9 @@ import numpy as np
 import regex
 
 from . import bpe_files
-from .byte_pairs import N_BYTES, learn_merges, merge_pairs
-from .byte_symbols import SYMBOLS, from_symbols, readable, to_symbols
+from .added_tokens import AddedTokens
+from .byte_pairs import N_BYTES, id_of, in_order, learn_merges, merge_pairs, ranked
+from .byte_symbols import SYMBOLS, readable, to_symbols
 from .token_ids import END, PAD, START, Tokenizer, check_text, check_texts, check_tokens, printable
 
 # How a text is cut into pieces; merges stay within one. Only known patterns: one from a file could
@@ -38,6 +39,12 @@ class ByteLevelBPE(Tokenizer):
     specials : sequence of str
         Tokens that stand for no text. They are never found in a text, whatever it says, and left
         out by :meth:`decode`.
+    added : sequence of str
+        Further tokens, written as they are and not in symbols, that stand for their own text: they
+        are found in a text before it is cut into pieces, the longest first, and :meth:`decode`
+        keeps them.
+    prefix : str, optional
+        The one of `specials` that :meth:`encode` puts before every text (Llama 3).
     pad, start, end : str, optional
         Which of `specials` serve as that.
     pattern : {"gpt2", "llama3", "qwen2"}
@@ -57,21 +64,23 @@ class ByteLevelBPE(Tokenizer):
     kind = "bpe"
 
     def __init__(self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], *,
-                 specials: Sequence[str] = (), pad=None, start=None, end=None, pattern="gpt2",
-                 ignore_merges=False):
+                 specials: Sequence[str] = (), added: Sequence[str] = (), prefix=None, pad=None,
+                 start=None, end=None, pattern="gpt2", ignore_merges=False):
         if pattern not in PATTERNS:
             raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, not {pattern!r}")
-        names = _in_order(vocabulary)
-        self._specials = {name: _id_of(vocabulary, name) for name in check_tokens(specials)}
+        names = in_order(vocabulary)
+        self._added_tokens = AddedTokens(vocabulary, specials, added, prefix)
+        self._specials = self._added_tokens.specials
         self.pad_id, self.start_id, self.end_id = (
-            None if name is None else _id_of(self._specials, name) for name in (pad, start, end))
-        self._bytes = [b"" if name in self._specials else from_symbols(name) for name in names]
-        self._byte_ids = [_id_of(vocabulary, symbol) for symbol in SYMBOLS]
+            None if name is None else id_of(self._specials, name) for name in (pad, start, end))
+        self._bytes = [self._added_tokens.bytes_of(name) for name in names]
+        self._byte_ids = [id_of(vocabulary, symbol) for symbol in SYMBOLS]
         self._merges = [tuple(merge) for merge in merges]
-        self._ranks, self._results = _ranked(self._merges, vocabulary)
+        self._ranks, self._results = ranked(self._merges, vocabulary)
         self._names, self._pattern_name = names, pattern
         self._pattern = regex.compile(PATTERNS[pattern])
-        self._whole = {b: i for i, b in enumerate(self._bytes) if b} if ignore_merges else {}
+        self._whole = {b: i for i, (b, name) in enumerate(zip(self._bytes, names, strict=True))
+                       if b and name not in self._added_tokens.added} if ignore_merges else {}
         self._cached = lru_cache(CACHED_PIECES)(self._merged)
 
     @classmethod
@@ -151,7 +160,8 @@ class ByteLevelBPE(Tokenizer):
     def encode(self, text) -> np.ndarray:
         """The ids of a text, or of bytes that need not be UTF-8.
 
-        Names of special tokens in a text are text like any other. Half of a surrogate pair in a
+        Names of special tokens in a text are text like any other. The token `prefix` comes first,
+        where there is one, even for an empty text. Half of a surrogate pair in a
         string becomes the three bytes that UTF-8 would give it; a broken byte stays what it is.
 
         Parameters
@@ -167,10 +177,14 @@ class ByteLevelBPE(Tokenizer):
             errors = "surrogateescape"  # a character of no class for each broken byte
             text = text.decode("utf-8", errors)
         check_text(text)
-        ids = []
-        for piece in self._pattern.findall(text):
-            content = piece.encode("utf-8", errors)
-            ids += (self._cached if len(content) <= LONGEST_CACHED else self._merged)(content)
+        ids, added = list(self._added_tokens.prefix), self._added_tokens.added
+        for part in self._added_tokens.parts(text):
+            if part in added:
+                ids.append(added[part])
+                continue
+            for piece in self._pattern.findall(part):
+                content = piece.encode("utf-8", errors)
+                ids += (self._cached if len(content) <= LONGEST_CACHED else self._merged)(content)
         return np.array(ids, dtype=np.int64)
 
     def _merged(self, piece: bytes) -> tuple[int, ...]:
@@ -200,7 +214,7 @@ class ByteLevelBPE(Tokenizer):
         named = {i: name for name, i in self._specials.items()}
         roles = {"pad": self.pad_id, "start": self.start_id, "end": self.end_id}
         return {"pattern": self._pattern_name, "ignore_merges": bool(self._whole),
-                "specials": list(self._specials),
+                **self._added_tokens.content(),
                 **{role: named.get(i) for role, i in roles.items()},
                 "vocabulary": self._names, "merges": [" ".join(merge) for merge in self._merges]}
 
@@ -209,6 +223,7 @@ class ByteLevelBPE(Tokenizer):
         names = check_tokens(content["vocabulary"])
         options = {key: content[key] for key in ("specials", "pad", "start", "end", "pattern",
                                                  "ignore_merges")}
+        options |= {key: content[key] for key in ("added", "prefix") if key in content}
         merges = bpe_files.split_merges(content["merges"], "merges")
         return cls({name: i for i, name in enumerate(names)}, merges, **options)
 
@@ -221,29 +236,3 @@ def _count_pieces(texts, pattern):
     if not counts:
         raise ValueError("texts must hold at least one character: there is nothing to learn from")
     return {piece.encode("utf-8", "surrogatepass"): count for piece, count in counts.items()}
-
-
-def _in_order(vocabulary):
-    """Tokens by id; ValueError unless the ids are 0 to V - 1."""
-    names = sorted(vocabulary, key=vocabulary.get)
-    if [vocabulary[name] for name in names] != list(range(len(names))):
-        raise ValueError(f"the {len(names)} ids of the vocabulary must be 0 to {len(names) - 1}, "
-                         "each once")
-    return names
-
-
-def _id_of(vocabulary, name):
-    if name not in vocabulary:
-        raise ValueError(f"the token {name!r} is missing")
-    return vocabulary[name]
-
-
-def _ranked(merges, vocabulary):
-    """Ranks of pairs of ids, and what they become."""
-    ranks, results = {}, []
-    for rank, (first, second) in enumerate(merges):
-        pair = _id_of(vocabulary, first), _id_of(vocabulary, second)
-        if ranks.setdefault(pair, rank) != rank:
-            raise ValueError(f"the pair {first!r} {second!r} is merged twice")
-        results.append(_id_of(vocabulary, first + second))
-    return ranks, results

@@ -1,17 +1,27 @@
-"""Tables of byte-level BPE as others write them: GPT-2's two files, Hugging Face's folder."""
+"""Tables of byte-level BPE as others write them: GPT-2's two files, Hugging Face's folder.
+
+Of a ``tokenizer.json`` everything that changes ids or text is translated, or refused with the key
+that says it: tokens that are added, special or not, and one special token before every text. What
+cannot be had here: a normalizer, other tokens around a text, truncation, padding. The folder's
+tokenizer_config.json is asked which tokens start, end and pad a text, and has to agree on what
+stands around it.
+"""
 
 import errno
-import json
 from pathlib import Path
 
+from minitransformer.storage import read_json
+
 from .files import find, read_text
+from .templates import token_before
 
 TABLES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 END_OF_TEXT = "<|endoftext|>"
-MAX_JSON = 1 << 26  # characters; Llama 3's has 17 million
+MAX_JSON = 1 << 26  # bytes; Llama 3's has 17 million
 # Settings of a "model" in tokenizer.json that change what comes out, with the values that do not
 NEUTRAL = {"dropout": (None, 0.0), "continuing_subword_prefix": (None, ""),
            "end_of_word_suffix": (None, ""), "byte_fallback": (None, False)}
+ABSENT = ("truncation", "padding", "normalizer")  # these change the ids, and have to be null
 
 
 def read_gpt2(folder=None):
@@ -20,7 +30,7 @@ def read_gpt2(folder=None):
         encoder, merges = find("gpt2/encoder.json"), find("gpt2/vocab.bpe")
     else:
         encoder, merges = _tables(Path(folder))
-    vocabulary = _vocabulary(_read_json(encoder), encoder)
+    vocabulary = _vocabulary(read_json(encoder, MAX_JSON), encoder)
     special = END_OF_TEXT if END_OF_TEXT in vocabulary else None
     return {"vocabulary": vocabulary, "merges": _read_merges(merges),
             "specials": [special] if special else [], "start": special, "end": special}
@@ -32,7 +42,7 @@ def read_huggingface(folder, patterns):
     path = folder / "tokenizer.json"
     found = _read_tokenizer_json(path, patterns) if path.is_file() else read_gpt2(folder)
     settings = folder / "tokenizer_config.json"
-    named = _read_json(settings) if settings.is_file() else {}
+    named = read_json(settings, MAX_JSON) if settings.is_file() else {}
     for role, key in (("pad", "pad_token"), ("start", "bos_token"), ("end", "eos_token")):
         name = named.get(key)
         name = name.get("content") if isinstance(name, dict) else name
@@ -42,7 +52,13 @@ def read_huggingface(folder, patterns):
             raise ValueError(f"{settings}: the {key} {name!r} is not in the vocabulary")
         if name not in found["specials"]:
             found["specials"].append(name)
+        found["added"] = [other for other in found.get("added", ()) if other != name]
         found[role] = name
+    around = {"add_bos_token": found.get("prefix") is not None, "add_eos_token": False}
+    for key, there in around.items():
+        if named.get(key) is not None and named[key] is not there:
+            raise ValueError(f"{settings}: {key} = {named[key]!r}, but by {path.name} there is "
+                             f"{'a' if there else 'no'} token there")
     return found
 
 
@@ -76,19 +92,6 @@ def _read_merges(path):
     return split_merges([line for line in lines if line], path)
 
 
-def _read_json(path):
-    text = read_text(path)
-    try:
-        if len(text) > MAX_JSON:
-            raise ValueError(f"{len(text):,} characters; allowed are {MAX_JSON:,}")
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a JSON object, not {type(content).__name__}")
-    return content
-
-
 def _vocabulary(table, path):
     if not isinstance(table, dict):
         raise ValueError(f"{path}: the vocabulary must be an object, not {type(table).__name__}")
@@ -99,19 +102,27 @@ def _vocabulary(table, path):
 
 
 def _read_tokenizer_json(path, patterns):
-    content = _read_json(path)
+    content = read_json(path, MAX_JSON)
     model = _part(content, "model", path)
     if model.get("type", "BPE") != "BPE":
         raise ValueError(f"{path}: model.type is {model['type']!r}; only 'BPE' is known")
     for key, allowed in NEUTRAL.items():
         if model.get(key) not in allowed:
             raise ValueError(f"{path}: model.{key} = {model[key]!r} is not known here")
-    if content.get("normalizer") is not None:
-        raise ValueError(f"{path}: a normalizer is not known here; the text is taken as it is")
+    for key in ABSENT:
+        if content.get(key) is not None:
+            raise ValueError(f"{path}: {key} = {content[key]!r:.60} is not known here; the text is "
+                             "taken as it is")
+    _check_decoder(content, path)
     vocabulary = _vocabulary(model.get("vocab"), path)
-    specials = _added(content, vocabulary, path)
+    specials, added = _added(content, vocabulary, path)
+    prefix = token_before(content.get("post_processor"), vocabulary, path)
+    if prefix is not None and prefix not in specials:
+        raise ValueError(f"{path}: post_processor puts {prefix!r} before a text, which is not "
+                         "special among added_tokens")
     return {"vocabulary": vocabulary, "merges": split_merges(model.get("merges"), path),
-            "specials": specials, "pattern": _pattern(content, patterns, path),
+            "specials": specials, "added": added, "prefix": prefix,
+            "pattern": _pattern(content, patterns, path),
             "ignore_merges": model.get("ignore_merges") is True}
 
 
@@ -123,16 +134,37 @@ def _part(content, key, path):
 
 
 def _added(content, vocabulary, path):
-    """Names of the added tokens, which are entered in `vocabulary` too."""
-    names = []
+    """Names of the special and of the other added tokens, which are entered in `vocabulary` too."""
+    own, specials, others = set(vocabulary), [], []
     for token in content.get("added_tokens") or []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
             raise ValueError(f"{path}: an entry of added_tokens is not a token but {token!r}")
         name, i = token["content"], token.get("id")
         if vocabulary.setdefault(name, i) != i or not isinstance(i, int):
             raise ValueError(f"{path}: added_tokens gives {name!r} the id {i!r}")
-        names.append(name)
-    return names
+        if not isinstance(token.get("special"), bool):
+            raise ValueError(f"{path}: added_tokens says special = {token.get('special')!r} of "
+                             f"{name!r}; it must be true or false")
+        if token["special"]:
+            specials.append(name)
+            continue
+        for key in ("lstrip", "rstrip", "single_word"):
+            if token.get(key):
+                raise ValueError(f"{path}: added_tokens says {key} = {token[key]!r} of {name!r}, "
+                                 "which is not known here")
+        if name in own and not name.isascii():
+            raise ValueError(f"{path}: {name!r} is in added_tokens and model.vocab, where it means "
+                             "other bytes")
+        others.append(name)
+    return specials, others
+
+
+def _check_decoder(content, path):
+    """Refuse a decoder that would make another text of the same tokens."""
+    decoder = content.get("decoder") or {"type": "ByteLevel"}
+    kind = decoder.get("type") if isinstance(decoder, dict) else decoder
+    if kind != "ByteLevel":
+        raise ValueError(f"{path}: decoder is {kind!r:.60}, not 'ByteLevel'")
 
 
 def _pattern(content, patterns, path):

@@ -138,3 +138,30 @@ def merge_pairs(symbols: Sequence[int], ranks: Mapping[tuple[int, int], int],
                 if k >= 0 and m < n and (symbols[k], symbols[m]) in ranks:
                     heappush(heap, (ranks[symbols[k], symbols[m]], k))
     return [symbol for symbol in symbols if symbol != MERGED]
+
+
+def in_order(vocabulary):
+    """Tokens by id; ValueError unless the ids are 0 to V - 1."""
+    names = sorted(vocabulary, key=vocabulary.get)
+    if [vocabulary[name] for name in names] != list(range(len(names))):
+        raise ValueError(f"the {len(names)} ids of the vocabulary must be 0 to {len(names) - 1}, "
+                         "each once")
+    return names
+
+
+def id_of(vocabulary, name):
+    """The id of a token; ValueError where there is none."""
+    if name not in vocabulary:
+        raise ValueError(f"the token {name!r} is missing")
+    return vocabulary[name]
+
+
+def ranked(merges, vocabulary):
+    """Ranks of pairs of ids, and what they become; ValueError unless each is merged once."""
+    ranks, results = {}, []
+    for rank, (first, second) in enumerate(merges):
+        pair = id_of(vocabulary, first), id_of(vocabulary, second)
+        if ranks.setdefault(pair, rank) != rank:
+            raise ValueError(f"the pair {first!r} {second!r} is merged twice")
+        results.append(id_of(vocabulary, first + second))
+    return ranks, results

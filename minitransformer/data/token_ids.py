@@ -23,8 +23,9 @@ class Tokenizer:
     tokens : list of str
         What each id stands for, printable.
     pad_id, unknown_id, start_id, end_id : int or None
-        None where the tokenizer has no such token. :meth:`encode` adds none of them, and
-        :meth:`decode` leaves padding, start and end out.
+        None where the tokenizer has no such token. :meth:`encode` adds none of them, unless a
+        :class:`ByteLevelBPE` was given a `prefix`; :meth:`decode` leaves padding, start and end
+        out.
     """
 
     kind = None
@@ -32,7 +33,7 @@ class Tokenizer:
     pad_id = unknown_id = start_id = end_id = None
 
     def encode(self, text) -> np.ndarray:
-        """The (n,) int64 ids of a text; no special tokens are added."""
+        """The (n,) int64 ids of a text."""
         raise NotImplementedError
 
     def decode(self, ids) -> str:

@@ -101,7 +101,9 @@ class GPT(SequenceModel, LanguageModelling):
             With ``config.json`` of a GPT-2, Llama or Mistral; ``model.safetensors``, or several
             files and their index; and, if there is one, a byte-level BPE tokenizer.
         tokenizer : bool
-            Read the tokenizer too: it becomes ``model.tokenizer``.
+            Read the tokenizer too: it becomes ``model.tokenizer``. Where its file puts a start
+            token before every text, as Llama 3's does, so does its ``encode``, and a text is gone
+            on with from there.
         **options
             dtype (float32, unless the file is of float64), dropout (the config's), seed, attention
             and ops, as in :class:`GPTConfig`. The rest the folder decides.

@@ -21,7 +21,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 # Causal masks and tables of angles that older files hold: they follow from the config
 TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
 OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
-LEAST_LIMIT = 1 << 20  # a size that is allowed whatever the weights are
+LEAST_LIMIT, LEAST_LAYERS = 1 << 20, 1000  # allowed whatever the weights are: no harm is done
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -88,7 +88,7 @@ def check_sizes(config, entries, path):
     for key in counts:
         most, what = max(stored, LEAST_LIMIT), f"{stored} numbers"
         if key in LAYER_KEYS:
-            most, what = len(entries), f"{len(entries)} arrays"
+            most, what = max(len(entries), LEAST_LAYERS), f"{len(entries)} arrays"
         if (config.get(key) or 0) > most:
             raise ValueError(f"{path}: {key} = {config[key]} does not fit the weights, {what}")
 
