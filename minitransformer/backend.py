@@ -33,6 +33,7 @@ __all__ = [
     "array_module",
     "as_number",
     "available",
+    "check_ids",
     "choose_device",
     "cupy_erf",
     "cupy_status",
@@ -42,6 +43,7 @@ __all__ = [
     "memory",
     "random_lanes",
     "read_numbers",
+    "require_integers",
     "rounded_to",
     "rows_of_gradient",
     "sum_rows_by_id",
@@ -87,6 +89,39 @@ def array_module(*arrays, **named):
             f"{', '.join(device)} on the GPU; move them to one side first"
         )
     return sys.modules["cupy"] if device else np
+
+
+def require_integers(name, ids):
+    """Refuse ids or class labels that are not whole numbers."""
+    if ids.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an integer array, got {ids.dtype}")
+
+
+def check_ids(ids, n_rows, name="ids"):
+    """Refuse ids outside ``0 .. n_rows - 1`` (negative ones would silently count from the end).
+
+    Only on the host: on a GPU the check would wait for the device, so the training loop checks
+    ids before they go over.
+
+    Parameters
+    ----------
+    ids : int array, any shape
+    n_rows : int
+    name : str
+        What the message calls them.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    require_integers(name, ids)
+    if is_cupy(ids) or ids.size == 0:
+        return
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= n_rows:
+        raise ValueError(
+            f"{name} must lie in 0 .. {n_rows - 1}, got {low if low < 0 else high}"
+        )
 
 
 def swap(x):

@@ -89,8 +89,8 @@ def test_merges_may_begin_with_a_number_sign(folder):
 
 @pytest.mark.parametrize(("name", "content", "message"), [
     ("vocab.json", "[]", "must hold a JSON object, not list"),
-    ("vocab.json", "{", "vocab.json cannot be read: no JSON"),
-    ("vocab.json", "", "vocab.json cannot be read: no JSON"),
+    ("vocab.json", "{", "vocab.json cannot be read: not JSON"),
+    ("vocab.json", "", "vocab.json cannot be read: not JSON"),
     ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
     ("vocab.json", '{"a": 0}', "is missing"),
     ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),

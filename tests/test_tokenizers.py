@@ -73,11 +73,11 @@ def test_a_saved_tokenizer_is_the_same(name, tmp_path):
 
 @every
 @pytest.mark.parametrize(("ids", "message"), [
-    ([-1], "ids must lie in 0.., but one is -1"), ([10**6], "but one is 1000000"),
-    ([1.0], "ids must be integers"), ([[1, 2]], "ids must have one axis"),
+    ([-1], "ids must lie in 0 .. LAST, got -1"), ([10**6], "LAST, got 1000000"),
+    ([1.0], "ids must be an integer array, got float64"), ([[1, 2]], "ids must have one axis"),
 ])
 def test_ids_that_are_none(name, ids, message):
-    message = message.replace("0..", rf"0\.\.{len(TOKENIZERS[name]) - 1}")
+    message = message.replace("LAST", str(len(TOKENIZERS[name]) - 1))
     with pytest.raises((ValueError, TypeError), match=message):
         TOKENIZERS[name].decode(ids)
 
@@ -86,7 +86,7 @@ def test_ids_that_are_none(name, ids, message):
 def test_the_last_id_is_the_number_of_tokens_less_one(name):
     n = len(TOKENIZERS[name])
     TOKENIZERS[name].decode([n - 1])
-    with pytest.raises(ValueError, match=f"but one is {n}"):
+    with pytest.raises(ValueError, match=f"got {n}"):
         TOKENIZERS[name].decode([0, n])
 
 
@@ -199,7 +199,7 @@ def test_every_changed_character_is_noticed(name, tmp_path):
         assert loaded_or_none(path) in (TOKENIZERS[name], None)  # spaces between values may change
     for length in (0, 1, len(whole) // 2, len(whole) - 3):
         path.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match="is not a tokenizer: not JSON"):
+        with pytest.raises(ValueError, match="is not a tokenizer: .*not JSON"):
             load_tokenizer(path)
 
 

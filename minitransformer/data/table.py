@@ -3,11 +3,12 @@
 import csv
 import difflib
 import io
-import json
 import math
 from pathlib import Path
 
 import numpy as np
+
+from minitransformer.storage import strict_json
 
 from .dataset import Dataset, Split
 from .splits import split_off
@@ -145,9 +146,9 @@ def _read_json_lines(path, content):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{where}: not JSON ({error})") from error
+            row = strict_json(line)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
         if not isinstance(row, dict):
             raise ValueError(f"{where}: not a JSON object but {type(row).__name__}")
         yield where, row

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 
-from minitransformer.storage.atomic import write_text
+from minitransformer.backend import check_ids
+from minitransformer.storage import read_json, write_text
 
 FORMAT = "minitransformer tokenizer 1"
 PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"
@@ -76,7 +76,12 @@ class Tokenizer:
     def _kept(self, ids):
         """`ids` as a list, checked, without padding, start and end."""
         left_out = {self.pad_id, self.start_id, self.end_id}
-        return [i for i in check_ids(ids, len(self)) if i not in left_out]
+        ids = np.asarray(ids)
+        if ids.ndim != 1:
+            raise ValueError(f"ids must have one axis, but their shape is {ids.shape}")
+        if ids.size:  # an empty list would be of floats
+            check_ids(ids, len(self))
+        return [i for i in ids.tolist() if i not in left_out]
 
     def _content(self) -> dict:
         """What the file holds besides its format and kind."""
@@ -106,16 +111,12 @@ def load_tokenizer(path):
     ValueError
         If it is no such file, or was changed since it was written.
     """
-    size = Path(path).stat().st_size
-    if size > MAX_FILE:
-        raise ValueError(f"{path} is not a tokenizer: {size:,} bytes; allowed are {MAX_FILE:,}")
     try:
-        content = json.loads(Path(path).read_bytes().decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a tokenizer: not JSON ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a tokenizer: it must be a JSON object whose 'format' is "
-                         f"{FORMAT!r}")
+        content = read_json(path, MAX_FILE)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a tokenizer: {error}") from None
+    if content.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a tokenizer: its 'format' must be {FORMAT!r}")
     known = {cls.kind: cls for cls in _subclasses(Tokenizer)}
     if content.get("kind") not in list(known):
         raise ValueError(f"{path}: the kind {content.get('kind')!r} is not known; allowed are "
@@ -138,19 +139,6 @@ def _subclasses(cls):
 def _checksum(content):
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def check_ids(ids, size) -> list[int]:
-    """`ids` as a list of integers in 0..size - 1, or an error that says what is wrong."""
-    ids = np.asarray(ids)
-    if ids.size and not np.issubdtype(ids.dtype, np.integer):
-        raise TypeError(f"ids must be integers, but their dtype is {ids.dtype}")
-    if ids.ndim != 1:
-        raise ValueError(f"ids must have one axis, but their shape is {ids.shape}")
-    if ids.size and (ids.min() < 0 or ids.max() >= size):
-        wrong = ids.min() if ids.min() < 0 else ids.max()
-        raise ValueError(f"ids must lie in 0..{size - 1}, but one is {wrong}")
-    return ids.tolist()
 
 
 def check_text(text):

@@ -1,5 +1,6 @@
 """LEVEL 1: the equations. Pure pairs ``f`` / ``f_backward``: arrays in, arrays out, no state."""
 
+from minitransformer.backend import check_ids
 from minitransformer.functional.activations import gelu, gelu_backward, relu, relu_backward
 from minitransformer.functional.alibi import alibi_bias, alibi_slopes
 from minitransformer.functional.attention import attention, attention_backward
@@ -10,7 +11,6 @@ from minitransformer.functional.dropout import (
     dropout_mask,
 )
 from minitransformer.functional.embedding import (
-    check_ids,
     embedding,
     embedding_backward,
     embedding_row_gradients,

@@ -111,9 +111,3 @@ def require_bool(name, mask):
         raise TypeError(
             f"{name} must be boolean (True = may attend, or: is a real token), got {mask.dtype}"
         )
-
-
-def require_integers(name, ids):
-    """Refuse ids or class labels that are not whole numbers."""
-    if ids.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be an integer array, got {ids.dtype}")

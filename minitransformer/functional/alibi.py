@@ -2,8 +2,7 @@ r"""ALiBi: attention with linear biases, a penalty on distance in the place of p
 
 import numpy as np
 
-from minitransformer.backend import array_module, rounded_to
-from minitransformer.functional._checks import require_integers
+from minitransformer.backend import array_module, require_integers, rounded_to
 
 
 def alibi_slopes(n_heads):

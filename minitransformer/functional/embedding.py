@@ -1,23 +1,7 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
-from minitransformer.backend import array_module, is_cupy, rows_of_gradient
-from minitransformer.functional._checks import in_one_dtype, require_integers
-
-
-def check_ids(ids, n_rows, name="ids"):
-    """Refuse ids outside ``0 .. n_rows - 1`` (negative ones would silently count from the end).
-
-    Only on the host: on a GPU the check would wait for the device, so the training loop checks
-    ids before they go over.
-    """
-    require_integers(name, ids)
-    if is_cupy(ids) or ids.size == 0:
-        return
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= n_rows:
-        raise ValueError(
-            f"{name} must lie in 0 .. {n_rows - 1}, got {low if low < 0 else high}"
-        )
+from minitransformer.backend import array_module, check_ids, rows_of_gradient
+from minitransformer.functional._checks import in_one_dtype
 
 
 def embedding(ids, W):

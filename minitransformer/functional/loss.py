@@ -2,14 +2,12 @@ r"""Losses: cross-entropy fused with softmax, and the mean squared error."""
 
 from typing import Any, NamedTuple
 
-from minitransformer.backend import array_module
+from minitransformer.backend import array_module, check_ids, require_integers
 from minitransformer.functional._checks import (
     in_one_dtype,
     require_features,
-    require_integers,
     require_same_shape,
 )
-from minitransformer.functional.embedding import check_ids
 from minitransformer.functional.softmax import log_softmax
 
 

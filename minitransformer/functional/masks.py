@@ -2,8 +2,8 @@ r"""Masks: boolean, True = may attend, broadcast to (B, H, T, S)."""
 
 import numpy as np
 
-from minitransformer.backend import array_module
-from minitransformer.functional._checks import require_bool, require_integers
+from minitransformer.backend import array_module, require_integers
+from minitransformer.functional._checks import require_bool
 
 
 def _check_lengths(T, S):

@@ -12,10 +12,9 @@ import os
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.backend import array_module, random_lanes, swap
+from minitransformer.backend import array_module, check_ids, random_lanes, swap
 from minitransformer.functional.attention import check_shapes, keep_rows
 from minitransformer.functional.dropout import LEVELS, check_probability, drop_threshold
-from minitransformer.functional.embedding import check_ids
 from minitransformer.functional.heads import share_heads
 from minitransformer.functional.loss import (
     CrossEntropySaved,

@@ -2,7 +2,8 @@
 
 from minitransformer.storage.atomic import atomic_write, write_json, write_text
 from minitransformer.storage.download import DownloadError, fetch
-from minitransformer.storage.foreign import ArrayFile, ArrayFolder, read_json
+from minitransformer.storage.foreign import ArrayFile, ArrayFolder
+from minitransformer.storage.json_text import read_json, strict_json
 from minitransformer.storage.progress import late_bar
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 
@@ -17,6 +18,7 @@ __all__ = [
     "load_arrays",
     "read_json",
     "save_arrays",
+    "strict_json",
     "write_json",
     "write_text",
 ]

@@ -4,7 +4,6 @@ Such a file has no digest, so a changed weight cannot be noticed. Everything els
 an array is made: see :mod:`~minitransformer.storage.header`.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from minitransformer.storage.header import (
     read_entries,
     require_file,
 )
+from minitransformer.storage.json_text import read_json, strict_json
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-MAX_INDEX = 16 << 20  # names of some hundred thousand arrays
 
 
 class ArrayFile(Mapping):
@@ -124,42 +123,11 @@ class ArrayFolder(Mapping):
         return len(self._where)
 
 
-def read_json(path, limit=MAX_INDEX):
-    """The object in a JSON file of at most `limit` bytes; a ValueError names what is wrong."""
-    path = Path(path)
-    if (size := require_file(path).st_size) > limit:
-        raise ValueError(f"{path} has {size} bytes; at most {limit} are read")
-    try:
-        value = strict_json(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} must hold a JSON object, not {type(value).__name__}")
-    return value
-
-
-def strict_json(raw):
-    """JSON in UTF-8 without repeated keys, of which a reader would see the last one only."""
-    try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_without_repeats)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"no JSON in UTF-8 ({error})") from error
-
-
 def from_bfloat16(bits):
     """bfloat16, given as its bits (uint16), as float32: the same bits, followed by 16 zeros."""
     wide = bits.astype("<u4")
     wide <<= 16
     return wide.view("<f4")
-
-
-def _without_repeats(pairs):
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.80} stands there twice")
-    return found
 
 
 def _files_of_index(path):

@@ -26,6 +26,7 @@ from minitransformer.storage.header import (
     read_entries,
     require_file,
 )
+from minitransformer.storage.json_text import strict_json
 
 DIGEST = "sha256"
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
@@ -197,7 +198,7 @@ def _array(raw, body, entry):
 def _verified_header(raw, length, path):
     """The header of a file whose every byte is as it was written; ValueError otherwise."""
     try:
-        header = json.loads(raw[8:8 + length])
+        header = strict_json(raw[8:8 + length])
         canonical = _encode_header(header)
         digest = header[METADATA][DIGEST]
         found = _digest(header, memoryview(raw)[8 + length:])

@@ -9,6 +9,7 @@ refused. Randomness needs nothing: every draw depends on the seed, the epoch and
 import json
 
 from minitransformer.backend import array_module, to_host
+from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import load_arrays, save_arrays
 from minitransformer.training.callbacks import Callback
 
@@ -109,7 +110,7 @@ def restore(path, run):
 def _checked(path, metadata, run):
     """The state in `metadata`, after a check that it belongs to `run`."""
     try:
-        state = json.loads(metadata["state"])
+        state = strict_json(metadata["state"])
         known = state["format"] == FORMAT
     except (KeyError, TypeError, ValueError):
         known = False

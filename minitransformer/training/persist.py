@@ -5,6 +5,7 @@ import inspect
 import json
 
 from minitransformer.backend import array_module, to_host
+from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 from minitransformer.training.checkpoint import plain
 from minitransformer.training.names import check_count, near_names
@@ -73,7 +74,7 @@ def load_model(cls, path):
 def _kept(model, path, metadata):
     """The attributes in `metadata`, after a check that they are ids of this model."""
     try:
-        kept = json.loads(metadata.get("kept", "{}"))
+        kept = strict_json(metadata.get("kept", "{}"))
         for name, value in kept.items():
             if name not in model.kept:
                 raise ValueError(near_names(name, model.kept))
@@ -94,7 +95,7 @@ def _config(cls, path, metadata):
             f"load it with {metadata.get('class')}.load"
         )
     try:
-        config = json.loads(metadata["config"])
+        config = strict_json(metadata["config"])
         unknown = sorted(set(config) - (known := _settings(cls)))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} has no readable configuration: {error}") from None

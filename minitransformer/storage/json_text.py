@@ -1,0 +1,69 @@
+"""JSON that is read: one reader, so that what is wrong with a file has one answer."""
+
+import json
+from pathlib import Path
+
+from minitransformer.storage.header import require_file
+
+MAX_JSON = 16 << 20  # bytes; an index of some hundred thousand arrays
+
+
+def read_json(path, limit=MAX_JSON):
+    """The object in a JSON file.
+
+    Parameters
+    ----------
+    path : path-like
+    limit : int
+        Most bytes that are read.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If it is longer, no JSON in UTF-8, or holds anything but one object.
+    OSError
+        It is absent or cannot be read.
+    """
+    path = Path(path)
+    if (size := require_file(path).st_size) > limit:
+        raise ValueError(f"{path} has {size} bytes; at most {limit} are read")
+    try:
+        value = strict_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} must hold a JSON object, not {type(value).__name__}")
+    return value
+
+
+def strict_json(raw):
+    """What a JSON text says.
+
+    Parameters
+    ----------
+    raw : str, or bytes in UTF-8
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, nested too deeply, or an object has a key twice, of which a reader would
+        see the last one only.
+    """
+    try:
+        text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8")
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON ({error})") from error
+
+
+def _without_repeats(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r:.80} stands there twice")
+    return found
