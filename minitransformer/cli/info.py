@@ -1,6 +1,5 @@
 """`info`: what this runs on, or what a run is."""
 
-import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +11,7 @@ from threadpoolctl import threadpool_info
 from minitransformer import __version__
 from minitransformer.backend import cupy_status
 from minitransformer.cli.run_folder import RunFolder
+from minitransformer.storage import read_json
 from minitransformer.training.workers import default_workers, usable_cores
 
 PACKAGES = ("numpy", "safetensors", "pooch", "typer", "rich", "matplotlib", "threadpoolctl")
@@ -67,8 +67,8 @@ def contents(folder):
         state = "none yet" if folder.weights.exists() else "none: not trained to an end"
         return [*rows, ("results", state)]
     try:
-        return [*rows, *json.loads(file.read_text("utf-8")).items()]
-    except (ValueError, AttributeError) as error:
+        return [*rows, *read_json(file).items()]
+    except ValueError as error:
         raise ValueError(f"{file} is truncated or altered: {error}") from None
 
 

@@ -1,12 +1,11 @@
 """The folder of a training run: what stands in it, and whether it all belongs together."""
 
-import json
 from hashlib import sha256
 from pathlib import Path
 
 from minitransformer.cli.config import Config, sealed
 from minitransformer.cli.tasks import TASKS
-from minitransformer.storage import write_json
+from minitransformer.storage import read_json, write_json
 
 PARENT = Path("runs")
 
@@ -95,7 +94,7 @@ class RunFolder:
             raise FileNotFoundError(f"there is no run folder {path}")
         what = "is truncated or altered"
         try:
-            values = json.loads((path / "config.json").read_text("utf-8"))
+            values = read_json(path / "config.json")
             if sealed(values) != values:
                 raise ValueError("its content does not belong to its checksum")
             what = "was written by another version of minitransformer"
