@@ -1,4 +1,8 @@
-"""LEVEL 2: layers. Parameters and calls into level 1; every call returns a cache with names."""
+"""LEVEL 2: layers. Parameters and calls into level 1; every call returns a cache with names.
+
+A backward pass raises ValueError, from the equation that it does not fit, where the upstream
+gradient has not the shape of the layer's result.
+"""
 
 from minitransformer.layers.attention import ATTENTIONS, MultiHeadAttention
 from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache

@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitransformer import functional, fused
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids, check_probability
 from minitransformer.layers import (
@@ -20,10 +19,11 @@ from minitransformer.layers import (
     Linear,
     PositionalEncoding,
 )
+from minitransformer.models.common import check_dlogits
+from minitransformer.models.settings import OPS
 from minitransformer.training.keras import Trainable
 
 POOLINGS = ("mean", "max", "first")
-OPS = {"fused": fused, "plain": functional}
 
 
 class ClassifierCache(NamedTuple):
@@ -183,7 +183,13 @@ class TransformerClassifier(Trainable):
         -------
         dembedded : (B, T, D) array
             Gradient with respect to the embedded tokens; ids themselves have none.
+
+        Raises
+        ------
+        ValueError
+            If `dlogits` has not the shape of the logits.
         """
+        check_dlogits(dlogits, (len(cache.pooled), self.n_classes))
         dx = self._pool_backward(self.head.backward(dlogits, cache.head), cache)
         if self.final_norm is not None:
             dx = self.final_norm.backward(dx, cache.norm)

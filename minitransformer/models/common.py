@@ -41,6 +41,18 @@ def read_settings(cls, config, options):
     return dataclasses.replace(config, **options)
 
 
+def check_dlogits(dlogits, shape):
+    """Refuse an upstream gradient without the logits' shape: one of the same size would pass.
+
+    Raises
+    ------
+    ValueError
+    """
+    found = getattr(dlogits, "shape", type(dlogits).__name__)
+    if found != shape:
+        raise ValueError(f"dlogits must have the shape of the logits, {shape}, got {found}")
+
+
 class SequenceModel:
     """Parts of a model that writes; a mixin of :class:`GPT` and :class:`Transformer`.
 

@@ -11,7 +11,7 @@ from minitransformer.layers import (
     PositionalEncoding,
     draw_normal,
 )
-from minitransformer.models.common import SequenceModel
+from minitransformer.models.common import SequenceModel, check_dlogits
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
 from minitransformer.models.pretrained import load_pretrained
@@ -173,7 +173,13 @@ class GPT(SequenceModel, LanguageModelling):
         -------
         dembedded : (B, T, D) array
             Gradient with respect to the embedded tokens; ids themselves have none.
+
+        Raises
+        ------
+        ValueError
+            If `dlogits` has not the shape of the logits.
         """
+        check_dlogits(dlogits, (*cache.hidden.shape[:2], self.vocab_size))
         dx = self.head.backward(dlogits, cache.head)
         dx = self._back_through(self.blocks, self.final_norm, dx, cache)
         return self._embed_backward(dx, self.embedding, self.positions, cache)

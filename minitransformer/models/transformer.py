@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from minitransformer.backend import array_module
 from minitransformer.layers import DecoderBlock, Dropout, Embedding, FlatParameters
+from minitransformer.models.common import check_dlogits
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
 from minitransformer.models.encoding import Encoding, as_keys
@@ -133,8 +134,14 @@ class Transformer(Encoding, Translating):
         -------
         dsource, dtarget : (B, S, D) and (B, T, D) arrays
             Gradients with respect to the embedded tokens; ids themselves have none.
+
+        Raises
+        ------
+        ValueError
+            If `dlogits` has not the shape of the logits.
         """
         decoder = cache.decoder
+        check_dlogits(dlogits, (*decoder.hidden.shape[:2], self.target_vocab_size))
         dx = self.head.backward(dlogits, cache.head)
         if self.decoder_norm is not None:
             dx = self.decoder_norm.backward(dx, decoder.norm)
