@@ -1,5 +1,7 @@
 """Beam search against exhaustive search, where every text can be tried."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,19 @@ def test_many_equal_texts_are_decided_by_the_lower_ids_too():
         MarkovModel(np.zeros((64, 64))), [[1]], beams=30, end_id=63, max_new_tokens=2
     )
     assert text.tolist() == [0, 0]
+
+
+def test_without_an_end_token_the_most_probable_text_of_full_length_is_found():
+    texts = list(itertools.product(range(V), repeat=LIMIT))
+    for seed in range(8):
+        table = random_table(V, seed)
+        model = MarkovModel(in_a_large_vocabulary(table, V**LIMIT))
+        (found,), (value,) = beam_search(
+            model, [[1]], beams=V**LIMIT, max_new_tokens=LIMIT, length_penalty=1.0
+        )
+        best = max(texts, key=lambda text: log_probability(table, 1, text))
+        assert tuple(found.tolist()) == best
+        assert value == pytest.approx(score(table, 1, best, 1.0), rel=1e-12)
 
 
 def test_an_end_takes_no_place_in_the_beam():

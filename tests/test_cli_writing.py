@@ -74,6 +74,25 @@ def test_generate_writes_what_the_library_writes(call, writer, arguments, option
     assert out == written(writer, "The ", **options)
 
 
+@pytest.mark.parametrize("new_tokens", [None, 5])
+def test_generate_by_beam_search_without_an_end_token(call, writer, new_tokens):
+    """By default as many tokens as the context has room for."""
+    folder = RunFolder.open(writer)
+    assert folder.tokenizer.end_id is None
+    (text,), _ = inference.beam_search(
+        folder.load_model(), [folder.tokenizer.encode("The ")], beams=3, max_new_tokens=new_tokens
+    )
+    assert len(text) == (new_tokens or CONTEXT + 1 - len("The "))
+    limit = [] if new_tokens is None else ["--max-new-tokens", new_tokens]
+    code, out, err = call("generate", writer, "The ", "--beams", 3, *limit)
+    assert (code, out, err) == (0, "The " + folder.tokenizer.decode(text) + "\n", "")
+
+
+def test_beam_search_does_not_advise_what_it_lacks(call, writer):
+    _, _, err = call("generate", writer, "The old cat sat on mat", "--beams", 2)
+    assert err.strip().endswith("reads at most 16: make it shorter")
+
+
 def test_a_longer_prompt_is_read_from_its_end_when_asked(call, writer):
     prompt = "The old cat sat on the mat"
     code, out, _ = call("generate", writer, prompt, "--slide", "--greedy", "--max-new-tokens", 5)
@@ -98,7 +117,7 @@ def test_the_text_comes_piece_by_piece(call, writer, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--temperature", "0"], "temperature must be above 0, got 0.0; .* greedy"),
+        (["--temperature", "0"], "--temperature must be above 0, got 0.0; .* say --greedy$"),
         (["--temperature", "-1"], "temperature must be above 0, got -1.0"),
         (["--top-p", "0"], "top_p must be finite and > 0 and <= 1, got 0"),
         (["--top-p", "1.5"], "top_p must be finite and > 0 and <= 1, got 1.5"),
@@ -107,9 +126,12 @@ def test_the_text_comes_piece_by_piece(call, writer, monkeypatch):
         (["--seed", "-1"], "seed must be >= 0"),
         (["--greedy", "--top-k", "3"], "--greedy draws nothing: leave out --top-k"),
         (["--beams", "2", "--greedy"], "leave out --greedy"),
-        (["--beams", "2"], "end_id is missing"),
+        (["--beams", "2", "--max-new-tokens", "14"], "room for 13 behind .*: ask for fewer$"),
         (["--length-penalty", "1"], "--length-penalty belongs to --beams"),
-        (["--no-slide"], "max_new_tokens is 200, but max_len = 16 leaves room for 13"),
+        (
+            ["--no-slide", "--max-new-tokens", "200"],
+            "--max-new-tokens is 200, .* room for 13 .*, or leave out --no-slide$",
+        ),
         (["--device", "tpu"], "device must be one of"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -39,6 +39,15 @@ def test_the_best_of_one_is_greedy(seed):
         assert np.array_equal(generate(model, prompts, max_new_tokens=5, seed=4, **one), best)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("more", [{}, {"top_p": 0.9}, {"top_k": 3}])
+def test_the_lowest_temperature_is_greedy(more):
+    model, prompts = MarkovModel(random_table(V, 1)), [[i] for i in range(V)]
+    best = generate(model, prompts, max_new_tokens=5, greedy=True)
+    found = generate(model, prompts, max_new_tokens=5, temperature=5e-324, **more)
+    assert np.array_equal(found, best)
+
+
 def probabilities(z, temperature=1.0, top_k=None, top_p=None):
     """The distribution by its definition, token by token, from the most probable one."""
     p = np.exp((z - z.max()) / temperature)

@@ -38,7 +38,9 @@ def translator():
         ([[1]], {"top_k": 0}, "top_k must be >= 1, got 0"),
         ([[1]], {"greedy": True, "top_k": 3}, "leave out temperature, top_k and top_p"),
         ([[1]], {"greedy": True, "temperature": 0.5}, "leave out temperature"),
-        ([[1]], {"repetition_penalty": 0}, "repetition_penalty must be finite and > 0"),
+        ([[1]], {"repetition_penalty": 0}, "repetition_penalty must be finite and >= 1e-06 and"),
+        ([[1]], {"repetition_penalty": 1e300}, "repetition_penalty must .* <= 1000000.0, got 1e"),
+        ([[1, [2]]], {}, "prompt 0 must be one flat sequence of ids"),
         ([[1]], {"no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
         ([[1]], {"max_new_tokens": 0}, "max_new_tokens must be >= 1, got 0"),
         ([[1], [1, 2]], {"max_new_tokens": 6}, "max_new_tokens is 6, .* room for 5 .* prompt 1"),
@@ -68,6 +70,12 @@ def test_bad_arguments_of_generate(prompts, options, message):
         ([[1]], {"repetition_penalty": "2"}, "repetition_penalty must be a number, got '2'"),
         ([[1]], {"greedy": 1}, "greedy must be True or False"),
         ([[1]], {"end_id": "x"}, "end_id must be a whole number"),
+        ([1, 2], {}, r"prompts must be a list of id sequences, such as .* but prompt 0 is 1"),
+        (np.array([1, 2]), {}, "prompts must be a list of id sequences"),
+        ({0: [1]}, {}, "prompts must be a list of id arrays, got dict"),
+        ([[1]], {"slide": "no"}, "slide must be True or False, got 'no'"),
+        ([[1]], {"top_q": 0.9}, "generate has no option 'top_q'; did you mean 'top_p' or 'top_k'"),
+        ([[1]], {"on_tokens": print}, "generate has no option 'on_tokens'; did you mean 'on_token"),
     ],
 )
 def test_arguments_of_a_wrong_type(prompts, options, message):
@@ -84,7 +92,10 @@ def test_arguments_of_a_wrong_type(prompts, options, message):
         ([[9]], ENDS, "source 0 must lie in"),
         ([[1]], {"end_id": 3}, "start_id is missing"),
         ([[1]], {"start_id": 2}, "end_id is missing"),
-        ([[1]], {**ENDS, "max_new_tokens": 7}, "max_new_tokens is 7, .* room for 6"),
+        (
+            [[1]], {**ENDS, "max_new_tokens": 7},
+            "max_new_tokens is 7, .* room for 6 in a translation: ask for fewer$",
+        ),
     ],
 )
 def test_bad_arguments_for_a_translator(write, sources, options, message):
@@ -102,8 +113,9 @@ def test_a_window_does_not_slide_over_a_translation():
     [
         ({"beams": 9, "end_id": 0}, "beams must be at most the size of the vocabulary, 8, got 9"),
         ({"beams": 0, "end_id": 0}, "beams must be >= 1, got 0"),
-        ({}, "end_id is missing"),
+        ({"max_new_tokens": 7}, "room for 6 behind prompt 0: ask for fewer$"),
         ({"end_id": 0, "length_penalty": -0.1}, "length_penalty must be finite and >= 0"),
+        ({"length_penalty": 1e300}, "length_penalty must be finite and >= 0 and <= 10.0, got 1e"),
         ({"end_id": 0, "no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
         ({"end_id": 0, "batch_size": 0}, "batch_size must be >= 1"),
     ],
@@ -111,6 +123,11 @@ def test_a_window_does_not_slide_over_a_translation():
 def test_bad_arguments_of_beam_search(options, message):
     with pytest.raises(ValueError, match=message):
         beam_search(writer(), [[1]], **options)
+
+
+def test_beam_search_advises_nothing_that_it_lacks():
+    with pytest.raises(ValueError, match="prompt 0 has 7 tokens, at most 6 are allowed$"):
+        beam_search(writer(), [[1] * 7])
 
 
 def test_a_target_vocabulary_of_its_own_bounds_beams_and_ends():

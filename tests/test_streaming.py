@@ -93,6 +93,32 @@ def test_a_stream_that_ends_within_a_character_says_so():
     assert found == ["\ufffd"]
 
 
+@pytest.mark.parametrize("specials", [False, True])
+def test_the_end_that_the_caller_names_stands_behind_the_source(specials):
+    letters = CharacterTokenizer.build(["abcd"], specials=specials)
+    translator, read = MarkovTranslator(random_table(8, 3)), []
+
+    def start(source, mask, room):
+        read.append(source)
+        return MarkovTranslator.start(translator, source, mask, room)
+
+    translator.start = start
+    list(stream(translator, letters, "ab", start_id=1, end_id=0, max_new_tokens=2))
+    assert read[0].tolist() == [[*letters.encode("ab"), 0]]
+    assert read[0].dtype == np.int64
+
+
+def test_a_translator_needs_ends_from_the_tokenizer_or_the_caller():
+    letters = CharacterTokenizer.build(["abcd"], specials=False)
+    translator = MarkovTranslator(random_table(8, 3))
+    with pytest.raises(ValueError, match="start_id is missing"):
+        stream(translator, letters, "ab")
+    with pytest.raises(ValueError, match="end_id is missing"):
+        stream(translator, letters, "ab", start_id=1)
+    with pytest.raises(TypeError, match="stream has no option 'seeds'; did you mean 'seed'"):
+        stream(translator, letters, "ab", seeds=1)
+
+
 def _start(source, room):
     assert source.tolist() == [[7, 7, 3]]  # the sentence and the end token
     return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, room)

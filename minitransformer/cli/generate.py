@@ -16,7 +16,13 @@ NEW_TOKENS, TEMPERATURE, LENGTH_PENALTY = 200, 0.8, 0.6
 def generate(
     run: Annotated[Path, typer.Argument(help="Folder that train wrote.", show_default=False)],
     prompt: Annotated[str, typer.Argument(help="What the text begins with.", show_default=False)],
-    max_new_tokens: Annotated[int, typer.Option(help="Most tokens to write.")] = NEW_TOKENS,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Most tokens to write. {NEW_TOKENS} by default; with --beams or --no-slide at "
+            "most what the context has room for."
+        ),
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(help=f"Above 0; lower is more cautious. {TEMPERATURE} by default."),
@@ -51,6 +57,11 @@ def generate(
 ):
     """Go on with a text, and show it while it is written."""
     folder = RunFolder.open(run, "language-model")
+    if temperature is not None and temperature <= 0:
+        raise ValueError(
+            f"--temperature must be above 0, got {temperature}; "
+            "for the most probable token every time say --greedy"
+        )
     drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     drawing = {name: value for name, value in drawing.items() if value is not None}
     if beams is None:
@@ -64,12 +75,8 @@ def generate(
     if not prompt:
         raise ValueError("the prompt is empty: it needs at least one character")
     model, ids = folder.load_model().to(choose_device(device)), folder.tokenizer.encode(prompt)
-    if len(ids) > model.max_len and not slide:
-        raise ValueError(
-            f"the prompt has {len(ids)} tokens, the model reads at most {model.max_len}: "
-            "make it shorter, or let it read the last ones with --slide"
-        )
-    limits = {"max_new_tokens": max_new_tokens, "no_repeat_ngram": no_repeat_ngram}
+    new_tokens = _room(model.max_len, len(ids), max_new_tokens, slide, beams)
+    limits = {"max_new_tokens": new_tokens, "no_repeat_ngram": no_repeat_ngram}
     if beams is not None:
         alpha = LENGTH_PENALTY if length_penalty is None else length_penalty
         end_id = folder.tokenizer.end_id
@@ -85,6 +92,29 @@ def generate(
         seed=seed, slide=slide is not False, **drawing, **limits,
     )  # fmt: skip
     show(prompt, pieces)
+
+
+def _room(max_len, length, max_new_tokens, slide, beams):
+    """How many tokens to write behind a prompt of `length` tokens; ValueError if they do not fit.
+
+    The hints name options of the command, and only those that go with the ones given.
+    """
+    if length > max_len and not slide:
+        hint = ", or let it read the last ones with --slide" if beams is None else ""
+        raise ValueError(
+            f"the prompt has {length} tokens, the model reads at most {max_len}: "
+            f"make it shorter{hint}"
+        )
+    room = max_len + 1 - length  # the last token is not read again
+    if max_new_tokens is None:
+        return NEW_TOKENS if beams is None and slide is not False else min(NEW_TOKENS, room)
+    if max_new_tokens > room and (beams is not None or slide is False):
+        hint = ", or leave out --no-slide" if beams is None else ""
+        raise ValueError(
+            f"--max-new-tokens is {max_new_tokens}, but the context of {max_len} tokens leaves "
+            f"room for {room} behind the prompt: ask for fewer{hint}"
+        )
+    return max_new_tokens
 
 
 def _refuse(reason, names):

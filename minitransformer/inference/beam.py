@@ -7,7 +7,7 @@ on with every token, and the K best of these stay. A text that has ended is judg
     lp(y) = \frac{(5 + |y|)^\alpha}{(5 + 1)^\alpha}
 
 with |y| its tokens, the end token included. Without alpha the sum of the logarithms would favour
-short texts.
+short texts. Without an end token all texts grow to the same length, and the most probable one wins.
 
 Source: Wu et al. 2016, section 7, equation (14), without its coverage penalty.
 """
@@ -17,16 +17,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minitransformer.inference.decoding import Decoding, check_logits
-from minitransformer.inference.generate import read_limits
 from minitransformer.inference.prompts import (
     batches_by_length,
     check_ends,
+    read_limits,
     read_prompts,
     target_size,
 )
 from minitransformer.inference.repetition import repeating
 from minitransformer.inference.sampling import largest
 from minitransformer.training.names import check_count, check_number
+
+LARGEST_ALPHA = 10.0
+"""Of `length_penalty`; published ones are below 2, and lp(y) stays finite for any length."""
 
 
 def beam_search(
@@ -54,12 +57,13 @@ def beam_search(
     beams : int
         K, at most as many as the model has tokens; 1 is greedy.
     length_penalty : float
-        alpha, at least 0; larger ones favour longer texts, 0 compares log-probabilities.
+        alpha, from 0 to 10; larger ones favour longer texts, 0 compares log-probabilities.
     max_new_tokens : int, optional
         The end token included; by default what the model's `max_len` has room for.
     start_id : int, optional
         What the decoder of a Transformer reads first; needed there, and only there.
-    end_id : int
+    end_id : int, optional
+        Ends a text; needed for a Transformer. Without one every text has `max_new_tokens` tokens.
     no_repeat_ngram : int, optional
         n: no n tokens in a row may occur twice in a text. The probabilities stay the model's.
     batch_size : int
@@ -80,8 +84,8 @@ def beam_search(
     beams, size = check_count("beams", beams), target_size(model)
     if beams > size:
         raise ValueError(f"beams must be at most the size of the vocabulary, {size}, got {beams}")
-    alpha = check_number("length_penalty", length_penalty, 0)
-    start_id, end_id = check_ends(model, start_id, end_id, needs_end=True)
+    alpha = check_number("length_penalty", length_penalty, 0, LARGEST_ALPHA)
+    start_id, end_id = check_ends(model, start_id, end_id)
     sequences = read_prompts(model, prompts, model.config["max_len"])
     limits = read_limits(model, sequences, max_new_tokens)
     if no_repeat_ngram is not None:
@@ -105,7 +109,7 @@ class Rules:
 
     beams: int
     alpha: float
-    end_id: int
+    end_id: int | None
     no_repeat_ngram: int | None
 
     def score(self, log_probability, length):
@@ -139,12 +143,12 @@ class Search:
     log_probabilities: np.ndarray = field(default_factory=lambda: np.zeros(1))
     ended: list = field(default_factory=list)
 
-    def step(self, places, log_p, rules):
+    def step(self, candidates, log_p, rules):
         """Go on with the best candidates.
 
         Parameters
         ----------
-        places : (k, n) int array
+        candidates : (k, n) int array
             For each beam the tokens that may follow, the best first.
         log_p : (k, n) float64 array
             Their log-probabilities.
@@ -161,8 +165,11 @@ class Search:
         order = order[total.flat[order] > -np.inf]
         if not len(order):
             return order  # everything is forbidden: the beams stay as they are
-        beam, tokens, total = order // places.shape[1], places.flat[order], total.flat[order]
-        ends, length = tokens == rules.end_id, self.written.shape[1] + 1
+        beam, tokens = order // candidates.shape[1], candidates.flat[order]
+        total = total.flat[order]
+        # No id is -1: without an end token nothing ends a text.
+        ends = tokens == (-1 if rules.end_id is None else rules.end_id)
+        length = self.written.shape[1] + 1
         # An end counts only where it is among the K best: what is worse has no place in the beam.
         for place in np.flatnonzero(ends[: rules.beams]):
             self.ended.append((rules.score(total[place], length), self.written[beam[place]]))
@@ -192,10 +199,10 @@ def _search(decoding, searches, rules):
     logits, live = decoding.begin(), searches
     while True:
         rows, first, ids, going = [], 0, [], []
-        places, log_p = _candidates(logits, live, rules)
+        candidates, log_p = _candidates(logits, live, rules)
         for search in live:
             own = slice(first, first + len(search.written))
-            parents = search.step(places[own], log_p[own], rules)
+            parents = search.step(candidates[own], log_p[own], rules)
             if len(parents):
                 rows.append(first + parents)
                 ids.append(search.written[:, -1])
@@ -214,7 +221,7 @@ def _candidates(logits, searches, rules):
 
     Returns
     -------
-    places : (R, n) int array
+    candidates : (R, n) int array
     log_p : (R, n) float64 array
         -inf for what is forbidden.
     """
@@ -227,6 +234,6 @@ def _candidates(logits, searches, rules):
         beams = [(search.prompt, beam) for search in searches for beam in search.written]
         for z, parts in zip(logits, beams, strict=True):
             z[repeating(np.concatenate(parts), rules.no_repeat_ngram)] = -np.inf
-    places = largest(logits, min(2 * rules.beams, logits.shape[1]))
-    best = np.take_along_axis(logits, places, axis=-1)
-    return places, best.astype(np.float64) - highest - np.log(sums)
+    candidates = largest(logits, min(2 * rules.beams, logits.shape[1]))
+    best = np.take_along_axis(logits, candidates, axis=-1)
+    return candidates, best.astype(np.float64) - highest - np.log(sums)

@@ -42,7 +42,7 @@ class Decoding:
         if self.start_id is None:
             return self._read()
         ids, mask = pad(self.sequences)
-        ids, mask = self._there(ids), None if mask.all() else self._there(mask)
+        ids, mask = self._on_device(ids), None if mask.all() else self._on_device(mask)
         self.state = self.model.start(ids, mask, self.room)
         return self._extend(np.full((len(self.sequences), 1), self.start_id), None)
 
@@ -69,11 +69,11 @@ class Decoding:
         return self._extend(ids, mask)
 
     def _extend(self, ids, mask):
-        mask = None if mask is None else self._there(mask)
-        logits = self.model.extend(self._there(ids), self.state, mask=mask, last=True)
+        mask = None if mask is None else self._on_device(mask)
+        logits = self.model.extend(self._on_device(ids), self.state, mask=mask, last=True)
         return to_host(logits)
 
-    def _there(self, array):
+    def _on_device(self, array):
         return to_device(array, self.device)
 
 

@@ -1,19 +1,22 @@
 """Texts out of a model, token by token."""
 
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
 
 from minitransformer.inference.decoding import Decoding, check_logits
 from minitransformer.inference.prompts import (
+    SLIDE_HINT,
     batches_by_length,
     check_ends,
+    read_limits,
     read_prompts,
     reads_sources,
 )
 from minitransformer.inference.repetition import Repetition
 from minitransformer.inference.sampling import Sampling
-from minitransformer.training.names import check_count
+from minitransformer.training.names import check_count, near_names
 
 
 def generate(model, prompts, *, on_token=None, **options):
@@ -39,6 +42,7 @@ def generate(model, prompts, *, on_token=None, **options):
     TypeError, ValueError
         If an argument is wrong, or a logit is not finite.
     """
+    check_options("generate", options, "on_token")
     written = tokens(model, prompts, **options)
     texts = [[] for _ in prompts]
     for row, token in written:
@@ -46,6 +50,19 @@ def generate(model, prompts, *, on_token=None, **options):
         if on_token is not None:
             on_token(row, token)
     return [np.array(text, dtype=np.int64) for text in texts]
+
+
+def check_options(owner, options, *more):
+    """Refuse options that neither :func:`tokens` has nor `more` names, with the near ones.
+
+    Raises
+    ------
+    TypeError
+    """
+    known = {*inspect.signature(tokens).parameters, *more} - {"model", "prompts"}
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{owner} has no option {name!r}; {near_names(name, known)}")
 
 
 def tokens(
@@ -100,8 +117,11 @@ def tokens(
     """
     sampling = Sampling(greedy, temperature, top_k, top_p).checked()
     repetition = Repetition(repetition_penalty, no_repeat_ngram).checked()
-    start_id, end_id = check_ends(model, start_id, end_id, needs_end=False)
-    sequences = read_prompts(model, prompts, None if slide else model.config["max_len"])
+    start_id, end_id = check_ends(model, start_id, end_id)
+    if not isinstance(slide, bool | np.bool_):
+        raise TypeError(f"slide must be True or False, got {slide!r}")
+    longest = None if slide else model.config["max_len"]
+    sequences = read_prompts(model, prompts, longest, SLIDE_HINT)
     limits = read_limits(model, sequences, max_new_tokens, slide)
     check_count("seed", seed, 0)
     check_count("batch_size", batch_size)
@@ -111,35 +131,6 @@ def tokens(
         for row in every:
             row.forget(start_id)
     return _all_batches(model, sequences, every, choice, batch_size, start_id)
-
-
-def read_limits(model, sequences, max_new_tokens, slide=False):
-    """Most new tokens of each sequence, from what is asked for and what there is room for.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `max_new_tokens` is no number above 0, or more than the context has room for.
-    """
-    encoder, max_len = reads_sources(model), model.config["max_len"]
-    if slide and encoder:
-        raise ValueError("slide is for models without an encoder")
-    if slide and max_new_tokens is None:
-        raise ValueError("max_new_tokens is missing: with slide=True a text could go on for ever")
-    if max_new_tokens is not None:
-        max_new_tokens = check_count("max_new_tokens", max_new_tokens)
-    if slide:
-        return [max_new_tokens] * len(sequences)
-    rooms = [max_len if encoder else max_len + 1 - len(sequence) for sequence in sequences]
-    if max_new_tokens is None:
-        return rooms
-    if max_new_tokens > min(rooms):
-        hint = "" if encoder else ", or let a window slide with slide=True"
-        raise ValueError(
-            f"max_new_tokens is {max_new_tokens}, but max_len = {max_len} leaves room for "
-            f"{min(rooms)} behind prompt {int(np.argmin(rooms))}: ask for fewer{hint}"
-        )
-    return [max_new_tokens] * len(sequences)
 
 
 def _counted(sequences, limits):

@@ -6,6 +6,9 @@ import numpy as np
 
 from minitransformer.training.names import check_count, check_number
 
+PENALTIES = (1e-6, 1e6)
+"""The penalties that are allowed: beyond them a changed logit may leave the range of float32."""
+
 
 @dataclass(frozen=True)
 class Repetition:
@@ -18,7 +21,7 @@ class Repetition:
     Attributes
     ----------
     penalty : float
-        theta; 1 changes nothing.
+        theta, from 1e-6 to 1e6; 1 changes nothing.
     no_repeat_ngram : int, optional
         n: no n tokens in a row may occur twice.
 
@@ -31,7 +34,7 @@ class Repetition:
 
     def checked(self):
         """Itself, when both settings are ones that can be; TypeError or ValueError otherwise."""
-        check_number("repetition_penalty", self.penalty, above=0)
+        check_number("repetition_penalty", self.penalty, *PENALTIES)
         if self.no_repeat_ngram is not None:
             check_count("no_repeat_ngram", self.no_repeat_ngram)
         return self

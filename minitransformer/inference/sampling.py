@@ -104,7 +104,8 @@ class Sampling:
         """exp((z - highest) / tau) in float64."""
         weights = logits.astype(np.float64)
         weights -= highest
-        weights /= self.temperature
+        with np.errstate(over="ignore"):  # at a temperature next to 0: e^-inf = 0 is right
+            weights /= self.temperature
         return np.exp(weights, out=weights)
 
     def _nucleus(self, logits, ids):

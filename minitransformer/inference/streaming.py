@@ -4,8 +4,8 @@ import codecs
 
 import numpy as np
 
-from minitransformer.inference.generate import tokens
-from minitransformer.inference.prompts import reads_sources
+from minitransformer.inference.generate import check_options, tokens
+from minitransformer.inference.prompts import check_ends, reads_sources
 
 
 class TextStream:
@@ -62,7 +62,7 @@ def stream(model, tokenizer, prompt, **options):
     model : GPT or Transformer
     tokenizer : tokenizer
     prompt : str or (T,) int array
-        A text is encoded; a model with an encoder reads it with the end token behind it.
+        A text is encoded; a model with an encoder reads it with `end_id` behind it.
     **options
         Those of :func:`~minitransformer.inference.generate.tokens`. `end_id` is the tokenizer's
         unless it is given, and so is `start_id` for a model with an encoder.
@@ -77,12 +77,14 @@ def stream(model, tokenizer, prompt, **options):
     TypeError, ValueError
         At once, not when the first piece is asked for.
     """
+    check_options("stream", options)
     options.setdefault("end_id", tokenizer.end_id)
     ids = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
     if reads_sources(model):
         options.setdefault("start_id", tokenizer.start_id)
+        _, end_id = check_ends(model, options["start_id"], options["end_id"])
         if isinstance(prompt, str):
-            ids = np.append(ids, tokenizer.end_id)
+            ids = np.append(ids, end_id)
     return _pieces(tokens(model, [ids], **options), TextStream(tokenizer))
 
 
