@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minitransformer.functional import causal_mask, sliding_window_mask
 from minitransformer.layers import KeyValues
 from tests import writers
 from tests.tolerances import tolerance
@@ -162,6 +163,54 @@ def test_grouped_heads_keep_fewer_keys():
     state = writers.gpt("as Llama").start(3, T)
     writers.gpt("as Llama").extend(writers.ids(), state)
     assert state.kept[0].K.shape == (3, 2, T, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ((-1, T), ValueError, "n_rows must be >= 0, got -1"),
+        ((2.0, T), TypeError, "n_rows must be a whole number"),
+        ((3, 0), ValueError, r"room must lie in 1 \.\. max_len = 8, got 0"),
+        ((3, 2.5), TypeError, "room must be a whole number, got 2.5"),
+        ((3, "8"), TypeError, "room must be a whole number, got '8'"),
+    ],
+)
+def test_what_cannot_be_started_is_refused(arguments, error, words):
+    with pytest.raises(error, match=words):
+        writers.gpt().start(*arguments)
+    if arguments[0] == 3:
+        source, mask = writers.sources()
+        with pytest.raises(error, match=words):
+            writers.transformer().start(source, mask, arguments[1])
+
+
+def test_the_last_of_no_tokens_is_refused_and_changes_nothing():
+    none, (source, mask) = writers.ids(length=0), writers.sources()
+    gpt, transformer = writers.gpt(), writers.transformer()
+    for model, state in ((gpt, gpt.start(3, T)), (transformer, transformer.start(source, mask))):
+        with pytest.raises(ValueError, match="at least one token a row where last=True"):
+            model.extend(none, state, last=True)
+        assert state.length == 0
+        assert model.extend(none, state).shape == (3, 0, V)
+
+
+@pytest.mark.parametrize("window", [None, 1, 3, 20])
+def test_the_models_masks_are_those_of_the_functions(window):
+    """Of whole texts, of a later piece, and, with padding on the left, of each text's own part."""
+    model = writers.gpt(positions="none", window=window)
+    expected = causal_mask(T) if window is None else sliding_window_mask(T, window)
+    for n in (0, 3):  # what was kept
+        state = model.start(2, T)
+        if n:
+            state.advance(2, n)
+        positions = state.advance(2, T - n)
+        mask = model.attention_inputs.of(positions, np)["mask"]
+        assert np.array_equal(mask, expected[n:])
+    state, real = model.start(2, T), np.arange(T) >= np.array([[0], [2]])
+    mask = model.attention_inputs.of(state.advance(2, T, real), np)["mask"]
+    assert np.array_equal(mask[0, 0], expected)
+    assert np.array_equal(mask[1, 0, 2:, 2:], expected[:-2, :-2])
+    assert not mask[1, 0, :, :2].any()
 
 
 @pytest.mark.parametrize(

@@ -204,3 +204,16 @@ def test_wrong_types_are_named(case):
     function, message = WRONG_TYPE[case]
     with pytest.raises(TypeError, match=message):
         function()
+
+
+@pytest.mark.parametrize("window", [None, 1, 2, 9])
+def test_a_position_mask_is_its_definition(window):
+    q, k = np.array([[3, 4], [0, 1]]), np.array([[2, 3, 4, 5], [0, 0, 1, 2]])
+    mask = F.position_mask(q, k, window)
+    reach = 99 if window is None else window
+    assert mask.tolist() == [
+        [[0 <= t - s < reach for s in keys] for t in queries]
+        for queries, keys in zip(q.tolist(), k.tolist(), strict=True)
+    ]
+    with pytest.raises(ValueError, match="window must be at least 1, got 0"):
+        F.position_mask(q, k, 0)

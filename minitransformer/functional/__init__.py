@@ -40,6 +40,7 @@ from minitransformer.functional.masks import (
     causal_mask,
     combine_masks,
     padding_mask,
+    position_mask,
     sliding_window_mask,
 )
 from minitransformer.functional.norm import (
@@ -106,6 +107,7 @@ __all__ = [
     "merge_heads",
     "merge_heads_backward",
     "padding_mask",
+    "position_mask",
     "qkv_projection",
     "qkv_projection_backward",
     "relu",

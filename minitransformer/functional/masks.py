@@ -13,6 +13,39 @@ def _check_lengths(T, S):
     return S
 
 
+def position_mask(query_positions, key_positions, window=None):
+    r"""A query may see the keys at its position and before, with a window the last of these.
+
+    .. math:: m_{ts} = [\, 0 \le q_t - k_s < window \,]
+
+    Parameters
+    ----------
+    query_positions : (..., T) int array
+    key_positions : (..., S) int array
+        Positions in tokens, of the queries and of the keys; the leading axes broadcast.
+    window : int or None
+        Number of keys a query may see, its own included; None: all that came before.
+
+    Returns
+    -------
+    mask : (..., T, S) bool array
+
+    Raises
+    ------
+    ValueError
+        If the window is below 1.
+
+    Source: Vaswani et al. 2017, section 3.2.3; the window as in :func:`sliding_window_mask`.
+    """
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1, got {window}")
+    q, k = query_positions[..., :, None], key_positions[..., None, :]
+    mask = q >= k
+    if window is not None:
+        mask &= q - window < k
+    return mask
+
+
 def causal_mask(T, S=None):
     r"""Each position may see itself and what came before, :math:`m_{ts} = [\, s \le S - T + t \,]`.
 
@@ -38,7 +71,7 @@ def causal_mask(T, S=None):
     Source: Vaswani et al. 2017, section 3.2.3.
     """
     S = _check_lengths(T, S)
-    return np.tri(T, S, S - T, dtype=bool)
+    return position_mask(np.arange(S - T, S), np.arange(S))
 
 
 def sliding_window_mask(T, window, S=None):
@@ -66,10 +99,8 @@ def sliding_window_mask(T, window, S=None):
 
     Source: Beltagy, Peters and Cohan 2020, section 3.1; Jiang et al. 2023 (Mistral 7B), section 2.
     """
-    if window < 1:
-        raise ValueError(f"window must be at least 1, got {window}")
     S = _check_lengths(T, S)
-    return causal_mask(T, S) & ~np.tri(T, S, S - T - window, dtype=bool)
+    return position_mask(np.arange(S - T, S), np.arange(S), window)
 
 
 def padding_mask(lengths, S):

@@ -119,9 +119,9 @@ class EncoderBlock(ResidualBlock):
         )
         return dx
 
-    def extend(self, x, kept, **sight):
+    def extend(self, x, kept, **inputs):
         """x (B, T, D), the next tokens -> y (B, T, D); their keys and values join `kept`."""
         x = self._sublayer_extend(
-            x, self.norm1, lambda h: self.attention.extend(h, kept, **sight)
+            x, self.norm1, lambda h: self.attention.extend(h, kept, **inputs)
         )
         return self._sublayer_extend(x, self.norm2, self.feed_forward)

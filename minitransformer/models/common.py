@@ -156,6 +156,8 @@ class SequenceModel:
             )
 
     def _check_room(self, room):
+        if isinstance(room, bool) or not hasattr(room, "__index__"):
+            raise TypeError(f"room must be a whole number, got {room!r}")
         if not 1 <= room <= self.max_len:
             raise ValueError(f"room must lie in 1 .. max_len = {self.max_len}, got {room}")
 

@@ -7,9 +7,10 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.backend import array_module, to_device, to_host
 from minitransformer.layers import KeyValues, Layer, rows_at
+from minitransformer.training.names import check_count
 
 
-class Places(NamedTuple):
+class TokenPositions(NamedTuple):
     """Where tokens stand: positions of the queries (T,) or (B, T), of the keys (S,) or (B, S).
 
     first is the first query's position where all sequences agree, else the queries' positions;
@@ -23,16 +24,16 @@ class Places(NamedTuple):
 
 
 def from_the_start(T, xp):
-    """The places of T tokens of which nothing was kept, as arrays of the library `xp`."""
-    return Places(0, xp.arange(T), xp.arange(T), None)
+    """The positions of T tokens of which nothing was kept, as arrays of the library `xp`."""
+    return TokenPositions(0, xp.arange(T), xp.arange(T), None)
 
 
-class CausalSight(Layer):
-    r"""What each query of a decoder sees, worked out once for all of its blocks.
+class AttentionInputs(Layer):
+    r"""What a decoder's attention takes besides Q, K and V, worked out once for all blocks.
 
     A query sees the keys at its own position and before, with a window only the last ones of
-    these: :math:`0 \le q - k < window`. How far away a key is reaches the scores by a bias
-    (ALiBi) or by turning queries and keys (rotary positions), if at all.
+    these (:func:`~minitransformer.functional.position_mask`). How far away a key is reaches the
+    scores by a bias (ALiBi) or by turning queries and keys (rotary positions), if at all.
 
     Parameters
     ----------
@@ -48,30 +49,29 @@ class CausalSight(Layer):
                 config.max_len, E, config.rotary_base, config.dtype
             )
 
-    def of(self, places, xp):
+    def of(self, positions, xp):
         """Keyword arguments of the blocks: ``mask``, and ``bias`` or ``rotary`` where used."""
-        sight = {"mask": self._mask(places, xp)}
-        T = places.queries.shape[-1]
+        inputs = {"mask": self._mask(positions, xp)}
+        T = positions.queries.shape[-1]
         if self.kind == "rotary":
-            tables = (rows_at(table, places.first, T) for table in (self.cos, self.sin))
-            if places.queries.ndim == 2:
+            tables = (rows_at(table, positions.first, T) for table in (self.cos, self.sin))
+            if positions.queries.ndim == 2:
                 tables = (table[:, None] for table in tables)
-            sight["rotary"] = tuple(tables)
+            inputs["rotary"] = tuple(tables)
         elif self.kind == "alibi":
-            bias = functional.alibi_bias(self.n_heads, places.queries, places.keys, self.dtype)
-            sight["bias"] = to_device(bias, xp.__name__)
-        return sight
+            bias = functional.alibi_bias(
+                self.n_heads, positions.queries, positions.keys, self.dtype
+            )
+            inputs["bias"] = to_device(bias, xp.__name__)
+        return inputs
 
-    def _mask(self, places, xp):
+    def _mask(self, positions, xp):
         """(T, S), (B, 1, T, S), or None where everything may be seen."""
-        if places.queries.ndim == 1 and places.queries.size == 1 and self.window is None:
+        if positions.queries.ndim == 1 and positions.queries.size == 1 and self.window is None:
             return None  # one token that comes last
-        distance = places.queries[..., :, None] - places.keys[..., None, :]
-        mask = distance >= 0
-        if self.window is not None:
-            mask &= distance < self.window
-        if places.real is not None:
-            mask &= places.real[:, None, :]
+        mask = functional.position_mask(positions.queries, positions.keys, self.window)
+        if positions.real is not None:
+            mask &= positions.real[:, None, :]
         return to_device(mask if mask.ndim == 2 else mask[:, None], xp.__name__)
 
 
@@ -92,9 +92,15 @@ class DecodingState:
         Of the cross-attention, for each block; none without an encoder.
     memory_mask : (B, 1, 1, S) bool array or None
         Which tokens of the source are real.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the number of sequences is no whole number of at least 0.
     """
 
     def __init__(self, n_rows, n_blocks, room, cross=(), memory_mask=None):
+        check_count("n_rows", n_rows, 0)
         self.room, self.length = room, 0
         self.kept = [KeyValues(room) for _ in range(n_blocks)]
         self.cross, self.memory_mask = list(cross), memory_mask
@@ -106,14 +112,17 @@ class DecodingState:
         """Number of sequences."""
         return len(self._origins)
 
-    def advance(self, n_rows, T, mask=None):
-        """Make room for the next T tokens of each sequence; returns their :class:`Places`.
+    def advance(self, n_rows, T, mask=None, last=False):
+        """Make room for the next T tokens of each sequence; returns their :class:`TokenPositions`.
 
         Raises
         ------
         ValueError
-            If the number of sequences differs from those started, or there is no room.
+            If the number of sequences differs from those started, there is no room, or the `last`
+            of no tokens is asked for.
         """
+        if last and T == 0:
+            raise ValueError("ids must hold at least one token a row where last=True, got none")
         if n_rows != self.n_rows:
             raise ValueError(f"ids must have a row for each of {self.n_rows} sequences: {n_rows}")
         if self.length + T > self.room:
@@ -122,14 +131,14 @@ class DecodingState:
             )
         start, self.length = self.length, self.length + T
         if self._real is None and (mask is None or to_host(mask).all()):
-            return Places(start, np.arange(start, start + T), np.arange(start + T), None)
+            return TokenPositions(start, np.arange(start, start + T), np.arange(start + T), None)
         before = np.ones((n_rows, start), bool) if self._real is None else self._real
         new = np.ones((n_rows, T), bool) if mask is None else to_host(mask)
         self._real = np.concatenate([before, new], axis=1)
         # Positions count real tokens; padding stands where nothing has been counted yet, or with
         # the token before it: nobody sees it there.
         keys = np.maximum(np.cumsum(self._real, axis=1) - 1, 0)
-        return Places(keys[:, start:], keys[:, start:], keys, self._real)
+        return TokenPositions(keys[:, start:], keys[:, start:], keys, self._real)
 
     def select(self, rows):
         """Keep these sequences, in this order; one may be kept several times.

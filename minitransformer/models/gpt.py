@@ -13,7 +13,7 @@ from minitransformer.layers import (
 )
 from minitransformer.models.common import SequenceModel, check_dlogits
 from minitransformer.models.config import GPTConfig
-from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.models.decoding import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.pretrained import load_pretrained
 from minitransformer.training.sequences import LanguageModelling
 
@@ -79,7 +79,7 @@ class GPT(SequenceModel, LanguageModelling):
                 settings.positions, self.max_len, D, rng=rng, dtype=settings.dtype
             )
         self.dropout = Dropout(settings.dropout, ops=self.ops)
-        self.sight = CausalSight(settings)
+        self.attention_inputs = AttentionInputs(settings)
         self.blocks = [
             EncoderBlock(
                 D, settings.n_heads, settings.hidden, **settings.block_options(), **draws
@@ -154,8 +154,8 @@ class GPT(SequenceModel, LanguageModelling):
         self._check_batch(ids, mask, self.vocab_size)
         x, embedded = self._embed(ids, self.embedding, self.positions, rng)
         xp = array_module(x)
-        sight = self.sight.of(from_the_start(ids.shape[1], xp), xp)
-        x, blocks, norm = self._through(self.blocks, self.final_norm, x, rng=rng, **sight)
+        inputs = self.attention_inputs.of(from_the_start(ids.shape[1], xp), xp)
+        x, blocks, norm = self._through(self.blocks, self.final_norm, x, rng=rng, **inputs)
         logits, head = self.head.forward(x)
         return logits, GPTCache(*embedded, blocks, norm, x, head)
 
@@ -193,8 +193,8 @@ class GPT(SequenceModel, LanguageModelling):
 
         Raises
         ------
-        ValueError
-            If `room` is not in 1 .. max_len.
+        TypeError, ValueError
+            If `n_rows` is no whole number of at least 0, or `room` none in 1 .. max_len.
         """
         self._check_room(room)
         return DecodingState(n_rows, len(self.blocks), room)
@@ -223,16 +223,17 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         TypeError, ValueError
-            If ids or mask have the wrong shape, type or range, or there is no room.
+            If ids or mask have the wrong shape, type or range, there is no room, or there is no
+            token whose scores `last` could ask for.
         """
         self._check_batch(ids, mask, self.vocab_size, padding="before")
-        places = state.advance(*ids.shape, mask)
+        tokens = state.advance(*ids.shape, mask, last)
         x = self.embedding(ids)
         if self.positions is not None:
-            x = self.positions.extend(x, places.first)
-        sight = self.sight.of(places, array_module(x))
+            x = self.positions.extend(x, tokens.first)
+        inputs = self.attention_inputs.of(tokens, array_module(x))
         for block, kept in zip(self.blocks, state.kept, strict=True):
-            x = block.extend(x, kept, **sight)
+            x = block.extend(x, kept, **inputs)
         if last:
             x = x[:, -1]
         if self.final_norm is not None:

@@ -6,7 +6,7 @@ from minitransformer.backend import array_module
 from minitransformer.layers import DecoderBlock, Dropout, Embedding, FlatParameters
 from minitransformer.models.common import check_dlogits
 from minitransformer.models.config import TransformerConfig
-from minitransformer.models.decoding import CausalSight, DecodingState, from_the_start
+from minitransformer.models.decoding import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.encoding import Encoding, as_keys
 from minitransformer.training.sequences import Translating
 
@@ -75,7 +75,7 @@ class Transformer(Encoding, Translating):
         self.decoder_norm = self._final_norm()
         self.head = self._head(self.target_embedding, self.target_vocab_size, draws)
         self.dropout = Dropout(settings.dropout, ops=self.ops)
-        self.sight = CausalSight(settings)
+        self.attention_inputs = AttentionInputs(settings)
         self.flat = FlatParameters(self.parameters())
 
     def forward(self, source, target, *, source_mask=None, target_mask=None, rng=None):
@@ -110,11 +110,11 @@ class Transformer(Encoding, Translating):
             raise ValueError(f"there are {len(source)} sources, but {len(target)} targets")
         x, embedded = self._embed(target, self.target_embedding, self.target_positions, rng)
         xp = array_module(x)
-        sight = self.sight.of(from_the_start(target.shape[1], xp), xp)
+        inputs = self.attention_inputs.of(from_the_start(target.shape[1], xp), xp)
         memory_mask = as_keys(source_mask)
         x, blocks, norm = self._through(
             self.decoder, self.decoder_norm, x, memory=memory, memory_mask=memory_mask, rng=rng,
-            **sight,
+            **inputs,
         )
         logits, head = self.head.forward(x)
         decoder = DecoderCache(embedded, blocks, norm, x)
@@ -174,6 +174,12 @@ class Transformer(Encoding, Translating):
         Returns
         -------
         DecodingState
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the source or its mask has the wrong shape, type or range, or `room` is no whole
+            number in 1 .. max_len.
         """
         room = self.max_len if room is None else room
         self._check_room(room)
@@ -197,15 +203,21 @@ class Transformer(Encoding, Translating):
         Returns
         -------
         logits : (B, T, V) array, or (B, V) with `last`
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids or mask have the wrong shape, type or range, there is no room, or there is no
+            token whose scores `last` could ask for.
         """
         self._check_batch(ids, mask, self.target_vocab_size, padding="before")
-        places = state.advance(*ids.shape, mask)
+        tokens = state.advance(*ids.shape, mask, last)
         x = self.target_embedding(ids)
         if self.target_positions is not None:
-            x = self.target_positions.extend(x, places.first)
-        sight = self.sight.of(places, array_module(x))
+            x = self.target_positions.extend(x, tokens.first)
+        inputs = self.attention_inputs.of(tokens, array_module(x))
         for block, kept, memory in zip(self.decoder, state.kept, state.cross, strict=True):
-            x = block.extend(x, kept, memory, memory_mask=state.memory_mask, **sight)
+            x = block.extend(x, kept, memory, memory_mask=state.memory_mask, **inputs)
         if last:
             x = x[:, -1]
         if self.decoder_norm is not None:

@@ -43,14 +43,14 @@ class Learner(Layer):
         """Refuse examples from which nothing can be learned."""
         check_not_one_class(examples.targets, self.n_classes)
 
-    def there(self, *arrays):
+    def on_device(self, *arrays):
         """Arrays of the host on the model's device; None stays None."""
         device = array_module(self.flat.values).__name__
         return [None if array is None else to_device(array, device) for array in arrays]
 
     def run(self, batch, rng):
         """Logits and cache of a batch; dropout is on when `rng` is given."""
-        ids, mask = self.there(batch.ids, batch.mask)
+        ids, mask = self.on_device(batch.ids, batch.mask)
         return self.forward(ids, mask=mask, rng=rng)
 
     def scores(self, batch):

@@ -17,7 +17,7 @@ LEAST_TOKENS = 256
 MOST_LOGITS = 1 << 22
 
 
-class Writing(Trainable):
+class TokenPrediction(Trainable):
     """What models that write share: a loss over tokens, a distribution for each.
 
     The loss is the mean over all target tokens of the batch, however it is cut.
@@ -81,10 +81,10 @@ class Writing(Trainable):
         """Logits (B, V) after the last token of each sequence."""
         logits, _ = self.run(batch, None)
         last = (batch.targets != NO_TARGET).sum(axis=1) - 1
-        return logits[tuple(self.there(np.arange(len(last)), last))]
+        return logits[tuple(self.on_device(np.arange(len(last)), last))]
 
 
-class LanguageModelling(Writing):
+class LanguageModelling(TokenPrediction):
     """A model that gives the next token of a text: `forward(ids, *, mask, rng)`, logits (B, T, V).
 
     Wherever a method takes data it takes `x` alone: either one long id sequence, which is cut into
@@ -119,7 +119,7 @@ class LanguageModelling(Writing):
         return pieces
 
 
-class Translating(Writing):
+class Translating(TokenPrediction):
     """A model that turns a source into a target, token by token.
 
     A subclass provides `target_vocab_size` too, and the pass ``forward(source, target, *,
@@ -185,7 +185,7 @@ class Translating(Writing):
         return read_pairs(x, y, sizes, self.max_len, self.start_id, end_id)
 
     def run(self, batch, rng):
-        source, mask, target = self.there(batch.ids, batch.mask, batch.inputs)
+        source, mask, target = self.on_device(batch.ids, batch.mask, batch.inputs)
         return self.forward(source, target, source_mask=mask, rng=rng)
 
     def cost(self, n, source_length, target_length):
