@@ -355,6 +355,7 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
         ("--task translation --target a", "--target FILE belongs to --data FILE"),
         ("--task translation --data none --target none", "none"),
         ("--task translation --beams 0", "beams must be at least 1"),
+        ("--task translation --length-penalty 11", "length_penalty must be .* 10"),
         ("--task translation --data-dir nowhere", "nowhere"),
         ("--steps 3", "--steps is no option of the task classification"),
         ("--target x", "--target is no option of the task classification"),

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from minitransformer import models
 from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.inference.beam import LARGEST_ALPHA
 from minitransformer.training import BestWeights
+from minitransformer.training.names import check_number
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class TranslationRecipe(EncoderDecoderRecipe):
     def check(self, workers=None, **more):
         super().check(workers, **more)
         self.at_least(1, "merges", "beams")
+        # Beam search would refuse it as well, but only once everything is trained.
+        check_number("length_penalty", self.length_penalty, 0, LARGEST_ALPHA)
 
 
 REVERSE = StringsRecipe(
