@@ -12,6 +12,8 @@ from minitransformer.cli import app
 from tests.commands import TINY, write_table
 
 ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
+# Folders of tests with an option of their own: they need more than the plain tests, or more time.
+SEPARATE = {"notebooks": "only the tests that run every notebook in a fresh kernel"}
 
 
 def pytest_addoption(parser):
@@ -20,6 +22,8 @@ def pytest_addoption(parser):
         default="cpu",
         help="cpu, or gpu: only the tests of a real GPU; without one the run fails with the reason",
     )
+    for folder, words in SEPARATE.items():
+        parser.addoption(f"--{folder}", action="store_true", help=words)
 
 
 def pytest_configure(config):
@@ -34,10 +38,15 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """With a GPU only its own tests, without one all others: neither counts as skipped."""
-    if collection_path.suffix != ".py":
+    """With a GPU only its own tests, with --notebooks only those; nothing counts as skipped."""
+    if collection_path.suffix != ".py" or collection_path.name in ("__init__.py", "conftest.py"):
         return None
-    return (collection_path.name == ON_GPU) != (config.getoption("--device") == "gpu") or None
+    asked = {folder for folder in SEPARATE if config.getoption(f"--{folder}")}
+    if config.getoption("--device") == "gpu":
+        asked.add("gpu")
+    folder = collection_path.parent.name
+    kind = "gpu" if collection_path.name == ON_GPU else folder if folder in SEPARATE else "plain"
+    return kind not in (asked or {"plain"}) or None
 
 
 @pytest.fixture

@@ -9,4 +9,5 @@ more, so that all of it survives printing in grey.
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank
 from minitransformer.plots.reading import attention, words
+from minitransformer.plots.teaching import Panel, lines, numbers, paths
 from minitransformer.plots.training import confusion, curves

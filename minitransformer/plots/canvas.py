@@ -4,11 +4,11 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 HEAT = "Blues"
 
 
-def blank(width, height):
+def blank(width, height, dpi=150):
     """An empty figure of `width` x `height` inches that belongs to no window."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=150)
+    return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
 def short(text, most):

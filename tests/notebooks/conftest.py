@@ -1,0 +1,19 @@
+"""How long each notebook took, printed at the end of the run."""
+
+import pytest
+
+TIMES = pytest.StashKey[dict]()
+
+
+@pytest.fixture(scope="session")
+def times(request):
+    """Seconds by the notebook's file name, for those that have been run."""
+    return request.config.stash.setdefault(TIMES, {})
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    times = config.stash.get(TIMES, {})
+    for name, seconds in times.items():
+        terminalreporter.write_line(f"{seconds:7.1f} s  {name}")
+    if times:
+        terminalreporter.write_line(f"{sum(times.values()):7.1f} s  all {len(times)} together")

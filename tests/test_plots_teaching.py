@@ -1,0 +1,98 @@
+"""Figures that explain: what they show, and what they refuse."""
+
+import numpy as np
+import pytest
+
+from minitransformer import plots
+from tests.test_plots import pixels
+
+
+def bowl(x, y):
+    return x**2 + 10 * y**2
+
+
+def panel(**changed):
+    settings = {
+        "x": [1, 2, 4], "series": {"one": [1, 2, 3], "two": [3, 2, 1]}, "xlabel": "width",
+        "ylabel": "variance", "title": "a title", "log": "",
+    }  # fmt: skip
+    return plots.Panel(**{**settings, **changed})
+
+
+TRACK = np.array([[-0.9, 0.5], [0.2, -0.1], [0, 0]])
+FIGURES = {
+    "lines": lambda: plots.lines(panel()),
+    "lines in two panels": lambda: plots.lines(panel(log="xy"), panel(log="y", title="b")),
+    "numbers": lambda: plots.numbers({"A": np.eye(3), "B": np.ones((3, 3))}, "abc", "def"),
+    "one number": lambda: plots.numbers({"A": [[2.0]]}, ["a"], ["b"]),
+    "paths": lambda: plots.paths(bowl, {"a": TRACK, "b": TRACK}, (-1, 1), (-1, 1)),
+    "four paths": lambda: plots.paths(bowl, dict.fromkeys("abcd", TRACK), (-1, 1), (-1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_nothing_is_cut_off(name):
+    image = pixels(FIGURES[name]())
+    edges = [image[0], image[-1], image[:, 0], image[:, -1]]
+    assert all((edge == 1).all() for edge in edges), "something is drawn across the edge"
+    assert (image < 1).any()
+
+
+def test_lines_have_labels_a_legend_and_the_scales_asked_for():
+    left, right = plots.lines(panel(log="xy"), panel(series={"one": [1, 2, 3]})).axes
+    assert (left.get_xscale(), left.get_yscale()) == ("log", "log")
+    assert (right.get_xscale(), right.get_yscale()) == ("linear", "linear")
+    assert (left.get_xlabel(), left.get_ylabel()) == ("width", "variance")
+    assert left.get_title() == "a title"
+    assert [t.get_text() for t in left.get_legend().get_texts()] == ["one", "two"]
+    assert right.get_legend() is None
+    np.testing.assert_array_equal(left.lines[1].get_xydata(), [[1, 3], [2, 2], [4, 1]])
+
+
+def test_seven_lines_differ_without_colour():
+    names = dict.fromkeys("abcdefg", [1, 2, 3])
+    drawn = plots.lines(panel(series=names)).axes[0].lines
+    assert len({line.get_color() for line in drawn}) == 7
+    assert len({line.get_marker() for line in drawn}) == 7
+
+
+def test_numbers_are_written_readably_in_every_cell():
+    matrix = np.array([[0.0, 0.25], [0.5, 1.0]])
+    axes = plots.numbers({"P": matrix}, "ab", "cd", xlabel="key", ylabel="query").axes[0]
+    written = {tuple(t.get_position()): (t.get_text(), t.get_color()) for t in axes.texts}
+    assert written[(1, 0)] == ("0.25", "black")
+    assert written[(1, 1)] == ("1.00", "white")
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("key", "query")
+
+
+def test_labels_replace_the_numbers():
+    axes = plots.numbers({"P": np.eye(2)}, "ab", "cd", labels={"P": [["w", "x"], ["y", "z"]]}).axes
+    assert [t.get_text() for t in axes[0].texts] == ["w", "x", "y", "z"]
+
+
+def test_paths_have_a_panel_each_with_start_and_minimum():
+    figure = plots.paths(bowl, {"a": TRACK, "b": TRACK[:1]}, (-1, 1), (-2, 2), minimum=(0, 0))
+    a, b = figure.axes
+    np.testing.assert_array_equal(a.lines[0].get_xydata(), TRACK)
+    np.testing.assert_array_equal(a.lines[1].get_xydata(), TRACK[:1])
+    np.testing.assert_array_equal(b.lines[2].get_xydata(), [[0, 0]])
+    assert (a.get_title(), b.get_title()) == ("a", "b")
+    assert b.get_ylim() == (-2, 2)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.lines(), "at least one Panel"),
+        (lambda: plots.lines(panel(series={})), "1 to 7 series"),
+        (lambda: plots.lines(panel(series={"one": [1, 2]})), r"'one' must have .* \(3,\)"),
+        (lambda: plots.numbers({}, "a", "b"), "at least one matrix"),
+        (lambda: plots.numbers({"A": np.eye(2)}, "a", "bc"), r"'A' must be \(1, 2\)"),
+        (lambda: plots.paths(bowl, {}, (0, 1), (0, 1)), "at least one track"),
+        (lambda: plots.paths(bowl, {"a": [1, 2]}, (0, 1), (0, 1)), "'a' must be"),
+    ],
+)
+def test_bad_input_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
