@@ -119,10 +119,10 @@ def test_merges_run_out():
     ([], {}, "texts must hold at least one character"),
     ([""], {}, "texts must hold at least one character"),
     (["a", 3], {}, "text must be a string, not int"),
-    (["a"], {"n_merges": -1}, "n_merges must be an integer of at least 0, not -1"),
+    (["a"], {"n_merges": -1}, "n_merges must be at least 0, not -1"),
     (["a"], {"n_merges": 2.0}, "n_merges must be an integer"),
     (["a"], {"n_merges": True}, "n_merges must be an integer"),
-    (["a"], {"min_count": 0}, "min_count must be an integer of at least 1"),
+    (["a"], {"min_count": 0}, "min_count must be at least 1"),
     (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, not 'gpt3'"),
 ])
 def test_what_cannot_be_learned_from(texts, options, message):

@@ -270,6 +270,8 @@ def test_a_token_is_either_special_or_text():
     ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
     ({"added_tokens": [{"content": "<s>", "id": N + 5, "special": True}]}, "each once"),
     ({"added_tokens": [{"content": "<s>", "id": N}]}, "says special = None of '<s>'; it must be"),
+    ({"added_tokens": [*SPECIALS, think(), think(id=N + 3, content="<x>", normalized=False)]},
+     "partly normalized, partly not"),
     ({"added_tokens": [think(lstrip=True)]}, "says lstrip = True of '<think>'"),
     ({"added_tokens": [think(single_word=True)]}, "says single_word = True of '<think>'"),
     ({"added_tokens": [think(content="\u0120", id=SMALL["vocabulary"]["\u0120"])]}, "other bytes"),

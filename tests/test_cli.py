@@ -10,6 +10,7 @@ import pytest
 
 from minitransformer.cli import recipes
 from minitransformer.cli.run_folder import RunFolder
+from minitransformer.cli.sources import Source
 from minitransformer.cli.texts import pieces_of
 from minitransformer.functional import PAIRS
 from minitransformer.interpret import attention_received
@@ -85,6 +86,11 @@ def test_evaluate_agrees_with_train(call, trained):
     assert counts.sum() == 8  # a tenth of the rows
     assert f"{np.trace(counts) / counts.sum():.3f}" in accuracy
     assert re.search(r"^test loss: \d\.\d{4}$", out, re.MULTILINE)
+
+
+def test_a_run_knows_its_file_wherever_it_is_called_from(call, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    assert Source.of_file(table.name).file == str(table.resolve())
 
 
 def test_evaluate_takes_the_file_from_elsewhere(call, trained, table, tmp_path):

@@ -99,7 +99,7 @@ def test_an_existing_folder_is_not_overwritten(call, columns, tmp_path):
     (tmp_path / "keep").write_text("mine")
     code, _, err = call("train", *columns, *TINY, "--out", tmp_path)
     assert code == 2
-    assert "exists already" in err
+    assert "exists already: choose another folder\n" in err  # there is nothing to resume
     assert [path.name for path in tmp_path.iterdir()] == ["keep"]
 
 
@@ -147,6 +147,27 @@ def test_no_text_at_all(call, trained, monkeypatch, tmp_path):
         code, _, err = call("predict", trained[0])
     assert code == 2
     assert "no text" in err
+
+
+def test_bytes_that_are_no_text(call, trained, monkeypatch, tmp_path):
+    (tmp_path / "bytes").write_bytes(b"fine \xff film")
+    with open(tmp_path / "bytes", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stdin", file)
+        code, _, err = call("predict", trained[0])
+    assert code == 2
+    assert_one_line(err)
+    assert "standard input is not utf-8 text: invalid start byte at byte 5" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none/a.png", "there is no folder .*none to write a.png"), ("a.pdf", "must end in .png")],
+)
+def test_a_figure_that_cannot_be_written_is_refused_first(call, trained, tmp_path, name, message):
+    code, out, err = call("predict", trained[0], "a film", "--figure", tmp_path / name)
+    assert (code, out) == (2, "")
+    assert_one_line(err)
+    assert re.search(message, err)
 
 
 def test_one_figure_shows_one_text(call, trained, tmp_path):

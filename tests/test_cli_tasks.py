@@ -3,20 +3,29 @@
 import json
 import math
 import re
+import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from minitransformer import plots
 from minitransformer.cli import bleu, recipes
+from minitransformer.cli.recipes.language_model import TEXT as TEXT_RECIPE
 from minitransformer.cli.recipes.recipe import TRAINING, Recipe, setting
+from minitransformer.cli.results import say_what_next
 from minitransformer.cli.run_folder import RunFolder
 from minitransformer.cli.tasks import TASKS
-from minitransformer.cli.tasks.encoder_decoder import encode_pairs, encode_source
+from minitransformer.cli.tasks.encoder_decoder import (
+    draw_cross_attention,
+    encode_pairs,
+    encode_source,
+)
 from minitransformer.data import CharacterTokenizer, is_held_out, read_parallel
+from minitransformer.data.plain_text import PlainText
 from tests import strict_device
 from tests.commands import assert_one_line
 from tests.test_cli_stops import INTERRUPTED
@@ -169,6 +178,39 @@ def test_the_language_model_shows_what_it_writes(language_model, text):
 
 
 @pytest.mark.parametrize("tokenizer", ["words", "bpe"])
+def test_what_is_held_out_makes_no_token(tokenizer):
+    text, recipe = PlainText("x", "a cat sat\n" * 9, "zebra zebra"), TEXT_RECIPE
+    found = TASKS["language-model"].build_tokenizer(text, replace(recipe, tokenizer=tokenizer))
+    assert not any("z" in token and len(token) > 1 for token in found.tokens)
+    assert any("cat" in token for token in found.tokens)
+
+
+def test_the_rows_of_cross_attention_are_the_tokens_written(reverse, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plots, "attention", lambda *given: shown.append(given) or figure())
+    folder = RunFolder.open(reverse[0])
+    monkeypatch.setattr("minitransformer.cli.tasks.encoder_decoder.save_figure", lambda *_: None)
+    draw_cross_attention(folder, folder.load_model(), "abc", "cba")
+    ((P, rows, columns),) = shown
+    assert rows == ["c", "b", "a", "<end>"]
+    assert columns == ["a", "b", "c", "<end>"]
+    assert P.shape[1:] == (4, 4)
+
+
+def figure():
+    return plots.confusion(np.eye(2, dtype=int), ("a", "b"))
+
+
+def test_what_to_run_next_can_be_pasted(reverse, capsys):
+    folder = RunFolder.open(reverse[0])
+    say_what_next(folder, ("translate", 'the "dog"\'s $HOME'), ("translate", "-x"), ("evaluate",))
+    lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()[-3:]]
+    assert lines[0][-2:] == [str(folder.path), 'the "dog"\'s $HOME']
+    assert lines[1][-3:] == [str(folder.path), "--", "-x"]
+    assert lines[2][-2:] == ["evaluate", str(folder.path)]
+
+
+@pytest.mark.parametrize("tokenizer", ["words", "bpe"])
 def test_a_language_model_of_other_tokens(call, text, tmp_path, tokenizer):
     run = tmp_path / "run"
     options = [*TEXT, "--tokenizer", tokenizer, "--merges", 10, "--no-tied", "--bias"]
@@ -212,6 +254,18 @@ def test_the_parts_of_ones_own_sentences_share_none_and_lose_none(pairs):
     ]  # fmt: skip
     assert sorted(found) == sorted(zip(whole.source, whole.target, strict=True))
     assert (len(parts.train), len(parts.validation)) == (40, 4)
+
+
+def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
+    twice = list(pairs)
+    for i, ending in ((3, ""), (5, " So.")):  # and the copies are translated otherwise
+        twice[i] = tmp_path / pairs[i].name
+        text = pairs[i].read_text()
+        twice[i].write_text(text + text.replace("\n", ending + "\n"))
+    parts = TASKS["translation"].load(TASKS["translation"].source(options(twice)), None)
+    found = [set(part.source) for part in (parts.train, parts.validation, parts.tests["test"])]
+    assert sum(map(len, found)) == len(set.union(*found)) == 48
+    assert len(parts.train) == 80
 
 
 def options(pairs):
@@ -357,6 +411,9 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
         ("--task translation --beams 0", "beams must be at least 1"),
         ("--task translation --length-penalty 11", "length_penalty must be .* 10"),
         ("--task translation --data-dir nowhere", "nowhere"),
+        ("--task reverse --data-dir .", "--data-dir says .*; this is made here: reverse"),
+        ("--data-dir .", "--data-dir says .*; this is made here: reviews"),
+        ("--task language-model --data .", "[.] is a folder, and a file is needed"),
         ("--steps 3", "--steps is no option of the task classification"),
         ("--target x", "--target is no option of the task classification"),
     ],
@@ -387,7 +444,7 @@ def test_too_few_sentences(call, pairs, tmp_path):
         files[-1].write_text("\n".join(path.read_text().splitlines()[:9]))
     code, _, err = call("train", *pairs[:2], "--data", files[0], "--target", files[1])
     assert code == 2
-    assert "has 9 sentences, at least 10 are needed" in err
+    assert "has 9 different sentences, at least 10 are needed" in err
 
 
 def test_a_run_of_another_task_is_refused_by_name(call, reverse, language_model):

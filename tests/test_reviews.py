@@ -106,7 +106,7 @@ def test_seed_of_a_wrong_type(seed):
 
 
 def test_negative_seed():
-    with pytest.raises(ValueError, match="seed must not be negative, but it is -1"):
+    with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
         load_reviews(-1)
 
 

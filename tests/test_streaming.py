@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minitransformer.data import ByteLevelBPE, CharacterTokenizer, WordTokenizer
-from minitransformer.inference import TextStream, generate, stream
+from minitransformer.inference import TextStream, continuation, generate, stream
 from tests.markov import MarkovModel, MarkovTranslator, random_table
 
 BPE = ByteLevelBPE.train(["the thin thing 🙂 über 漢字 " * 3], 30)
@@ -70,6 +70,21 @@ def test_a_text_is_streamed_as_it_is_generated():
     assert first + "".join(streamed) == letters.decode(ids)
     assert len(ids) == 20
     assert "".join(stream(model, letters, letters.encode("ab"), **options)) == letters.decode(ids)
+
+
+@pytest.mark.parametrize("kind", ["words", "bpe"])
+def test_what_goes_on_with_a_prompt_is_parted_from_it(kind):
+    tokenizer = WordTokenizer.build(['a cat , " a cat "']) if kind == "words" else BPE
+    model = MarkovModel(random_table(len(tokenizer), 3), max_len=12)
+    prompt = tokenizer.encode("a cat" if kind == "words" else "the thin")
+    options = {"max_new_tokens": 8, "seed": 2, "temperature": 1.0, "slide": True}
+    (ids,) = generate(model, [prompt], **options)
+    whole = tokenizer.decode([*prompt, *ids])
+    pieces = "".join(stream(model, tokenizer, prompt, **options))
+    assert tokenizer.decode(prompt) + pieces == whole
+    assert pieces == continuation(tokenizer, prompt, ids)
+    if kind == "words":
+        assert continuation(tokenizer, prompt, tokenizer.encode("cat")) == " cat"
 
 
 def test_a_stream_knows_the_ends_of_its_tokenizer():

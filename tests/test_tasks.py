@@ -33,6 +33,11 @@ def test_training_never_sees_a_held_out_string():
             assert not held_out & {source for source, _ in task([1, step], 500)}
 
 
+def test_refused_strings_are_counted_only_in_a_row():
+    """All in all more are refused here than may be one after another."""
+    assert len(reverse_task(0, 1000, held_out=True)) == 1000
+
+
 def test_short_strings_are_divided_too():
     """Where chance alone would let training and test meet: there are 26 strings of one letter."""
     trained = {source for source, _ in copy_task(0, 2000, max_length=1)}
@@ -71,7 +76,7 @@ def test_the_seed_decides_everywhere():
 @pytest.mark.parametrize(("options", "message"), [
     ({"n": -1}, "n must be at least 0, not -1"), ({"n": 2.0}, "n must be an integer, not 2.0"),
     ({"min_length": 0}, "min_length must be at least 1"),
-    ({"min_length": 5, "max_length": 4}, "max_length must be at least min_length = 5, not 4"),
+    ({"min_length": 5, "max_length": 4}, "max_length must be at least 5, not 4"),
     ({"max_length": True}, "max_length must be an integer"),
     ({"alphabet": "a"}, "at least two letters"), ({"alphabet": "aab"}, "none twice"),
     ({"alphabet": ["a", "b"]}, "alphabet must be a string, not list"),

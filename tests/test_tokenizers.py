@@ -147,6 +147,11 @@ def test_words_are_those_of_the_vocabulary():
     assert tokenize("<start>") == ["<", "start", ">"]  # no text can hold a special token
 
 
+def test_rare_words_are_left_out_when_asked():
+    found = WordTokenizer.build(["a b b c c c"], min_count=2)
+    assert found.tokens == ["<pad>", "<unknown>", "<start>", "<end>", "c", "b"]
+
+
 @pytest.mark.parametrize(("build", "message"), [
     (lambda: CharacterTokenizer.build("ab"), "texts must be a list of strings"),
     (lambda: CharacterTokenizer.build([]), "at least one character"),
@@ -159,6 +164,7 @@ def test_words_are_those_of_the_vocabulary():
     (lambda: WordTokenizer(["<end>"]), "'<end>' stands there twice"),
     (lambda: WordTokenizer(["a", 2]), "tokens must be strings, not int"),
     (lambda: WordTokenizer.build(["a"], max_size=4), "max_size must be at least 5, not 4"),
+    (lambda: WordTokenizer.build(["a"], max_size="5"), "max_size must be an integer, not '5'"),
     (lambda: WordTokenizer.build("a b"), "texts must be a list of strings"),
 ])
 def test_what_no_tokenizer_is_made_of(build, message):

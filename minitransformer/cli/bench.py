@@ -11,7 +11,7 @@ import typer
 from minitransformer.bench import figures, report, run, twins
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads import WORKLOADS
-from minitransformer.cli.figures import save_figure
+from minitransformer.cli.figures import check_place, save_figure
 from minitransformer.cli.options import FAILED, Stop
 from minitransformer.storage import write_json
 from minitransformer.training.names import check_count
@@ -51,9 +51,9 @@ def bench(
             raise ValueError("bench fused takes no option but --repeats")
         _twins(repeats)
         return
-    for path in (json, plot):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+    for path, suffix in ((json, ".json"), (plot, ".png")):
+        if path is not None:
+            check_place(path, suffix)
     try:
         with _progress() as told:
             found = run.bench(

@@ -35,6 +35,6 @@ def evaluate(
         raise ValueError(f"--windows is no option of the task {folder.task.name}")
     source = folder.task.checked(folder.config.source.moved(data, target))
     model = folder.load_model().to(choose_device(device))
-    texts = folder.task.load(source, folder.config.recipe, data_dir)
+    texts = folder.task.read(source, folder.config.recipe, data_dir)
     folder.check_classes(texts)
     folder.task.evaluate(folder, model, texts, windows)

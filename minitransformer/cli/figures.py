@@ -62,6 +62,14 @@ def attention_figure(folder, model, ids):
     return figure
 
 
+def check_place(path, suffix=".png"):
+    """ValueError if a file cannot be written to `path`, before the work for it is done."""
+    if path.suffix.lower() != suffix:
+        raise ValueError(f"the file must end in {suffix}, not {path.name!r}")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
+
+
 def save_figure(figure, path):
     """Write a figure as PNG, atomically."""
     file = io.BytesIO()

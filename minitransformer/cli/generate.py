@@ -8,9 +8,11 @@ import typer
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.run_folder import RunFolder
-from minitransformer.inference import beam_search, stream
+from minitransformer.cli.tasks.language_model import TEMPERATURE
+from minitransformer.inference import beam_search, continuation, stream
+from minitransformer.inference.beam import LENGTH_PENALTY
 
-NEW_TOKENS, TEMPERATURE, LENGTH_PENALTY = 200, 0.8, 0.6
+NEW_TOKENS = 200
 
 
 def generate(
@@ -83,7 +85,7 @@ def generate(
         (text,), _ = beam_search(
             model, [ids], beams=beams, length_penalty=alpha, end_id=end_id, **limits
         )
-        show(prompt, [folder.tokenizer.decode(text)])
+        show(prompt, [continuation(folder.tokenizer, ids, text)])
         return
     if not greedy:
         drawing.setdefault("temperature", TEMPERATURE)

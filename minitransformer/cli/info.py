@@ -14,7 +14,9 @@ from minitransformer.cli.run_folder import RunFolder
 from minitransformer.storage import read_json
 from minitransformer.training.workers import default_workers, usable_cores
 
-PACKAGES = ("numpy", "safetensors", "pooch", "typer", "rich", "matplotlib", "threadpoolctl")
+PACKAGES = (
+    "numpy", "regex", "safetensors", "pooch", "typer", "rich", "matplotlib", "threadpoolctl",
+)  # fmt: skip
 
 
 def info(

@@ -1,7 +1,6 @@
 """`predict`: the class of a text, and the words that attention and gradient point at."""
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,9 @@ import typer
 
 from minitransformer import interpret
 from minitransformer.backend import choose_device
-from minitransformer.cli.figures import attention_figure, save_figure
+from minitransformer.cli.figures import attention_figure, check_place, save_figure
 from minitransformer.cli.run_folder import RunFolder
+from minitransformer.cli.standard_input import given_lines
 from minitransformer.cli.texts import encode, pieces_of, probabilities
 from minitransformer.data import pad
 
@@ -79,12 +79,14 @@ def predict(
     """Classify texts, and show the words that attention and gradient point at."""
     folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
-    given = texts or _lines(sys.stdin)
+    given = texts or given_lines("text")
     for number, text in enumerate(given, start=1):
         if not text.strip():
             raise ValueError(f"text {number} is empty: every text needs at least one word")
     if figure is not None and len(given) > 1:
         raise ValueError(f"--figure draws one text, and {len(given)} were given")
+    if figure is not None:
+        check_place(figure)
     windows = folder.config.windows if windows is None else windows
     for prediction in explain(folder, model, given, windows):
         if as_json:
@@ -102,15 +104,6 @@ def draw(folder, model, text, path):
     if picture is None:
         raise ValueError("the model has no block (n_layers = 0), so there is no attention to draw")
     save_figure(picture, path)
-
-
-def _lines(file):
-    if file.isatty():
-        print("one text a line; Ctrl-D ends", file=sys.stderr)
-    lines = file.read().splitlines()
-    if not lines:
-        raise ValueError("no text: give texts as arguments, or one a line on standard input")
-    return lines
 
 
 def explain(folder, model, texts, windows):

@@ -32,7 +32,7 @@ def report(folder, model, texts, began):
     for name, accuracy in results.items():
         print(f"{name}: {accuracy:.3f}")
     print(f"total time: {seconds:.0f} s")
-    say_what_next(folder, ("predict", f'"{_example_text(texts)}"'), ("evaluate",))
+    say_what_next(folder, ("predict", _example_text(texts)), ("evaluate",))
 
 
 def _extra(folder, model, texts):
@@ -46,8 +46,8 @@ def _extra(folder, model, texts):
 
 
 def _example_text(texts):
-    """A short text that survives quotation marks."""
+    """A short text to try."""
     own = "I would not say that the acting is dull."
     if texts.name in ("reviews", "imdb"):
         return own
-    return " ".join(min(texts.test.texts, key=len).replace('"', "'").split()[:12])
+    return " ".join(min(texts.test.texts, key=len).split()[:12])

@@ -1,5 +1,6 @@
 """What every report at the end of a run does: curves, results.json, and what to run next."""
 
+import shlex
 import time
 
 from minitransformer import plots
@@ -35,7 +36,9 @@ def keep_results(folder, results, began):
 
 
 def say_what_next(folder, *arguments):
-    """Print commands that use the run: for each the name and what follows the folder."""
+    """Print commands that use the run: for each the name and the text that follows the folder."""
     print(f"\nEverything is in {folder.path}. What to run next:")
     for name, *rest in arguments:
-        print(" ".join(["  python -m minitransformer", name, str(folder.path), *rest]))
+        dash = ["--"] if rest and rest[0].startswith("-") else []  # it would be read as an option
+        words = shlex.join([name, str(folder.path), *dash, *rest])
+        print(f"  python -m minitransformer {words}")

@@ -7,7 +7,7 @@ from minitransformer.cli.config import Config, sealed
 from minitransformer.cli.tasks import TASKS
 from minitransformer.storage import read_json, write_json
 
-PARENT = Path("runs")
+PARENT, CHECKPOINT = Path("runs"), "checkpoint.safetensors"
 
 
 class RunFolder:
@@ -32,7 +32,7 @@ class RunFolder:
 
     @property
     def checkpoint(self):
-        return self.path / "checkpoint.safetensors"
+        return self.path / CHECKPOINT
 
     @property
     def history(self):
@@ -178,9 +178,8 @@ def _digest(path):
 def check_free(path):
     """Raise ValueError if `path` exists and is not an empty folder."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ValueError(
-            f"{path} exists already: choose another folder, or go on with --resume {path}"
-        )
+        hint = f", or go on with --resume {path}" if (path / CHECKPOINT).exists() else ""
+        raise ValueError(f"{path} exists already: choose another folder{hint}")
 
 
 def _free_folder(config):

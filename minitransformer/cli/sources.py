@@ -58,5 +58,7 @@ class Source:
 
 
 def absolute(path):
-    """A path as text that holds wherever a command is called from."""
+    """A file's path as text that holds wherever a command is called from."""
+    if Path(path).is_dir():
+        raise ValueError(f"{path} is a folder, and a file is needed")
     return str(Path(path).resolve())

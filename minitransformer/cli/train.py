@@ -165,7 +165,7 @@ def _resumed(path, data_dir, processes):
 def _load(task, source, recipe, data_dir, processes):
     _say(f"loading {source.file or source.dataset} ...")
     with nullcontext() if processes is None else processes.in_turn():
-        return task.load(source, recipe, data_dir)
+        return task.read(source, recipe, data_dir)
 
 
 def _fit(folder, texts, resume, device, processes):

@@ -1,6 +1,5 @@
 """`translate`: what a run of encoder and decoder makes of a sentence."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,10 @@ import typer
 from minitransformer.backend import choose_device
 from minitransformer.cli.generate import show
 from minitransformer.cli.run_folder import RunFolder
+from minitransformer.cli.standard_input import given_lines
 from minitransformer.cli.tasks.encoder_decoder import encode_source
 from minitransformer.inference import beam_search, stream
+from minitransformer.inference.beam import LENGTH_PENALTY
 
 
 def translate(
@@ -44,9 +45,9 @@ def translate(
     if beams == 1 and length_penalty is not None:
         raise ValueError("--length-penalty compares several beams, and there is one")
     if length_penalty is None:
-        length_penalty = getattr(recipe, "length_penalty", 0.6)
+        length_penalty = getattr(recipe, "length_penalty", LENGTH_PENALTY)
     tokenizer, model = folder.tokenizer, folder.load_model().to(choose_device(device))
-    sentences = sentences or _lines(sys.stdin)
+    sentences = sentences or given_lines("sentence")
     sources = [_read(tokenizer, model, *pair) for pair in enumerate(sentences, start=1)]
     ends = {"start_id": tokenizer.start_id, "end_id": tokenizer.end_id}
     if beams == 1:
@@ -75,14 +76,3 @@ def _read(tokenizer, model, number, sentence):
             f"{model.max_len}: make two of it"
         )
     return ids
-
-
-def _lines(file):
-    if file.isatty():
-        print("one sentence a line; Ctrl-D ends", file=sys.stderr)
-    lines = file.read().splitlines()
-    if not lines:
-        raise ValueError(
-            "no sentence: give sentences as arguments, or one a line on standard input"
-        )
-    return lines

@@ -6,7 +6,7 @@ import regex
 
 from .byte_pairs import id_of
 from .byte_symbols import from_symbols
-from .token_ids import check_tokens
+from .checks import check_tokens
 
 
 class AddedTokens:

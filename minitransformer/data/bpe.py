@@ -11,7 +11,8 @@ from . import bpe_files
 from .added_tokens import AddedTokens
 from .byte_pairs import N_BYTES, id_of, in_order, learn_merges, merge_pairs, ranked
 from .byte_symbols import SYMBOLS, readable, to_symbols
-from .token_ids import END, PAD, START, Tokenizer, check_text, check_texts, check_tokens, printable
+from .checks import check_integer, check_text, check_texts, check_tokens
+from .token_ids import END, PAD, START, Tokenizer, printable
 
 # How a text is cut into pieces; merges stay within one. Only known patterns: one from a file could
 # take for ever. They need \p{L} and \p{N}, which `re` does not have.
@@ -106,9 +107,8 @@ class ByteLevelBPE(Tokenizer):
             If an argument is not as above, or the texts are empty.
         """
         check_texts(texts)
-        for name, value, least in (("n_merges", n_merges, 0), ("min_count", min_count, 1)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, not {value!r}")
+        check_integer("n_merges", n_merges, 0)
+        check_integer("min_count", min_count, 1)
         if pattern not in PATTERNS:
             raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, not {pattern!r}")
         content = [bytes([byte]) for byte in range(N_BYTES)]

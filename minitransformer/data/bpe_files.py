@@ -135,7 +135,7 @@ def _part(content, key, path):
 
 def _added(content, vocabulary, path):
     """Names of the special and of the other added tokens, which are entered in `vocabulary` too."""
-    own, specials, others = set(vocabulary), [], []
+    own, specials, others, normalized = set(vocabulary), [], [], set()
     for token in content.get("added_tokens") or []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):
             raise ValueError(f"{path}: an entry of added_tokens is not a token but {token!r}")
@@ -156,6 +156,10 @@ def _added(content, vocabulary, path):
             raise ValueError(f"{path}: {name!r} is in added_tokens and model.vocab, where it means "
                              "other bytes")
         others.append(name)
+        normalized.add(token.get("normalized", True))
+    if len(normalized) > 1:
+        raise ValueError(f"{path}: added_tokens that stand for text are partly normalized, partly "
+                         "not: they are found in two passes, which is not known here")
     return specials, others
 
 

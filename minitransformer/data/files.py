@@ -50,7 +50,8 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
 def read_text(path) -> str:
     """The text of a UTF-8 file, decompressed if it is a ``.gz``.
 
-    Line ends become ``\\n`` whatever they were, and a byte-order mark is dropped.
+    The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` stays,
+    for within a sentence it would shift all lines behind it against the other language.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .checks import check_integer
 from .files import find, read_text
 
 
@@ -104,7 +105,10 @@ def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0
     ------
     FileNotFoundError, ValueError, DownloadError
         If it is not there, is no text, or cannot be downloaded.
+    TypeError, ValueError
+        If `seed` is no integer or negative, or a share is out of range.
     """
+    check_integer("seed", seed, 0)
     for name, share, other in (("validation", validation, 0), ("test", test, validation)):
         if not (isinstance(share, int | float) and 0 <= share < 1 - other):
             raise ValueError(f"{name} must be a share from 0.0, and both below 1.0 together, not "

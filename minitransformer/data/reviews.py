@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from . import lexicon
+from .checks import check_integer
 from .constructions import HELD_OUT
 from .dataset import Dataset, Split
 from .grammar import Draw, draw_group
@@ -35,10 +36,7 @@ def load_reviews(seed: int = 0) -> Dataset:
 
     The grammar: docs/reviews.md.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed must be an integer, not {type(seed).__name__}")
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, but it is {seed}")
+    check_integer("seed", seed, 0)
     draw = Draw(seed)
     held_out = held_out_pairs(draw)
     written = handwritten()

@@ -9,6 +9,8 @@ import string
 
 import numpy as np
 
+from .checks import check_integer
+
 HELD_OUT_SHARE = 1 / 16
 MAX_REFUSED = 10_000  # draws in a row that give nothing new: there is nothing left to draw
 
@@ -98,15 +100,9 @@ def _candidates(rng, n, min_length, max_length, alphabet):
 
 
 def _check(n, min_length, max_length, alphabet):
-    for name, value, least in [("n", n, 0), ("min_length", min_length, 1),
-                               ("max_length", max_length, 1)]:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise TypeError(f"{name} must be an integer, not {value!r}")
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, not {value}")
-    if max_length < min_length:
-        raise ValueError(f"max_length must be at least min_length = {min_length}, "
-                         f"not {max_length}")
+    check_integer("n", n, 0)
+    check_integer("min_length", min_length, 1)
+    check_integer("max_length", max_length, min_length)
     if not isinstance(alphabet, str):
         raise TypeError(f"alphabet must be a string, not {type(alphabet).__name__}")
     if len(alphabet) < 2 or len(set(alphabet)) < len(alphabet):

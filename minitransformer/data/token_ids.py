@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 
-from minitransformer.backend import check_ids
 from minitransformer.storage import read_json, write_text
+
+from .checks import check_row
 
 FORMAT = "minitransformer tokenizer 1"
 PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"
@@ -76,12 +77,7 @@ class Tokenizer:
     def _kept(self, ids):
         """`ids` as a list, checked, without padding, start and end."""
         left_out = {self.pad_id, self.start_id, self.end_id}
-        ids = np.asarray(ids)
-        if ids.ndim != 1:
-            raise ValueError(f"ids must have one axis, but their shape is {ids.shape}")
-        if ids.size:  # an empty list would be of floats
-            check_ids(ids, len(self))
-        return [i for i in ids.tolist() if i not in left_out]
+        return [i for i in check_row(ids, len(self)).tolist() if i not in left_out]
 
     def _content(self) -> dict:
         """What the file holds besides its format and kind."""
@@ -139,35 +135,6 @@ def _subclasses(cls):
 def _checksum(content):
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
-def check_text(text):
-    """TypeError if `text` is not a string."""
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a string, not {type(text).__name__}")
-
-
-def check_texts(texts):
-    """TypeError if `texts` is one string and not a list of them."""
-    if isinstance(texts, str | bytes):
-        raise TypeError("texts must be a list of strings, not one string")
-
-
-def check_tokens(tokens) -> list[str]:
-    """`tokens` as a list of different non-empty strings, or an error."""
-    if isinstance(tokens, str):
-        raise TypeError("tokens must be a sequence of strings, not one string")
-    tokens = list(tokens)
-    seen = set()
-    for token in tokens:
-        if not isinstance(token, str):
-            raise TypeError(f"tokens must be strings, not {type(token).__name__}")
-        if not token:
-            raise ValueError("a token may not be empty")
-        if token in seen:
-            raise ValueError(f"tokens must be different, but {token!r} stands there twice")
-        seen.add(token)
-    return tokens
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from minitransformer.storage.atomic import write_text
 
+from .checks import check_integer, check_row, check_texts, check_tokens
 from .tokenizer import join, tokenize
 
 PADDING, UNKNOWN = 0, 1
@@ -33,18 +34,11 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: Sequence[str]):
-        if isinstance(tokens, str):
-            raise TypeError("tokens must be a sequence of strings, not one string")
-        self.tokens = (*SPECIAL, *tokens)
-        for token in tokens:
-            if not isinstance(token, str):
-                raise TypeError(f"tokens must be strings, not {type(token).__name__}")
-            if not token or any(character.isspace() for character in token):
-                raise ValueError(f"a token may not be empty or hold a space, but one is {token!r}")
+        self.tokens = (*SPECIAL, *check_tokens(tokens))
+        for token in check_tokens(self.tokens)[len(SPECIAL) :]:
+            if any(character.isspace() for character in token):
+                raise ValueError(f"a token may not hold a space, but one is {token!r}")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
-        if len(self._ids) != len(self.tokens):
-            twice = next(t for t, count in Counter(self.tokens).items() if count > 1)
-            raise ValueError(f"tokens must be different, but {twice!r} stands there twice")
 
     @classmethod
     def build(cls, texts: Iterable[str], max_size: int = 20_000, min_count: int = 1):
@@ -63,12 +57,9 @@ class Vocabulary:
         ValueError
             If there is no text, no token, or `max_size` leaves no room for one.
         """
-        if isinstance(texts, str):
-            raise TypeError("texts must be a list of strings, not one string")
-        if max_size <= len(SPECIAL):
-            raise ValueError(f"max_size must be at least {len(SPECIAL) + 1}, not {max_size}")
-        if min_count < 1:
-            raise ValueError(f"min_count must be at least 1, not {min_count}")
+        check_texts(texts)
+        check_integer("max_size", max_size, len(SPECIAL) + 1)
+        check_integer("min_count", min_count, 1)
         counts = Counter()
         for text in texts:
             counts.update(tokenize(text))
@@ -99,8 +90,8 @@ class Vocabulary:
         ValueError
             If the text has no token, or `max_len` or `truncate` is not as above.
         """
-        if max_len is not None and max_len < 1:
-            raise ValueError(f"max_len must be at least 1 (or None), not {max_len}")
+        if max_len is not None:
+            check_integer("max_len", max_len, 1)
         if truncate not in ("end", "ends"):
             raise ValueError(f'truncate must be "end" or "ends", not {truncate!r}')
         tokens = tokenize(text)
@@ -113,8 +104,7 @@ class Vocabulary:
 
     def encode_all(self, texts, max_len=None, truncate="end") -> list[np.ndarray]:
         """:meth:`encode` for each of a list of texts."""
-        if isinstance(texts, str):
-            raise TypeError("texts must be a list of strings, not one string")
+        check_texts(texts)
         return [self.encode(text, max_len, truncate) for text in texts]
 
     def decode(self, ids) -> str:
@@ -125,14 +115,7 @@ class Vocabulary:
         ValueError
             If an id is not in 0..len - 1.
         """
-        ids = np.asarray(ids)
-        if ids.size and not np.issubdtype(ids.dtype, np.integer):
-            raise TypeError(f"ids must be integers, but their dtype is {ids.dtype}")
-        if ids.ndim != 1:
-            raise ValueError(f"ids must have one axis, but their shape is {ids.shape}")
-        if ids.size and (ids.min() < 0 or ids.max() >= len(self)):
-            wrong = ids.min() if ids.min() < 0 else ids.max()
-            raise ValueError(f"ids must lie in 0..{len(self) - 1}, but one is {wrong}")
+        ids = check_row(ids, len(self))
         return join(self.tokens[i] for i in ids.tolist() if i != PADDING)
 
     def save(self, path):

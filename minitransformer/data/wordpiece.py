@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .checks import check_text, check_tokens
 from .files import find, read_text
-from .token_ids import Tokenizer, check_text, check_tokens
+from .token_ids import Tokenizer
 from .tokenizer import join
 
 PADDING, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"

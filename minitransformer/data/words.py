@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .token_ids import END, PAD, START, UNKNOWN, Tokenizer, check_texts, check_tokens
+from .checks import check_integer, check_texts, check_tokens
+from .token_ids import END, PAD, START, UNKNOWN, Tokenizer
 from .tokenizer import join, tokenize
 from .vocabulary import SPECIAL, Vocabulary
 
@@ -51,8 +52,7 @@ class WordTokenizer(Tokenizer):
             Words that occur less often are left out.
         """
         check_texts(texts)
-        if max_size <= len(SPECIALS):
-            raise ValueError(f"max_size must be at least {len(SPECIALS) + 1}, not {max_size}")
+        check_integer("max_size", max_size, len(SPECIALS) + 1)
         found = Vocabulary.build(texts, max_size - len(SPECIALS) + len(SPECIAL), min_count)
         return cls(found.tokens[len(SPECIAL) :])
 

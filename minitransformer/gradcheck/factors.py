@@ -27,8 +27,9 @@ def candidates(fault):
     named = _sizes(fault)
     named += [(x * y, f"{p} * {q}") for i, (x, p) in enumerate(named) for y, q in named[i + 1 :]]
     roots = [(value**0.5, f"sqrt({words})") for value, words in named]
-    # Ratios such as sqrt(d_model) where sqrt(d_k) is meant.
-    ratios = [(x / y, f"{p} / {q}") for x, p in roots for y, q in roots if x != y]
+    # Ratios such as sqrt(d_model) where sqrt(d_k) is meant; a size in both would cancel.
+    single = roots[: len(_sizes(fault))]
+    ratios = [(x / y, f"{p} / {q}") for x, p in single for y, q in single if x != y]
     once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
     words = [(value, f"a factor {text} too much") for value, text in once]
     words += [(1 / value, f"a factor {text} too little") for value, text in once]
@@ -55,6 +56,8 @@ def _letters(key, value):
     if value.dtype.kind != "f" or key[:1] == "W":
         return ""
     letters = LETTERS.get(value.ndim, "")
+    if key in ("Q", "K", "V"):
+        letters = letters.replace("D", "E")
     return letters.replace("T", "S") if key in ("K", "V") else letters
 
 

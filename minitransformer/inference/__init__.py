@@ -8,13 +8,14 @@ from minitransformer.inference.beam import beam_search
 from minitransformer.inference.generate import generate, tokens
 from minitransformer.inference.repetition import Repetition
 from minitransformer.inference.sampling import Sampling
-from minitransformer.inference.streaming import TextStream, stream
+from minitransformer.inference.streaming import TextStream, continuation, stream
 
 __all__ = [
     "Repetition",
     "Sampling",
     "TextStream",
     "beam_search",
+    "continuation",
     "generate",
     "stream",
     "tokens",

@@ -28,7 +28,7 @@ from minitransformer.inference.repetition import repeating
 from minitransformer.inference.sampling import largest
 from minitransformer.training.names import check_count, check_number
 
-LARGEST_ALPHA = 10.0
+LENGTH_PENALTY, LARGEST_ALPHA = 0.6, 10.0
 """Of `length_penalty`; published ones are below 2, and lp(y) stays finite for any length."""
 
 
@@ -37,7 +37,7 @@ def beam_search(
     prompts,
     *,
     beams=5,
-    length_penalty=0.6,
+    length_penalty=LENGTH_PENALTY,
     max_new_tokens=None,
     start_id=None,
     end_id=None,

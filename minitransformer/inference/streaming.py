@@ -9,7 +9,9 @@ from minitransformer.inference.prompts import check_ends, reads_sources
 
 
 class TextStream:
-    """Turns tokens into text, one by one; the pieces together are ``tokenizer.decode(ids)``.
+    """Turns tokens into text, one by one: what they add to the text of the prompt.
+
+    Without a prompt the pieces together are ``tokenizer.decode(ids)``.
 
     A token of byte-level BPE may end within a character: its bytes wait for the rest. (Half of a
     surrogate pair, which no terminal can show, is U+FFFD here.) Where tokens are words, what stands
@@ -18,12 +20,15 @@ class TextStream:
     Parameters
     ----------
     tokenizer : tokenizer
+    prompt : sequence of int
+        The tokens that are gone on with.
     """
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, prompt=()):
         self.tokenizer = tokenizer
         self._waiting = b""  # bytes of a character that is not whole yet
-        self._ids, self._given = [], 0  # for words
+        self._ids = list(prompt)  # where tokens are words, and how much of them has been given
+        self._given = len(tokenizer.decode(self._ids))
 
     def write(self, token):
         """The text that `token`, an int, makes known; it may be empty."""
@@ -49,6 +54,24 @@ class TextStream:
         whole = len(content) - len(unfinished)
         self._waiting = content[whole:]
         return content[:whole].decode("utf-8", "replace")
+
+
+def continuation(tokenizer, prompt, ids):
+    """The text that `ids` add to that of the `prompt`.
+
+    Where tokens are words, a space may stand between the two that neither has by itself.
+
+    Parameters
+    ----------
+    tokenizer : tokenizer
+    prompt, ids : (T,) int array
+
+    Returns
+    -------
+    str
+    """
+    text = TextStream(tokenizer, prompt)
+    return "".join([*map(text.write, ids), text.end()])
 
 
 def stream(model, tokenizer, prompt, **options):
@@ -85,10 +108,12 @@ def stream(model, tokenizer, prompt, **options):
         _, end_id = check_ends(model, options["start_id"], options["end_id"])
         if isinstance(prompt, str):
             ids = np.append(ids, end_id)
-    return _pieces(tokens(model, [ids], **options), TextStream(tokenizer))
+    before = () if reads_sources(model) else ids
+    return _pieces(tokens(model, [ids], **options), before, tokenizer)
 
 
-def _pieces(written, text):
+def _pieces(written, before, tokenizer):
+    text = TextStream(tokenizer, before)
     for _, token in written:
         if piece := text.write(token):
             yield piece

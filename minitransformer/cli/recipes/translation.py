@@ -1,10 +1,10 @@
 """Recipes for encoder and decoder: one sequence into another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minitransformer import models
 from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
-from minitransformer.inference.beam import LARGEST_ALPHA
+from minitransformer.inference.beam import LARGEST_ALPHA, LENGTH_PENALTY
 from minitransformer.training import BestWeights
 from minitransformer.training.names import check_number
 
@@ -58,7 +58,9 @@ class TranslationRecipe(EncoderDecoderRecipe):
 
     epochs: int = setting(10, TRAINING, "most passes over the training texts")
     beams: int = setting(5, TRAINING, "translations that beam search keeps, when it is judged")
-    length_penalty: float = setting(0.6, TRAINING, "of beam search: higher favours longer ones")
+    length_penalty: float = setting(
+        LENGTH_PENALTY, TRAINING, "of beam search: higher favours longer ones"
+    )
 
     def callbacks(self):
         """The weights of the epoch that is best on the validation sentences."""
@@ -89,6 +91,8 @@ REVERSE = StringsRecipe(
     average=0.99,
 )
 """Many small steps: what is learned comes in leaps, whose number counts more than their size."""
+COPY = replace(REVERSE, steps=2000)
+"""Copying is easier: the place that is read is the place that is written."""
 MULTI30K = TranslationRecipe(
     merges=8000,
     d_model=256,

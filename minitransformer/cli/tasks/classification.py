@@ -15,6 +15,7 @@ class Classification(Task):
         "reviews": {"default": REVIEWS}, "imdb": {"default": IMDB}, None: {"default": TABLE},
     }  # fmt: skip
     recipe_class = ClassificationRecipe
+    published = ("imdb",)
     options = ("data", "text_column", "label_column", "windows")
     tokenizer_file = "vocab.txt"
     model_class = TransformerClassifier

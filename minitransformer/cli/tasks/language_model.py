@@ -19,6 +19,7 @@ class LanguageModel(Task):
     name = "language-model"
     recipes = {"shakespeare": {"nanogpt": NANOGPT, "ours": OURS}, None: {"default": TEXT}}
     recipe_class = LanguageModelRecipe
+    published = ("shakespeare",)
 
     @property
     def model_class(self):
@@ -55,7 +56,7 @@ class LanguageModel(Task):
         print(f"held-out perplexity: {perplexity:.3f}")
         print(f"total time: {seconds:.0f} s")
         word = next(filter(str.isalpha, text.held_out.split()), prompt[:1])
-        say_what_next(folder, ("generate", f'"{word}"'), ("evaluate",))
+        say_what_next(folder, ("generate", word), ("evaluate",))
 
     def evaluate(self, folder, model, text, windows=None):
         loss, perplexity = held_out_loss(folder, model, text)
@@ -80,4 +81,4 @@ def sample(folder, model, text):
         model, [prompt], max_new_tokens=WRITTEN, temperature=TEMPERATURE,
         seed=folder.config.seed, slide=True,
     )  # fmt: skip
-    return tokenizer.decode(prompt), tokenizer.decode(ids)
+    return tokenizer.decode(prompt), inference.continuation(tokenizer, prompt, ids)

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from minitransformer import data
-from minitransformer.cli.recipes.translation import REVERSE, StringsRecipe
+from minitransformer.cli.recipes.translation import COPY, REVERSE, StringsRecipe
 from minitransformer.cli.results import draw_curves, keep_results, say_what_next
 from minitransformer.cli.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 
@@ -75,4 +75,4 @@ class StringTask(EncoderDecoder):
 
 
 REVERSE_TASK = StringTask("reverse", data.reverse_task, REVERSE)
-COPY_TASK = StringTask("copy", data.copy_task, REVERSE)
+COPY_TASK = StringTask("copy", data.copy_task, COPY)

@@ -43,6 +43,8 @@ class Task(ABC):
         For each data set, by name, the recipes by name, the default first; None: one's own data.
     recipe_class : type
         Subclass of :class:`~minitransformer.cli.recipes.Recipe`.
+    published : tuple of str
+        The data sets that lie in a folder, or are downloaded; others are part of this package.
     options : tuple of str
         Those of `train` that not all tasks have, and this one has.
     tokenizer_file : str
@@ -52,6 +54,7 @@ class Task(ABC):
     name = None
     recipes = {}
     recipe_class = None
+    published = ()
     options = ("data",)
     tokenizer_file = "tokenizer.json"
 
@@ -84,6 +87,19 @@ class Task(ABC):
         """The recipe called `name`, or the one that suits the source best."""
         found = self.recipes[None if source.file else source.dataset]
         return lookup("recipe", name, found) if name else next(iter(found.values()))
+
+    def read(self, source, recipe, data_dir=None):
+        """The data of a run, as `load` gives them, after a check of `data_dir`.
+
+        Raises
+        ------
+        ValueError
+            Where `data_dir` is given, but nothing is read from there.
+        """
+        if data_dir is not None and source.dataset not in self.published:
+            what = f"the file {source.file}" if source.file else f"made here: {source.name}"
+            raise ValueError(f"--data-dir says where a published data set lies; this is {what}")
+        return self.load(source, recipe, data_dir)
 
     @abstractmethod
     def load(self, source, recipe, data_dir=None):

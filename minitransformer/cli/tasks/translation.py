@@ -22,6 +22,7 @@ class Translation(EncoderDecoder):
     name = "translation"
     recipes = {"multi30k": {"default": MULTI30K}, None: {"default": PARALLEL}}
     recipe_class = TranslationRecipe
+    published = ("multi30k",)
     options = ("data", "target")
 
     def source(self, options):
@@ -61,8 +62,7 @@ class Translation(EncoderDecoder):
         print()
         show_figures(name, results)
         print(f"total time: {seconds:.0f} s")
-        example = test.source[chosen].replace('"', "'")
-        say_what_next(folder, ("translate", f'"{example}"'), ("evaluate",))
+        say_what_next(folder, ("translate", test.source[chosen]), ("evaluate",))
 
     def evaluate(self, folder, model, dataset, windows=None):
         for name, test in dataset.tests.items():
@@ -109,6 +109,8 @@ def show_figures(name, results):
 def split(pairs, name):
     """One's own sentences in three parts, which do not depend on the run's seed.
 
+    Copies of a sentence stay together, whatever their translations: none is in two parts.
+
     Parameters
     ----------
     pairs : Parallel
@@ -117,19 +119,27 @@ def split(pairs, name):
     Returns
     -------
     ParallelDataset
-        A tenth of the sentences validates and a tenth is the test, at most 1,000 each.
+        A tenth of the different sentences validates and a tenth is the test, at most 1,000 each.
 
     Raises
     ------
     ValueError
         If there are too few sentences for three parts.
     """
-    n = min(MOST_HELD_OUT, int(len(pairs) * SHARE_HELD_OUT))
+    copies = {}
+    for i, source in enumerate(pairs.source):
+        copies.setdefault(source, []).append(i)
+    groups = list(copies.values())
+    n = min(MOST_HELD_OUT, int(len(groups) * SHARE_HELD_OUT))
     if n == 0:
-        raise ValueError(f"{name} has {len(pairs)} sentences, at least 10 are needed")
-    order = np.random.default_rng(0).permutation(len(pairs))
+        raise ValueError(f"{name} has {len(groups)} different sentences, at least 10 are needed")
+    order = np.random.default_rng(0).permutation(len(groups))
     test, validation, train = (
-        data.Parallel([pairs.source[i] for i in part], [pairs.target[i] for i in part])
+        _chosen(pairs, [i for group in part for i in groups[group]])
         for part in (order[:n], order[n : 2 * n], np.sort(order[2 * n :]))
     )
     return data.ParallelDataset(name, train, validation, {"test": test})
+
+
+def _chosen(pairs, rows):
+    return data.Parallel([pairs.source[i] for i in rows], [pairs.target[i] for i in rows])
