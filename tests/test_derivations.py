@@ -1,55 +1,181 @@
-"""The derivations: every backward has its section, and the formulas are numbered and closed."""
+"""The derivations: a page for each pair, numbered equations, and numbers that the code gives."""
 
+import doctest
+import importlib
+import inspect
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
+import minitransformer
 from minitransformer import functional
+from tests.worked_examples import chains, check_chain
 
-PAGE = (Path(__file__).parent.parent / "docs" / "derivations.md").read_text(encoding="utf-8")
-SECTIONS = [line[3:].lower() for line in PAGE.splitlines() if line.startswith("## ")]
-BACKWARDS = [name for name in functional.__all__ if name.endswith("_backward")]
-
-
-@pytest.mark.parametrize("name", BACKWARDS)
-def test_every_backward_names_a_section_that_derives_it(name):
-    docstring = getattr(functional, name).__doc__
-    (section,) = re.findall(r"Derivation: docs/derivations\.md, (.+)\.$", docstring, re.MULTILINE)
-    assert section in SECTIONS
-    text = PAGE.lower().split(f"## {section}\n")[1].split("\n## ")[0]
-    assert f"`{name.removesuffix('_backward')}(" in text
-
-
-def test_every_displayed_equation_has_its_own_number():
-    blocks = re.findall(r"^\$\$\n(.*?)\n\$\$$", PAGE, re.MULTILINE | re.DOTALL)
-    tags = [re.findall(r"\\tag\{([\d.]+)\}", block) for block in blocks]
-    assert len(blocks) > 50
-    assert PAGE.count("$$") == 2 * len(blocks)
-    assert [len(found) for found in tags] == [1] * len(blocks)
-    numbers = [tuple(map(int, found[0].split("."))) for found in tags]
-    assert numbers == sorted(set(numbers))
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "derivations"
+FUNCTIONS = sorted({pair.forward.__name__ for pair in functional.PAIRS.values()})
+PAGES = sorted(FOLDER.glob("*.md"))
+BY_FUNCTION = [page for page in PAGES if page.stem != "index"]
+SECTIONS = [
+    "The equation", "Shapes", "Derivation, index by index", "As matrices", "Worked example",
+    "What must be remembered", "Cost", "Numerical pitfalls",
+]  # fmt: skip
+CODE = re.compile(r"^```\w*\n.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+FORMULA = re.compile(r"^\$\$\n(.*?)\n\$\$$|\$([^$\n]+)\$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"\[[^\]]+\]\((\w+)\.md\), equations? \((\d+)\)")
+CITED = re.compile(r"docs/derivations/(\w+)\.md, equations? (\(\d+\)(?:(?:,| and| to) \(\d+\))*)")
+OF_PAGES = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+OF_FUNCTIONS = pytest.mark.parametrize("page", BY_FUNCTION, ids=lambda page: page.stem)
 
 
-def test_every_reference_is_to_an_equation_that_exists():
-    text = re.sub(r"\\tag\{[\d.]+\}", "", PAGE)
-    references = set(re.findall(r"\((\d+\.\d+)\)", text))
-    assert len(references) > 15
-    assert references <= set(re.findall(r"\\tag\{([\d.]+)\}", PAGE))
+def text_of(page):
+    return page.read_text(encoding="utf-8")
 
 
-def test_links_to_sections_exist():
-    links = re.findall(r"\]\(#([a-z-]+)\)", PAGE)
-    assert set(links) == {section.replace(" ", "-") for section in SECTIONS}
+def tags(page):
+    return [int(n) for n in re.findall(r"\\tag\{(\d+)\}", text_of(page))]
 
 
-def test_formulas_stay_on_their_line_and_start_no_list():
+def worked_example(text):
+    return text.partition("\n## Worked example\n")[2].partition("\n## ")[0]
+
+
+def docstrings():
+    """Name and docstring, in one line, of everything in the package that has one."""
+    for info in pkgutil.walk_packages(minitransformer.__path__, "minitransformer."):
+        if "torch_side" in info.name or info.name.endswith("__main__"):
+            continue
+        path = Path(importlib.util.find_spec(info.name).origin)
+        for found in re.findall(r'"""(.*?)"""', path.read_text("utf-8"), re.DOTALL):
+            yield info.name, " ".join(found.split())
+
+
+def test_every_pair_has_its_page_and_the_index_names_them_all():
+    assert [page.stem for page in BY_FUNCTION] == FUNCTIONS
+    linked = re.findall(r"\]\((\w+)\.md\)", text_of(FOLDER / "index.md"))
+    assert set(linked) == set(FUNCTIONS)
+
+
+@OF_FUNCTIONS
+def test_a_page_has_its_parts_in_order(page):
+    text = CODE.sub(lambda found: found[0].replace("\n#", "\n"), text_of(page))
+    assert len(re.findall(r"^# .+$", text, re.MULTILINE)) == 1
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
+    for section in SECTIONS:
+        body = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+        assert len(body.split()) > 15, section
+
+
+@OF_FUNCTIONS
+def test_a_page_names_its_source_notebook_and_pairs(page):
+    forward = getattr(functional, page.stem)
+    source = Path(inspect.getsourcefile(inspect.unwrap(forward))).relative_to(ROOT).as_posix()
+    notebook = notebook_of(page.stem)
+    pairs = [f"`{n}`" for n, p in functional.PAIRS.items() if p.forward.__name__ == page.stem]
+    assert text_of(page).splitlines()[2] == (
+        f"Source: [{source}](../../{source}). "
+        f"Notebook: [{notebook}](../../notebooks/{notebook}.ipynb). "
+        f"Pairs: {', '.join(pairs)}."
+    )
+
+
+def notebook_of(name):
+    docstring = " ".join(getattr(functional, f"{name}_backward").__doc__.split())
+    (notebook,) = re.findall(r" Notebook: notebooks/(\w+)\.ipynb\.$", docstring)
+    return notebook
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_backward_ends_with_its_derivation_and_its_notebook(name):
+    docstring = " ".join(getattr(functional, f"{name}_backward").__doc__.split())
+    ending = rf" Derivation: docs/derivations/{name}\.md, equations? \(\d+\)[^.]*\. Notebook: "
+    assert re.search(ending + r"notebooks/\w+\.ipynb\.$", docstring), docstring[-160:]
+
+
+@OF_PAGES
+def test_equations_are_numbered_from_one_and_each_has_its_number(page):
+    blocks = re.findall(r"^\$\$\n(.*?)\n\$\$$", text_of(page), re.MULTILINE | re.DOTALL)
+    assert text_of(page).count("$$") == 2 * len(blocks)
+    assert [len(re.findall(r"\\tag\{\d+\}$", block)) for block in blocks] == [1] * len(blocks)
+    assert tags(page) == list(range(1, len(blocks) + 1))
+    assert len(blocks) >= 3
+
+
+@OF_PAGES
+def test_every_equation_that_a_page_cites_exists(page):
+    prose = CODE.sub("", FORMULA.sub("", text_of(page)))
+    for name, cited in ELSEWHERE.findall(prose):
+        assert int(cited) in tags(FOLDER / f"{name}.md"), f"{name}, equation ({cited})"
+    here = {int(n) for n in re.findall(r"(?<!\])\((\d+)\)", ELSEWHERE.sub("", prose))}
+    assert here <= set(tags(page)), sorted(here - set(tags(page)))
+
+
+def test_every_equation_that_a_docstring_cites_exists():
+    found = 0
+    for module, docstring in docstrings():
+        assert docstring.count("docs/derivations/") == len(CITED.findall(docstring)), module
+        for name, cited in CITED.findall(docstring):
+            numbers = {int(n) for n in re.findall(r"\d+", cited)}
+            assert numbers <= set(tags(FOLDER / f"{name}.md")), f"{module}: {name}, {cited}"
+            found += 1
+    assert found >= len(FUNCTIONS)
+
+
+@OF_PAGES
+def test_formulas_are_closed_and_survive_markdown(page):
+    """A backslash before punctuation is Markdown's own; \\cr ends the row of a matrix instead."""
     displayed = False
-    for line in PAGE.splitlines():
+    for line in CODE.sub("", text_of(page)).splitlines():
         if line == "$$":
             displayed = not displayed
         elif displayed:
+            assert line.strip(), "an empty line ends a formula"
             assert not re.match(r"([-+*#>]|\d+\.) ", line), line
         else:
             assert line.count("$") % 2 == 0, line
     assert not displayed
+    for found in FORMULA.finditer(text_of(page)):
+        assert not re.search(r"\\[^A-Za-z]|[*<]", found[0]), found[0]
+        depth = [found[0].count(c) for c in "{}"]
+        assert depth[0] == depth[1], found[0]
+
+
+@OF_FUNCTIONS
+def test_every_number_in_a_worked_example_is_what_the_code_gives(page):
+    text = text_of(page)
+    unfenced = re.sub(r"^```\w*$", "", text, flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(unfenced, {}, page.name, str(page), 0)
+    assert f"{page.stem}_backward(" in worked_example(text)
+    failures = []
+    runner = doctest.DocTestRunner(verbose=False)
+    runner.run(test, out=failures.append, clear_globs=False)
+    assert not failures, "\n".join(failures)
+    section = re.sub(r"^```.*?^```$", "", worked_example(text), flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"\((\d+)\)", "", FORMULA.sub("", section))
+    assert not re.search(r"(?<![A-Za-z])\d", prose), "a number outside a formula is not checked"
+    checked = 0
+    for displayed, inline in FORMULA.findall(section):
+        for chain in chains(displayed or inline):
+            checked += check_chain(chain, test.globs)
+    assert checked >= 6
+
+
+def test_a_wrong_number_in_a_chain_is_found():
+    names = {"y": [[0.25, 0.75]], "L": 0.693147, "dx": [[0.1875, -0.1875]]}
+    right = [
+        r"y = \begin{pmatrix} 0.25 & 0.75 \end{pmatrix}", "L = 0.6931",
+        r"dx_{11} = 0.25 \cdot (1 - 0.25) = 0.1875", r"y^\top = \begin{pmatrix} 0.25 \cr 0.75 "
+        r"\end{pmatrix}", r"y \odot y = \begin{pmatrix} 0.0625 & 0.5625 \end{pmatrix}",
+    ]  # fmt: skip
+    for formula in right:
+        assert [check_chain(chain, names) for chain in chains(formula)][0] >= 2
+    wrong = [
+        r"y = \begin{pmatrix} 0.25 & 0.76 \end{pmatrix}", "L = 0.6932", "dx_{12} = 0.1875",
+        r"y \odot y = \begin{pmatrix} 0.0625 & 0.5 \end{pmatrix}", "0.25", "z = 0.25",
+        r"y_{11} = 0.25 \cdot (2 - 0.25)", r"L = \sum_j 3 j",
+    ]  # fmt: skip
+    for formula in wrong:
+        with pytest.raises(AssertionError):
+            [check_chain(chain, names) for chain in chains(formula)]

@@ -69,7 +69,8 @@ def softmax_backward(dy, y, axis=-1):
     -------
     dx : (..., S) array
 
-    Derivation: docs/derivations.md, softmax.
+    Derivation: docs/derivations/softmax.md, equation (4).
+    Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
     array_module(dy=dy, y=y)
     require_same_shape("dy", dy, "y", y)
@@ -128,7 +129,8 @@ def log_softmax_backward(dy, y, axis=-1):
     -------
     dx : (..., S) array
 
-    Derivation: docs/derivations.md, softmax.
+    Derivation: docs/derivations/log_softmax.md, equation (5).
+    Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
     xp = array_module(dy=dy, y=y)
     require_same_shape("dy", dy, "y", y)
