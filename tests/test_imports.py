@@ -23,7 +23,7 @@ ALLOWED = {
     "data": {"backend", "storage"},  # storage downloads what data reads
     "storage": {"backend"},
     "gradcheck": {"backend"},
-    "interpret": {"backend"},
+    "interpret": {"backend", "layers"},
     "plots": set(),
     "layers": EQUATIONS,
     "training": EQUATIONS | {"layers", "data", "storage"},

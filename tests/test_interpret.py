@@ -1,10 +1,12 @@
-"""Attention received and gradient x input, against what they claim to be."""
+"""Attention maps, rollout and attributions to tokens, against what they claim to be."""
 
 import numpy as np
 import pytest
 
 from minitransformer import interpret
 from minitransformer.models import TransformerClassifier
+from tests import strict_device, writers
+from tests.test_strict_device import moved
 from tests.tolerances import tolerance
 
 IDS = np.array([[2, 3, 4, 5, 6], [7, 8, 9, 0, 0]])
@@ -17,6 +19,11 @@ def model_of(**changes):
         "seed": 3, **changes,
     }  # fmt: skip
     return TransformerClassifier(12, options.pop("n_classes", 3), **options)
+
+
+def scattered(**changes):
+    """A model whose every parameter is random, biases and gains too."""
+    return writers.scattered(model_of(**changes))
 
 
 def test_attention_received_is_a_share_of_the_real_tokens():
@@ -81,15 +88,228 @@ def test_the_lead_of_two_classes_is_opposite():
     np.testing.assert_array_equal(second, -first)
 
 
+# -- maps and rollout -------------------------------------------------------------------------
+
+
+def test_every_map_has_the_name_of_its_layer():
+    ids = writers.ids()
+    translator = writers.transformer()
+    models = {
+        ("blocks.0.attention", "blocks.1.attention"): [
+            (model_of(), model_of().forward(IDS, mask=MASK)[1]),
+            (writers.gpt(), writers.gpt().forward(ids)[1]),
+        ],
+        (
+            "encoder.0.attention", "encoder.1.attention",
+            "decoder.0.self_attention", "decoder.0.cross_attention",
+            "decoder.1.self_attention", "decoder.1.cross_attention",
+        ): [(translator, translator.forward(ids, ids[:, :5])[1])],
+    }  # fmt: skip
+    for names, members in models.items():
+        for model, cache in members:
+            maps = interpret.attention_maps(cache)
+            assert tuple(maps) == names
+            layers = {n.removesuffix(".W_o.W") for n in model.parameters() if n.endswith("W_o.W")}
+            assert set(names) == layers
+    cache = translator.forward(ids, ids[:, :5])[1]
+    maps = interpret.attention_maps(cache)
+    assert maps["decoder.1.cross_attention"].shape == (3, 4, 5, 8)
+    assert maps["decoder.1.self_attention"] is cache.decoder.blocks[1].self_attention.P
+    assert maps["encoder.0.attention"] is cache.encoder.blocks[0].attention.P
+
+
+def rolled_by_hand(blocks, text, T):
+    """Equation (1) of the paper with loops: shares of the inputs in each token."""
+    shares = [[float(s == t) for s in range(T)] for t in range(T)]
+    for block in blocks:
+        P = block.attention.P[text]
+        mixed = [[0.0] * T for _ in range(T)]
+        for t in range(T):
+            for s in range(T):
+                weight = 0.5 * sum(head[t, s] for head in P) / len(P) + 0.5 * (s == t)
+                for source in range(T):
+                    mixed[t][source] += weight * shares[s][source]
+        shares = mixed
+    return np.array(shares)
+
+
+def test_rollout_is_the_product_of_half_attention_and_half_identity():
+    model = scattered(n_layers=3)
+    cache = model.forward(IDS, mask=MASK)[1]
+    rollout = interpret.attention_rollout(cache)
+    limit = tolerance("rollout vs a loop")
+    assert rollout.shape == (2, 5, 5)
+    assert np.abs(rollout[0] - rolled_by_hand(cache.blocks, 0, 5)).max() <= limit
+    assert np.abs(rollout[1, :3, :3] - rolled_by_hand(cache.blocks, 1, 3)).max() <= limit
+    assert np.abs(rollout.sum(axis=2)[MASK] - 1).max() <= limit
+    assert (rollout[1, 3:] == 0).all()
+    assert (rollout[1, :, 3:] == 0).all()
+
+
+def test_rollout_of_a_token_that_sees_nothing_is_itself():
+    model = model_of()
+    cache = model.forward(IDS, mask=np.array([[True] * 5, [False] * 5]))[1]
+    assert (interpret.attention_rollout(cache)[1] == 0).all()  # a text of padding
+    everything = interpret.attention_rollout(cache, mask=np.ones((2, 5), dtype=bool))
+    np.testing.assert_array_equal(everything[1], np.eye(5))
+
+
+def test_rollout_of_models_that_write():
+    ids, mask = writers.ids(), np.arange(8) < np.array([[8], [5], [1]])
+    limit = tolerance("rollout vs a loop")
+    rollout = interpret.attention_rollout(writers.gpt().forward(ids, mask=mask)[1], mask=mask)
+    assert (np.triu(rollout, 1) == 0).all()  # nobody looks ahead
+    assert np.abs(rollout.sum(axis=2) - mask).max() <= limit
+    model = writers.transformer()
+    cache = model.forward(ids, ids[:, :5], source_mask=mask)[1]
+    encoder = interpret.attention_rollout(cache.encoder, mask=mask)
+    assert np.abs(encoder[1, :5, :5] - rolled_by_hand(cache.encoder.blocks, 1, 5)).max() <= limit
+    decoder = interpret.attention_rollout(cache.decoder)
+    by_hand = np.eye(5)
+    for block in cache.decoder.blocks:
+        by_hand = (block.self_attention.P[2].mean(axis=0) + np.eye(5)) / 2 @ by_hand
+    assert np.abs(decoder[2] - by_hand).max() <= limit
+    with pytest.raises(ValueError, match=r"cache\.encoder or cache\.decoder"):
+        interpret.attention_rollout(cache)
+
+
+def test_rollout_in_float32_is_as_exact_as_its_weights():
+    cache = scattered(dtype="float32").forward(IDS, mask=MASK)[1]
+    rollout = interpret.attention_rollout(cache)
+    assert rollout.dtype == np.float64
+    assert np.abs(rollout.sum(axis=2)[MASK] - 1).max() <= tolerance("rollout vs a loop")
+
+
+# -- integrated gradients ---------------------------------------------------------------------
+
+
+def test_integrated_gradients_become_complete():
+    model = scattered(activation="gelu")
+    cache = model.forward(IDS, mask=MASK)[1]
+    gaps = [
+        np.abs(interpret.integrated_gradients(model, cache, [2, 0], steps=steps).gap).max()
+        for steps in (4, 16, 32, 128)
+    ]
+    assert gaps[0] > 10 * gaps[1] > 1000 * gaps[2]
+    assert gaps[-1] <= tolerance("completeness of integrated gradients")
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "first"])
+def test_the_shares_are_what_the_lead_gains_from_no_words_to_the_text(pooling):
+    model = scattered(pooling=pooling, positions="learned", activation="gelu")
+    logits, cache = model.forward(IDS, mask=MASK)
+    tokens, gap = interpret.integrated_gradients(model, cache, [2, 0], steps=64)
+    model.embedding.W.value[:] = 0  # no words
+    nothing = model.forward(IDS, mask=MASK)[0]
+    gained = interpret.lead(logits, [2, 0]) - interpret.lead(nothing, [2, 0])
+    assert tokens.shape == IDS.shape
+    np.testing.assert_allclose(tokens.sum(axis=1) - gap, gained, rtol=1e-12)
+    assert (tokens[~MASK] == 0).all()
+
+
+def test_integrated_gradients_are_the_integral_of_each_token():
+    """Against central differences, and the trapezoid rule with many steps."""
+    model = scattered(activation="gelu", n_layers=1)
+    cache = model.forward(IDS[:1])[1]
+    tokens, _ = interpret.integrated_gradients(model, cache, [1], steps=64)
+    table, start = model.embedding.W.value, model.embedding.W.value.copy()
+
+    def rate(alpha, t, h=1e-5):
+        """Of the lead, as token t moves on while the way stands at alpha."""
+        leads = []
+        for step in (h, -h):
+            table[:] = alpha * start
+            table[IDS[0, t]] += step * start[IDS[0, t]]  # every token stands once
+            leads.append(interpret.lead(model.forward(IDS[:1])[0], [1])[0])
+        return (leads[0] - leads[1]) / (2 * h)
+
+    alphas = np.linspace(0, 1, 1001)
+    for t in (0, 3):
+        by_hand = np.trapezoid([rate(alpha, t) for alpha in alphas], alphas)
+        assert tokens[0, t] == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_a_linear_model_has_the_same_shares_by_either_gradient():
+    """Without blocks and norms the lead is linear in the words: one step is enough."""
+    model = writers.scattered(model_of(n_layers=0, norm="post"))
+    cache = model.forward(IDS, mask=MASK)[1]
+    tokens, gap = interpret.integrated_gradients(model, cache, [1, 1], steps=1)
+    slope = interpret.gradient_x_input(model, cache, [1, 1])
+    limit = tolerance("completeness of integrated gradients")
+    assert np.abs(tokens - slope).max() <= limit
+    assert np.abs(gap).max() <= limit
+
+
+def test_any_other_text_may_be_the_baseline():
+    model = scattered(activation="gelu")
+    logits, cache = model.forward(IDS, mask=MASK)
+    other = np.array([[11, 3, 4, 10, 6], [7, 11, 9, 1, 1]])
+    tokens, gap = interpret.integrated_gradients(
+        model, cache, [2, 0], steps=128, baseline=model.embedding(other)
+    )
+    gained = interpret.lead(logits, [2, 0]) - interpret.lead(
+        model.forward(other, mask=MASK)[0], [2, 0]
+    )
+    assert np.abs(tokens.sum(axis=1) - gained).max() <= 1e-9
+    assert (tokens[IDS == other] == 0).all()  # what does not change has no share
+    padding = interpret.integrated_gradients(  # a vector for all tokens broadcasts
+        model, cache, [2, 0], steps=128, baseline=model.embedding(np.zeros((1, 1), dtype=int))
+    )
+    assert np.abs(padding.gap).max() <= 1e-9
+    assert np.abs(padding.tokens - tokens).max() > 1e-3
+
+
+def test_padding_changes_no_integrated_gradient():
+    model = scattered()
+    padded = model.forward(IDS, mask=MASK)[1]
+    alone = model.forward(IDS[1:, :3])[1]
+    in_batch = interpret.integrated_gradients(model, padded, [1, 1]).tokens[1, :3]
+    by_itself = interpret.integrated_gradients(model, alone, [1]).tokens[0]
+    error = np.abs(in_batch - by_itself).max() / np.abs(by_itself).max()
+    assert error <= tolerance("alone vs in a batch")
+
+
+# -- all of them ------------------------------------------------------------------------------
+
+
 def test_the_models_gradients_are_left_alone():
     model = model_of()
     cache = model.forward(IDS, mask=MASK)[1]
     model.backward(np.ones((2, 3)), cache)
     before = model.flat.grads.copy()
     values = model.flat.values.copy()
+    logits = model.forward(IDS, mask=MASK)[0]
     interpret.gradient_x_input(model, cache, [0, 1])
+    interpret.integrated_gradients(model, cache, [0, 1], steps=2)
+    interpret.attention_rollout(cache)
     np.testing.assert_array_equal(model.flat.grads, before)
     np.testing.assert_array_equal(model.flat.values, values)
+    np.testing.assert_array_equal(model.forward(IDS, mask=MASK)[0], logits)
+
+
+@pytest.mark.parametrize("attention", ["full", "tiled"])
+def test_the_same_on_a_device(attention):
+    def answers(model, ids, mask):
+        logits, cache = model.forward(ids, mask=mask)
+        classes = [2, 0]
+        return [
+            *interpret.attention_maps(cache).values(),
+            interpret.attention_rollout(cache),
+            interpret.lead(logits, classes),
+            interpret.gradient_x_input(model, cache, classes),
+            *interpret.integrated_gradients(model, cache, classes, steps=3),
+            *interpret.integrated_gradients(
+                model, cache, classes, steps=1, baseline=model.embedding(ids)
+            ),
+        ]
+
+    here = answers(scattered(attention=attention, ops="plain"), IDS, MASK)
+    with strict_device.installed():
+        model = scattered(attention=attention, ops="plain").to("cupy")
+        there = answers(model, moved(IDS), moved(MASK))
+    for a, b in zip(here, there, strict=True):
+        assert type(b) is np.ndarray
+        np.testing.assert_array_equal(b, a)
 
 
 def test_bad_input_is_refused():
@@ -102,3 +322,15 @@ def test_bad_input_is_refused():
     shallow = model_of(n_layers=0)
     with pytest.raises(ValueError, match="n_layers >= 1"):
         interpret.attention_received(shallow, shallow.forward(IDS)[1])
+    with pytest.raises(ValueError, match="n_layers >= 1"):
+        interpret.attention_rollout(shallow.forward(IDS)[1])
+    with pytest.raises(ValueError, match=r"mask must be \(B, T\) = \(2, 5\), got \(2, 4\)"):
+        interpret.attention_rollout(cache, mask=MASK[:, :4])
+    with pytest.raises(ValueError, match="2 class numbers"):
+        interpret.integrated_gradients(model, cache, [0, -1])
+    with pytest.raises(ValueError, match="2 class numbers"):
+        interpret.lead(np.zeros((2, 3)), [1])
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+        interpret.integrated_gradients(model, cache, [0, 1], steps=0)
+    with pytest.raises(ValueError, match=r"baseline must broadcast to \(B, T, D\) = \(2, 5, 8\)"):
+        interpret.integrated_gradients(model, cache, [0, 1], baseline=np.zeros((3, 8)))

@@ -95,6 +95,12 @@ TOLERANCES = {
     "another memory layout": (5e-14, 1.8e-15),
     # float64, absolute, a share is at most 1; 30 models
     "shares of attention": (1e-14, 2.2e-16),
+    # float64, absolute, a share is at most 1; classifier, GPT and Transformer
+    "rollout vs a loop": (1e-14, 2.2e-16),
+    # float64, logits of small models of every kind, absolute
+    "ablation vs zeroed weights": (5e-13, 8.9e-15),
+    # float64, 128 Gauss-Legendre nodes, absolute; leads of about 1
+    "completeness of integrated gradients": (1e-12, 2e-14),
     # float32, all models of the benchmark, relative to max(1, |logit|); worst: encoder-decoder
     "bench: logits vs PyTorch": (2e-5, 2.5e-6),
     # float32, eight steps of each model without dropout, relative

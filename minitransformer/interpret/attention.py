@@ -1,0 +1,131 @@
+"""Who looked at whom: the weights of attention, each by its name, and through all blocks."""
+
+import numpy as np
+
+from minitransformer.backend import to_host
+
+SUBLAYERS = ("attention", "self_attention", "cross_attention")
+
+
+def attention_maps(cache):
+    """The attention weights of every layer, by the layer's name in the model.
+
+    Parameters
+    ----------
+    cache : ClassifierCache, GPTCache or TransformerCache
+        Of a forward pass on B texts.
+
+    Returns
+    -------
+    dict of str to (B, H, T, S) array, on the host
+        ``"blocks.0.attention"`` of a classifier or a GPT; ``"encoder.0.attention"``,
+        ``"decoder.0.self_attention"`` and ``"decoder.0.cross_attention"`` of a Transformer. Row t
+        of a head says how query t spreads over the keys. On the host it is the cache's own array.
+    """
+    return {name: to_host(layer.P) for name, layer in attention_caches(cache).items()}
+
+
+def attention_caches(cache):
+    """The cache of every attention layer, by the layer's name in the model."""
+    if hasattr(cache, "encoder"):
+        stacks = {"encoder": cache.encoder.blocks, "decoder": cache.decoder.blocks}
+    else:
+        stacks = {"blocks": cache.blocks}
+    return {
+        f"{stack}.{i}.{sublayer}": getattr(block, sublayer)
+        for stack, blocks in stacks.items()
+        for i, block in enumerate(blocks)
+        for sublayer in SUBLAYERS
+        if hasattr(block, sublayer)
+    }
+
+
+def attention_received(model, cache):
+    r"""How much attention each token receives, on average over layers, heads and queries.
+
+    .. math:: a_s = \frac{1}{N H n} \sum_{l, h} \sum_{t: m_t} P^{(l)}_{h t s}
+
+    Parameters
+    ----------
+    model : TransformerClassifier
+        The model that made `cache`; it must have a block.
+    cache : ClassifierCache
+        Of :meth:`TransformerClassifier.forward` on ids (B, T).
+
+    Returns
+    -------
+    (B, T) array, on the host
+        A row sums to 1 over its n real tokens, and is 0 at padding.
+
+    Raises
+    ------
+    ValueError
+        If the model has no attention at all (``n_layers=0``).
+    """
+    _check_blocks(cache)
+    weights = np.mean([to_host(block.attention.P).mean(axis=1) for block in cache.blocks], axis=0)
+    real = real_tokens(cache, weights.shape[:2])
+    weights = np.where(real[:, :, None], weights, 0).sum(axis=1)  # over the queries: (B, T)
+    return weights / np.maximum(real.sum(axis=1, keepdims=True), 1)
+
+
+def attention_rollout(cache, *, mask=None):
+    r"""How much of each input token every token holds after the last block, by attention alone.
+
+    .. math:: A^{(l)} = \tfrac{1}{2} \bar P^{(l)} + \tfrac{1}{2} I, \qquad
+        R = A^{(N)} A^{(N-1)} \cdots A^{(1)}
+
+    with :math:`\bar P` the mean over the heads. A block adds what attention fetched to what was
+    there, so half of each token is taken to stay itself: that is the identity I. The product
+    follows all paths from the inputs to the last block. What the values, the norms and the
+    feed-forward networks do to what is fetched is left out.
+
+    Parameters
+    ----------
+    cache : ClassifierCache or GPTCache, or of a Transformer ``cache.encoder`` or ``cache.decoder``
+        Of the decoder the self-attention is followed.
+    mask : (B, T) bool array, optional
+        True = a real token; only a ClassifierCache knows it by itself.
+
+    Returns
+    -------
+    (B, T, T) float64 array, on the host
+        Row t: the shares of the inputs in token t. Rows of real tokens sum to 1; rows and columns
+        of padding are 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no block, the cache is one of two stacks, or `mask` has the wrong shape.
+
+    Source: Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3,
+    equation (1).
+    """
+    if hasattr(cache, "encoder"):
+        raise ValueError("a Transformer has two stacks: pass cache.encoder or cache.decoder")
+    _check_blocks(cache)
+    rollout = np.eye(cache.blocks[0].x.shape[1])
+    for layer in attention_caches(cache).values():
+        if layer.memory is not None:
+            continue  # cross-attention fetches from the other stack
+        P = to_host(layer.P).mean(axis=1, dtype=np.float64)  # (B, T, T)
+        A = P + np.eye(P.shape[1])
+        A /= A.sum(axis=-1, keepdims=True)  # by 2; by 1 where a query had nothing to attend to
+        rollout = A @ rollout
+    real = real_tokens(cache, rollout.shape[:2], mask)
+    return rollout * (real[:, :, None] & real[:, None, :])
+
+
+def real_tokens(cache, shape, mask=None):
+    """True where a token stands, (B, T), on the host: by `mask`, or the cache's; else all do."""
+    mask = getattr(cache, "mask", None) if mask is None else mask
+    if mask is None:
+        return np.ones(shape, dtype=bool)
+    if mask.shape != shape:
+        raise ValueError(f"mask must be (B, T) = {shape}, got {mask.shape}")
+    return to_host(mask)
+
+
+def _check_blocks(cache):
+    if not cache.blocks:
+        raise ValueError("the model must have at least one block (n_layers >= 1) to attend")
