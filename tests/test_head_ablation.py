@@ -167,6 +167,13 @@ def test_an_ablated_model_has_the_gradients_of_what_it_computes():
     assert np.abs(np.delete(qkv, held, axis=1)).max() > 0
 
 
+def test_what_the_head_would_have_given_still_stands_in_the_cache():
+    model = model_of(n_heads=1)  # whose only head is not copied to be put beside others
+    O = model.forward(IDS)[1].blocks[0].attention.O
+    twin = interpret.ablated(model, "blocks.0.attention", 0)
+    np.testing.assert_array_equal(twin.forward(IDS)[1].blocks[0].attention.O, O)
+
+
 def test_heads_are_left_out_one_after_the_other():
     model = model_of()
     both = interpret.ablated(model, "blocks.0.attention", 0)

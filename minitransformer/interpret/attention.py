@@ -90,8 +90,8 @@ def attention_rollout(cache, *, mask=None):
     Returns
     -------
     (B, T, T) float64 array, on the host
-        Row t: the shares of the inputs in token t. Rows of real tokens sum to 1; rows and columns
-        of padding are 0.
+        Row t: the shares of the inputs in token t. Rows of real tokens sum to 1 and have 0 at
+        padding; rows of padding are 0.
 
     Raises
     ------
@@ -108,12 +108,12 @@ def attention_rollout(cache, *, mask=None):
     for layer in attention_caches(cache).values():
         if layer.memory is not None:
             continue  # cross-attention fetches from the other stack
-        P = to_host(layer.P).mean(axis=1, dtype=np.float64)  # (B, T, T)
+        P = to_host(layer.P).mean(axis=1)  # (B, T, T)
         A = P + np.eye(P.shape[1])
         A /= A.sum(axis=-1, keepdims=True)  # by 2; by 1 where a query had nothing to attend to
         rollout = A @ rollout
     real = real_tokens(cache, rollout.shape[:2], mask)
-    return rollout * (real[:, :, None] & real[:, None, :])
+    return np.where(real[:, :, None], rollout, 0)
 
 
 def real_tokens(cache, shape, mask=None):
