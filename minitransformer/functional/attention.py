@@ -129,7 +129,8 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     -------
     dQ, dK, dV : arrays of the shapes of Q, K and V
 
-    Derivation: docs/derivations.md, attention.
+    Derivation: docs/derivations/attention.md, equations (13) to (17).
+    Notebook: notebooks/06_attention.ipynb.
     """
     array_module(dO=dO, Q=Q, K=K, V=V, P=P, keep=keep)
     scale = Q.shape[-1] ** -0.5

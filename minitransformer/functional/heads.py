@@ -49,7 +49,8 @@ def split_heads_backward(dy):
     -------
     dx : (B, T, D) array
 
-    Derivation: docs/derivations.md, heads.
+    Derivation: docs/derivations/split_heads.md, equation (5).
+    Notebook: notebooks/07_heads_and_masks.ipynb.
     """
     return merge_heads(dy)
 
@@ -95,7 +96,8 @@ def merge_heads_backward(dy, n_heads):
     dx : (B, H, T, E) array
         A view of dy.
 
-    Derivation: docs/derivations.md, heads.
+    Derivation: docs/derivations/merge_heads.md, equation (5).
+    Notebook: notebooks/07_heads_and_masks.ipynb.
     """
     return split_heads(dy, n_heads)
 

@@ -158,7 +158,8 @@ def cross_entropy_backward(dloss, saved):
     -------
     dlogits : (..., C) array
 
-    Derivation: docs/derivations.md, cross-entropy.
+    Derivation: docs/derivations/cross_entropy.md, equation (8).
+    Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
     p, y, w, normaliser, eps = saved
     xp = array_module(probabilities=p, targets=y, weights=w)
@@ -223,6 +224,7 @@ def mean_squared_error_backward(dloss, difference):
     -------
     dy : (...) array
 
-    Derivation: docs/derivations.md, mean squared error.
+    Derivation: docs/derivations/mean_squared_error.md, equation (4).
+    Notebook: notebooks/00_gradients.ipynb.
     """
     return difference * (dloss * (2 / max(difference.size, 1)))

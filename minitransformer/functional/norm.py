@@ -97,7 +97,8 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
     dgamma, dbeta : (D,) arrays
         Summed over every leading axis.
 
-    Derivation: docs/derivations.md, layer norm.
+    Derivation: docs/derivations/layer_norm.md, equations (7), (8) and (16).
+    Notebook: notebooks/04_layer_norm.ipynb.
     """
     array_module(dy=dy, xhat=xhat, rstd=rstd, gamma=gamma)
     # y = gamma * xhat + beta
@@ -176,7 +177,8 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
     dgamma : (D,) array
         Summed over every leading axis.
 
-    Derivation: docs/derivations.md, layer norm.
+    Derivation: docs/derivations/rms_norm.md, equations (5) and (11).
+    Notebook: notebooks/04_layer_norm.ipynb.
     """
     array_module(dy=dy, xhat=xhat, rstd=rstd, gamma=gamma)
     # y = gamma * xhat

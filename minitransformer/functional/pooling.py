@@ -66,7 +66,8 @@ def mean_pool_backward(dy, length, mask=None):
     -------
     dx : (B, T, D) array
 
-    Derivation: docs/derivations.md, pooling.
+    Derivation: docs/derivations/mean_pool.md, equation (5).
+    Notebook: notebooks/10_classifier.ipynb.
     """
     xp = array_module(dy=dy, mask=mask)
     mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask
@@ -130,7 +131,7 @@ def max_pool_backward(dy, index, length):
     -------
     dx : (B, T, D) array
 
-    Derivation: docs/derivations.md, pooling.
+    Derivation: docs/derivations/max_pool.md, equation (5). Notebook: notebooks/10_classifier.ipynb.
     """
     xp = array_module(dy=dy, index=index)
     # y_d = x[index_d, d]
@@ -191,7 +192,8 @@ def first_pool_backward(dy, length, mask=None):
     -------
     dx : (B, T, D) array
 
-    Derivation: docs/derivations.md, pooling.
+    Derivation: docs/derivations/first_pool.md, equation (5).
+    Notebook: notebooks/10_classifier.ipynb.
     """
     xp = array_module(dy=dy, mask=mask)
     mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask

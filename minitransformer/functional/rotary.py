@@ -129,7 +129,8 @@ def rotary_backward(dy, cos, sin):
     -------
     dx : (..., T, E) array
 
-    Derivation: docs/derivations.md, rotary positions.
+    Derivation: docs/derivations/rotary.md, equations (4) and (5).
+    Notebook: notebooks/05_positions.ipynb.
     """
     array_module(dy=dy, cos=cos, sin=sin)
     _check_tables("dy", dy, cos, sin)

@@ -157,7 +157,8 @@ def tiled_attention_backward(
     -------
     dQ, dK, dV : arrays of the shapes of Q, K and V
 
-    Derivation: docs/derivations.md, tiled attention.
+    Derivation: docs/derivations/tiled_attention.md, equations (6) and (11) to (14).
+    Notebook: notebooks/07_heads_and_masks.ipynb.
     """
     xp = array_module(
         dO=dO, Q=Q, K=K, V=V, O=O, logsumexp=logsumexp, mask=mask, bias=bias
