@@ -7,6 +7,7 @@ colour blindness (after Okabe and Ito), lines differ in style as well, and in he
 more, so that all of it survives printing in grey.
 """
 
+from minitransformer.plots.attribution import bars, heads
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank
 from minitransformer.plots.reading import attention, words
 from minitransformer.plots.teaching import Panel, lines, numbers, paths

@@ -1,0 +1,115 @@
+"""Figures of what counted: bars for tokens by several methods, a matrix of heads left out."""
+
+import numpy as np
+
+from minitransformer.plots.canvas import BLUE, ORANGE, blank, literal, short
+
+DPI = 110
+
+
+def bars(tokens, methods, *, xlabel="score"):
+    """A score for each token, by one or more methods side by side, each with its own scale.
+
+    Parameters
+    ----------
+    tokens : sequence of T str
+        From top to bottom.
+    methods : dict of str to (T,) array
+        Name to scores. Above 0 is orange, below 0 blue and hatched.
+    xlabel : str
+        What the scores are, with the unit.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no token or no method, or not one finite score for each token.
+    """
+    T = len(tokens)
+    scores = {name: np.asarray(values, dtype=float) for name, values in methods.items()}
+    if not T or not scores:
+        raise ValueError("bars needs at least one token and one method")
+    for name, values in scores.items():
+        if values.shape != (T,) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{name!r} must be one finite number for each of the {T} tokens, got shape "
+                f"{values.shape}"
+            )
+    figure = blank(width=1.4 + 2.1 * len(scores), height=0.9 + 0.22 * T, dpi=DPI)
+    grid = np.ravel(figure.subplots(1, len(scores), sharey=True))
+    for axes, (name, values) in zip(grid, scores.items(), strict=True):
+        for drawn, style in (
+            (np.maximum(values, 0), {"color": ORANGE}),
+            (np.minimum(values, 0), {"color": BLUE, "hatch": "///", "edgecolor": "white"}),
+        ):
+            axes.barh(range(T), drawn, height=0.75, linewidth=0, **style)
+        axes.axvline(0, color="black", linewidth=0.8)
+        axes.set_title(name, fontsize="medium")
+        axes.locator_params(axis="x", nbins=4)
+        axes.tick_params(axis="x", labelsize="small")
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+    grid[0].set_yticks(range(T), [short(token, 16) for token in tokens], fontsize="small")
+    grid[0].set_ylim(T - 0.4, -0.6)
+    figure.supxlabel(xlabel, fontsize="medium")
+    return figure
+
+
+def heads(changes, *, label, form="{:+.2f}"):
+    """What changes when a head is left out: a row for each layer, a column for each head.
+
+    Parameters
+    ----------
+    changes : dict of str to (H,) array
+        Name of the layer to a number for each head, as
+        :func:`~minitransformer.interpret.head_ablation` gives them for a score that is a number.
+    label : str
+        What changes, with the unit. Up is orange, down blue.
+    form : str
+        How a number is written.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no head, layers differ in their number of heads, or a number is not finite.
+    """
+    names = list(changes)
+    shapes = {np.shape(values) for values in changes.values()}
+    if len(shapes) != 1 or len(*shapes) != 1 or not sum(*shapes):
+        raise ValueError(f"changes must be (H,) for each layer, got {sorted(shapes)}")
+    matrix = np.array([changes[name] for name in names], dtype=float)
+    if not np.isfinite(matrix).all():
+        raise ValueError("changes must be finite")
+    R, H = matrix.shape
+    largest = np.abs(matrix).max() or 1.0
+    figure = blank(width=max(3.4, 2.6 + 0.72 * H), height=1.4 + 0.5 * R, dpi=DPI)
+    axes = figure.subplots()
+    image = axes.imshow(matrix, cmap=_diverging(), vmin=-largest, vmax=largest, aspect="auto")
+    for i, j in np.ndindex(R, H):
+        dark = abs(matrix[i, j]) > 0.75 * largest
+        axes.text(
+            j, i, form.format(matrix[i, j]), ha="center", va="center", fontsize="small",
+            color="white" if dark else "black",
+        )
+    axes.set_xticks(range(H), [f"head {h + 1}" for h in range(H)], fontsize="small")
+    axes.set_yticks(range(R), [literal(name) for name in names], fontsize="small")
+    axes.set_xlabel("left out")
+    axes.set_title(label, fontsize="medium")
+    figure.colorbar(image, ax=axes).ax.tick_params(labelsize="small")
+    return figure
+
+
+def _diverging():
+    """Blue below 0, white at it, orange above; the further from 0, the darker."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])
