@@ -26,11 +26,12 @@ class NotNumbers(Exception):
 
 
 def normalised(latex):
-    r"""Names as in the code: \mathrm{keep} is keep, d\hat x is dxhat, \gamma is gamma."""
-    latex = SPACING.sub(" ", latex)
+    r"""Names as in the code: \mathrm{keep} is keep, d\hat x is dxhat, \varphi is phi, W^Q is WQ."""
+    latex = SPACING.sub(" ", latex).replace("{}", " ")
     latex = re.sub(r"\\mathrm\{(\w+)\}", r"\1", latex)
     latex = re.sub(r"\\hat\{? ?(\w)\}?", r"\1hat", latex)
-    latex = re.sub(r"\\(gamma|beta|sigma|mu|theta|varphi|ell)(?![a-z])", r"\1", latex)
+    latex = re.sub(r"\\(?:var)?(gamma|beta|sigma|mu|theta|phi|Phi|ell)(?![a-z])", r"\1", latex)
+    latex = re.sub(r"([Wb])\^([QKV])", r"\1\2", latex)
     latex = re.sub(r"\be\^", r"\\exp ", latex)
     return latex.strip().rstrip(".,").strip()
 

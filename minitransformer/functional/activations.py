@@ -47,7 +47,8 @@ def relu_backward(dy, y):
     -------
     dx : (...) array
 
-    Derivation: docs/derivations.md, activations.
+    Derivation: docs/derivations/relu.md, equation (4).
+    Notebook: notebooks/02_linear_layers.ipynb.
     """
     array_module(dy=dy, y=y)
     require_same_shape("dy", dy, "y", y)
@@ -131,7 +132,8 @@ def gelu_backward(dy, x, approximate="none"):
     -------
     dx : (...) array
 
-    Derivation: docs/derivations.md, activations.
+    Derivation: docs/derivations/gelu.md, equations (5) and (7).
+    Notebook: notebooks/02_linear_layers.ipynb.
     """
     _check_approximate(approximate)
     xp = array_module(dy=dy, x=x)

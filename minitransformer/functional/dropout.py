@@ -105,7 +105,8 @@ def dropout_backward(dy, keep):
     -------
     dx : (...) array
 
-    Derivation: docs/derivations.md, dropout.
+    Derivation: docs/derivations/dropout.md, equation (6).
+    Notebook: notebooks/08_the_block.ipynb.
     """
     array_module(dy=dy, keep=keep)
     return dy * keep

@@ -57,7 +57,8 @@ def embedding_backward(dy, ids, n_rows):
     -------
     dW : (V, D) array
 
-    Derivation: docs/derivations.md, embedding.
+    Derivation: docs/derivations/embedding.md, equation (5).
+    Notebook: notebooks/03_embeddings.ipynb.
     """
     check_ids(ids, n_rows)
     dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)

@@ -53,7 +53,8 @@ def silu_backward(dy, x):
     -------
     dx : (...) array
 
-    Derivation: docs/derivations.md, gated units.
+    Derivation: docs/derivations/silu.md, equation (4).
+    Notebook: notebooks/02_linear_layers.ipynb.
     """
     array_module(dy=dy, x=x)
     require_same_shape("dy", dy, "x", x)
@@ -111,7 +112,8 @@ def swiglu_backward(dy, gate, up):
     -------
     dgate, dup : (..., F) arrays
 
-    Derivation: docs/derivations.md, gated units.
+    Derivation: docs/derivations/swiglu.md, equations (7) and (8).
+    Notebook: notebooks/02_linear_layers.ipynb.
     """
     array_module(dy=dy, gate=gate, up=up)
     require_same_shape("up", up, "gate", gate)

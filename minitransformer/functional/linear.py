@@ -75,7 +75,8 @@ def linear_backward(dy, x, W):
         Summed over every leading axis: W is used once for each token.
     db : (D_out,) array
 
-    Derivation: docs/derivations.md, linear.
+    Derivation: docs/derivations/linear.md, equations (8) to (10).
+    Notebook: notebooks/02_linear_layers.ipynb.
     """
     dy_rows, x_rows = _as_rows(dy), _as_rows(x)
     # y = x W + b
@@ -139,7 +140,8 @@ def qkv_projection_backward(dQ, dK, dV, x, W):
     dW : (D, 3D) array
     db : (3D,) array
 
-    Derivation: docs/derivations.md, linear.
+    Derivation: docs/derivations/qkv_projection.md, equations (8) to (10).
+    Notebook: notebooks/06_attention.ipynb.
     """
     xp = array_module(dQ=dQ, dK=dK, dV=dV, x=x, W=W)
     return linear_backward(xp.concatenate([dQ, dK, dV], axis=-1), x, W)
