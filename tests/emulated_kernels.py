@@ -115,7 +115,8 @@ class EmulatedKernel:
 
     launched = []
 
-    def __init__(self, text, name):
+    def __init__(self, text, name, options):
+        assert options == ("--fmad=false",)
         (char,) = (c for c in REALS if text == source(name, c))
         self.name, self.real = name, REAL[REALS[char]]
 

@@ -9,9 +9,11 @@ source is neutral, and nothing about speed or about CUDA's results.
 
 import contextlib
 import json
+import os
 import pathlib
 import sys
 import types
+from unittest import mock
 
 import numpy as np
 
@@ -278,8 +280,20 @@ def _modules():
 
 
 @contextlib.contextmanager
-def installed():
-    """Within the block the stand-in is CuPy; yields it."""
+def installed(kernels=None):
+    """Within the block the stand-in is CuPy; yields it.
+
+    It runs no CUDA: without a stand-in for ``cupy.RawKernel`` in `kernels` they are switched off.
+    """
+    switch = "MINITRANSFORMER_GPU_KERNELS"
+    with mock.patch.dict(os.environ, {switch: "0" if kernels is None else "1"}):
+        with _installed() as cupy:
+            cupy.RawKernel = kernels
+            yield cupy
+
+
+@contextlib.contextmanager
+def _installed():
     before = {name: sys.modules.get(name) for name in _modules()}
     modules = _modules()
     # importlib looks parents up first; the stand-in's own are empty.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer.data import Dataset, Split, length_batches, micro_batches, pad, windows
-from minitransformer.data.batches import CALLS, POOL
+from minitransformer.data.batches import CALLS, POOL, filled_groups
 
 lengths_lists = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 
@@ -177,3 +177,13 @@ def test_a_data_set():
 def test_bad_data_sets(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_groups_are_filled_up():
+    lengths = np.array([[3], [9], [1], [4], [2], [2]])
+    groups = filled_groups(lengths, 8)
+    assert [g.tolist() for g in groups] == [[2, 4, 5], [0, 3], [1]]  # the longest stands alone
+    pairs = np.array([[2, 5], [2, 1], [7, 1]])  # sorted by the first, then the second
+    assert [g.tolist() for g in filled_groups(pairs, 14)] == [[1, 0], [2]]
+    assert [g.tolist() for g in filled_groups(pairs, 13)] == [[1], [0], [2]]
+    assert [g.tolist() for g in filled_groups(pairs, 36)] == [[1, 0, 2]]

@@ -149,13 +149,16 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
         (
             ["typing"],
             "workload must be one of classifier, attention, language-model, generation, "
-            "translation, fused, got 'typing'",
+            "translation, fused, devices, got 'typing'",
         ),
         (["generation", "--dropout", 0.1], "nothing is dropped in generation"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
         (["--device", "tpu"], "device must be one of cpu, gpu"),
         (["--dropout", 1], "--dropout must lie in [0, 1)"),
         (["--repeats", 0], "repeats"),
+        (["devices", "--dropout", 0.1], "bench devices takes no options but"),
+        (["fused", "--threads", 1], "bench fused takes no options but --device"),
+        (["devices"], "device 'gpu' cannot be used"),
         (["--compile"], "needs --against torch"),
         (["--plot", "no/such/folder/x.png"], "there is no folder"),
     ],

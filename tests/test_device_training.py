@@ -5,7 +5,7 @@ import pytest
 
 from minitransformer import backend, layers
 from minitransformer.models import TransformerClassifier
-from minitransformer.training import SGD, Adam, AdamW, TrainingDiverged
+from minitransformer.training import SGD, Adam, AdamW, TrainingDiverged, passes
 from tests import strict_device
 from tests.strict_device import DeviceArray, SilentCrossing, counters
 from tests.test_strict_device import moved, same
@@ -226,3 +226,25 @@ def test_a_device_that_is_not_there_is_refused_with_the_reason():
             model.to("cupy")
         assert reason in str(error.value)
         assert type(model.flat.values) is np.ndarray
+
+
+def test_micro_batches_on_a_device_are_as_few_as_fit(monkeypatch):
+    x, y = toy_data(9)
+    counts = []
+    for device in ("numpy", "cupy"):
+        with strict_device.installed():
+            model = toy_model()
+            model.compile(Adam(0.01))
+            model.to(device)
+            examples = model.read_examples(x, y, None, model.recipe.loss)
+            jobs, _ = passes.jobs_of(model, examples, np.arange(9), None)
+            counts.append(len(jobs))
+            asked = passes.jobs_of(model, examples, np.arange(9), 16)[0]
+            assert len(asked) > 3  # what is asked for is the same everywhere
+            monkeypatch.setattr(passes, "DEVICE_TOKENS", 30)
+            small = passes.jobs_of(model, examples, np.arange(9), None)[0]
+            assert sorted(np.concatenate([rows for _, rows in small]).tolist()) == list(range(9))
+            for _, rows in small:
+                assert device == "numpy" or len(rows) * max(len(x[i]) for i in rows) <= 30
+            monkeypatch.undo()
+    assert counts[1] == 1

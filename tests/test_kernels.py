@@ -36,8 +36,8 @@ def compiled(text, architecture):
     assert LIBRARY.nvrtcCreateProgram(
         ctypes.byref(program), text.encode(), b"kernel.cu", 0, None, None
     ) == 0  # fmt: skip
-    option = (ctypes.c_char_p * 1)(f"--gpu-architecture={architecture}".encode())
-    status = LIBRARY.nvrtcCompileProgram(program, 1, option)
+    options = (f"--gpu-architecture={architecture}".encode(), b"--fmad=false")
+    status = LIBRARY.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * 2)(*options))
     sort = "PTX" if status == 0 else "ProgramLog"
     size = ctypes.c_size_t()
     getattr(LIBRARY, f"nvrtcGet{sort}Size")(program, ctypes.byref(size))
@@ -64,14 +64,6 @@ def test_a_wrong_kernel_is_refused_with_the_compilers_words():
     wrong = source("gelu", "f").replace("y[i] =", "z[i] =")
     with pytest.raises(ValueError, match='identifier "z" is undefined'):
         compiled(wrong, ARCHITECTURES[0])
-
-
-def test_every_kernel_is_off_until_it_is_measured(monkeypatch):
-    assert gpu.MEASURED == dict.fromkeys(SOURCES, False)
-    monkeypatch.delenv("MINITRANSFORMER_GPU_KERNELS", raising=False)
-    assert not gpu.switched_on()
-    monkeypatch.setenv("MINITRANSFORMER_GPU_KERNELS", "1")
-    assert gpu.switched_on()
 
 
 @pytest.mark.parametrize("name", gpu.FASTER)

@@ -10,11 +10,12 @@ from minitransformer import TransformerClassifier, functional, fused
 from minitransformer.backend import generator
 from minitransformer.fused import gpu
 from minitransformer.fused.kernels import SOURCES
-from minitransformer.training import Adam
+from minitransformer.training import Adam, AdamW
 from tests import laws, strict_device
 from tests.emulated_kernels import EmulatedKernel
 from tests.test_strict_device import leaves, moved
 from tests.tolerances import tolerance
+from tests.toys import toy_data, toy_model
 
 
 @pytest.fixture
@@ -22,8 +23,7 @@ def cp(monkeypatch):
     """The stand-in for CuPy, with kernels that are checked and emulated."""
     monkeypatch.setattr(EmulatedKernel, "launched", [])
     gpu._kernel.cache_clear()
-    with strict_device.installed() as cupy:
-        cupy.RawKernel = EmulatedKernel
+    with strict_device.installed(EmulatedKernel) as cupy:
         yield cupy
     gpu._kernel.cache_clear()
 
@@ -212,9 +212,7 @@ def test_a_wrong_launch_is_noticed(cp, change):
         gpu._launch("dropout_mask", keep, 1, *wrong)
 
 
-def test_a_switched_on_model_calls_the_kernels_and_gives_the_same_gradients(cp, monkeypatch):
-    for name, kernel in gpu.FASTER.items():
-        monkeypatch.setattr(fused, name, fused.also_on_device(getattr(fused, name), kernel))
+def test_a_model_on_a_device_calls_the_kernels_and_gives_the_same_gradients(cp):
     ids, results = np.random.default_rng(1).integers(0, 50, (3, 9)), []
     for ops in ("plain", "fused"):
         model = TransformerClassifier(50, 3, max_len=9, d_model=8, n_heads=2, d_ff=12, ops=ops,
@@ -226,5 +224,29 @@ def test_a_switched_on_model_calls_the_kernels_and_gives_the_same_gradients(cp, 
     limit = tolerance("fused vs plain, float64")
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a.get(), b.get(), rtol=limit, atol=limit)
-    unreached = {"cross_entropy", "adam"}  # training holds both, and does not import fused
+    unreached = {"cross_entropy", "adam"}  # which only training calls
     assert set(EmulatedKernel.launched) == set(SOURCES) - unreached
+
+
+def test_training_on_a_device_calls_every_kernel_and_learns_the_same(cp):
+    x, y = toy_data(24)
+    results = []
+    for ops in ("plain", "fused"):
+        EmulatedKernel.launched.clear()
+        model = toy_model(ops=ops, activation="gelu", dtype="float64")
+        model.compile(AdamW(0.01))
+        model.to("cupy")
+        model.fit(x, y, batch_size=12, epochs=2, verbose=0)
+        results.append(model.flat.values.get())
+        assert set(EmulatedKernel.launched) == (set(SOURCES) if ops == "fused" else set())
+    np.testing.assert_allclose(*results, rtol=0, atol=1e-9)
+
+
+def test_kernels_can_be_switched_off(cp, monkeypatch):
+    x = cp.zeros((2, 3), np.float32)
+    fused.softmax(x)
+    assert EmulatedKernel.launched == ["masked_softmax"]
+    monkeypatch.setenv("MINITRANSFORMER_GPU_KERNELS", "0")
+    fused.softmax(x)
+    assert fused.optimizer_kernel("adam") is None
+    assert EmulatedKernel.launched == ["masked_softmax"]

@@ -205,7 +205,9 @@ def test_a_model_goes_on_training_where_it_was_moved_to():
     with strict_device.installed():
         for second in ("numpy", "cupy"):
             model = toy_model(dtype="float32", ops="plain", dropout=0.0)
-            model.compile(Adam(0.01), average=0.9, workers=1, precision="mixed")
+            model.compile(
+                Adam(0.01), average=0.9, workers=1, precision="mixed", micro_batch_tokens=64
+            )
             model.train_on_batch(X, Y)
             model.to(second).train_on_batch(X, Y)
             ends.append(state(model.to("numpy")))

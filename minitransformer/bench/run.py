@@ -133,7 +133,8 @@ def _add_row(report, number, case, begin, repeats, told, total):
 
 def _check(workload, against, compiled, dropout):
     if workload not in WORKLOADS:
-        raise ValueError(f"workload must be one of {', '.join(WORKLOADS)}, fused, got {workload!r}")
+        names = ", ".join(WORKLOADS)
+        raise ValueError(f"workload must be one of {names}, fused, devices, got {workload!r}")
     if against not in (None, "torch"):
         raise ValueError(f"--against must be torch, got {against!r}")
     if compiled and against is None:

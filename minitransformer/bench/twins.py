@@ -1,7 +1,8 @@
 """The functions of `fused` beside the plain ones they stand for: the gain of each.
 
 Both are this package's, so they take turns in one process, one BLAS thread each, as a worker runs
-them: single precision, micro-batches of about 1,000 tokens.
+them: single precision, micro-batches of about 1,000 tokens. On a GPU, where the kernels stand
+beside the plain functions, about 8,000 tokens.
 """
 
 import time
@@ -10,11 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from minitransformer import functional, fused
+from minitransformer.backend import generator, synchronize, to_device
+from minitransformer.fused import gpu
+from minitransformer.training import Adam
 from minitransformer.training.allocator import freed_memory_kept
 from minitransformer.training.workers import one_blas_thread
 
 # B, H, T, E: one long text, a usual micro-batch, many short texts.
 SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))
+GPU_SHAPES = ((32, 4, 256, 32), (128, 4, 64, 32), (256, 4, 32, 32))
 VOCABULARY = 8000  # of the cross-entropy, which has B and T alone of the above
 ROUNDS = 41
 
@@ -32,11 +37,12 @@ class Gain(NamedTuple):
         return self.plain / self.fused
 
 
-def gains(rounds=ROUNDS, told=lambda text, done, total: None):
-    """Measure every function of ``fused.FASTER`` at every shape.
+def gains(device="numpy", rounds=ROUNDS, told=lambda text, done, total: None):
+    """Measure every function of ``fused.FASTER``, or every GPU kernel, at every shape.
 
     Parameters
     ----------
+    device : {"numpy", "cupy"}
     rounds : int
         Calls of each that are timed.
     told : callable
@@ -46,15 +52,39 @@ def gains(rounds=ROUNDS, told=lambda text, done, total: None):
     -------
     list of Gain
     """
-    found, total = [], len(fused.FASTER) * len(SHAPES)
+    faster, shapes = (fused.FASTER, SHAPES) if device == "numpy" else (gpu.FASTER, GPU_SHAPES)
+    found, total = [], len(faster) * len(shapes)
     with one_blas_thread(), freed_memory_kept():
-        for name, function in fused.FASTER.items():
-            for shape in SHAPES:
+        for name, function in faster.items():
+            for shape in shapes:
                 told(name, len(found), total)
                 arguments = _arguments(name, np.random.default_rng(0), *shape)
+                if device == "cupy":
+                    arguments = _moved(arguments)
+                    arguments[1].pop("label_smoothing", None)  # for which there is no kernel
                 twins = (getattr(functional, name), function)
                 found.append(Gain(name, shape, *_medians(twins, arguments, rounds)))
-    return found
+    return found if device == "numpy" else [*found, _gain_of_adam(rounds)]
+
+
+PARAMETERS = 2_500_000
+
+
+def _gain_of_adam(rounds):
+    """The optimiser's step on a device, without its kernel and with it."""
+    theta = to_device(np.zeros(PARAMETERS, np.float32), "cupy")
+    one, other = Adam(), Adam()
+
+    def plain():
+        one.step(theta, theta)
+        return theta
+
+    def by_kernel():
+        other.step(theta, theta, ops=fused)
+        return theta
+
+    times = _medians((plain, by_kernel), ((), {}), rounds)
+    return Gain("Adam's step", (PARAMETERS,), *times)
 
 
 def _arguments(name, rng, B, H, T, E):
@@ -64,6 +94,12 @@ def _arguments(name, rng, B, H, T, E):
         return rng.standard_normal(shape, dtype=np.float32)
 
     D = H * E
+    if name == "softmax":
+        return (draw(B, H, T, T),), {}
+    if name == "dropout_mask":
+        return (rng, (B, H, T, T), 0.1, np.float32), {}
+    if name.startswith("embedding"):
+        return (draw(B, T, D), rng.integers(0, VOCABULARY, (B, T)), VOCABULARY), {}
     if name.startswith("attention"):
         Q, K, V, dO = (functional.split_heads(draw(B, T, D), H) for _ in range(4))
         keep = functional.dropout_mask(rng, (B, H, T, T), 0.1, np.float32)
@@ -87,13 +123,32 @@ def _arguments(name, rng, B, H, T, E):
     return (draw(B, T, D), xhat, rstd, gamma), {}
 
 
+def _moved(value):
+    """Arguments on the GPU: arrays, and a generator there in place of one here."""
+    if isinstance(value, tuple):
+        moved = [_moved(part) for part in value]
+        return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
+    if isinstance(value, dict):
+        return {key: _moved(part) for key, part in value.items()}
+    if isinstance(value, np.random.Generator):
+        return generator([0], like=to_device(np.zeros(1), "cupy"))
+    return to_device(value, "cupy") if isinstance(value, np.ndarray) else value
+
+
+def _wait(result):
+    """Until a device has computed the first array of a result."""
+    while isinstance(result, tuple):
+        result = next(part for part in result if not isinstance(part, slice))
+    synchronize(result)
+
+
 def _medians(functions, arguments, rounds):
     args, kwargs = arguments
     times = [[] for _ in functions]
     for _ in range(rounds):
         for function, list_ in zip(functions, times, strict=True):
             began = time.perf_counter()
-            function(*args, **kwargs)
+            _wait(function(*args, **kwargs))
             list_.append(time.perf_counter() - began)
     return [float(np.median(list_)) for list_ in times]
 

@@ -8,18 +8,20 @@ from typing import Annotated
 
 import typer
 
-from minitransformer.bench import figures, report, run, twins
+from minitransformer.backend import choose_device
+from minitransformer.bench import devices, figures, report, run, twins
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads import WORKLOADS
 from minitransformer.cli.figures import check_place, save_figure
 from minitransformer.cli.options import FAILED, Stop
 from minitransformer.storage import write_json
 from minitransformer.training.names import check_count
+from minitransformer.training.workers import usable_cores
 
 
 def bench(
     workload: Annotated[
-        str, typer.Argument(help=f"{', '.join(WORKLOADS)}, or fused.")
+        str, typer.Argument(help=f"{', '.join(WORKLOADS)}, fused, or devices.")
     ] = "classifier",
     *,
     against: Annotated[
@@ -47,13 +49,18 @@ def bench(
     """
     if workload == "fused":
         given = (against, compiled, dropout, threads, json, plot)
-        if device != "cpu" or any(option not in (None, False) for option in given):
-            raise ValueError("bench fused takes no option but --repeats")
-        _twins(repeats)
+        if any(option not in (None, False) for option in given):
+            raise ValueError("bench fused takes no options but --device and --repeats")
+        _twins(choose_device(device), repeats)
         return
     for path, suffix in ((json, ".json"), (plot, ".png")):
         if path is not None:
             check_place(path, suffix)
+    if workload == "devices":
+        if any(option not in (None, False) for option in (against, compiled, dropout, plot)):
+            raise ValueError("bench devices takes no options but --repeats, --threads and --json")
+        _devices(repeats, threads, json)
+        return
     try:
         with _progress() as told:
             found = run.bench(
@@ -71,11 +78,22 @@ def bench(
         raise Stop(f"error: {found.failures[0]}", FAILED)
 
 
-def _twins(repeats):
+def _twins(device, repeats):
     rounds = twins.ROUNDS if repeats is None else check_count("repeats", repeats)
     with _progress() as told:
-        found = twins.gains(rounds, told)
+        found = twins.gains(device, rounds, told)
     _console().print(twins.table(found))
+
+
+def _devices(repeats, threads, path):
+    choose_device("gpu")  # or an error that says why there is none
+    rounds = devices.ROUNDS if repeats is None else check_count("repeats", repeats)
+    threads = usable_cores() if threads is None else check_count("threads", threads)
+    with _progress() as told:
+        found = devices.places(threads, rounds, told)
+    _console().print(devices.table(found))
+    if path is not None:
+        write_json(path, [place._asdict() for place in found])
 
 
 def _console():

@@ -132,6 +132,33 @@ def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
     return groups[::-1]
 
 
+def filled_groups(lengths, max_tokens: int) -> list[np.ndarray]:
+    """As few groups of similar length as fit: each filled up to `max_tokens` tokens when padded.
+
+    For a device, where a group costs the time of its calls, and padding next to nothing.
+
+    Parameters
+    ----------
+    lengths : (n, k) int array
+        Of each example the lengths of its k sequences; the first sorts them.
+    max_tokens : int
+        Most tokens, padding included, in a group of more than one example.
+
+    Returns
+    -------
+    groups : list of int64 arrays
+        Indices into `lengths`, each in exactly one group, from the shortest to the longest.
+    """
+    groups, group, longest = [], [], np.zeros(lengths.shape[1], np.int64)
+    for i in np.lexsort(lengths.T[::-1]):
+        longest = np.maximum(longest, lengths[i])
+        if group and (len(group) + 1) * longest.sum() > max_tokens:
+            groups.append(np.array(group))
+            group, longest = [], lengths[i]
+        group.append(i)
+    return [*groups, np.array(group)]
+
+
 def _checked_lengths(lengths) -> np.ndarray:
     lengths = np.asarray(lengths)
     if lengths.ndim != 1 or lengths.size == 0:

@@ -2,8 +2,8 @@
 
 A function goes in when its median gain over three shapes is 1.3 or more (docs/performance.md, by
 ``python -m minitransformer bench fused``); all others are the plain ones. A model takes
-``ops="fused"`` or ``"plain"``. Kernels for a GPU, which could not be measured yet, are off unless
-``MINITRANSFORMER_GPU_KERNELS=1`` stands in the environment.
+``ops="fused"`` or ``"plain"``. For arrays on a GPU some are kernels of their own, unless
+``MINITRANSFORMER_GPU_KERNELS=0`` stands in the environment.
 """
 
 import functools
@@ -38,24 +38,35 @@ FASTER = {
 def _on_device(argument):
     """Whether an argument is a CuPy array, or a generator that draws them."""
     draws = hasattr(argument, "integers") and not isinstance(argument, np.random.Generator)
-    return draws or is_cupy(argument)
+    return is_cupy(argument) or draws
 
 
 def also_on_device(on_host, on_device):
-    """`on_device` for calls with something of CuPy's among the arguments, else `on_host`."""
+    """`on_device` for calls whose first argument is CuPy's, else `on_host`."""
 
     @functools.wraps(on_host)
     def chosen(*args, **kwargs):
-        there = any(map(_on_device, (*args, *kwargs.values())))
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        there = _on_device(first) and gpu.switched_on()
         return (on_device if there else on_host)(*args, **kwargs)
 
     return chosen
 
 
-if gpu.switched_on():  # read once, when the package is imported
-    globals().update(
-        {name: also_on_device(globals()[name], kernel) for name, kernel in gpu.FASTER.items()}
-    )
+globals().update(
+    {name: also_on_device(globals()[name], kernel) for name, kernel in gpu.FASTER.items()}
+)
+
+
+def optimizer_kernel(name):
+    """One launch for an optimiser's whole step on a device, or None where there is none.
+
+    Parameters
+    ----------
+    name : str
+        Of the optimiser's equation: ``"adam"``.
+    """
+    return gpu.adam_step if name == "adam" and gpu.switched_on() else None
 
 
 def faster_pairs():
@@ -77,4 +88,4 @@ def faster_pairs():
     return {name: pair for name, pair in pairs.items() if pair != functional.PAIRS[name]}
 
 
-__all__ = [*functional.__all__, "FASTER", "faster_pairs"]
+__all__ = [*functional.__all__, "FASTER", "faster_pairs", "optimizer_kernel"]

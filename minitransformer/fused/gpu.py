@@ -1,8 +1,9 @@
-"""Fused kernels for CuPy arrays. NOT MEASURED ON A GPU YET: off unless switched on.
+"""Fused kernels for CuPy arrays.
 
-``MINITRANSFORMER_GPU_KERNELS=1`` in the environment switches them on, to be measured. A function
-has the name and the signature of its plain twin in `functional`. What stands in :data:`MEASURED`
-as False may not be faster, and has not been seen to be right on a device.
+A function has the name and the signature of its plain twin in `functional`, and is here because a
+GPU has shown that it is right, and at least 1.3 times as fast (docs/performance.md, by
+``python -m minitransformer bench fused --device gpu``). ``MINITRANSFORMER_GPU_KERNELS=0`` in the
+environment switches all of them off.
 """
 
 import functools
@@ -22,22 +23,20 @@ from minitransformer.functional.loss import (
     reciprocal_or_zero,
     what_counts,
 )
-from minitransformer.fused.kernels import REALS, SOURCES, source
-
-MEASURED = dict.fromkeys(SOURCES, False)
-"""Kernels by name: whether a GPU has shown that they are right and faster."""
+from minitransformer.fused.kernels import REALS, source
 
 THREADS = 256  # of a block: the sums over a block in kernels.py count on it
 
 
 def switched_on():
-    """Whether the kernels that were not measured yet are to be used."""
-    return os.environ.get("MINITRANSFORMER_GPU_KERNELS") == "1"
+    """Whether the kernels are to be used."""
+    return os.environ.get("MINITRANSFORMER_GPU_KERNELS") != "0"
 
 
 @functools.cache
 def _kernel(cupy, name, dtype_char):
-    return cupy.RawKernel(source(name, dtype_char), name)
+    # a - b is rounded after a is: contracted into one operation, what should cancel does not
+    return cupy.RawKernel(source(name, dtype_char), name, options=("--fmad=false",))
 
 
 def _launch(name, like, blocks, *arguments):
@@ -173,10 +172,13 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
     if not _fits(dy, xhat, rstd, gamma):
         return functional.layer_norm_backward(dy, xhat, rstd, gamma)
     dy, xhat = _dense(dy), _dense(xhat)
-    dx, rows = array_module(dy=dy, xhat=xhat).empty_like(dy), tuple(range(dy.ndim - 1))
+    xp = array_module(dy=dy, xhat=xhat)
+    dx = xp.empty_like(dy)
     arguments = dy, xhat, _dense(rstd), _dense(gamma), dx, dy.shape[-1]
     _launch("layer_norm_backward", dy, rstd.size, *arguments)
-    return dx, (dy * xhat).sum(axis=rows), dy.sum(axis=rows)
+    # a product with a row of ones sums up the rows faster than a reduction over the first axes
+    ones = xp.ones(rstd.size, dy.dtype)
+    return dx, ones @ (dy * xhat).reshape(ones.size, -1), ones @ dy.reshape(ones.size, -1)
 
 
 def gelu(x, approximate="none"):
@@ -202,7 +204,7 @@ def gelu_backward(dy, x, approximate="none"):
 def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
     """Step `t` of :class:`~minitransformer.training.optimizers.Adam`, in place on flat arrays.
 
-    Nothing calls it yet: training, which holds Adam, does not import the fused functions.
+    One launch in place of a dozen; ``fused.optimizer_kernel("adam")``.
 
     Raises
     ------

@@ -1,7 +1,6 @@
 """CUDA sources of the fused kernels, as text: compiled on the GPU's machine, when first used.
 
-NOT MEASURED ON A GPU YET, and never run on one: the tests compile each of them, no more. REAL is
-float or double. Where a kernel works on rows, one block takes one row.
+REAL is float or double. Where a kernel works on rows, one block takes one row.
 """
 
 PRELUDE = r"""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.batches import length_batches, micro_batches, pad
+from minitransformer.data.batches import filled_groups, length_batches, micro_batches, pad
 
 
 class Batch(NamedTuple):
@@ -45,8 +45,10 @@ class ExampleSet:
         """Tokens of the examples `indices`, without padding."""
         return int(self.lengths[indices].sum())
 
-    def cut(self, indices, most):
+    def cut(self, indices, most, fill=False):
         """The examples `indices` in micro-batches of at most `most` tokens, padding included.
+
+        Where it costs the least padding, or, to `fill` them, in as few as there can be.
 
         Returns
         -------
@@ -54,7 +56,7 @@ class ExampleSet:
             Indices, and the lengths to which they are padded.
         """
         lengths = self.lengths[indices]
-        groups = micro_batches(lengths, most)
+        groups = filled_groups(lengths[:, None], most) if fill else micro_batches(lengths, most)
         return [(indices[group], (int(lengths[group].max()),)) for group in groups]
 
     def to_draw_from(self):

@@ -5,7 +5,7 @@ import numpy as np
 from minitransformer.training import callbacks as callback_module
 from minitransformer.training import checkpoint, passes, persist, progress, step, summary
 from minitransformer.training.arguments import read_settings, split_off
-from minitransformer.training.learner import MICRO_BATCH_TOKENS, Learner
+from minitransformer.training.learner import Learner
 from minitransformer.training.loop import Run
 from minitransformer.training.recipe import Recipe
 from minitransformer.training.steps import READ_EVERY
@@ -48,7 +48,7 @@ class Trainable(Learner):
         word_dropout=0.0,
         average=None,
         workers=None,
-        micro_batch_tokens=MICRO_BATCH_TOKENS,
+        micro_batch_tokens=None,
         precision="single",
     ):
         """Fix how the model is trained; see :class:`~minitransformer.training.recipe.Recipe`."""
@@ -177,7 +177,7 @@ class Trainable(Learner):
         a file of one that was has to be: it does not know the token that begins its targets.
         """
         examples = self.read_inputs(x, mask)
-        recipe, tokens, workers = self.recipe, MICRO_BATCH_TOKENS, None
+        recipe, tokens, workers = self.recipe, None, None
         if recipe is not None:
             tokens, workers = recipe.micro_batch_tokens, recipe.workers
         workers = workers or default_workers(self.flat.values)

@@ -37,6 +37,7 @@ class Optimizer:
     """
 
     slots = ()
+    kernel = None  # the name under which `ops` may have the update in one launch for a device
 
     def __init__(self, learning_rate):
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
@@ -54,7 +55,9 @@ class Optimizer:
         vars(other).update(vars(self), t=0, _arrays={})
         return other
 
-    def step(self, values, grads, learning_rate=None, decay=None, share_out=one_part):
+    def step(
+        self, values, grads, learning_rate=None, decay=None, share_out=one_part, ops=None
+    ):  # fmt: skip
         """Take one step in place.
 
         Parameters
@@ -71,6 +74,8 @@ class Optimizer:
             ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can:
             :meth:`~minitransformer.training.workers.WorkerPool.share_out`. The result has the same
             bits whatever the parts.
+        ops : module, optional
+            The model's functions; on a device their ``optimizer_kernel`` is used, if they have it.
 
         Raises
         ------
@@ -83,6 +88,8 @@ class Optimizer:
         if len(self._arrays) != len(self.slots):
             self._arrays = {name: xp.zeros_like(values) for name in self.slots}
         self.t += 1
+        find = None if xp is np else getattr(ops, "optimizer_kernel", None)
+        kernel = find(self.kernel) if find else None
 
         def work(part):
             length = part.stop - part.start
@@ -94,12 +101,19 @@ class Optimizer:
                 theta, scratch = values[here], room[:, : here.stop - here.start]
                 state = [self._arrays[name][here] for name in self.slots]
                 self.shrink(xp, theta, rate, scratch[0], None if decay is None else decay[here])
-                self.update(xp, theta, grads[here], rate, scratch, *state)
+                if kernel is None:
+                    self.update(xp, theta, grads[here], rate, scratch, *state)
+                else:
+                    kernel(theta, grads[here], *state, **self.numbers(rate))
 
         share_out(values.size, work)
 
     def update(self, xp, theta, g, rate, scratch, *state):
         """The optimiser's equation on one block: `theta` and the `state` arrays, in place."""
+        raise NotImplementedError
+
+    def numbers(self, rate):
+        """What the kernel of the update takes besides arrays, by name."""
         raise NotImplementedError
 
     def shrink(self, xp, theta, rate, scratch, decay):

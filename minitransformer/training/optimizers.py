@@ -146,6 +146,7 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v")
+    kernel = "adam"
 
     def __init__(self, learning_rate=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(learning_rate)
@@ -168,6 +169,10 @@ class Adam(Optimizer):
         xp.divide(m, s, out=u)
         u *= rate / (1.0 - self.beta1**self.t)
         theta -= u
+
+    def numbers(self, rate):
+        betas = {"beta1": self.beta1, "beta2": self.beta2}
+        return {**betas, "eps": self.eps, "rate": rate, "t": self.t}
 
 
 class AdamW(Adam):

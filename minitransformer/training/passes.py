@@ -37,6 +37,10 @@ class RunningMeans:
         return means | {name: finish(means[name]) for name, finish in self._finish.items()}
 
 
+DEVICE_TOKENS = 16_384
+"""Of a micro-batch on a device: a launch costs the host the same however much it does."""
+
+
 def jobs_of(model, examples, indices, max_tokens):
     """Cut examples into micro-batches of at most `max_tokens` tokens; None: what suits the model.
 
@@ -46,7 +50,9 @@ def jobs_of(model, examples, indices, max_tokens):
         Number of the micro-batch, and its examples.
     costs : list of float
     """
-    parts = examples.cut(indices, model.micro_batch(max_tokens, examples.tokens(indices)))
+    fill = max_tokens is None and is_cupy(model.flat.values)
+    most = DEVICE_TOKENS if fill else model.micro_batch(max_tokens, examples.tokens(indices))
+    parts = examples.cut(indices, most, fill)
     costs = [model.cost(len(rows), *lengths) for rows, lengths in parts]
     return list(enumerate(rows for rows, _ in parts)), costs
 

@@ -89,7 +89,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
         rate = optimizer.learning_rate * multiplier
-        optimizer.step(flat.values, flat.grads, rate, decay, pool.share_out)
+        optimizer.step(flat.values, flat.grads, rate, decay, pool.share_out, model.ops)
         if checked:
             check_update(model, before, step, pool.share_out)
         else:

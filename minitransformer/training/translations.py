@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.batches import CALLS, MOST, length_batches
+from minitransformer.data.batches import CALLS, MOST, filled_groups, length_batches
 from minitransformer.training.examples import Examples, ExampleSet
 from minitransformer.training.windows import NextTokens, read_rows
 
@@ -57,10 +57,13 @@ class Pairs(ExampleSet):
         key = self.targets.lengths * (int(self.sources.lengths.max()) + 1) + self.sources.lengths
         return length_batches(key, size, rng)
 
-    def cut(self, indices, most):
+    def cut(self, indices, most, fill=False):
         """As :meth:`ExampleSet.cut`; the tokens of both sides count."""
         S, T = self.sources.lengths[indices], self.targets.lengths[indices]
-        groups = micro_batches_of_pairs(S, T, most)
+        if fill:
+            groups = filled_groups(np.stack([T, S], axis=1), most)
+        else:
+            groups = micro_batches_of_pairs(S, T, most)
         return [(indices[g], (int(S[g].max()), int(T[g].max()))) for g in groups]
 
     def weight(self, loss, indices=slice(None)):

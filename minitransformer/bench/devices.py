@@ -1,0 +1,89 @@
+"""The same training step on the CPU and on a GPU, for wider and wider models: where a GPU pays.
+
+Both are this package's, from one source. They take turns in one process; the CPU's side has one
+worker for every core.
+"""
+
+import time
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from minitransformer.bench.ours import classifier_steps
+from minitransformer.bench.workloads.classifier import ClassifierCase
+from minitransformer.training.workers import usable_cores
+
+WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
+BASE = ClassifierCase(
+    "", 0.1, texts=32, max_len=64, varied=False, vocab_size=5000, n_heads=4, batches=1
+)
+ROUNDS, WARM_UP = 7, 2
+
+
+class Place(NamedTuple):
+    """Median seconds of a step of a model of width `d_model`, on the CPU and on the GPU."""
+
+    d_model: int
+    cpu: float
+    gpu: float
+
+    @property
+    def ratio(self):
+        """How many times as fast the GPU is."""
+        return self.cpu / self.gpu
+
+
+def case_of(width):
+    """The work at a width: 32 texts of 64 tokens, 2 blocks, 4 heads, d_ff four times d_model."""
+    return replace(BASE, name=f"d_model {width}", d_model=width, d_ff=4 * width)
+
+
+def places(threads=None, rounds=ROUNDS, told=lambda text, done, total: None):
+    """Measure a step at every width of :data:`WIDTHS` on both devices.
+
+    Parameters
+    ----------
+    threads : int, optional
+        Workers on the CPU; by default as many as there are cores.
+    rounds : int
+        Timed steps of each, after :data:`WARM_UP` that are not.
+    told : callable
+        ``told(text, done, total)`` hears what is being done.
+
+    Returns
+    -------
+    list of Place
+    """
+    threads, found = threads or usable_cores(), []
+    for done, width in enumerate(WIDTHS):
+        case = case_of(width)
+        told(case.name, done, len(WIDTHS))
+        sides = classifier_steps(case, "cpu", threads), classifier_steps(case, "gpu", 1)
+        times = np.array([[_seconds(side, k) for side in sides] for k in range(rounds + WARM_UP)])
+        found.append(Place(width, *np.median(times[WARM_UP:], axis=0).tolist()))
+        sides[0].pool.__exit__(None, None, None)
+    return found
+
+
+def _seconds(side, number):
+    began = time.perf_counter()
+    side.step(number)
+    side.wait()
+    return time.perf_counter() - began
+
+
+def table(found):
+    """A rich table: a line for each width."""
+    from rich.table import Table
+
+    title = "one training step, 32 texts of 64 tokens, 2 blocks"
+    shown = Table(title=title, title_justify="left")
+    for heading in ("d_model", "CPU (ms)", "GPU (ms)", "CPU / GPU"):
+        shown.add_column(heading, justify="right")
+    for place in found:
+        shown.add_row(
+            str(place.d_model), f"{1000 * place.cpu:.1f}", f"{1000 * place.gpu:.1f}",
+            f"{place.ratio:.2f}",
+        )  # fmt: skip
+    return shown
