@@ -1,0 +1,116 @@
+"""Figures of the plane: which class a classifier sees where, and where words lie."""
+
+import numpy as np
+
+from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
+
+DPI = 110  # many of them stand in a notebook
+
+# After Okabe and Ito; markers differ too, for printing in grey.
+_GROUPS = (
+    (BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), (GREY, "D"), ("#CC79A7", "v"), ("#E69F00", "P"),
+    ("#000000", "x"),
+)  # fmt: skip
+
+
+def regions(predictors, x, labels, *, xlabel="", ylabel="", steps=120):
+    """Where classifiers of two classes say what, under the points that they were to tell apart.
+
+    Parameters
+    ----------
+    predictors : dict of str to callable
+        Title to ``predict(points)``: (n, 2) -> (n,) probabilities of class 1; a panel for each.
+        The darker, the surer of class 1. A line marks a probability of 1/2.
+    x : (n, 2) array
+    labels : (n,) array of 0 and 1
+    xlabel, ylabel : str
+    steps : int
+        Points of the grid in each direction.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no predictor, or the shapes do not fit.
+    """
+    x, labels = np.asarray(x, dtype=float), np.asarray(labels)
+    if not predictors:
+        raise ValueError("regions needs at least one predictor")
+    if x.ndim != 2 or x.shape[1] != 2 or not len(x) or labels.shape != x.shape[:1]:
+        raise ValueError(f"x must be (n, 2) and labels (n,), got {x.shape} and {labels.shape}")
+    margin = 0.08 * np.ptp(x, axis=0)
+    low, high = x.min(axis=0) - margin, x.max(axis=0) + margin
+    across, up = np.meshgrid(*(np.linspace(a, b, steps) for a, b in zip(low, high, strict=True)))
+    grid = np.stack([across.ravel(), up.ravel()], axis=1)
+    figure = blank(width=3.5 * len(predictors) + 0.7, height=3.5, dpi=DPI)
+    panels = figure.subplots(1, len(predictors), squeeze=False, sharey=True)[0]
+    for axes, (title, predict) in zip(panels, predictors.items(), strict=True):
+        p = np.asarray(predict(grid)).reshape(across.shape)
+        shades = axes.contourf(across, up, p, levels=np.linspace(0, 1, 11), cmap=HEAT, alpha=0.7)
+        if p.min() < 0.5 < p.max():
+            axes.contour(across, up, p, levels=[0.5], colors="black", linewidths=1.2)
+        for group, (colour, marker) in enumerate(((ORANGE, "s"), ("white", "o"))):
+            axes.scatter(
+                *x[labels == group].T, s=14, c=colour, marker=marker, edgecolors="black",
+                linewidths=0.5, label=f"class {group}",
+            )  # fmt: skip
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(xlabel)
+    panels[0].set_ylabel(ylabel)
+    figure.colorbar(shades, ax=list(panels), label="probability of class 1")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
+    """Named points in the plane, such as word vectors, coloured by the group that they are of.
+
+    Parameters
+    ----------
+    panels : dict of str to (n, 2) array
+        Title to coordinates; the same points in each.
+    groups : dict of str to dict of str to int
+        Name of a group to its points, each a name and its row; at most seven groups.
+    shown : collection of str
+        The points whose names are written; the others are only marked.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel or no group, more than seven groups, or an array is not (n, 2).
+    """
+    panels = {title: np.asarray(xy, dtype=float) for title, xy in panels.items()}
+    if not panels or not 1 <= len(groups) <= len(_GROUPS):
+        raise ValueError(f"points needs a panel, and 1 to {len(_GROUPS)} groups")
+    for title, xy in panels.items():
+        if xy.ndim != 2 or xy.shape[1] != 2:
+            raise ValueError(f"{title!r} must be (n, 2), got {xy.shape}")
+    figure = blank(width=4.6 * len(panels), height=4.4, dpi=DPI)
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, xy) in zip(grid, panels.items(), strict=True):
+        for (name, members), (colour, marker) in zip(groups.items(), _GROUPS, strict=False):
+            rows = list(members.values())
+            axes.scatter(*xy[rows].T, s=16, c=colour, marker=marker, label=name)
+            for word, row in members.items():
+                if word in shown:
+                    axes.annotate(
+                        literal(word), xy[row], xytext=(3, 3), textcoords="offset points",
+                        fontsize="small", color=colour,
+                    )  # fmt: skip
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(xlabel)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(0.12)
+    grid[0].set_ylabel(ylabel)
+    handles = grid[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=min(len(groups), 4), frameon=False)
+    return figure
