@@ -22,11 +22,13 @@ def sizes(n, **named):
     return {"n": n, "w": 8, **named}
 
 
-ROWS = {"x": normal(20, 30, 200)}
+# Long rows: what a page leaves out, one number a row, is then too little to be seen.
+ROWS = {"x": normal(2, 3, 20_000)}
 ENTRIES = sizes(ROWS["x"].size)
-HEAD = {"Q": normal(500, 4), "K": normal(520, 4), "V": normal(520, 4)}
-OF_HEAD = {"T": 500, "S": 520, "E": 4, "w": 8}
-IDS = RNG.integers(0, 90, 400)
+HEAD = {"Q": normal(1000, 1), "K": normal(1200, 1), "V": normal(1200, 1)}
+OF_HEAD = {"T": 1000, "S": 1200, "E": 1, "w": 8}
+TEXTS = {"x": normal(2, 1000, 40)}
+IDS = RNG.integers(0, 90, 100)
 # name in PAIRS: inputs of the forward pass, what the letters of the page's formulas stand for
 CASES = {
     "linear": ({"x": normal(300, 250), "W": normal(250, 200), "b": normal(200)},
@@ -40,23 +42,23 @@ CASES = {
     "swiglu": ({"gate": ROWS["x"], "up": ROWS["x"].copy()}, ENTRIES),
     "softmax": (ROWS, ENTRIES),
     "log_softmax": (ROWS, ENTRIES),
-    "dropout": ({"x": ROWS["x"], "keep": np.ones((20, 30, 200))}, ENTRIES),
-    "embedding": ({"ids": IDS, "W": normal(90, 250)},
-                  {"M": 400, "D": 250, "m": len(set(IDS.tolist())), "V": 90, "w": 8}),
-    "layer_norm": (ROWS | {"gamma": normal(200), "beta": normal(200)}, ENTRIES),
-    "rms_norm": (ROWS | {"gamma": normal(200)}, ENTRIES),
+    "dropout": ({"x": ROWS["x"], "keep": np.ones(ROWS["x"].shape)}, ENTRIES),
+    "embedding": ({"ids": IDS, "W": normal(90, 4000)},
+                  {"M": 100, "D": 4000, "m": len(set(IDS.tolist())), "V": 90, "w": 8}),
+    "layer_norm": (ROWS | {"gamma": normal(20_000), "beta": normal(20_000)}, ENTRIES),
+    "rms_norm": (ROWS | {"gamma": normal(20_000)}, ENTRIES),
     "attention": (HEAD, OF_HEAD),
     "tiled_attention": (HEAD, OF_HEAD),
-    "split_heads": ({"x": normal(4, 50, 240), "n_heads": 6}, sizes(48000)),
-    "merge_heads": ({"x": normal(4, 6, 50, 40)}, sizes(48000)),
+    "split_heads": ({"x": normal(4, 50, 240), "n_heads": 6}, sizes(48_000)),
+    "merge_heads": ({"x": normal(4, 6, 50, 40)}, sizes(48_000)),
     "rotary": ({"x": normal(20, 6, 30, 40), "cos": normal(30, 20), "sin": normal(30, 20)},
-               sizes(144000)),
-    "cross_entropy": ({"logits": normal(200, 300), "targets": RNG.integers(0, 300, 200)},
-                      sizes(60000)),
+               sizes(144_000)),
+    "cross_entropy": ({"logits": normal(5, 10_000), "targets": RNG.integers(0, 10_000, 5)},
+                      sizes(50_000)),
     "mean_squared_error": ({"y": ROWS["x"], "target": ROWS["x"].copy()}, ENTRIES),
-    "mean_pool": ({"x": normal(20, 60, 100)}, sizes(120000)),
-    "max_pool": ({"x": normal(20, 60, 100)}, sizes(120000)),
-    "first_pool": ({"x": normal(20, 60, 100)}, sizes(120000)),
+    "mean_pool": (TEXTS, sizes(80_000)),
+    "max_pool": (TEXTS, sizes(80_000)),
+    "first_pool": (TEXTS, sizes(80_000)),
 }  # fmt: skip
 
 
@@ -104,4 +106,4 @@ def test_the_cost_is_what_the_page_says(pair):
     for step, counts in measured(pair, inputs).items():
         for text, count in zip(stated(pair)[step], counts, strict=True):
             wanted = Expression(text, names).value()
-            assert count == pytest.approx(wanted, rel=0.04, abs=2000), f"{step}: {text}"
+            assert count == pytest.approx(wanted, rel=0.007, abs=200), f"{step}: {text}"
