@@ -110,6 +110,7 @@ def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(0.12)
+        axes.locator_params(nbins=6)
     grid[0].set_ylabel(ylabel)
     handles = grid[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=min(len(groups), 4), frameon=False)
