@@ -12,7 +12,9 @@ import minitransformer
 PACKAGE = pathlib.Path(minitransformer.__file__).parent
 EQUATIONS = {"backend", "functional"}
 NETWORK = EQUATIONS | {"layers", "training", "data", "storage"}
-LIBRARY = NETWORK | {"models", "fused", "inference", "gradcheck", "interpret", "plots"}
+LIBRARY = NETWORK | {
+    "models", "fused", "inference", "gradcheck", "interpret", "plots", "exercises",
+}  # fmt: skip
 
 # What each part of the package may import besides itself.
 ALLOWED = {
@@ -24,6 +26,7 @@ ALLOWED = {
     "storage": {"backend"},
     "gradcheck": {"backend"},
     "interpret": {"backend", "layers"},
+    "exercises": {"functional", "gradcheck"},
     "plots": set(),
     "layers": EQUATIONS,
     "training": EQUATIONS | {"layers", "data", "storage"},

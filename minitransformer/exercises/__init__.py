@@ -1,0 +1,23 @@
+"""Exercises that grade themselves: ``check.softmax_backward(my_function)``.
+
+A check tries a function on many cases, says on which it is right, and names the fault where it is
+wrong. It never shows the solution; ``check.softmax_backward.hint(1)`` to ``hint(3)`` help on, and
+``check.softmax_backward.solution`` names a page.
+
+>>> from minitransformer.exercises import check
+>>> def softmax_backward(dy, y):
+...     raise NotImplementedError
+>>> check.softmax_backward(softmax_backward).ok
+softmax_backward: not written yet
+False
+"""
+
+from minitransformer.exercises.check import check
+from minitransformer.exercises.exercise import Case, Exercise
+from minitransformer.exercises.judge import judge
+from minitransformer.exercises.registry import EXERCISES
+from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, WRONG, Verdict
+
+__all__ = [
+    "EXERCISES", "NOT_WRITTEN", "RIGHT", "WRONG", "Case", "Exercise", "Verdict", "check", "judge",
+]  # fmt: skip

@@ -1,0 +1,131 @@
+"""The cases on which a function is tried: the sceptic's list, drawn anew for every seed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from minitransformer.exercises.exercise import Case
+from minitransformer.gradcheck.pairs import as_tuple, draw_upstream
+
+# No two sizes are equal and few products: a factor too much can then be named, and no transpose
+# fits by chance.
+SIZES = {
+    "B": 3, "T": 5, "S": 4, "D": 7, "F": 2, "E": 6, "H": 2, "V": 4, "C": 6, "E/2": 3, "G": 2,
+    "H/G": 1, "block": 2, "mask": False, "ignored": 0.0, "rows": False,
+}  # fmt: skip
+OPTIONAL = (
+    "mask", "keep", "bias", "dropout", "seed", "label_smoothing", "class_weights", "ignore_index",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How one case differs from the usual one.
+
+    Attributes
+    ----------
+    label, blame, tolerance
+        As in :class:`Case`.
+    sizes : dict
+        Sizes other than :data:`SIZES`; random ones where `free` is True.
+    options : tuple of str
+        Optional inputs that are given; all others are left out.
+    adjust : callable or None
+        ``adjust(inputs, rng)`` -> inputs.
+    dtype : dtype
+    """
+
+    label: str
+    sizes: dict = field(default_factory=dict)
+    options: tuple = ()
+    adjust: Callable | None = None
+    blame: str = ""
+    dtype: type = np.float64
+    tolerance: float | None = None
+
+
+BATCH_OF_ONE = Variant("B = 1", {"B": 1})
+BATCH = Variant("B = 3")
+SMALL = Variant("B = T = 1", {"B": 1, "T": 1})
+SINGLE = Variant("float32", dtype=np.float32, blame="right in float64, wrong in float32")
+USUAL = (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
+
+
+def inputs_of(pair, variant, rng):
+    """Random inputs of a pair's forward pass."""
+    always = {name for name in OPTIONAL if not _may_be_left_out(pair.forward, name)}
+    kept = always | set(variant.options)
+    while True:
+        inputs = pair.example(rng, **{**SIZES, **variant.sizes})
+        if set(variant.options) & set(OPTIONAL) <= set(inputs):
+            break
+    inputs = {k: v for k, v in inputs.items() if k not in OPTIONAL or k in kept}
+    return variant.adjust(inputs, rng) if variant.adjust else inputs
+
+
+def _may_be_left_out(function, name):
+    parameter = inspect.signature(function).parameters.get(name)
+    return parameter is None or parameter.default is not inspect.Parameter.empty
+
+
+def in_dtype(value, dtype):
+    """Floating arrays in `dtype`, everything else as it is."""
+    floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return value.astype(dtype) if floating else value
+
+
+def backward_case(pair, twin, variant, rng, inputs=None):
+    """A case for a backward pass: a forward pass has run, and an upstream gradient is drawn."""
+    drawn = inputs_of(pair, variant, rng) if inputs is None else inputs
+    inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
+    outputs = as_tuple(pair.forward(**inputs))
+    upstream = tuple(
+        np.asarray(dy, variant.dtype)[()] for dy in draw_upstream(rng, outputs[: pair.upstream])
+    )
+    names = list(inspect.signature(twin).parameters)
+    arguments = dict(zip(names, upstream, strict=False))
+    saved = pair.saved(inputs, outputs)
+    arguments |= {k: v for k, v in saved.items() if k in names and v is not None}
+    return Case(
+        variant.label, arguments, inputs, outputs[: pair.upstream], upstream,
+        about=variant.options, blame=variant.blame, tolerance=variant.tolerance,
+        rebuild=lambda changed: backward_case(pair, twin, variant, rng, changed),
+    )
+
+
+def forward_case(example, variant, rng, inputs=None):
+    """A case for a forward pass: its arguments are the inputs."""
+    drawn = example(variant, rng) if inputs is None else inputs
+    inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
+    return Case(
+        variant.label, inputs, inputs, about=variant.options, blame=variant.blame,
+        tolerance=variant.tolerance,
+        rebuild=lambda changed: forward_case(example, variant, rng, changed),
+    )
+
+
+def backward_cases(pair, twin, variants):
+    """``draw(rng)`` for the backward pass of a pair."""
+    return lambda rng: [backward_case(pair, twin, variant, rng) for variant in variants]
+
+
+def forward_cases(pair, variants):
+    """``draw(rng)`` for the forward pass of a pair."""
+    return lambda rng: [
+        forward_case(partial(inputs_of, pair), variant, rng) for variant in variants
+    ]
+
+
+def given_cases(example, variants):
+    """``draw(rng)`` where ``example(sizes, rng)`` gives the arguments."""
+
+    def drawn(variant, rng):
+        inputs = example({**SIZES, **variant.sizes}, rng)
+        return variant.adjust(inputs, rng) if variant.adjust else inputs
+
+    return lambda rng: [forward_case(drawn, variant, rng) for variant in variants]

@@ -1,0 +1,60 @@
+"""``check.softmax_backward(function)``: one name for each exercise."""
+
+from __future__ import annotations
+
+import difflib
+
+from minitransformer.exercises.judge import judge
+from minitransformer.exercises.registry import EXERCISES
+
+
+class Check:
+    """The check of one exercise: call it with your function.
+
+    It prints the verdict and returns it. ``hint(1)`` to ``hint(3)`` print graded hints, and
+    ``solution`` names the page with the solution.
+    """
+
+    def __init__(self, exercise):
+        self.exercise = exercise
+        self.__doc__ = f"Check a function against the exercise `{exercise.name}`."
+
+    def __call__(self, function, seed=0):
+        """Try `function`, print the verdict, return it: ``.ok``, ``.state``, ``.fault``."""
+        verdict = judge(self.exercise, function, seed)
+        print(verdict)
+        return verdict
+
+    def hint(self, number=1):
+        """Print hint 1, 2 or 3; the third is nearly the whole way."""
+        if number not in (1, 2, 3):
+            raise ValueError(f"there are hints 1, 2 and 3, not {number!r}")
+        print(f"{self.exercise.name}, hint {number} of 3: {self.exercise.hints[number - 1]}")
+
+    @property
+    def solution(self):
+        """The page with the solution, from the root of the repository."""
+        return self.exercise.solution
+
+    def __repr__(self):
+        return f"<check of {self.exercise.name}: call it with your function>"
+
+
+class Checks:
+    """All checks, by name."""
+
+    def __getattr__(self, name):
+        if name in EXERCISES:
+            return Check(EXERCISES[name])
+        near = difflib.get_close_matches(name, EXERCISES, n=1)
+        words = f"; is {near[0]} meant?" if near else ""
+        raise AttributeError(f"there is no exercise {name!r}{words}")
+
+    def __dir__(self):
+        return list(EXERCISES)
+
+    def __repr__(self):
+        return f"<checks of {len(EXERCISES)} exercises: {', '.join(EXERCISES)}>"
+
+
+check = Checks()

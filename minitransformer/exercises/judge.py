@@ -1,0 +1,73 @@
+"""The check of one function: every case is tried, and the verdict names the fault."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from minitransformer.exercises.calls import CannotTry, attempt
+from minitransformer.exercises.diagnosis import name_fault
+from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, WRONG, Verdict
+
+
+def judge(exercise, function, seed=0):
+    """Try `function` on all cases of `exercise`.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    function : callable
+    seed : int
+        Decides the random inputs.
+
+    Returns
+    -------
+    Verdict
+    """
+    if not callable(function):
+        kind = type(function).__name__
+        return Verdict(exercise.name, WRONG, f"a function is expected, this is a {kind}")
+    trials, untried = [], []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            for case in exercise.draw(np.random.default_rng(seed)):
+                try:
+                    trials.append(attempt(exercise, function, case))
+                except CannotTry as missing:
+                    untried.append(str(missing))
+            return _verdict(exercise, function, trials, untried)
+        except NotImplementedError:
+            return Verdict(exercise.name, NOT_WRITTEN)
+
+
+def _verdict(exercise, function, trials, untried):
+    missing = [name for name in dict.fromkeys(untried) if name in exercise.needed]
+    good = tuple(trial.case.label for trial in trials if trial.ok)
+    bad = tuple(trial.case.label for trial in trials if not trial.ok)
+    if bad:
+        fault = name_fault(exercise, function, trials)
+        return Verdict(exercise.name, WRONG, fault, good, bad, _place(trials))
+    if missing:
+        fault = f"it takes no argument `{missing[0]}`, which this exercise is about"
+        return Verdict(exercise.name, WRONG, fault, good, tuple(missing))
+    results = exercise.results
+    seen = set().union(*(trial.values for trial in trials))
+    absent = [name for name in results if name not in seen] if not exercise.judge else []
+    return Verdict(
+        exercise.name, RIGHT, right=good, untried=(*dict.fromkeys(untried), *absent)
+    )
+
+
+def _place(trials):
+    for trial in trials:
+        for name, (place, yours, right) in trial.gaps.items():
+            where = f"{name}[{', '.join(map(str, place))}]" if place else name
+            label = f" where {trial.case.label}"
+            return f"{where}{label}: yours is {_number(yours)}, right is {_number(right)}"
+    return ""
+
+
+def _number(x):
+    return f"{float(x):.6g}" if np.asarray(x).dtype.kind == "f" else str(x)

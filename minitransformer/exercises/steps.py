@@ -1,0 +1,59 @@
+r"""The two steps of optimisers that are exercises, as pure functions.
+
+``minitransformer.training`` has them in place on one flat array; a test holds both to the same
+numbers.
+"""
+
+
+def sgd_momentum_step(theta, g, v, lr, beta):
+    r"""One step of gradient descent with momentum.
+
+    .. math:: v_t = \beta v_{t-1} + g, \qquad \theta_t = \theta_{t-1} - \eta \, v_t
+
+    Parameters
+    ----------
+    theta, g, v : (...) arrays
+        Parameters, gradient, velocity.
+    lr, beta : float
+
+    Returns
+    -------
+    theta, v : (...) arrays
+        New ones.
+
+    Source: Polyak 1964.
+    """
+    v = beta * v + g
+    return theta - lr * v, v
+
+
+def adamw_step(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    r"""One step of AdamW; with ``weight_decay=0`` of Adam.
+
+    .. math::
+        m_t &= \beta_1 m_{t-1} + (1 - \beta_1) g, \qquad
+        v_t = \beta_2 v_{t-1} + (1 - \beta_2) g^2 \\
+        \theta_t &= \theta_{t-1} - \eta \lambda \theta_{t-1}
+        - \eta \, \frac{m_t / (1 - \beta_1^t)}{\sqrt{v_t / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    theta, g, m, v : (...) arrays
+        Parameters, gradient, and the running means of the gradient and of its square.
+    t : int
+        The number of this step, from 1.
+    lr, beta1, beta2, eps, weight_decay : float
+
+    Returns
+    -------
+    theta, m, v : (...) arrays
+        New ones.
+
+    Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
+    """
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    theta = theta - lr * weight_decay * theta - lr * m_hat / (v_hat**0.5 + eps)
+    return theta, m, v

@@ -1,0 +1,41 @@
+"""How the tables of exercises are written: one short entry for each."""
+
+from minitransformer import functional
+from minitransformer.exercises.cases import (
+    USUAL,
+    Variant,
+    backward_cases,
+    forward_cases,
+    given_cases,
+)
+from minitransformer.exercises.exercise import Exercise
+from minitransformer.functional import PAIRS
+
+
+def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=None, **more):
+    """The exercise of a backward pass, whose cases come from the register of pairs."""
+    pair = PAIRS[pair or name.removesuffix("_backward")]
+    twin = twin or getattr(functional, name)
+    draw = backward_cases(pair, twin, variants)
+    return Exercise(name, twin, results, draw, hints, notebook, wrt=pair.wrt, **more)
+
+
+def forward(name, results, notebook, hints, *, variants=USUAL, **more):
+    """The exercise of a forward pass of a pair."""
+    draw = forward_cases(PAIRS[name], variants)
+    return Exercise(name, getattr(functional, name), results, draw, hints, notebook, **more)
+
+
+def alone(name, results, notebook, hints, *, example, variants, twin=None, **more):
+    """An exercise that belongs to no pair: ``example(sizes, rng)`` gives its arguments."""
+    draw = given_cases(example, variants)
+    twin = twin or getattr(functional, name)
+    return Exercise(name, twin, results, draw, hints, notebook, **more)
+
+
+def scaled(name, factor, label, blame, **more):
+    """A variant whose input `name` is `factor` times as large."""
+    return Variant(
+        label, adjust=lambda inputs, rng: inputs | {name: factor * inputs[name]}, blame=blame,
+        **more,
+    )

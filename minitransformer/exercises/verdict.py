@@ -1,0 +1,64 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOT_WRITTEN, WRONG, RIGHT = "not written", "wrong", "right"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on one function.
+
+    Attributes
+    ----------
+    name : str
+        The exercise.
+    state : str
+        "not written", "wrong" or "right".
+    fault : str
+        What is wrong, in words; empty unless the state is "wrong".
+    right, wrong : tuple of str
+        The cases that are right, and those that are not.
+    place : str
+        The worst place with both values there.
+    untried : tuple of str
+        Options and results that were not tried, because the function does not have them.
+    """
+
+    name: str
+    state: str
+    fault: str = ""
+    right: tuple = ()
+    wrong: tuple = ()
+    place: str = ""
+    untried: tuple = ()
+
+    @property
+    def ok(self):
+        """Whether the function is right."""
+        return self.state == RIGHT
+
+    def __str__(self):
+        if self.state == NOT_WRITTEN:
+            return f"{self.name}: not written yet"
+        lines = [f"{self.name}: {self.state}"]
+        if self.right:
+            lines.append(f"  right   {', '.join(self.right)}")
+        if self.wrong:
+            lines.append(f"  wrong   {', '.join(self.wrong)}")
+        if self.place:
+            lines.append(f"  worst   {self.place}")
+        if self.fault:
+            lines.append(f"  fault   {self.fault}")
+            lines.append(f"  hints   check.{self.name}.hint(1), .hint(2), .hint(3)")
+        if self.untried:
+            lines.append(f"  untried {', '.join(self.untried)}: your function does without")
+        return "\n".join(lines)
+
+    def __repr__(self):
+        return f"<{self.name}: {self.state}>"
+
+    def _ipython_display_(self):
+        """Show nothing at the end of a cell: the check has printed already."""
