@@ -131,7 +131,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     # what does not count may have the probability 0, whose logarithm times 0 would be NaN
     loss = (1 - eps) * (w_y * xp.where(w_y != 0, log_p_y, 0)).sum()
     if eps:
-        loss = loss + eps / C * xp.where(y >= 0, log_p @ w, 0).sum()
+        loss = loss + eps / C * xp.where(y >= 0, (log_p * w).sum(axis=-1), 0).sum()
     loss = -loss * reciprocal_or_zero(normaliser)
     return loss, CrossEntropySaved(xp.exp(log_p), y, w, normaliser, eps)
 
