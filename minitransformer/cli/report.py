@@ -47,7 +47,7 @@ def _extra(folder, model, texts):
 
 def _example_text(texts):
     """A short text to try."""
-    own = "I would not say that the acting is dull."
+    own = "The acting is not at all dull."
     if texts.name in ("reviews", "imdb"):
         return own
     return " ".join(min(texts.test.texts, key=len).split()[:12])
