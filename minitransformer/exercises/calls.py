@@ -13,6 +13,7 @@ import numpy as np
 from minitransformer.gradcheck.pairs import as_tuple
 
 TOLERANCE = {"f4": 1e-4, "f8": 1e-9}
+DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are told apart
 EMPTY = inspect.Parameter.empty
 
 
@@ -30,6 +31,7 @@ class Trial:
 
     case: object
     fault: str = ""
+    kind: str = ""
     values: dict = field(default_factory=dict)
     right: dict = field(default_factory=dict)
     gaps: dict = field(default_factory=dict)
@@ -105,14 +107,15 @@ def compare(exercise, case, returned):
     """The trial that `returned` gives: a fault in words, or the results that differ."""
     right = dict(zip(exercise.results, expected(exercise, case), strict=False))
     values, fault = name_results(exercise, returned, right)
-    trial = Trial(case, fault, values, right)
+    trial = Trial(case, fault, values=values, right=right)
     if fault:
         return trial
     if exercise.judge:
         trial.fault = exercise.judge(case, values) or ""
         return trial
     for name, value in values.items():
-        trial.fault = trial.fault or contract_fault(name, value, right[name], exercise)
+        if not trial.fault:
+            trial.fault, trial.kind = contract_fault(name, value, right[name])
     if not trial.fault:
         trial.values = {name: np.asarray(value) for name, value in values.items()}
         for name, value in trial.values.items():
@@ -136,6 +139,8 @@ def name_results(exercise, returned, right):
         return {}, f"it returns None: is `return {listing}` missing?"
     alone = hasattr(returned, "dtype") or isinstance(returned, int | float)
     values = (returned,) if alone else as_tuple(returned)
+    if len(names) == 1 and isinstance(returned, list):
+        return {}, f"it returns a list; an array is expected: {listing}"
     if len(names) == 1 < len(values) and exercise.required is None:
         return {}, f"it returns {len(values)} results in a tuple; one is expected: {listing}"
     if len(values) < exercise.n_required:
@@ -153,26 +158,29 @@ def _count(n):
     return "1 result" if n == 1 else f"{n} results"
 
 
-def contract_fault(name, value, right, exercise):
-    """What keeps a result from being compared, in words; empty if nothing does."""
+def contract_fault(name, value, right):
+    """What keeps a result from being compared, in words, and its kind; empty if nothing does."""
     if value is None:
-        return f"{name} is None"
+        return f"{name} is None", ""
     if not hasattr(value, "dtype") and not isinstance(value, int | float):
-        return f"{name} is a {type(value).__name__}; an array is expected"
+        return f"{name} is a {type(value).__name__}; an array is expected", ""
     right = np.asarray(right)
     python_number = not hasattr(value, "dtype") and right.ndim == 0
     value = np.asarray(value)
     if value.shape != right.shape:
-        return shape_words(name, value.shape, right.shape)
-    if value.dtype != right.dtype and not python_number:
-        return dtype_words(name, value.dtype, right.dtype)
+        return shape_words(name, value.shape, right.shape), ""
+    if right.dtype == bool and value.dtype != bool:
+        return dtype_words(name, value.dtype, right.dtype), DTYPE
     if value.dtype.kind == "f" and not np.isfinite(value).all() and np.isfinite(right).all():
-        kind = "NaN" if np.isnan(value).any() else "infinity"
+        found = "NaN" if np.isnan(value).any() else "infinity"
         return (
-            f"{name} holds {kind} where it should not: a division 0 / 0, the logarithm of 0, or "
-            "an exponential that overflowed"
+            f"{name} holds {found} where it should not: a division 0 / 0, the logarithm of 0, or "
+            "an exponential that overflowed",
+            NOT_FINITE,
         )
-    return ""
+    if value.dtype != right.dtype and not python_number:
+        return dtype_words(name, value.dtype, right.dtype), DTYPE
+    return "", ""
 
 
 def shape_words(name, shape, right):

@@ -6,24 +6,34 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minitransformer.exercises.calls import CannotTry, attempt
-from minitransformer.gradcheck.diagnosis import diagnose
+from minitransformer.exercises.calls import DTYPE, NOT_FINITE, CannotTry, attempt
+from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE
+from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
 from minitransformer.gradcheck.fault import Fault, close
+
+# What may be said of a result that is no gradient, and of one that is; then the vaguer patterns.
+FORWARD = (*rules_values.EXACT, *rules_rerun.RULES)
+BACKWARD = (*FORWARD, *rules_terms.RULES)
+LOOSE = rules_values.LOOSE
 
 
 def name_fault(exercise, function, trials):
-    """What is wrong, in words, from all trials of a function that is wrong."""
+    """What is wrong, in words, from all trials of a function that is wrong.
+
+    Wrong numbers say more than a wrong dtype, and the case with a batch more than the small ones.
+    """
     failed = [trial for trial in trials if not trial.ok]
-    if failed[0].fault:
-        return failed[0].fault
-    main = next((t for t in failed if t.gaps and t.case.label == "B = 3"), failed[0])
-    ask = (exchanged_results, batch_factor, parts_wrong, known_mistake)
-    for trial in dict.fromkeys((id(main), id(failed[0]))):
-        trial = main if trial == id(main) else failed[0]
-        for rule in ask:
+    first = next((trial for trial in failed if trial.gaps or trial.kind != DTYPE), failed[0])
+    if first.fault:
+        known = first.kind == NOT_FINITE and first.case.blame
+        return f"{first.case.blame} ({first.fault})" if known else first.fault
+    wrong = [trial for trial in failed if trial.gaps]
+    main = next((trial for trial in wrong if trial.case.label == BATCH.label), wrong[0])
+    for trial in (main, *(trial for trial in wrong if trial is not main)):
+        for rule in (exchanged_results, batch_factor, known_mistake, parts_wrong):
             if words := rule(exercise, trial, trials):
                 return words
-    return pattern(exercise, function, main) or failed[0].case.blame or "no known pattern"
+    return pattern(exercise, function, main) or "no known pattern"
 
 
 def exchanged_results(exercise, trial, trials):
@@ -40,8 +50,8 @@ def exchanged_results(exercise, trial, trials):
 
 def batch_factor(exercise, trial, trials):
     """Right for a batch of one, and wrong by the size of the batch otherwise."""
-    ones = [t for t in trials if t.case.label.startswith("B = 1")]
-    if not ones or not all(t.ok for t in ones) or trial.case.label != "B = 3":
+    ones = [t for t in trials if t.case.label == BATCH_OF_ONE.label]
+    if not ones or not all(t.ok for t in ones) or trial.case.label != BATCH.label:
         return ""
     for name in trial.gaps:
         value, right = trial.values[name], np.asarray(trial.right[name])
@@ -58,19 +68,24 @@ def parts_wrong(exercise, trial, trials):
     """A result is a sum of terms, and one of them is missing, or has the wrong sign or factor."""
     if exercise.parts is None:
         return ""
-    for name, terms in exercise.parts(trial.case.names).items():
+    try:
+        parts = exercise.parts(trial.case.names)
+    except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
+        return ""
+    for name, terms in parts.items():
         if name not in trial.gaps:
             continue
-        basis = np.stack([np.broadcast_to(t, trial.right[name].shape).ravel()
-                          for t in terms.values()], axis=1)
+        shape = trial.right[name].shape
+        basis = np.stack([np.broadcast_to(t, shape).ravel() for t in terms.values()], axis=1)
         target = trial.values[name].ravel()
         found, _, rank, _ = np.linalg.lstsq(basis, target, rcond=None)
-        if rank < len(terms) or not close(basis @ found, target):
+        if rank < len(terms) or not _alike(target, basis @ found, trial.right[name]):
             continue
         if np.abs(found - found[0]).max() < 1e-6:
             continue  # one factor for all: not a matter of the terms
         words = [w for f, term in zip(found, terms, strict=True) if (w := _coefficient(f, term))]
-        return f"{name}: {'; '.join(words)}"
+        if words:
+            return f"{name}: {'; '.join(words)}"
     return ""
 
 
@@ -85,27 +100,59 @@ def _coefficient(found, term):
 
 
 def known_mistake(exercise, trial, trials):
-    """The result is what a known mistake gives."""
-    for words, compute in exercise.mistakes.items():
-        try:
-            made = compute(trial.case.names)
-        except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
-            continue  # the mistake cannot be made in this case
-        made = made if isinstance(made, dict) else {exercise.results[0]: made}
-        for name, value in made.items():
-            if name in trial.gaps and close(trial.values[name], np.asarray(value)):
-                return words if len(exercise.results) == 1 else f"{name}: {words}"
+    """The result is what a known mistake gives; of several the one that fits in every case."""
+    found = [
+        (name, words, compute)
+        for words, compute in exercise.mistakes.items()
+        for name in trial.gaps
+        if _makes(exercise, compute, trial, name)
+    ]
+    everywhere = [
+        (name, words, compute)
+        for name, words, compute in found
+        if all(_makes(exercise, compute, other, name) is not False for other in trials)
+    ]
+    for name, words, _ in everywhere or found:
+        return words if len(exercise.results) == 1 else f"{name}: {words}"
     return ""
+
+
+def _makes(exercise, compute, trial, name):
+    """Whether a mistake gives this result; None where that cannot be said."""
+    try:
+        made = compute(trial.case.names)
+    except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
+        return None  # the mistake cannot be made in this case
+    made = made if isinstance(made, dict) else {exercise.results[0]: made}
+    value = trial.values.get(name)
+    if made.get(name) is None or value is None or value.dtype == np.float32:
+        return None
+    return _alike(value, np.asarray(made[name]), trial.right[name])
+
+
+def _alike(x, y, right):
+    """Whether two results agree to nine digits, so that not even another eps passes for it."""
+    if x.shape != y.shape or not x.size:
+        return False
+    if x.dtype.kind != "f" or y.dtype.kind not in "fiu":
+        return np.array_equal(x, y)
+    size = max(np.abs(right).max(), np.abs(y).max())
+    return bool(np.abs(x - y).max() <= 1e-9 * size)
 
 
 def pattern(exercise, function, trial):
-    """What the rules of the gradient checker say of the first result that is wrong."""
+    """What the gradient checker's rules, and the case itself, say of the results that are wrong."""
     wrt = dict(zip(exercise.results, exercise.wrt or exercise.results, strict=True))
-    for name in trial.gaps:
-        fault = fault_of(exercise, function, trial, name, wrt)
-        if words := diagnose(fault):
-            return f"{name}: {words}"
-    return ""
+    backward = bool(exercise.wrt)
+    rules = [*(BACKWARD if backward else FORWARD), lambda _: trial.case.blame, *LOOSE]
+    names = [name for name in trial.gaps if np.asarray(trial.right[name]).dtype.kind == "f"]
+    faults = {name: fault_of(exercise, function, trial, name, wrt) for name in names}
+    for rule in rules:
+        for name, fault in faults.items():
+            if words := rule(fault):
+                told = words if backward else words.replace("the gradient", "the result")
+                return told if len(exercise.results) == 1 else f"{name}: {told}"
+    return trial.case.blame
 
 
 def fault_of(exercise, function, trial, name, wrt):
@@ -114,15 +161,12 @@ def fault_of(exercise, function, trial, name, wrt):
     floating = {k: v for k, v in trial.right.items() if np.asarray(v).dtype.kind == "f"}
 
     def again(inputs):
-        other = attempt(exercise, function, case.rebuild(inputs))
+        try:
+            other = attempt(exercise, function, case.rebuild(inputs))
+        except (CannotTry, NotImplementedError) as error:
+            raise ValueError(str(error)) from None  # the rule does not apply
         ok = other.ok or (not other.fault and name not in other.gaps)
         return SimpleNamespace(row=lambda _: SimpleNamespace(ok=ok))
-
-    def safely(inputs):
-        try:
-            return again(inputs)
-        except (CannotTry, NotImplementedError) as error:
-            raise ValueError(str(error)) from None
 
     backward = bool(exercise.wrt)
     return Fault(
@@ -134,5 +178,5 @@ def fault_of(exercise, function, trial, name, wrt):
         upstream=case.upstream,
         oracles={wrt[k]: np.asarray(v) for k, v in floating.items()},
         right=frozenset(wrt[k] for k in trial.right if k not in trial.gaps),
-        again=safely,
+        again=again,
     )

@@ -1,11 +1,11 @@
-"""Notebook 1: softmax, its logarithm, the losses."""
+"""Notebooks 0 and 1: the mean squared error, softmax, its logarithm, the cross-entropy."""
 
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.tables import backward, forward, scaled
 
-HERE = "01_softmax_and_cross_entropy"
+FIRST, HERE = "00_gradients", "01_softmax_and_cross_entropy"
 LARGE = scaled(
     "x", 500.0, "large scores",
     "right for small scores, but exp overflows at large ones: subtract the largest score of each "
@@ -101,7 +101,6 @@ EXERCISES = [
                 lambda c: _exp(c.x)
             ),
             "divided by the sum, but the exponential is missing": lambda c: c.x / _sum(c.x),
-            "divided by the largest exponential, not by their sum": lambda c: _exp(c.x),
             "the sign is wrong: the largest score should get the largest weight": (
                 lambda c: _softmax(-c.x)
             ),
@@ -134,7 +133,7 @@ EXERCISES = [
                 lambda c: c.y * (1 - c.y)
             ),
             "you returned the gradient of softmax(x).sum(), which is 0: the upstream gradient "
-            "belongs inside the sum": lambda c: c.dy * (c.y - c.y * _sum(c.y)),
+            "belongs inside the sum": lambda c: 0 * c.dy,
             "the last step, times y, is missing": lambda c: c.dy - _sum(c.y * c.dy),
             "this is the gradient of log_softmax": lambda c: c.dy - c.y * _sum(c.dy),
         },
@@ -279,7 +278,7 @@ EXERCISES = [
         },
     ),
     forward(
-        "mean_squared_error", ("loss", "difference"), HERE,
+        "mean_squared_error", ("loss", "difference"), FIRST,
         (
             "A mean over all entries, whatever the shape.",
             "First the difference y - target, which the backward pass will want, then its square.",
@@ -311,7 +310,7 @@ EXERCISES = [
         },
     ),
     backward(
-        "mean_squared_error_backward", ("dy",), HERE,
+        "mean_squared_error_backward", ("dy",), FIRST,
         (
             "The loss is a sum of squares divided by a number. What is the derivative of a square?",
             "Each entry occurs in one square only: 2 times its difference, divided by n.",

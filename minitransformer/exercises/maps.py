@@ -88,6 +88,10 @@ def _added(c, texts=slice(None)):
 
 
 ROWS = Variant("one feature out", {"F": 1})
+SQUARE = Variant(
+    "a square W", {"D": 4, "F": 4},
+    blame="right where W is not square, which is strange: is something decided by the shapes?",
+)
 KINK = Variant(
     "x = 0", adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
     blame="right where x is not 0: at the kink the gradient is taken to be 0",
@@ -110,7 +114,7 @@ EXERCISES = [
             "x (B, T, D_in) @ W (D_in, D_out) works as it is: NumPy takes the leading axes along.",
             "Add b at the end: its shape (D_out,) is broadcast over all tokens.",
         ),
-        variants=(*USUAL, ROWS),
+        variants=(*USUAL, ROWS, SQUARE),
         parts=lambda c: {"y": {"x W": c.x @ c.W, "b": np.broadcast_to(c.b, c.x.shape[:-1] +
                                                                        c.b.shape)}},
         mistakes={
@@ -127,7 +131,7 @@ EXERCISES = [
             "dx is dy times W transposed; dW is x transposed times dy (as rows); db the sum of dy's "
             "rows.",
         ),
-        variants=(*USUAL, ROWS),
+        variants=(*USUAL, ROWS, SQUARE),
         mistakes=_linear_mistakes(lambda c: c.dy),
     ),
     backward(

@@ -1,0 +1,197 @@
+"""Wrong attention, heads and masks."""
+
+import numpy as np
+
+
+def swap(x):
+    return x.swapaxes(-1, -2)
+
+
+def softmax(S, axis=-1):
+    e = np.exp(S - S.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def attention(scores=None, weights=None, hidden=-np.inf, mix=None):
+    """Attention with something else in one of its steps."""
+
+    def function(Q, K, V, mask=None):
+        S = Q @ swap(K) / Q.shape[-1] ** 0.5 if scores is None else scores(Q, K)
+        if mask is not None and hidden is not None:
+            S = np.where(mask, S, np.asarray(hidden, S.dtype))
+        P = weighed(S) if weights is None else weights(S, mask)
+        return (P @ V if mix is None else mix(P, Q, K, V)), P
+
+    return function
+
+
+def weighed(S):
+    largest = S.max(axis=-1, keepdims=True)
+    e = np.exp(S - np.where(np.isfinite(largest), largest, 0))
+    total = e.sum(axis=-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def gradients(softmax_part=None, power=0.5, dV=None, dK=None, order=(0, 1, 2), drop="both"):
+    """dQ, dK, dV with something else in one of the steps."""
+
+    def function(dO, Q, K, V, P, *, keep=None):
+        A = P if keep is None or drop == "none" else P * keep
+        value = swap(A) @ dO if dV is None else dV(A, dO, V, Q)
+        dP = dO @ swap(V)
+        if keep is not None and drop == "both":
+            dP = dP * keep
+        dS = P * (dP - (P * dP).sum(-1, keepdims=True))
+        if softmax_part is not None:
+            dS = softmax_part(P, dP)
+        dS = dS / Q.shape[-1] ** power
+        key = swap(dS) @ Q if dK is None else dK(dS, Q, K)
+        found = dS @ K, key, value
+        return tuple(found[i] for i in order)
+
+    return function
+
+
+def tiled(weights=None, **more):
+    """The same from logsumexp."""
+
+    def right(S, logsumexp, mask):
+        S = S if mask is None else np.where(mask, S, -np.inf)
+        return np.exp(S - logsumexp[..., None])
+
+    def function(dO, Q, K, V, O, logsumexp, mask=None):
+        S = Q @ swap(K) / Q.shape[-1] ** 0.5
+        P = (weights or right)(S, logsumexp, mask)
+        return gradients(**more)(dO, Q, K, V, P)
+
+    return function
+
+
+def qkv(order=("dQ", "dK", "dV"), dx=None, dW=None, db=None):
+    def function(dQ, dK, dV, x, W):
+        named = {"dQ": dQ, "dK": dK, "dV": dV}
+        d = np.concatenate([named[n] for n in order], axis=-1)
+        rows = d.reshape(-1, d.shape[-1])
+        return (
+            d @ W.T if dx is None else dx(dQ, dK, dV, W),
+            x.reshape(-1, x.shape[-1]).T @ rows if dW is None else dW(x, d),
+            rows.sum(axis=0) if db is None else db(d),
+        )
+
+    return function
+
+
+def split(x, H):
+    return np.stack(np.split(x, H, axis=-1), axis=1)
+
+
+def merge(x):
+    return np.concatenate(list(x.transpose(1, 0, 2, 3)), axis=-1)
+
+
+def seen(rule):
+    def function(T, S=None):
+        S = T if S is None else S
+        return rule(np.arange(T)[:, None], np.arange(S)[None], S - T)
+
+    return function
+
+
+def keys(lengths, S):
+    return np.arange(S)[None], lengths[:, None]
+
+
+SPLITS = [
+    ("mixes tokens", lambda x, H: x.reshape(x.shape[0], H, x.shape[1], x.shape[2] // H)),
+    ("in turn", lambda x, H: np.stack([x[..., h::H] for h in range(H)], axis=1)),
+    ("shape", lambda x, H: x.reshape(*x.shape[:2], H, -1)),
+    ("heads stand in reverse", lambda x, H: split(x, H)[:, ::-1]),
+    ("shape", lambda x, H: swap(split(x, H))),
+    ("tokens stand in reverse", lambda x, H: split(x[:, ::-1], H)),
+]
+MERGES = [
+    ("mixes heads", lambda x: x.reshape(x.shape[0], x.shape[2], -1)),
+    ("side by side", lambda x: x.transpose(0, 2, 3, 1).reshape(x.shape[0], x.shape[2], -1)),
+    ("shape", lambda x: x.transpose(0, 2, 1, 3)),
+    ("heads stand in reverse", lambda x: merge(x[:, ::-1])),
+    ("shape|sum", lambda x: x.sum(axis=1)),
+]
+
+WRONG = {
+    "attention": [
+        (r"not divided by sqrt\(d_k\)", attention(lambda Q, K: Q @ swap(K))),
+        ("divided by d_k", attention(lambda Q, K: Q @ swap(K) / Q.shape[-1])),
+        ("runs over the queries", attention(weights=lambda S, mask: softmax(S, -2))),
+        ("nothing to attend to|NaN", attention(weights=lambda S, mask: softmax(S))),
+        ("behind the softmax", attention(
+            hidden=None, weights=lambda S, m: softmax(S) if m is None else softmax(S) * m)),
+        ("masked scores become 0", attention(hidden=0.0)),
+        ("mask is not used", attention(hidden=None)),
+        ("takes no argument `mask`", lambda Q, K, V: attention()(Q, K, V)),
+        ("K is mixed", attention(mix=lambda P, Q, K, V: P @ K)),
+        ("all heads together|d_model", attention(
+            lambda Q, K: Q @ swap(K) / (Q.shape[-1] * Q.shape[1]) ** 0.5)),
+        ("not a mean|every query has a key|gives 0", attention(hidden=-1e9)),
+        ("ValueError", attention(lambda Q, K: Q @ K / Q.shape[-1] ** 0.5)),
+    ],
+    "attention_backward": [
+        ("sum term", gradients(lambda P, dP: P * dP)),
+        ("scale .* is missing", gradients(power=0)),
+        ("divided by d_k", gradients(power=1)),
+        ("dQ and dK are exchanged|shape", gradients(order=(1, 0, 2))),
+        ("right without dropout|keep", gradients(drop="none")),
+        ("right without dropout|keep", gradients(drop="values")),
+        ("diagonal", gradients(lambda P, dP: P * (1 - P) * dP)),
+        ("dP is used as dS|passed over", gradients(lambda P, dP: dP)),
+        ("ValueError", gradients(dK=lambda dS, Q, K: dS @ Q)),
+        ("batch|first|no known", gradients(dV=lambda A, dO, V, Q: 0 * V + (swap(A) @ dO)[:1])),
+        ("sign", gradients(lambda P, dP: P * ((P * dP).sum(-1, keepdims=True) - dP))),
+        ("dV: .*sqrt", gradients(dV=lambda A, dO, V, Q: swap(A) @ dO / Q.shape[-1] ** 0.5)),
+        ("dV and dK|exchanged", gradients(order=(0, 2, 1))),
+    ],
+    "tiled_attention_backward": [
+        ("mask is forgotten", tiled(lambda S, L, mask: np.exp(S - L[..., None]))),
+        ("logsumexp", tiled(lambda S, L, mask: np.exp(
+            S if mask is None else np.where(mask, S, -np.inf)),
+            softmax_part=None)),
+        ("sum term", tiled(softmax_part=lambda P, dP: P * dP)),
+        ("scale .* is missing", tiled(power=0)),
+        ("exchanged", tiled(order=(0, 2, 1))),
+        ("sum is of dP alone", tiled(
+            softmax_part=lambda P, dP: P * (dP - dP.sum(-1, keepdims=True)))),
+    ],
+    "qkv_projection_backward": [
+        ("only the path through Q", qkv(dx=lambda q, k, v, W: q @ W[:, : q.shape[-1]].T)),
+        ("order", qkv(("dK", "dQ", "dV"))),
+        ("order", qkv(("dV", "dK", "dQ"))),
+        ("path through V is missing", qkv(dx=lambda q, k, v, W: np.concatenate(
+            [q, k], -1) @ W[:, : 2 * q.shape[-1]].T)),
+        ("mean over the three", qkv(dx=lambda q, k, v, W: np.concatenate(
+            [q, k, v], -1) @ W.T / 3)),
+        ("only the first text", qkv(dW=lambda x, d: x[0].T @ d[0])),
+        ("shape", qkv(dW=lambda x, d: swap(x) @ d)),
+        ("mean over the tokens", qkv(db=lambda d: d.mean((0, 1)))),
+    ],
+    "split_heads": SPLITS,
+    "split_heads_backward": MERGES,
+    "merge_heads": MERGES,
+    "merge_heads_backward": SPLITS,
+    "causal_mask": [
+        ("wrong way round", seen(lambda t, s, back: s > t + back)),
+        ("transposed", seen(lambda t, s, back: s >= t + back)),
+        ("diagonal is True", seen(lambda t, s, back: s < t + back)),
+        ("last T of S", seen(lambda t, s, back: s <= t)),
+        ("dtype", seen(lambda t, s, back: (s <= t + back).astype(float))),
+        ("takes no argument `S`", lambda T: np.tril(np.ones((T, T), bool))),
+        ("dtype|boolean", seen(lambda t, s, back: np.where(s <= t + back, 0.0, -np.inf))),
+        ("everything", seen(lambda t, s, back: (t + s) >= 0)),
+    ],
+    "padding_mask": [
+        ("wrong way round", lambda n, S: (np.arange(S) >= n[:, None])[:, None, None]),
+        ("one token too many", lambda n, S: (np.arange(S) <= n[:, None])[:, None, None]),
+        ("shape", lambda n, S: np.arange(S) < n[:, None]),
+        ("in front", lambda n, S: (np.arange(S) >= S - n[:, None])[:, None, None]),
+        ("one token too few", lambda n, S: (np.arange(1, S + 1) < n[:, None])[:, None, None]),
+        ("dtype", lambda n, S: (np.arange(S) < n[:, None])[:, None, None].astype(int)),
+    ],
+}
