@@ -5,7 +5,9 @@ import typer
 from minitransformer.cli import (
     bench,
     evaluate,
+    exercises,
     generate,
+    grade,
     gradcheck,
     info,
     predict,
@@ -28,6 +30,8 @@ for function in (
     generate.generate,
     translate.translate,
     gradcheck.gradcheck,
+    exercises.exercises,
+    grade.grade,
     info.info,
     bench.bench,
 ):

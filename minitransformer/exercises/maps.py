@@ -42,7 +42,17 @@ def _tanh(x):
 
 
 def gelu_tanh_backward(dy, x):
-    """:func:`gelu_backward` of the tanh form."""
+    """Vector-Jacobian product of GELU's tanh form.
+
+    Parameters
+    ----------
+    dy, x : (...) arrays
+        Upstream gradient, and input of the forward pass.
+
+    Returns
+    -------
+    dx : (...) array
+    """
     return gelu_backward(dy, x, "tanh")
 
 

@@ -2,8 +2,9 @@
 
 from minitransformer.exercises import attending, losses, maps, norms, training
 
-EXERCISES = {
-    exercise.name: exercise
+_ALL = [
+    exercise
     for topic in (losses, maps, norms, attending, training)
     for exercise in topic.EXERCISES
-}
+]
+EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=lambda e: e.notebook)}

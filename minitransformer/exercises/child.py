@@ -1,0 +1,59 @@
+"""The process that runs one submission: ``python -m minitransformer.exercises.child``.
+
+Its arguments are a file for the results, a seed, the names of the exercises joined by commas, and
+the submission's files. It appends a line of JSON before and after everything that somebody else's
+code may not survive, so the process that started it knows how far it came.
+"""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+from minitransformer.exercises.judge import judge
+from minitransformer.exercises.registry import EXERCISES
+from minitransformer.exercises.verdict import NOT_WRITTEN
+
+ERROR, TIMED_OUT = "error", "timed out"
+LOADING = "loading"
+MEMORY = 4 << 30  # bytes of address space
+
+
+def limit_memory():
+    """A submission that fills the memory gets a MemoryError, where the system can do that."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def run(results, seed, names, files):
+    """Load the files and check every exercise."""
+
+    def tell(**line):
+        with open(results, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    tell(begin=LOADING)
+    functions, errors = {}, []
+    for path in files:
+        sys.path.insert(0, str(Path(path).resolve().parent))
+        try:
+            functions |= runpy.run_path(path)
+        except BaseException as error:
+            errors.append(f"{Path(path).name}: {type(error).__name__}: {error}")
+    for name in names:
+        tell(begin=name)
+        if name in functions:
+            verdict = judge(EXERCISES[name], functions[name], seed)
+            tell(name=name, state=verdict.state, fault=verdict.fault)
+        elif errors:
+            tell(name=name, state=ERROR, fault=f"does not load: {'; '.join(errors)}")
+        else:
+            tell(name=name, state=NOT_WRITTEN, fault="")
+
+
+if __name__ == "__main__":
+    limit_memory()
+    run(sys.argv[1], int(sys.argv[2]), sys.argv[3].split(","), sys.argv[4:])

@@ -1,0 +1,174 @@
+"""Somebody else's functions, each submission in a process of its own with a time limit.
+
+An endless loop, a crash or a file that does not load costs a submission that exercise, or all of
+them, and nobody else anything. It is no sandbox: the code has all rights of the one who runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from minitransformer.exercises.child import ERROR, LOADING, TIMED_OUT
+from minitransformer.exercises.notebook import functions_of
+from minitransformer.exercises.registry import EXERCISES
+
+PACKAGES = Path(__file__).parents[2]
+START = 60.0  # seconds until the process has imported the package
+SUFFIXES = (".py", ".ipynb")
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What one exercise of one submission is: the states of a verdict, "error" or "timed out"."""
+
+    name: str
+    state: str
+    fault: str
+
+
+def submissions(folder):
+    """(name, files) of each submission: a file for each student, or a folder for each.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder")
+    found = [
+        (path.name, files_of(path))
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith((".", "_"))
+        and (path.is_dir() or path.suffix in SUFFIXES)
+    ]
+    found = [(name, files) for name, files in found if files]
+    if not found:
+        raise ValueError(f"{folder} holds no submission: a .py file, or a folder, for each student")
+    return found
+
+
+def files_of(path):
+    """The files of one submission: itself, or what a folder holds."""
+    path = Path(path)
+    if not path.is_dir():
+        return [path]
+    return [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and p.name[0] not in "._"]
+
+
+def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0):
+    """Check the functions of one submission.
+
+    Parameters
+    ----------
+    files : list of path
+        .py files, or notebooks, of which the imports and functions are taken.
+    names : sequence of str
+        The exercises.
+    seconds : float
+        Time limit for each of them, and for loading the files.
+    seed : int
+        Decides the random inputs.
+
+    Returns
+    -------
+    list of Graded, in the order of `names`
+    """
+    done = {}
+    with tempfile.TemporaryDirectory() as folder:
+        sources = [_as_python(path, folder, i) for i, path in enumerate(files)]
+        while left := [name for name in names if name not in done]:
+            results = Path(folder) / f"results{len(done)}.jsonl"
+            end = _run(results, sources, left, seconds, seed, folder)
+            found, begun = _read(results)
+            done |= {graded.name: graded for graded in found}
+            if all(name in done for name in left):
+                break
+            if begun is None or begun == LOADING:
+                done |= {name: Graded(name, *end) for name in left if name not in done}
+            else:
+                done[begun] = Graded(begun, *end)
+    return [done[name] for name in names]
+
+
+def _as_python(path, folder, number):
+    """The path of a .py file with a submission's functions."""
+    path = Path(path)
+    if path.suffix != ".ipynb":
+        return path.resolve()
+    source = Path(folder) / f"{path.stem}_{number}.py"
+    source.write_text(functions_of(path), encoding="utf-8")
+    return source
+
+
+def _run(results, sources, names, seconds, seed, folder):
+    """Start the process and wait; the state and words for what it did not come back from."""
+    command = [sys.executable, "-m", "minitransformer.exercises.child", str(results), str(seed)]
+    path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    process = subprocess.Popen(
+        [*command, ",".join(names), *map(str, sources)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=folder, env={**os.environ, **threads, "PYTHONPATH": path,
+                         "PYTHONDONTWRITEBYTECODE": "1"},
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        if _wait(process, results, seconds):
+            return ERROR, f"it ended the process, exit status {process.returncode}"
+        return TIMED_OUT, f"it took more than {seconds:g} s: an endless loop?"
+    finally:
+        _kill(process)
+
+
+def _wait(process, results, seconds):
+    """True when the process has ended, False when it wrote no line within its time."""
+    size, since = 0, time.monotonic()
+    while True:
+        try:
+            process.wait(0.05)
+            return True
+        except subprocess.TimeoutExpired:
+            now = results.stat().st_size if results.exists() else 0
+            if now != size:
+                size, since = now, time.monotonic()
+            if time.monotonic() - since > (seconds if size else START):
+                return False
+
+
+def _kill(process):
+    """End the process and all that it started, as far as they stayed in its group."""
+    if hasattr(os, "killpg"):
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    else:
+        process.kill()
+    process.wait()
+
+
+def _read(results):
+    """The exercises that were graded, and the one that had begun when the process ended."""
+    found, begun = [], None
+    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+    for line in lines:
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue  # cut off in the middle of a line
+        if "begin" in told:
+            begun = told["begin"]
+        elif told.get("name") in EXERCISES:
+            found.append(Graded(told["name"], str(told["state"]), str(told["fault"])))
+            begun = None if told["name"] == begun else begun
+    return found, begun

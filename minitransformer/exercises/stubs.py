@@ -1,0 +1,49 @@
+"""A file of functions to write."""
+
+import inspect
+import itertools
+
+from minitransformer.exercises.registry import EXERCISES
+
+HEADER = '''"""Exercises of minitransformer. Write as many as you like, then see how far you are:
+
+    python -m minitransformer exercises {file}
+"""
+
+import numpy as np
+'''
+SECTIONS = ("Parameters", "Returns")
+
+
+def stubs(file, names=tuple(EXERCISES)):
+    """The text of a file with a function for each exercise, which says what comes in and out."""
+    parts = [HEADER.format(file=file)]
+    notebook = None
+    for name in names:
+        exercise = EXERCISES[name]
+        if exercise.notebook != notebook:
+            notebook = exercise.notebook
+            parts.append(f"# notebooks/{notebook}.ipynb")
+        parts.append(stub(exercise))
+    return "\n\n".join(parts) + "\n"
+
+
+def stub(exercise):
+    """One function: its signature, what comes in and out, and an error where its body should be."""
+    sections = _sections(inspect.cleandoc(exercise.twin.__doc__ or ""))
+    shapes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in sections)
+    body = f'r"""{exercise.name}: returns {", ".join(exercise.results)}.\n\n{shapes}\n"""'
+    lines = "\n".join(f"    {line}".rstrip() for line in body.splitlines())
+    arguments = str(inspect.signature(exercise.twin)).replace("<class 'numpy.float64'>", "np.float64")
+    signature = f"def {exercise.name}{arguments}:"
+    return f"\n{signature}\n{lines}\n    raise NotImplementedError"
+
+
+def _sections(doc):
+    """(title, text) of the sections that say what comes in and out; equations are left out."""
+    lines = doc.splitlines()
+    heads = [i for i in range(len(lines) - 1) if lines[i + 1] and not lines[i + 1].strip("-")]
+    for head, end in itertools.pairwise([*heads, len(lines)]):
+        if lines[head] in SECTIONS:
+            text = "\n".join(lines[head + 2 : end]).split("\n\n")[0]
+            yield lines[head], text.rstrip()
