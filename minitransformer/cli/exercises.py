@@ -35,7 +35,7 @@ def exercises(
         write_stubs(new)
         return
     if not path.exists():
-        raise ValueError(f"{path} does not exist; `exercises --new FILE` writes a file to begin with")
+        raise ValueError(f"{path} is not there; `exercises --new FILE` writes a file to begin with")
     files = files_of(path)
     if not files:
         raise ValueError(f"{path} holds no .py file and no notebook")

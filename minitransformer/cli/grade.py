@@ -22,7 +22,7 @@ LINE = 100
 
 def grade(
     folder: Annotated[
-        Path, typer.Argument(help="A .py file or a notebook for each student, or a folder for each.")
+        Path, typer.Argument(help="A .py file, notebook or folder for each student.")
     ],
     csv_file: Annotated[
         Path | None,

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minitransformer.exercises.calls import DTYPE, NOT_FINITE, CannotTry, attempt
+from minitransformer.exercises.calls import CannotTry, attempt
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE
+from minitransformer.exercises.contract import DTYPE, NOT_FINITE
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
 from minitransformer.gradcheck.fault import Fault, close
 

@@ -1,4 +1,4 @@
-"""What an exercise is: a function to write, the cases it is tried on, and what may be said of it."""
+"""What an exercise is: a function to write, the cases it is tried on, what may be said of it."""
 
 from __future__ import annotations
 

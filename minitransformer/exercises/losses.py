@@ -1,30 +1,12 @@
-"""Notebooks 0 and 1: the mean squared error, softmax, its logarithm, the cross-entropy."""
+"""Notebooks 0 and 1: the losses."""
 
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
+from minitransformer.exercises.scores import softmax_rows, sum_rows
 from minitransformer.exercises.tables import backward, forward, scaled
 
 FIRST, HERE = "00_gradients", "01_softmax_and_cross_entropy"
-LARGE = scaled(
-    "x", 500.0, "large scores",
-    "right for small scores, but exp overflows at large ones: subtract the largest score of each "
-    "row first, the result is the same",
-)
-AXIS = Variant("axis = 1", options=("axis",), adjust=lambda inputs, rng: inputs | {"axis": 1})
-
-
-def _exp(x):
-    return np.exp(x - x.max(axis=-1, keepdims=True))
-
-
-def _softmax(x, axis=-1):
-    y = np.exp(x - x.max(axis=axis, keepdims=True))
-    return y / y.sum(axis=axis, keepdims=True)
-
-
-def _sum(x, axis=-1):
-    return x.sum(axis=axis, keepdims=True)
 
 
 def _onehot(c):
@@ -56,7 +38,7 @@ def _cross_entropy_parts(c):
 
 
 def _log_p_y(c):
-    log_p = np.log(_softmax(c.logits))
+    log_p = np.log(softmax_rows(c.logits))
     return np.take_along_axis(log_p, np.maximum(c.targets, 0)[..., None], -1)[..., 0]
 
 
@@ -74,131 +56,13 @@ LOSS_CASES = (
     ),
     Variant(
         "label smoothing", {}, ("label_smoothing",),
-        blame="right without label smoothing: the target is 1 - eps on the right class, and eps / C "
-        "on every class besides",
+        blame="right without label smoothing: the target is 1 - eps on the right class, and eps / "
+        "C on every class besides",
     ),
 )
 
+
 EXERCISES = [
-    forward(
-        "softmax", ("y",), HERE,
-        (
-            "Every row has to sum to 1, and every entry to be positive: which function makes any "
-            "number positive?",
-            "Subtract the largest entry of each row first (keepdims=True), so that nothing "
-            "overflows; then exponentiate.",
-            "Divide the exponentials by their sum along the axis, again with keepdims=True.",
-        ),
-        variants=(*USUAL, LARGE, AXIS),
-        mistakes={
-            "each row should sum to 1; the sum runs over the whole array": lambda c: (
-                np.exp(c.x) / np.exp(c.x).sum()
-            ),
-            "the sum runs over the first axis, not along the rows": lambda c: _softmax(c.x, 0),
-            "the sum runs over axis 1, not along the last one": lambda c: _softmax(c.x, 1),
-            "the exponentials are not divided by their sum": lambda c: np.exp(c.x),
-            "the exponentials are not divided by their sum, only the largest is subtracted": (
-                lambda c: _exp(c.x)
-            ),
-            "divided by the sum, but the exponential is missing": lambda c: c.x / _sum(c.x),
-            "the sign is wrong: the largest score should get the largest weight": (
-                lambda c: _softmax(-c.x)
-            ),
-            "this is the logarithm of softmax": lambda c: np.log(_softmax(c.x)),
-        },
-    ),
-    backward(
-        "softmax_backward", ("dx",), HERE,
-        (
-            "x_i moves y_i, but also every other y_j of its row: they share a sum.",
-            "The Jacobian is dy_j/dx_i = y_j ([i = j] - y_i). Multiply it by dy and sum over j.",
-            "Two terms: the weight times its own upstream gradient, and the weight times one number "
-            "for the whole row, the sum of y_j dy_j.",
-        ),
-        parts=lambda c: {"dx": {"y dy": c.y * c.dy, "- y sum(y dy)": -c.y * _sum(c.y * c.dy)}},
-        mistakes={
-            "y (1 - y) dy is only the diagonal of the Jacobian: x_i also moves the other y_j of "
-            "its row": lambda c: c.y * (1 - c.y) * c.dy,
-            "the sum runs over the whole array, not along each row": lambda c: (
-                c.y * (c.dy - (c.y * c.dy).sum())
-            ),
-            "the sum runs over the first axis, not along each row": lambda c: (
-                c.y * (c.dy - _sum(c.y * c.dy, 0))
-            ),
-            "the sum runs over axis 1, not along each row": lambda c: (
-                c.y * (c.dy - _sum(c.y * c.dy, 1))
-            ),
-            "the sum is of dy alone: it should be of y dy": lambda c: c.y * (c.dy - _sum(c.dy)),
-            "the upstream gradient is not used: what comes back is y minus its square": (
-                lambda c: c.y * (1 - c.y)
-            ),
-            "you returned the gradient of softmax(x).sum(), which is 0: the upstream gradient "
-            "belongs inside the sum": lambda c: 0 * c.dy,
-            "the last step, times y, is missing": lambda c: c.dy - _sum(c.y * c.dy),
-            "this is the gradient of log_softmax": lambda c: c.dy - c.y * _sum(c.dy),
-        },
-    ),
-    forward(
-        "log_softmax", ("y",), HERE,
-        (
-            "Write the logarithm of the fraction as a difference before you compute anything.",
-            "log y_i = x_i - log sum_j exp(x_j): no division, no logarithm of a small number.",
-            "Subtract each row's largest entry first, then the logarithm of the sum of the "
-            "exponentials of what is left.",
-        ),
-        variants=(*USUAL, LARGE, AXIS),
-        mistakes={
-            "the logarithm is missing: this is softmax": lambda c: _softmax(c.x),
-            "the logarithm is missing around the sum": lambda c: c.x - _sum(np.exp(c.x)),
-            "the sum runs over the whole array, not along each row": lambda c: (
-                c.x - np.log(np.exp(c.x).sum())
-            ),
-            "the sum runs over the first axis, not along each row": lambda c: (
-                np.log(_softmax(c.x, 0))
-            ),
-            "the largest entry is subtracted once too often, or not given back: subtract it from "
-            "both x and the sum's exponents": lambda c: (
-                c.x - np.log(_sum(np.exp(c.x - c.x.max(axis=-1, keepdims=True))))
-            ),
-            "the sign is wrong: a logarithm of a probability is at most 0": lambda c: (
-                -np.log(_softmax(c.x))
-            ),
-            "only the largest entry is subtracted: the logarithm of the sum is missing": lambda c: (
-                c.x - c.x.max(axis=-1, keepdims=True)
-            ),
-            "a mean of the exponentials where a sum is meant": lambda c: (
-                np.log(_softmax(c.x)) + np.log(c.x.shape[-1])
-            ),
-        },
-    ),
-    backward(
-        "log_softmax_backward", ("dx",), HERE,
-        (
-            "y_i = x_i - log sum_j exp(x_j): x_i occurs once by itself, and once in the sum.",
-            "The derivative of the log of the sum by x_i is the softmax, which is exp(y_i).",
-            "From dy take the softmax times one number for the row: the sum of dy.",
-        ),
-        parts=lambda c: {"dx": {"dy": c.dy, "- exp(y) sum(dy)": -np.exp(c.y) * _sum(c.dy)}},
-        mistakes={
-            "y is already a logarithm: the softmax is exp(y)": lambda c: c.dy - c.y * _sum(c.dy),
-            "the sum is of y dy or p dy: it should be of dy alone": lambda c: (
-                c.dy - np.exp(c.y) * _sum(np.exp(c.y) * c.dy)
-            ),
-            "the sum along the row is missing": lambda c: c.dy - np.exp(c.y) * c.dy,
-            "the sum runs over the whole array, not along each row": lambda c: (
-                c.dy - np.exp(c.y) * c.dy.sum()
-            ),
-            "the sum runs over the first axis, not along each row": lambda c: (
-                c.dy - np.exp(c.y) * _sum(c.dy, 0)
-            ),
-            "this is the gradient of softmax, whose output would be exp(y)": lambda c: (
-                np.exp(c.y) * (c.dy - _sum(np.exp(c.y) * c.dy))
-            ),
-            "this is the gradient of softmax, and y is a logarithm": lambda c: (
-                c.y * (c.dy - _sum(c.y * c.dy))
-            ),
-        },
-    ),
     forward(
         "cross_entropy", ("loss",), HERE,
         (
@@ -232,10 +96,10 @@ EXERCISES = [
                 lambda c: -_log_p_y(c).mean() / c.logits.shape[-1]
             ),
             "a mean over all classes: only the target's log-probability counts": lambda c: (
-                -np.log(_softmax(c.logits)).mean()
+                -np.log(softmax_rows(c.logits)).mean()
             ),
             "a sum over all classes: only the target's log-probability counts": lambda c: (
-                -_sum(np.log(_softmax(c.logits))).mean()
+                -sum_rows(np.log(softmax_rows(c.logits))).mean()
             ),
             "the base is 2: the loss is in nats, with the natural logarithm": lambda c: (
                 -_log_p_y(c).mean() / np.log(2)
@@ -270,7 +134,7 @@ EXERCISES = [
                 c.saved.probabilities - _onehot(c)
             ),
             "softmax once more: saved.probabilities has been through it already": lambda c: (
-                (_softmax(c.saved.probabilities) - _onehot(c)) * c.dloss / c.saved.normaliser
+                (softmax_rows(c.saved.probabilities) - _onehot(c)) * c.dloss / c.saved.normaliser
             ),
             "the gradient with respect to the probabilities, not to the logits": lambda c: (
                 -_onehot(c) / c.saved.probabilities * c.dloss / c.saved.normaliser

@@ -1,4 +1,4 @@
-"""Notebooks 2 and 3: linear maps, activations, the embedding."""
+"""Notebooks 2, 3 and 6: linear maps, and the embedding."""
 
 import math
 
@@ -6,60 +6,12 @@ import numpy as np
 
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, USUAL, Variant
 from minitransformer.exercises.tables import backward, forward
-from minitransformer.functional import erf, gelu_backward
 
-LINEAR, EMBEDDING = "02_linear_layers", "03_embeddings"
+LINEAR, EMBEDDING, ATTENTION = "02_linear_layers", "03_embeddings", "06_attention"
 
 
 def _rows(x):
     return x.reshape(-1, x.shape[-1])
-
-
-def _Phi(x):
-    return 0.5 * (1 + erf(x / math.sqrt(2)))
-
-
-def _phi(x):
-    return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
-
-
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def _silu(x):
-    return x * _sigmoid(x)
-
-
-def _silu_slope(x):
-    return _sigmoid(x) * (1 + x * (1 - _sigmoid(x)))
-
-
-def _tanh(x):
-    """t and du/dx of GELU's tanh form."""
-    k = math.sqrt(2 / math.pi)
-    return np.tanh(k * (x + 0.044715 * x**3)), k * (1 + 3 * 0.044715 * x**2)
-
-
-def gelu_tanh_backward(dy, x):
-    """Vector-Jacobian product of GELU's tanh form.
-
-    Parameters
-    ----------
-    dy, x : (...) arrays
-        Upstream gradient, and input of the forward pass.
-
-    Returns
-    -------
-    dx : (...) array
-    """
-    return gelu_backward(dy, x, "tanh")
-
-
-def _tanh_parts(c):
-    t, du = _tanh(c.x)
-    return {"dx": {"1/2 (1 + t)": c.dy * (1 + t) / 2, "1/2 x (1 - t^2) du/dx":
-                   c.dy * c.x * (1 - t * t) * du / 2}}
 
 
 def _linear_mistakes(dy):
@@ -102,10 +54,6 @@ SQUARE = Variant(
     "a square W", {"D": 4, "F": 4},
     blame="right where W is not square, which is strange: is something decided by the shapes?",
 )
-KINK = Variant(
-    "x = 0", adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
-    blame="right where x is not 0: at the kink the gradient is taken to be 0",
-)
 ONCE = Variant(
     "no id twice", {"V": 40},
     adjust=lambda i, rng: i | {"ids": rng.permutation(40)[: i["ids"].size].reshape(i["ids"].shape)},
@@ -115,6 +63,24 @@ UNUSED = Variant(
     adjust=lambda inputs, rng: inputs | {"ids": inputs["ids"] // 2},
     blame="right where every id occurs: rows of the table that are not looked up get 0",
 )
+
+
+def _thirds(c):
+    return np.concatenate([c.dQ, c.dK, c.dV], axis=-1)
+
+
+def _qkv(c, d):
+    rows = d.reshape(-1, d.shape[-1])
+    x = c.x.reshape(-1, c.x.shape[-1])
+    return {"dx": d @ c.W.T, "dW": x.T @ rows, "db": rows.sum(axis=0)}
+
+
+def _blocks(c, use):
+    """dx from some of the three paths."""
+    thirds = np.split(c.W, 3, axis=1)
+    paths = zip(("dQ", "dK", "dV"), thirds, strict=True)
+    return {"dx": sum(getattr(c, name) @ W.T for name, W in paths if name in use)}
+
 
 EXERCISES = [
     forward(
@@ -138,197 +104,11 @@ EXERCISES = [
             "Let the shapes guide you: dx has the shape of x, dW that of W, db that of b.",
             "W is used once for each token, so its gradient is a sum over all tokens: put B and T "
             "on one axis with reshape(-1, D).",
-            "dx is dy times W transposed; dW is x transposed times dy (as rows); db the sum of dy's "
-            "rows.",
+            "dx is dy times W transposed; dW is x transposed times dy (as rows); db the sum of "
+            "dy's rows.",
         ),
         variants=(*USUAL, ROWS, SQUARE),
         mistakes=_linear_mistakes(lambda c: c.dy),
-    ),
-    backward(
-        "relu_backward", ("dx",), LINEAR,
-        (
-            "Where the input was positive, relu did nothing. Where it was not, it gave 0.",
-            "The output alone tells which entries these were.",
-            "Multiply dy by a boolean array: the comparison of y with 0.",
-        ),
-        variants=(*USUAL, KINK),
-        mistakes={
-            "the upstream gradient is cut, not the places where the input was negative: the "
-            "condition is on y, not on dy": lambda c: np.maximum(c.dy, 0),
-            "the condition is on dy: it is on y": lambda c: c.dy * (c.dy > 0),
-            "multiplied by y itself: the slope is 1 where y > 0": lambda c: c.dy * c.y,
-            "the upstream gradient is not used": lambda c: (c.y > 0) * 1.0,
-            "the upstream gradient passes everywhere: where y is 0 nothing comes back": (
-                lambda c: c.dy
-            ),
-            "the condition is the wrong way round": lambda c: c.dy * (c.y <= 0),
-            "where y is 0 half of it comes back, or a sign is used": lambda c: (
-                c.dy * np.where(c.y > 0, 1, 0.5)
-            ),
-            "where y is 0 nothing comes back, not minus dy": lambda c: (
-                c.dy * np.where(c.y > 0, 1, -1)
-            ),
-        },
-    ),
-    forward(
-        "gelu", ("y",), LINEAR,
-        (
-            "Each number is weighed with the probability that a standard normal one is smaller.",
-            "NumPy has no erf; minitransformer.functional.erf is one, for whole arrays.",
-            "Half of x, times one plus erf of x over the root of 2.",
-        ),
-        parts=lambda c: {"y": {"x / 2": c.x / 2, "x / 2 erf(x / sqrt 2)":
-                               c.x / 2 * erf(c.x / math.sqrt(2))}},
-        mistakes={
-            "the root of 2 is missing inside erf": lambda c: c.x / 2 * (1 + erf(c.x)),
-            "this is the tanh form, an approximation": lambda c: c.x / 2 * (1 + _tanh(c.x)[0]),
-            "this is the approximation x sigmoid(1.702 x)": lambda c: c.x * _sigmoid(1.702 * c.x),
-            "this is Phi(x) alone: it multiplies x": lambda c: _Phi(c.x),
-            "this is silu: x sigmoid(x)": lambda c: _silu(c.x),
-            "this is relu": lambda c: np.maximum(c.x, 0),
-            "the density phi(x) where the probability Phi(x) is meant": lambda c: c.x * _phi(c.x),
-        },
-    ),
-    backward(
-        "gelu_backward", ("dx",), LINEAR,
-        (
-            "y = x Phi(x) is a product: the product rule gives two terms.",
-            "The derivative of Phi is the density of the normal distribution.",
-            "dy times (Phi(x) + x phi(x)), with phi(x) = exp(-x^2/2) / sqrt(2 pi).",
-        ),
-        parts=lambda c: {"dx": {"Phi(x)": c.dy * _Phi(c.x), "x phi(x)": c.dy * c.x * _phi(c.x)}},
-        mistakes={
-            "the density phi(x) stands without its factor x": lambda c: (
-                c.dy * (_Phi(c.x) + _phi(c.x))
-            ),
-            "the density lacks its 1/2 in the exponent": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-c.x**2) / math.sqrt(2 * math.pi))
-            ),
-            "the density lacks its 1 / sqrt(2 pi)": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-c.x**2 / 2))
-            ),
-            "this is the derivative of the tanh form": lambda c: sum(_tanh_parts(c)["dx"].values()),
-            "the upstream gradient is not used": lambda c: _Phi(c.x) + c.x * _phi(c.x),
-            "this is the forward pass times dy, not the derivative": lambda c: (
-                c.dy * c.x * _Phi(c.x)
-            ),
-            "the root of 2 is missing inside erf": lambda c: (
-                c.dy * (0.5 * (1 + erf(c.x)) + c.x * _phi(c.x))
-            ),
-            "the derivative of silu, not of gelu": lambda c: c.dy * _silu_slope(c.x),
-        },
-    ),
-    backward(
-        "gelu_tanh_backward", ("dx",), LINEAR,
-        (
-            "y = x/2 (1 + tanh u) is a product, and u depends on x: the product and the chain rule.",
-            "With t = tanh u the derivative of t by u is 1 - t^2.",
-            "dy times (1/2 (1 + t) + 1/2 x (1 - t^2) du/dx), and du/dx = sqrt(2/pi) (1 + 3 * "
-            "0.044715 x^2).",
-        ),
-        pair="gelu_tanh", twin=gelu_tanh_backward,
-        parts=_tanh_parts,
-        mistakes={
-            "du/dx, the chain rule's last factor, is missing": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2 + c.x * (1 - _tanh(c.x)[0] ** 2) / 2
-            ),
-            "du/dx lacks the 3 of the cube's derivative": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2)
-                * math.sqrt(2 / math.pi) * (1 + 0.044715 * c.x**2)
-            ),
-            "du/dx lacks the cube's term": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * math.sqrt(2 / math.pi)
-            ),
-            "du/dx lacks its factor sqrt(2/pi)": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * (1 + 3 * 0.044715 * c.x**2)
-            ),
-            "the derivative of tanh is 1 - t^2, not 1 - t": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0]) * _tanh(c.x)[1]
-            ),
-            "the upstream gradient is not used": lambda c: (
-                (1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * _tanh(c.x)[1]
-            ),
-            "this is the derivative of the exact form, with erf": lambda c: c.dy * (
-                _Phi(c.x) + c.x * _phi(c.x)
-            ),
-        },
-    ),
-    backward(
-        "silu_backward", ("dx",), LINEAR,
-        (
-            "y = x sigma(x) is a product: the product rule gives two terms.",
-            "The derivative of the sigmoid is sigma (1 - sigma).",
-            "dy times (sigma + x sigma (1 - sigma)).",
-        ),
-        parts=lambda c: {"dx": {"sigma(x)": c.dy * _sigmoid(c.x), "x sigma (1 - sigma)":
-                                c.dy * c.x * _sigmoid(c.x) * (1 - _sigmoid(c.x))}},
-        mistakes={
-            "the derivative of the sigmoid is sigma (1 - sigma); the factor 1 - sigma is missing": (
-                lambda c: c.dy * (_sigmoid(c.x) + c.x * _sigmoid(c.x))
-            ),
-            "the derivative of the sigmoid is sigma (1 - sigma); the factor sigma is missing": (
-                lambda c: c.dy * (_sigmoid(c.x) + c.x * (1 - _sigmoid(c.x)))
-            ),
-            "the factor x of the second term is missing": lambda c: c.dy * (
-                _sigmoid(c.x) * (2 - _sigmoid(c.x))
-            ),
-            "the upstream gradient is not used": lambda c: _silu_slope(c.x),
-            "this is the forward pass times dy, not the derivative": lambda c: c.dy * _silu(c.x),
-        },
-    ),
-    forward(
-        "swiglu", ("y",), LINEAR,
-        (
-            "One of the two opens and closes the other, entry by entry.",
-            "silu(z) = z sigmoid(z), and sigmoid(z) = 1 / (1 + exp(-z)).",
-            "silu of the gate, times up.",
-        ),
-        mistakes={
-            "the gate and up have changed places: silu is of the gate": lambda c: (
-                _silu(c.up) * c.gate
-            ),
-            "the sigmoid of the gate alone: silu has a factor gate besides": lambda c: (
-                _sigmoid(c.gate) * c.up
-            ),
-            "silu is missing: this is gate times up": lambda c: c.gate * c.up,
-            "added where a product is meant": lambda c: _silu(c.gate) + c.up,
-            "silu is applied to the product": lambda c: _silu(c.gate * c.up),
-            "gelu where silu is meant": lambda c: c.gate * _Phi(c.gate) * c.up,
-            "silu of both: only of the gate": lambda c: _silu(c.gate) * _silu(c.up),
-            "up is not used": lambda c: _silu(c.gate),
-        },
-    ),
-    backward(
-        "swiglu_backward", ("dgate", "dup"), LINEAR,
-        (
-            "y = silu(gate) up is a product of two inputs: each gets dy times the other factor.",
-            "dup = dy silu(gate). For dgate dy goes through up first, then through silu.",
-            "dgate = dy up sigma (1 + gate (1 - sigma)), with sigma = sigmoid(gate).",
-        ),
-        mistakes={
-            "silu where its derivative is meant": lambda c: {
-                "dgate": c.dy * c.up * _silu(c.gate)
-            },
-            "the sigmoid where silu's derivative is meant": lambda c: {
-                "dgate": c.dy * c.up * _sigmoid(c.gate)
-            },
-            "sigma (1 - sigma), the sigmoid's derivative, where silu's is meant": lambda c: {
-                "dgate": c.dy * c.up * _sigmoid(c.gate) * (1 - _sigmoid(c.gate))
-            },
-            "the factor up is missing": lambda c: {"dgate": c.dy * _silu_slope(c.gate)},
-            "silu is missing: gate is not yet the factor": lambda c: {"dup": c.dy * c.gate},
-            "silu's derivative where silu itself is meant": lambda c: {
-                "dup": c.dy * _silu_slope(c.gate)
-            },
-            "the sigmoid alone where silu is meant": lambda c: {"dup": c.dy * _sigmoid(c.gate)},
-            "silu of up where silu of the gate is meant": lambda c: {"dup": c.dy * _silu(c.up)},
-            "silu's derivative is taken at up, not at the gate": lambda c: {
-                "dgate": c.dy * c.up * _silu_slope(c.up)
-            },
-        },
     ),
     forward(
         "embedding", ("y",), EMBEDDING,
@@ -356,7 +136,7 @@ EXERCISES = [
     backward(
         "embedding_backward", ("dW",), EMBEDDING,
         (
-            "Which rows of the table were used? They get the gradient of the tokens that used them.",
+            "Which rows of the table were used? They get the gradient of the tokens that did.",
             "A token that occurs twice sends two gradients to one row: they add up. dW[ids] += dy "
             "keeps the last only.",
             "np.add.at(dW, ids, dy) on zeros (n_rows, D) of dy's dtype, or a product with one-hot "
@@ -375,6 +155,36 @@ EXERCISES = [
             "how often each id occurs, without the upstream gradient": lambda c: (
                 np.bincount(c.ids.ravel(), minlength=c.n_rows)[:, None] * np.ones(c.dy.shape[-1])
             ),
+        },
+    ),
+    backward(
+        "qkv_projection_backward", ("dx", "dW", "db"), ATTENTION,
+        (
+            "x was used three times: its gradient is a sum of three.",
+            "Put dQ, dK and dV side by side on the last axis: then it is the linear map's backward "
+            "pass.",
+            "With d (tokens, 3D): dx = d W^T, dW = x^T d, db = the sum of d's rows.",
+        ),
+        mistakes={
+            "only the path through Q: x was used three times": lambda c: _blocks(c, "dQ"),
+            "only the path through K: x was used three times": lambda c: _blocks(c, "dK"),
+            "only the path through V: x was used three times": lambda c: _blocks(c, "dV"),
+            "the path through Q is missing": lambda c: _blocks(c, ("dK", "dV")),
+            "the path through K is missing": lambda c: _blocks(c, ("dQ", "dV")),
+            "the path through V is missing": lambda c: _blocks(c, ("dQ", "dK")),
+            "the thirds stand in the order K, Q, V: it is Q, K, V": lambda c: _qkv(
+                c, np.concatenate([c.dK, c.dQ, c.dV], axis=-1)),
+            "the thirds stand in the order V, K, Q: it is Q, K, V": lambda c: _qkv(
+                c, np.concatenate([c.dV, c.dK, c.dQ], axis=-1)),
+            "the thirds stand in the order Q, V, K: it is Q, K, V": lambda c: _qkv(
+                c, np.concatenate([c.dQ, c.dV, c.dK], axis=-1)),
+            "a mean over the three paths where their sum is meant": lambda c: {
+                "dx": _qkv(c, _thirds(c))["dx"] / 3},
+            "a mean over the tokens where a sum is meant": lambda c: {
+                "dW": _qkv(c, _thirds(c))["dW"] / (c.x.size // c.x.shape[-1]),
+                "db": _thirds(c).mean(axis=(0, 1))},
+            "only the first text's contribution: sum over all texts": lambda c: {
+                "dW": c.x[0].T @ _thirds(c)[0], "db": _thirds(c)[0].sum(axis=0)},
         },
     ),
 ]

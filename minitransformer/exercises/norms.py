@@ -1,11 +1,11 @@
-"""Notebooks 4 and 5: layer norm, RMS norm, positions."""
+"""Notebook 4: layer norm and RMS norm."""
 
 import numpy as np
 
-from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
-from minitransformer.exercises.tables import alone, backward, forward
+from minitransformer.exercises.cases import SINGLE, SMALL, Variant
+from minitransformer.exercises.tables import backward, forward
 
-NORM, POSITIONS = "04_layer_norm", "05_positions"
+NORM = "04_layer_norm"
 
 
 def _ones(inputs, rng):
@@ -133,70 +133,6 @@ def _rms_parts(c):
     }}
 
 
-def _turned(c, sign=1, tables=lambda t: t):
-    """The rotation with another sign or other tables."""
-    x = c.x if hasattr(c, "x") else c.dy
-    half = x.shape[-1] // 2
-    x1, x2 = x[..., :half], x[..., half:]
-    cos, sin = tables(c.cos), sign * tables(c.sin)
-    return np.concatenate([x1 * cos - x2 * sin, x1 * sin + x2 * cos], axis=-1)
-
-
-def _neighbours(x, cos, sin):
-    """The rotation of neighbouring features, 2i and 2i + 1."""
-    y = np.empty_like(x)
-    y[..., 0::2] = x[..., 0::2] * cos - x[..., 1::2] * sin
-    y[..., 1::2] = x[..., 0::2] * sin + x[..., 1::2] * cos
-    return y
-
-
-def _halves(x, cos, sin, a, b):
-    """(x1 cos + a x2 sin, b x1 sin + x2 cos)."""
-    half = x.shape[-1] // 2
-    x1, x2 = x[..., :half], x[..., half:]
-    return np.concatenate([x1 * cos + a * x2 * sin, b * x1 * sin + x2 * cos], axis=-1)
-
-
-def _rotary_mistakes(x, sign):
-    """Of the forward pass (sign = 1) and of the backward pass (sign = -1)."""
-    same = "both halves have the same sign: the rotation has one plus and one minus"
-    return {
-        "turned the other way: the sign of the sine is wrong": lambda c: _halves(
-            x(c), c.cos, c.sin, sign, -sign),
-        same: lambda c: _halves(x(c), c.cos, c.sin, 1, 1),
-        f"{same}, not two of them": lambda c: _halves(x(c), c.cos, c.sin, -1, -1),
-        "neighbouring features are paired: here feature i goes with i + E/2": lambda c: _neighbours(
-            x(c), c.cos, sign * c.sin),
-        "cosine and sine are exchanged": lambda c: _halves(x(c), c.sin, c.cos, -sign, sign),
-        "the terms with the sine are missing": lambda c: _halves(x(c), c.cos, c.sin, 0, 0),
-    }
-
-
-def _table(max_len, D, base=10000.0, exponent=lambda i, D: i / D, interleave=True):
-    """A table of sines and cosines, with what may go wrong as arguments."""
-    pos, two_i = np.arange(max_len)[:, None], np.arange(0, D, 2)
-    angle = pos / base ** exponent(two_i, D)
-    sines, cosines = np.sin(angle), np.cos(angle)[:, : D // 2]
-    if not interleave:
-        return np.concatenate([sines, cosines], axis=1)
-    P = np.empty((max_len, D))
-    P[:, 0::2], P[:, 1::2] = sines, cosines
-    return P
-
-
-def _swapped(P):
-    even = P[:, : P.shape[1] // 2 * 2].reshape(len(P), -1, 2)[..., ::-1].reshape(len(P), -1)
-    return np.concatenate([even, P[:, even.shape[1]:]], axis=1)
-
-
-def _sizes(max_len, d_model):
-    return lambda sizes, rng: {"max_len": max_len, "d_model": d_model}
-
-
-def _drawn(inputs, rng):
-    return {"max_len": int(rng.integers(3, 40)), "d_model": 2 * int(rng.integers(2, 9))}
-
-
 EXERCISES = [
     forward(
         "layer_norm", ("y", "xhat", "rstd"), NORM,
@@ -290,71 +226,5 @@ EXERCISES = [
             },
             **{k: v for k, v in _backward_mistakes(0).items() if "beta was added" not in k},
         },
-    ),
-    alone(
-        "sinusoidal_positions", ("P",), POSITIONS,
-        (
-            "Even features are sines, odd ones cosines, of the same angle for each pair.",
-            "The angle is pos / 10000^(2i/D): a column of positions divided by a row of powers.",
-            "P[:, 0::2] = sin(angle), P[:, 1::2] = cos(angle), with 2i = np.arange(0, D, 2); for odd "
-            "D the cosines have one column less.",
-        ),
-        example=_sizes(6, 8),
-        variants=(
-            Variant("6 positions, D = 8"),
-            Variant("random sizes", adjust=_drawn),
-            Variant("one position", adjust=lambda i, rng: i | {"max_len": 1}),
-            Variant(
-                "odd D", adjust=lambda i, rng: i | {"d_model": 7},
-                blame="right for even D; an odd one ends with a sine, and has one cosine less",
-            ),
-        ),
-        mistakes={
-            "sines and cosines are exchanged: the even features are sines": lambda c: _swapped(
-                _table(c.max_len, c.d_model)),
-            "first all sines, then all cosines: they take turns": lambda c: _table(
-                c.max_len, c.d_model, interleave=False),
-            "the exponent is i / D with i the pair's number: it is 2i / D": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / 2 / D),
-            "the exponent is twice too large: 2i is the even feature's number itself": (
-                lambda c: _table(c.max_len, c.d_model, exponent=lambda two_i, D: 2 * two_i / D)),
-            "the base is 1000: it is 10000": lambda c: _table(c.max_len, c.d_model, 1000.0),
-            "the exponent counts D - 2: it is 2i / D": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / max(D - 2, 1)),
-            "positions are counted from 1: the first is 0": lambda c: _table(
-                c.max_len + 1, c.d_model)[1:],
-            "multiplied by the power: the position is divided by it": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: -two_i / D),
-            "every feature has an exponent of its own: the cosine uses the sine's": lambda c: (
-                np.where(
-                    np.arange(c.d_model) % 2,
-                    np.cos(np.arange(c.max_len)[:, None] / 1e4 ** (np.arange(c.d_model)
-                                                                   / c.d_model)),
-                    _table(c.max_len, c.d_model),
-                )
-            ),
-        },
-    ),
-    forward(
-        "rotary", ("y",), POSITIONS,
-        (
-            "Each pair (x_i, x_{i + E/2}) is a point in the plane that is turned by an angle.",
-            "Cut the last axis into halves x1 and x2; the tables fit each half.",
-            "(x1 cos - x2 sin, x1 sin + x2 cos), concatenated along the last axis.",
-        ),
-        variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, Variant("positions of each text", {"rows": 1})
-                  ),
-        mistakes=_rotary_mistakes(lambda c: c.x, 1),
-    ),
-    backward(
-        "rotary_backward", ("dx",), POSITIONS,
-        (
-            "A rotation's Jacobian is the rotation itself. What is its transpose?",
-            "The transpose turns back: by the opposite angle.",
-            "Like the forward pass, with the sine's sign changed in both halves.",
-        ),
-        variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, Variant("positions of each text", {"rows": 1})
-                  ),
-        mistakes=_rotary_mistakes(lambda c: c.dy, -1),
     ),
 ]

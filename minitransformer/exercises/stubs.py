@@ -34,7 +34,8 @@ def stub(exercise):
     shapes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in sections)
     body = f'r"""{exercise.name}: returns {", ".join(exercise.results)}.\n\n{shapes}\n"""'
     lines = "\n".join(f"    {line}".rstrip() for line in body.splitlines())
-    arguments = str(inspect.signature(exercise.twin)).replace("<class 'numpy.float64'>", "np.float64")
+    arguments = str(inspect.signature(exercise.twin))
+    arguments = arguments.replace("<class 'numpy.float64'>", "np.float64")
     signature = f"def {exercise.name}{arguments}:"
     return f"\n{signature}\n{lines}\n    raise NotImplementedError"
 

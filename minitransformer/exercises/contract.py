@@ -1,0 +1,110 @@
+"""What keeps results from being compared, in words: their number, shape, dtype, an error."""
+
+import linecache
+import traceback
+
+import numpy as np
+
+from minitransformer.gradcheck.pairs import as_tuple
+
+DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are told apart
+
+
+def name_results(exercise, returned, right):
+    """What was returned by name, and a fault in words if the number of results is wrong."""
+    names = exercise.results
+    listing = ", ".join(names)
+    if returned is None:
+        return {}, f"it returns None: is `return {listing}` missing?"
+    alone = hasattr(returned, "dtype") or isinstance(returned, int | float)
+    values = (returned,) if alone else as_tuple(returned)
+    if len(names) == 1 and isinstance(returned, list):
+        return {}, f"it returns a list; an array is expected: {listing}"
+    if len(names) == 1 < len(values) and exercise.required is None:
+        return {}, f"it returns {len(values)} results in a tuple; one is expected: {listing}"
+    if len(values) < exercise.n_required:
+        return {}, (
+            f"it returns {_count(len(values))}; {len(names)} are expected, in this order: {listing}"
+        )
+    if len(values) > len(names) and exercise.required is None:
+        return {}, (
+            f"it returns {_count(len(values))}; {len(names)} are expected, in this order: {listing}"
+        )
+    return dict(zip(names, values, strict=False)), ""
+
+
+def _count(n):
+    return "1 result" if n == 1 else f"{n} results"
+
+
+def contract_fault(name, value, right):
+    """What keeps a result from being compared, in words, and its kind; empty if nothing does."""
+    if value is None:
+        return f"{name} is None", ""
+    if not hasattr(value, "dtype") and not isinstance(value, int | float):
+        return f"{name} is a {type(value).__name__}; an array is expected", ""
+    right = np.asarray(right)
+    python_number = not hasattr(value, "dtype") and right.ndim == 0
+    value = np.asarray(value)
+    if value.shape != right.shape:
+        return shape_words(name, value.shape, right.shape), ""
+    if right.dtype == bool and value.dtype != bool:
+        return dtype_words(name, value.dtype, right.dtype), DTYPE
+    if value.dtype.kind == "f" and not np.isfinite(value).all() and np.isfinite(right).all():
+        found = "NaN" if np.isnan(value).any() else "infinity"
+        return (
+            f"{name} holds {found} where it should not: a division 0 / 0, the logarithm of 0, or "
+            "an exponential that overflowed",
+            NOT_FINITE,
+        )
+    if value.dtype != right.dtype and not python_number:
+        return dtype_words(name, value.dtype, right.dtype), DTYPE
+    return "", ""
+
+
+def shape_words(name, shape, right):
+    """A wrong shape in words: which axis was summed, kept or moved."""
+    words = f"{name} has the shape {shape}; it should be {right}"
+    if sorted(shape) == sorted(right):
+        return f"{words}: the axes stand in another order (a transpose)"
+    if len(shape) < len(right):
+        for axis in range(len(right)):
+            if shape == right[:axis] + right[axis + 1 :]:
+                return f"{words}: axis {axis} is gone (summed too much, or keepdims is missing)"
+    if len(shape) > len(right):
+        for axis in range(len(shape)):
+            if shape[:axis] + shape[axis + 1 :] == right:
+                return f"{words}: axis {axis} of yours should be summed, or squeezed"
+        if right == shape[len(shape) - len(right) :]:
+            return f"{words}: the leading axes should be summed (every token shares it)"
+    if len(shape) == len(right):
+        axes = [i for i, (a, b) in enumerate(zip(shape, right, strict=True)) if a != b]
+        if all(shape[i] == 1 for i in axes):
+            return f"{words}: axis {axes[0]} is summed, or not yet broadcast"
+        if all(right[i] == 1 for i in axes):
+            return f"{words}: axis {axes[0]} should be summed, with keepdims=True"
+    return words
+
+
+def dtype_words(name, dtype, right):
+    """A wrong dtype in words."""
+    words = f"{name} has the dtype {dtype}; it should be {right}"
+    if (dtype, right) == (np.float64, np.float32):
+        words += (
+            ", as the arguments are: np.zeros without a dtype, or a NumPy scalar such as "
+            "np.sqrt(64), makes float64 of float32 (x**0.5 of a Python number does not)"
+        )
+    if right.kind == "b":
+        words += ": a mask is boolean, True = may be seen"
+    return words
+
+
+def describe_error(error, function):
+    """An error in words, with the line of the function where it came up."""
+    words = f"it raises {type(error).__name__}: {error}"
+    code = getattr(function, "__code__", None)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if code is not None and frame.filename == code.co_filename:
+            line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
+            return f"{words}\n          in line {frame.lineno}: {line}"
+    return words
