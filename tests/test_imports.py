@@ -26,7 +26,7 @@ ALLOWED = {
     "storage": {"backend"},
     "gradcheck": {"backend"},
     "interpret": {"backend", "layers"},
-    "exercises": {"functional", "gradcheck"},
+    "exercises": {"functional", "gradcheck", "storage"},  # storage reads notebooks
     "plots": set(),
     "layers": EQUATIONS,
     "training": EQUATIONS | {"layers", "data", "storage"},

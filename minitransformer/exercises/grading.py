@@ -6,7 +6,6 @@ them, and nobody else anything. It is no sandbox: the code has all rights of the
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from minitransformer.exercises.child import ERROR, LOADING, TIMED_OUT
 from minitransformer.exercises.notebook import functions_of
 from minitransformer.exercises.registry import EXERCISES
+from minitransformer.storage import strict_json
 
 PACKAGES = Path(__file__).parents[2]
 START = 60.0  # seconds until the process has imported the package
@@ -163,7 +163,7 @@ def _read(results):
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     for line in lines:
         try:
-            told = json.loads(line)
+            told = strict_json(line)
         except ValueError:
             continue  # cut off in the middle of a line
         if "begin" in told:

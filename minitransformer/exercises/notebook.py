@@ -1,7 +1,8 @@
 """The functions of a notebook, without running its cells."""
 
 import ast
-import json
+
+from minitransformer.storage import read_json
 
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef)
 
@@ -17,7 +18,7 @@ def functions_of(path):
         If the file is no notebook.
     """
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        cells = read_json(path)["cells"]
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{path} is no notebook") from None
