@@ -14,7 +14,8 @@ from tests.tolerances import TOLERANCES, markdown
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
-    *sorted(ROOT.glob("*.md")), ROOT / "notebooks" / "README.md", *sorted((ROOT / "docs").glob("**/*.md")),
+    *sorted(ROOT.glob("*.md")), ROOT / "notebooks" / "README.md",
+    *sorted((ROOT / "docs").glob("**/*.md")),
 ]  # fmt: skip
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHECKS = ("'", '"', "array_module(", "require_")
