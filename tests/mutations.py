@@ -13,7 +13,7 @@ import inspect
 
 from tests.mutation_rules import RULES
 
-CHECKS = ("array_module", "_check", "require_", "check_ids")
+CHECKS = ("array_module", "_check", "require_", "check_ids", "check_dlogits")
 
 
 def is_check(node):
