@@ -2,12 +2,13 @@
 
 import csv
 import json
+import pathlib
 import time
 
 import pytest
 
 from minitransformer.exercises import EXERCISES, judge
-from minitransformer.exercises.grading import grade, submissions
+from minitransformer.exercises.grading import files_of, grade, submissions
 from minitransformer.exercises.stubs import stubs
 
 GOOD = """
@@ -107,11 +108,16 @@ def test_a_notebook_s_functions_are_read_without_running_its_cells(tmp_path):
     cells = [
         {"cell_type": "markdown", "source": ["# def softmax"]},
         {"cell_type": "code", "source": "%matplotlib inline\nimport numpy as np\n1 / 0"},
+        {"cell_type": "code", "source": "from nowhere_at_all import Picture"},
         {"cell_type": "code", "source": ["def softmax_backward(dy, y):\n", "    return dy * y\n"]},
+        {"cell_type": "code", "source": "check.softmax_backward(softmax_backward)"},
         {"cell_type": "code", "source": "this is no Python"},
+        {"cell_type": "code", "source": "def softmax(x): return x  # a lesson's own, not checked"},
     ]
     path = file(tmp_path, json.dumps({"cells": cells}), "turn.ipynb")
-    assert states(path)["softmax_backward"].state == "wrong"
+    found = states(path)
+    assert found["softmax_backward"].state == "wrong"
+    assert found["softmax"].state == "not written"
     with pytest.raises(ValueError, match="is no notebook"):
         states(file(tmp_path, "{}", "empty.ipynb"))
 
@@ -191,3 +197,10 @@ def test_exercises_writes_stubs_once(call, tmp_path):
 @pytest.mark.parametrize("name", ["exercises", "grade"])
 def test_help_says_that_it_is_no_sandbox(call, name):
     assert "no sandbox" in " ".join(call(name, "--help")[1].replace("│", " ").split())
+
+
+def test_nothing_in_the_notebooks_as_they_come_counts_as_an_answer():
+    """Lessons have functions of the exercises' names, and cells that draw need more packages."""
+    files = files_of(pathlib.Path(__file__).parents[1] / "notebooks")
+    assert files
+    assert {one.state for one in grade(files)} == {"not written"}

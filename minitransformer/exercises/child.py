@@ -40,7 +40,9 @@ def run(results, seed, names, files):
     for path in files:
         sys.path.insert(0, str(Path(path).resolve().parent))
         try:
-            functions |= runpy.run_path(path)
+            found = runpy.run_path(path)
+            answers = found.get("__answers__", found)  # a notebook names them
+            functions |= {name: found[name] for name in answers if name in found}
         except BaseException as error:
             errors.append(f"{Path(path).name}: {type(error).__name__}: {error}")
     for name in names:
