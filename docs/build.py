@@ -1,0 +1,44 @@
+"""Build the site: `python -m docs.build [folder]`, into build/site unless a folder is named.
+
+The result is plain files, to be opened from the disk or served by anything. Every warning of
+Sphinx is an error.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def build(folder, keep_going=True):
+    """Build the site into a folder; returns Sphinx's exit status, 0 if all is well."""
+    # Staged beside nothing else, so that a page that has gone is gone from the site too.
+    from sphinx.cmd.build import main as sphinx
+
+    from docs.builder.stage import Stage
+
+    with tempfile.TemporaryDirectory() as work:
+        source = Path(work) / "source"
+        Stage(ROOT, source).write()
+        arguments = ["-b", "html", "-W", "-q", "-E", "-c", ROOT / "docs", "-d", Path(work) / "trees"]
+        arguments += ["--keep-going"] if keep_going else []
+        return sphinx([str(a) for a in (*arguments, source, folder)])
+
+
+def main(words=None):
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m docs.build", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "site")
+    folder = parser.parse_args(words).folder
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    status = build(folder)
+    if status == 0:
+        print(f"open {folder / 'index.html'}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

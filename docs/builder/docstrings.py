@@ -1,0 +1,95 @@
+"""numpydoc docstrings as reStructuredText, with links where they name a file of the repository."""
+
+import re
+from pathlib import PurePosixPath
+
+from docutils import nodes
+from sphinx.ext.napoleon import Config, NumpyDocstring
+from sphinx.util.docutils import ReferenceRole
+from sphinx.util.osutil import relative_uri
+
+CONFIG = Config(
+    napoleon_use_param=False, napoleon_use_rtype=False, napoleon_use_ivar=True,
+    napoleon_use_admonition_for_notes=False,
+)  # fmt: skip
+# What stands behind the last section belongs to the whole docstring.
+CLOSING = re.compile(r"\n\n(?=(?:Source|Derivation|Notebook|Notebooks)s?: )")
+CITED = re.compile(r"docs/derivations/(?P<page>\w+)\.md(?:, equations? \((?P<number>\d+)\))?")
+OTHER = re.compile(r"(?<![\w/`<])((?:notebooks|docs|minitransformer)/[\w/.]+\.(?:ipynb|md|py))\b")
+
+
+def parted(docstring):
+    """The docstring up to its closing paragraphs, and these."""
+    body, *closing = CLOSING.split(docstring)
+    return body, "\n\n".join(closing)
+
+
+def linked(text):
+    """`text` with the files that it names as links, a derivation's equation too."""
+
+    def derivation(found):
+        anchor = f"#equation-{found['number']}" if found["number"] else ""
+        words = found["page"].replace("_", " ")
+        if found["number"]:
+            words += found[0].partition(".md")[2]
+        return f":repo:`{words} <docs/derivations/{found['page']}.md{anchor}>`"
+
+    text = CITED.sub(derivation, text)
+    return OTHER.sub(lambda m: f":repo:`{PurePosixPath(m[1]).stem} <{m[1]}>`", text)
+
+
+def as_rst(docstring):
+    """A whole docstring, sections and all.
+
+    >>> print(as_rst("One.\\n\\nReturns\\n-------\\ny : array"))
+    One.
+    <BLANKLINE>
+    :Returns: **y** (*array*)
+    <BLANKLINE>
+    """
+    body, closing = parted(docstring)
+    text = str(NumpyDocstring(body, CONFIG, what="function"))
+    text = re.sub(r"^:returns:", ":Returns:", text, flags=re.MULTILINE)
+    return text + (f"\n{linked(closing)}\n" if closing else "")
+
+
+class RepoRole(ReferenceRole):
+    """:repo:`words <path#anchor>`: the page of a file of the repository.
+
+    Where the site has no such page the words stand alone.
+    """
+
+    def run(self):
+        """One link, or one text."""
+        path, _, anchor = self.target.partition("#")
+        page = page_of(path)
+        if page not in self.env.found_docs:
+            return [nodes.Text(self.title)], []
+        uri = relative_uri(self.env.docname + ".html", page + ".html")
+        if page == self.env.docname:
+            uri = ""
+        uri += f"#{anchor}" if anchor else ""
+        return [nodes.reference(self.rawtext, self.title, refuri=uri, internal=True)], []
+
+
+def page_of(path):
+    """Name of the page of a file of the repository.
+
+    >>> page_of("docs/derivations/softmax.md"), page_of("minitransformer/backend.py")
+    ('docs/derivations/softmax', 'minitransformer/backend')
+    """
+    return str(PurePosixPath(path).with_suffix(""))
+
+
+def close_sections(app, what, name, obj, options, lines):
+    """Before napoleon reads a docstring: its closing paragraphs into a section of their own."""
+    body, closing = parted("\n".join(lines))
+    if closing:
+        lines[:] = f"{body}\n\nNotes\n-----\n{linked(closing)}\n".splitlines()
+
+
+def setup(app):
+    """Sphinx's entry."""
+    app.add_role("repo", RepoRole())
+    app.connect("autodoc-process-docstring", close_sections, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

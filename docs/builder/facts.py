@@ -1,0 +1,156 @@
+"""What is known of a function or class: its derivation, notebook, tests and measured errors."""
+
+import ast
+import json
+import re
+from functools import cached_property
+from typing import NamedTuple
+
+from docs.builder.api import offered
+from minitransformer import functional, layers, models
+
+# Names of the ledger's lines that do not begin with that of the class.
+LEDGER_NAMES = {"TransformerClassifier": "classifier"}
+
+
+class Measured(NamedTuple):
+    """Worst relative errors of a gradient over so many shapes; None: not measured this way."""
+
+    name: str
+    complex_step: float | None
+    central: float | None
+    shapes: int
+
+
+class Place(NamedTuple):
+    """A line of a file of the repository."""
+
+    path: str
+    line: int
+    name: str
+
+
+class Facts:
+    """The repository, asked about names.
+
+    Parameters
+    ----------
+    root : Path
+        Of the repository.
+    """
+
+    def __init__(self, root):
+        self.root = root
+
+    @cached_property
+    def ledger(self):
+        """The lines of docs/ledger.json, which `gradcheck --json` wrote."""
+        return json.loads((self.root / "docs" / "ledger.json").read_text("utf-8"))["lines"]
+
+    @cached_property
+    def tests(self):
+        """Text of every test file, by its path."""
+        files = sorted((self.root / "tests").glob("test_*.py"))
+        return {f.relative_to(self.root).as_posix(): f.read_text("utf-8") for f in files}
+
+    @cached_property
+    def notebooks(self):
+        """The markdown of every notebook, by its path."""
+        texts = {}
+        for path in sorted((self.root / "notebooks").glob("*.ipynb")):
+            cells = json.loads(path.read_text("utf-8"))["cells"]
+            prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+            texts[path.relative_to(self.root).as_posix()] = "\n".join(prose)
+        return texts
+
+    def pairs_of(self, name):
+        """Entries of `functional.PAIRS` whose forward or backward function has this name."""
+        return [
+            key for key, pair in functional.PAIRS.items()
+            if name in (pair.forward.__name__, pair.backward.__name__)
+        ]  # fmt: skip
+
+    def measured(self, name):
+        """The ledger's lines about a function or class, the worst of several variants first.
+
+        Returns
+        -------
+        list of Measured
+        """
+        pairs = self.pairs_of(name)
+        prefix = LEDGER_NAMES.get(name, name)
+        chosen = [
+            Measured(
+                line["name"], line["complex_step"], line["central_differences"], line["shapes"]
+            )
+            for line in self.ledger
+            if line["name"] in pairs
+            or (not pairs and line["name"].partition(",")[0] == prefix)
+        ]  # fmt: skip
+        return sorted(chosen, key=lambda m: m.complex_step or m.central or 0, reverse=True)
+
+    def derivations(self, name, node):
+        """Pages about a function, or about the functions that a class calls."""
+        if pairs := self.pairs_of(name):
+            names = [functional.PAIRS[pairs[0]].forward.__name__]
+        elif isinstance(node, ast.ClassDef):
+            names = [n for n in called(node) if self.pairs_of(n) and not n.endswith("_backward")]
+        else:
+            names = []
+        paths = [f"docs/derivations/{n}.md" for n in dict.fromkeys(names)]
+        return [path for path in paths if (self.root / path).exists()]
+
+    def notebook(self, path, docstring):
+        """The notebook that the docstring names, or the first that links to the file, or None."""
+        if found := re.search(r"notebooks/\w+\.ipynb", docstring or ""):
+            return found[0] if (self.root / found[0]).exists() else None
+        return next((book for book, text in self.notebooks.items() if f"../{path}" in text), None)
+
+    def tests_of(self, name, at_most=2):
+        """Where a name is tested: the first test of the files that speak of it most.
+
+        Returns
+        -------
+        list of Place
+        """
+        word = re.compile(rf"\b{name}\b")
+        found = []
+        for path, text in self.tests.items():
+            tests = [
+                node for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+                and word.search(ast.get_source_segment(text, node))
+            ]  # fmt: skip
+            if tests:
+                found.append((len(tests), Place(path, tests[0].lineno, tests[0].name)))
+        found.sort(key=lambda item: -item[0])
+        places = [place for _, place in found[:at_most]]
+        return places + ([self.proof_of_pairs] if self.pairs_of(name) else [])
+
+    @cached_property
+    def proof_of_pairs(self):
+        """The test that goes through the whole register of pairs and proves their gradients."""
+        path = "tests/test_ledger.py"
+        tree = ast.parse(self.tests[path])
+        name = "test_the_ledger_proves_everything"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name == name:
+                return Place(path, node.lineno, node.name)
+        raise LookupError(f"{path} has no {name}: name here the test that proves every pair")
+
+
+def called(node):
+    """Names of what a class takes from its `ops`, in the order of its lines."""
+    found = [
+        (sub.lineno, sub.attr) for sub in ast.walk(node)
+        if isinstance(sub, ast.Attribute) and ast.unparse(sub.value).endswith("ops")
+    ]  # fmt: skip
+    return [name for _, name in sorted(found)]
+
+
+def public_name(name):
+    """The dotted name under which the API reference has it, or None."""
+    for package in (functional, layers, models):
+        if name in offered(package):
+            return f"{package.__name__}.{name}"
+    return None

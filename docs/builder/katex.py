@@ -1,0 +1,87 @@
+"""Maths rendered while the site is built, by KaTeX in an embedded JavaScript engine.
+
+A page then needs no script to show an equation, and an equation that cannot be read is a warning
+of the build, which is strict.
+"""
+
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from docutils import nodes
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.util import logging
+
+PROGRAM = Path(__file__).with_name("katex.min.js")
+ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.DOTALL)
+TAG = re.compile(r"\\tag\{([^}]*)\}")
+logger = logging.getLogger(__name__)
+
+
+@lru_cache
+def _engine(process):
+    """One engine for each process: a forked child cannot use its parent's."""
+    engine = MiniRacer()
+    engine.eval(PROGRAM.read_text("utf-8"))
+    return engine
+
+
+@lru_cache(maxsize=None)
+def render(tex, display):
+    """HTML, and MathML for readers that speak, of a formula.
+
+    Raises
+    ------
+    ValueError
+        If KaTeX cannot read it; the message says where.
+    """
+    options = {"displayMode": display, "throwOnError": True, "strict": "ignore"}
+    try:
+        return _engine(os.getpid()).call("katex.renderToString", tex, options)
+    except JSEvalException as error:
+        raise ValueError(str(error).splitlines()[0].partition("KaTeX parse error: ")[2]) from None
+
+
+def several_rows(tex):
+    r"""The formula inside ``aligned`` where it has rows or columns of its own; its tag stays out.
+
+    >>> several_rows(r"a &= b \\ c &= d \tag{1}")
+    '\\begin{aligned}a &= b \\\\ c &= d\\end{aligned}\\tag{1}'
+    """
+    tag = TAG.search(tex)
+    body = TAG.sub("", tex).strip()
+    if re.search(r"&|\\\\|\\cr\b", ENVIRONMENT.sub("", body)):
+        body = rf"\begin{{aligned}}{body}\end{{aligned}}"
+    return body + (tag[0] if tag else "")
+
+
+def _rendered(node, display):
+    tex = several_rows(node.astext()) if display else node.astext()
+    try:
+        return render(tex, display)
+    except ValueError as error:
+        logger.warning("maths: %s in %s", error, node.astext(), location=node)
+        return ""
+
+
+def visit_inline(self, node):
+    """``<span class="math">`` with the rendered formula."""
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(_rendered(node, display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_block(self, node):
+    """``<div class="math">``; a formula with the tag n can be linked to as #equation-n."""
+    tag = TAG.search(node.astext())
+    names = {"ids": [f"equation-{tag[1]}"]} if tag else {}
+    self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight", **names))
+    self.body.append(_rendered(node, display=True) + "</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Sphinx's entry."""
+    app.add_html_math_renderer("katex", (visit_inline, None), (visit_block, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

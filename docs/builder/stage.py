@@ -1,0 +1,194 @@
+"""The tree of pages that Sphinx reads: the repository's own paths, so that every link holds.
+
+docs/x.md and notebooks/y.ipynb stand where they stand in the repository. A link to a Python file
+becomes one to the page of annotated source, or of plain source, at the same path.
+"""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+
+from docs.builder import api
+from docs.builder.annotate import Annotator, listing
+from docs.builder.facts import Facts
+
+ANNOTATED = ("functional", "layers", "models")
+LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+LISTED = re.compile(r"(?:[\w ]+ <)?((?:docs|notebooks|api|minitransformer)/[\w/]+)>?\n")
+COPIED = ("*.md", "images/**/*", "derivations/**/*.md", "solutions/**/*.md", "howto/**/*.md")
+INSTEAD = {
+    "notebooks/README.md": "notebooks/index.md", "README.md": "docs/readme.md",
+    "docs/index.md": "index.md",
+}  # fmt: skip
+
+
+class Stage:
+    """Writes the tree.
+
+    Parameters
+    ----------
+    root, target : Path
+        The repository, and the folder that is filled.
+    """
+
+    def __init__(self, root, target):
+        self.root, self.target = root, target
+        self.annotator = Annotator(Facts(root))
+        self.sources = set()
+
+    def write(self):
+        """Everything."""
+        shutil.rmtree(self.target, ignore_errors=True)
+        self._markdown()
+        self._notebooks()
+        self._annotated()
+        self._api()
+        for path in sorted(self.sources | self.annotator.linked):
+            if path.endswith(".py") and not self._page(path).exists():
+                self._put(path, listing(path, (self.root / path).read_text("utf-8")), ".rst")
+
+    def _page(self, path):
+        return (self.target / path).with_suffix(".rst")
+
+    def _put(self, path, text, suffix=None):
+        path = self.target / path
+        path = path.with_suffix(suffix) if suffix else path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def _markdown(self):
+        """The pages of docs/, the README and the list of notebooks, links turned."""
+        docs = self.root / "docs"
+        files = {f for pattern in COPIED for f in docs.glob(pattern) if f.is_file()}
+        files |= {self.root / path for path in INSTEAD}
+        for file in sorted(files):
+            path = file.relative_to(self.root).as_posix()
+            place = INSTEAD.get(path, path)
+            if file.suffix == ".md":
+                text = self.turned(file.read_text("utf-8"), path)
+                self._put(place, self._with_children(place, text))
+            else:
+                (self.target / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, self.target / path)
+        figure = (docs / "live_figure.html").read_text("utf-8")
+        data = (docs / "live_figure.json").read_text("utf-8").replace("</", "<\\/")
+        self._put("live_figure.html", figure.replace("{{data}}", data))
+        front = self.target / "index.md"
+        self._put("index.md", self._only_what_is_there(front.read_text("utf-8")))
+
+    def _only_what_is_there(self, text):
+        """The list of pages in the front page, without those that do not exist."""
+        kept = []
+        for line in text.splitlines(keepends=True):
+            listed = LISTED.fullmatch(line)
+            generated = listed and listed[1].startswith(("api/", "minitransformer/"))
+            if not listed or generated or list(self.target.glob(f"{listed[1]}.*")):
+                kept.append(line)
+        return "".join(kept)
+
+    def _with_children(self, place, text):
+        """A folder's first page lists the others of the folder; the README stands alone."""
+        if place == "docs/readme.md":
+            return "---\norphan: true\n---\n" + text
+        folder = PurePosixPath(place).parent
+        if not place.endswith("/index.md"):
+            return text
+        files = sorted((self.root / folder).glob("*"))
+        names = [f.stem for f in files if f.suffix in (".md", ".ipynb")]
+        names = [n for n in names if n not in ("index", "README")]
+        return text + "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
+
+    def turned(self, text, path):
+        """`text` of the file at `path` with its links to files that have another page here."""
+        parts = FENCE.split(text)
+        return "".join(
+            part if i % 2 else LINK.sub(lambda m: self._turned(m, path), part)
+            for i, part in enumerate(parts)
+        )
+
+    def _turned(self, found, path):
+        words, link, anchor, end = found.groups()
+        if re.match(r"\w+:", link):
+            return found[0]
+        base = PurePosixPath(path).parent
+        target = os.path.normpath(base / link)
+        place = self._place(target)
+        if place is None:
+            return f"`{words[1:-2]}`" if "`" not in words else words[1:-2]
+        start = PurePosixPath(INSTEAD.get(path, path)).parent
+        return f"{words}{os.path.relpath(place, start)}{anchor or ''}{end}"
+
+    def _place(self, target):
+        """Where the site has a file of the repository; None where it has nothing of it."""
+        if target.endswith(".py"):
+            self.sources.add(target)
+            return str(PurePosixPath(target).with_suffix(".rst"))
+        if (self.root / target).is_dir():
+            return self._place_of_folder(target)
+        if target == "LICENSE":
+            self._put("LICENSE.md", "---\norphan: true\n---\n# Licence\n\n" + self._text("LICENSE"))
+            return "LICENSE.md"
+        known = target.startswith(("docs/", "notebooks/")) or target in INSTEAD
+        return INSTEAD.get(target, target) if known else None
+
+    def _place_of_folder(self, target):
+        if target in ("notebooks", "docs"):
+            return "notebooks/index.md" if target == "notebooks" else "index.md"
+        return "minitransformer/index.rst" if target.startswith("minitransformer") else None
+
+    def _text(self, path):
+        return (self.root / path).read_text("utf-8")
+
+    def _notebooks(self):
+        """The notebooks with their outputs; figures get a text for readers that speak."""
+        for file in sorted((self.root / "notebooks").glob("*.ipynb")):
+            path = file.relative_to(self.root).as_posix()
+            notebook = json.loads(file.read_text("utf-8"))
+            heading = ""
+            for cell in notebook["cells"]:
+                text = "".join(cell["source"])
+                if cell["cell_type"] == "markdown":
+                    cell["source"] = self.turned(text, path)
+                    heading = (re.findall(r"^#+ (.+)$", text, re.MULTILINE) or [heading])[-1]
+                elif cell.get("outputs"):
+                    alt = f"Figure that the cell above draws ({re.sub(r'[$`*]', '', heading)})"
+                    cell.setdefault("metadata", {})["mystnb"] = {"image": {"alt": alt}}
+            self._put(path, json.dumps(notebook))
+
+    def _annotated(self):
+        """A page for each file of the levels that are annotated, and their list."""
+        words = ["Annotated source", "=" * 16, "", INTRODUCTION, ""]
+        for folder in ANNOTATED:
+            files = sorted((self.root / "minitransformer" / folder).glob("*.py"))
+            paths = [f.relative_to(self.root).as_posix() for f in files]
+            for path in paths:
+                self._put(path, self.annotator.page(path), ".rst")
+            words += [f"{folder}/", "-" * (len(folder) + 1), ""]
+            words += [".. toctree::", "   :maxdepth: 1", ""]
+            words += [f"   {folder}/{PurePosixPath(path).stem}" for path in paths] + [""]
+        self._put("minitransformer/index.rst", "\n".join(words))
+
+    def _api(self):
+        """The reference, a page for each package that there is."""
+        pages = {name: api.page(name) for name in api.PACKAGES}
+        pages = {name: text for name, text in pages.items() if text}
+        for name, text in pages.items():
+            self._put(f"api/{name}.rst", text)
+        self._put("api/index.rst", api.index(list(pages)))
+
+
+INTRODUCTION = """\
+Every file of the three levels that compute: the equations (``functional``), parameters and calls
+into them (``layers``), whole networks (``models``). On the left stands what the file says of
+itself, docstrings and comments; on the right the lines that it speaks of. Behind an equation stand
+the lines that compute it, its derivation, its notebook, the test that holds it, and the largest
+relative error of its gradient that ``python -m minitransformer gradcheck`` has measured, with the
+complex step where the function is analytic and with central differences where it is not."""
+
+
+def main(target):
+    """Fill a folder from the repository."""
+    Stage(Path(__file__).parents[2], Path(target)).write()

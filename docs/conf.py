@@ -1,0 +1,39 @@
+"""Sphinx's settings. `python -m docs.build` stages the pages and starts it."""
+
+from minitransformer import __version__
+
+project = "minitransformer"
+author = copyright = "The minitransformer developers"
+version = release = __version__
+
+extensions = [
+    "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon",
+    "docs.builder.katex", "docs.builder.docstrings",
+]  # fmt: skip
+root_doc = "index"
+
+# Notebooks are shown as they were committed; `python -m pytest --notebooks` runs them.
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_heading_anchors = 4
+myst_dmath_double_inline = True
+
+autosummary_generate = False
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+napoleon_use_param = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+
+html_theme = "furo"
+html_title = "minitransformer"
+html_math_renderer = "katex"
+html_static_path = ["_static"]
+html_css_files = ["katex/katex.min.css", "site.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_permalinks_icon = "#"
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
+html_theme_options = {"navigation_with_keys": False}
