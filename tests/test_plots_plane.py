@@ -1,4 +1,4 @@
-"""Figures of the plane: regions of a classifier, named points."""
+"""Figures of the plane: regions of a classifier, named points, arrows."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from tests.test_plots import pixels
 X = np.array([[-1.0, 0.0], [1.0, 2.0], [0.5, -1.0], [-0.5, 1.0]])
 LABELS = np.array([0, 1, 1, 0])
 GROUPS = {"verbs": {"shines": 0, "drags": 2}, "nouns": {"$5": 1, "plot": 3}}
+OUT = {"out": (X, 2 * X)}
 
 
 def right_half(points):
@@ -24,6 +25,8 @@ FIGURES = {
     "two regions": lambda: plots.regions({"a": right_half, "b": always}, X, LABELS),
     "points": lambda: plots.points({"a": X}, GROUPS, shown=("shines", "$5", "plot")),
     "points twice": lambda: plots.points({"a": X, "b": -X}, GROUPS, xlabel="x", ylabel="y"),
+    "arrows": lambda: plots.arrows({"a": {"from 0": (0 * X, X), "on": (X, 3 * X)}}, radius=2.0),
+    "arrows twice": lambda: plots.arrows({"a": OUT, "b": OUT}, xlabel="x", ylabel="y"),
 }
 
 
@@ -66,6 +69,22 @@ def test_only_the_words_asked_for_are_written_and_each_at_its_place():
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), X[[0, 2]])
 
 
+def test_arrows_begin_and_end_where_they_should_and_all_of_it_is_seen():
+    axes = plots.arrows({"a": {"from 0": (0 * X, X), "on": (X, 3 * X)}}, radius=0.5).axes[0]
+    circle, *dots = axes.lines
+    np.testing.assert_allclose(np.hypot(*circle.get_xydata().T), 0.5)
+    first, second = axes.collections
+    np.testing.assert_array_equal(first.get_offsets(), 0 * X)
+    np.testing.assert_array_equal(np.c_[first.U, first.V], X)
+    np.testing.assert_array_equal(second.get_offsets(), X)
+    np.testing.assert_array_equal(np.c_[second.U, second.V], 2 * X)
+    np.testing.assert_array_equal(dots[1].get_xydata(), X)
+    np.testing.assert_array_less(axes.get_xlim()[0], -3)  # the tips are inside
+    np.testing.assert_array_less(6, axes.get_ylim()[1])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["from 0", "on"]
+    assert dots[0].get_marker() != dots[1].get_marker(), "told apart in grey as well"
+
+
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
@@ -76,6 +95,11 @@ def test_only_the_words_asked_for_are_written_and_each_at_its_place():
         (lambda: plots.points({"a": X}, {}), "1 to 7"),
         (lambda: plots.points({"a": X}, dict.fromkeys("abcdefgh", {"x": 0})), "1 to 7"),
         (lambda: plots.points({"a": X[0]}, GROUPS), "must be"),
+        (lambda: plots.arrows({}), "a panel"),
+        (lambda: plots.arrows({"a": {}}), "1 to 7"),
+        (lambda: plots.arrows({"a": dict.fromkeys("abcdefgh", (X, X))}), "1 to 7"),
+        (lambda: plots.arrows({"a": {"out": (X, X[:, 0])}}), "must be"),
+        (lambda: plots.arrows({"a": {"out": (X, X[:2])}}), "must be"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw, words):

@@ -9,7 +9,7 @@ more, so that all of it survives printing in grey.
 
 from minitransformer.plots.attribution import bars, heads
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank
-from minitransformer.plots.plane import points, regions
+from minitransformer.plots.plane import arrows, points, regions
 from minitransformer.plots.reading import attention, words
 from minitransformer.plots.teaching import Panel, lines, numbers, paths
 from minitransformer.plots.training import confusion, curves

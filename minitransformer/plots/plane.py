@@ -1,4 +1,4 @@
-"""Figures of the plane: which class a classifier sees where, and where words lie."""
+"""Figures of the plane: which class a classifier sees where, where words lie, and arrows."""
 
 import numpy as np
 
@@ -114,4 +114,57 @@ def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
     grid[0].set_ylabel(ylabel)
     handles = grid[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=min(len(groups), 4), frameon=False)
+    return figure
+
+
+def arrows(panels, *, radius=None, xlabel="", ylabel=""):
+    """Arrows in the plane, such as vectors and what is left of them after a projection.
+
+    Parameters
+    ----------
+    panels : dict of str to dict of str to ((n, 2) array, (n, 2) array)
+        Title to sets of arrows, at most seven; each a name, where its arrows begin and where they
+        end.
+    radius : float, optional
+        Of a circle around 0 that is drawn beneath.
+    xlabel, ylabel : str
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, a panel has no set or more than seven, or the ends are not (n, 2).
+    """
+    for title, sets in panels.items():
+        for name, ends in sets.items():
+            shapes = [np.shape(end) for end in ends]
+            if len(shapes) != 2 or shapes[0] != shapes[1] or shapes[0][1:] != (2,):
+                raise ValueError(f"{name!r} of {title!r} must be two arrays (n, 2)")
+    if not panels or not all(1 <= len(sets) <= len(_GROUPS) for sets in panels.values()):
+        raise ValueError(f"arrows needs a panel, each with 1 to {len(_GROUPS)} sets")
+    figure = blank(width=4.2 * len(panels), height=4.3, dpi=DPI)
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, sets) in zip(grid, panels.items(), strict=True):
+        if radius is not None:
+            angle = np.linspace(0, 2 * np.pi, 200)
+            axes.plot(radius * np.cos(angle), radius * np.sin(angle), color=GREY, linewidth=0.8)
+        for (name, ends), (colour, marker) in zip(sets.items(), _GROUPS, strict=False):
+            tails, tips = (np.asarray(end, dtype=float) for end in ends)
+            axes.quiver(
+                *tails.T, *(tips - tails).T, color=colour, label=name, width=0.006,
+                angles="xy", scale_units="xy", scale=1,
+            )  # fmt: skip
+            axes.plot(*tails.T, linestyle="", marker=marker, markersize=4, color=colour)
+            axes.update_datalim(tips)  # quiver makes room for the tails alone
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.autoscale_view()
+        axes.set_title(title, fontsize="medium")
+        axes.set_xlabel(xlabel)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    grid[0].set_ylabel(ylabel)
     return figure
