@@ -109,4 +109,7 @@ def _settings(cls):
     """Names of what a model is made from: the fields of its `Config`, or its arguments."""
     if hasattr(cls, "Config"):
         return {field.name for field in dataclasses.fields(cls.Config)}
-    return set(inspect.signature(cls).parameters)
+    arguments = inspect.signature(cls).parameters.values()
+    names = {argument.name for argument in arguments if argument.kind != argument.VAR_KEYWORD}
+    # `**settings` of a class of one's own are those of the class that it extends
+    return names if len(names) == len(arguments) else names | _settings(cls.__base__)
