@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def build(folder, keep_going=True):
+def build(folder):
     """Build the site into a folder; returns Sphinx's exit status, 0 if all is well."""
     # Staged beside nothing else, so that a page that has gone is gone from the site too.
     from sphinx.cmd.build import main as sphinx
@@ -23,8 +23,8 @@ def build(folder, keep_going=True):
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
         Stage(ROOT, source).write()
-        arguments = ["-b", "html", "-W", "-q", "-E", "-c", ROOT / "docs", "-d", Path(work) / "trees"]
-        arguments += ["--keep-going"] if keep_going else []
+        arguments = ["-b", "html", "-W", "--keep-going", "-q", "-E", "-j", "2"]
+        arguments += ["-c", ROOT / "docs", "-d", Path(work) / "trees"]
         return sphinx([str(a) for a in (*arguments, source, folder)])
 
 

@@ -49,9 +49,21 @@ class Facts:
 
     @cached_property
     def tests(self):
-        """Text of every test file, by its path."""
-        files = sorted((self.root / "tests").glob("test_*.py"))
-        return {f.relative_to(self.root).as_posix(): f.read_text("utf-8") for f in files}
+        """Every test function with the words of its body, by the path of its file.
+
+        Read once: the pages ask for hundreds of names.
+        """
+        found = {}
+        for file in sorted((self.root / "tests").glob("test_*.py")):
+            path, text = file.relative_to(self.root).as_posix(), file.read_text("utf-8")
+            lines = text.splitlines()
+            found[path] = [
+                (Place(path, node.lineno, node.name),
+                 set(re.findall(r"\w+", "\n".join(lines[node.lineno - 1 : node.end_lineno]))))
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+            ]  # fmt: skip
+        return found
 
     @cached_property
     def notebooks(self):
@@ -113,16 +125,11 @@ class Facts:
         -------
         list of Place
         """
-        word = re.compile(rf"\b{name}\b")
         found = []
-        for path, text in self.tests.items():
-            tests = [
-                node for node in ast.walk(ast.parse(text))
-                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-                and word.search(ast.get_source_segment(text, node))
-            ]  # fmt: skip
-            if tests:
-                found.append((len(tests), Place(path, tests[0].lineno, tests[0].name)))
+        for tests in self.tests.values():
+            places = [place for place, words in tests if name in words]
+            if places:
+                found.append((len(places), places[0]))
         found.sort(key=lambda item: -item[0])
         places = [place for _, place in found[:at_most]]
         return places + ([self.proof_of_pairs] if self.pairs_of(name) else [])
@@ -130,12 +137,10 @@ class Facts:
     @cached_property
     def proof_of_pairs(self):
         """The test that goes through the whole register of pairs and proves their gradients."""
-        path = "tests/test_ledger.py"
-        tree = ast.parse(self.tests[path])
-        name = "test_the_ledger_proves_everything"
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                return Place(path, node.lineno, node.name)
+        path, name = "tests/test_ledger.py", "test_the_ledger_proves_everything"
+        for place, _ in self.tests[path]:
+            if place.name == name:
+                return place
         raise LookupError(f"{path} has no {name}: name here the test that proves every pair")
 
 

@@ -6,7 +6,7 @@ of the build, which is strict.
 
 import os
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from docutils import nodes
@@ -27,7 +27,7 @@ def _engine(process):
     return engine
 
 
-@lru_cache(maxsize=None)
+@cache
 def render(tex, display):
     """HTML, and MathML for readers that speak, of a formula.
 

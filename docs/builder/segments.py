@@ -144,9 +144,8 @@ def assignments(node):
     return found
 
 
-LEFT_SIDE = re.compile(
-    r"\\frac\{\\partial L\}\{\\partial (?P<partial>[^}]+(?:\{[^}]*\}[^}]*)?)\}|(?P<plain>.+)", re.DOTALL
-)
+PARTIAL = r"\\frac\{\\partial L\}\{\\partial (?P<partial>[^}]+(?:\{[^}]*\}[^}]*)?)\}"
+LEFT_SIDE = re.compile(rf"{PARTIAL}|(?P<plain>.+)", re.DOTALL)
 
 
 def left_sides(tex):
