@@ -23,7 +23,7 @@ PACKAGE = "minitransformer"
 
 def raw(text):
     """HTML as it stands, inside reStructuredText."""
-    return "\n.. raw:: html\n\n" + "\n".join(f"   {line}" for line in text.splitlines()) + "\n\n"
+    return "\n\n.. raw:: html\n\n" + "\n".join(f"   {line}" for line in text.splitlines()) + "\n\n"
 
 
 def code_lines(source):
@@ -169,7 +169,7 @@ class Annotator:
         lines = [f":{name}: {'; '.join(values)}" for name, values in items.items() if values]
         if not lines:
             return ""
-        return ".. rst-class:: facts\n\n" + "\n".join(lines)
+        return ".. rst-class:: facts\n\n" + "\n".join(lines) + "\n"
 
 
 def _inline(comment):

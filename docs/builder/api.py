@@ -23,33 +23,47 @@ def offered(package):
     return sorted(names, key=str.lower)
 
 
-def entry(dotted, value):
+def entry(name, value):
     """The directive that describes one name."""
     if inspect.isclass(value):
         members = "" if issubclass(value, tuple) else "\n   :members:"
-        return f".. autoclass:: {dotted}{members}\n"
-    if callable(value) and hasattr(value, "__name__"):
-        return f".. autofunction:: {dotted}\n"
-    return f".. autodata:: {dotted}\n   :no-value:\n"
+        return f".. autoclass:: {name}{members}\n"
+    if inspect.isfunction(value):
+        return f".. autofunction:: {name}\n"
+    return f".. py:data:: {name}\n\n   {described(value)}\n"
+
+
+def described(value):
+    """A constant in a line: what it is, or what it holds."""
+    if isinstance(value, dict):
+        return f"A dictionary with the keys {', '.join(f'``{key}``' for key in value)}."
+    if isinstance(value, str | int | float):
+        return f"``{value!r}``"
+    return inspect.getdoc(value).partition("\n\n")[0].replace("\n", " ")
 
 
 def page(name):
-    """The page of one package, or None where there is no such package."""
-    try:
-        package = importlib.import_module(f"{ROOT}.{name}")
-    except ModuleNotFoundError:
-        return None
+    """The page of one package; what an earlier one has described is only listed."""
+    package = importlib.import_module(f"{ROOT}.{name}")
     title = f"{ROOT}.{name}"
+    values = {n: getattr(package, n) for n in offered(package)}
     words = ["", title, "=" * len(title), "", f".. automodule:: {title}", ""]
-    names = offered(package)
     words += [".. autosummary::", "   :nosignatures:", ""]
-    words += [f"   {title}.{n}" for n in names]
+    words += [f"   {n}" for n, v in values.items() if inspect.isroutine(v) or inspect.isclass(v)]
     words += ["", "Each in full", "-" * 12, ""]
-    words += [entry(f"{title}.{n}", getattr(package, n)) for n in names]
+    words += [entry(n, v) for n, v in values.items() if not described_before(name, v)]
     return "\n".join(words)
 
 
-def index(pages):
+def described_before(name, value):
+    """Whether a package that is read earlier offers this class or function too."""
+    earlier = PACKAGES[: PACKAGES.index(name)]
+    packages = [importlib.import_module(f"{ROOT}.{package}") for package in earlier]
+    named = inspect.isclass(value) or inspect.isroutine(value)
+    return named and any(value is getattr(p, n) for p in packages for n in offered(p))
+
+
+def index():
     """The first page of the reference."""
     title = "API reference"
     words = [
@@ -59,4 +73,4 @@ def index(pages):
         ", are described in the package that they come from.", "",
         ".. toctree::", "   :maxdepth: 1", "",
     ]  # fmt: skip
-    return "\n".join([*words, *(f"   {page}" for page in pages), ""])
+    return "\n".join([*words, *(f"   {name}" for name in PACKAGES), ""])

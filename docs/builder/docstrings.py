@@ -46,11 +46,14 @@ def as_rst(docstring):
     <BLANKLINE>
     :Returns: **y** (*array*)
     <BLANKLINE>
+    <BLANKLINE>
+    <BLANKLINE>
+    <BLANKLINE>
     """
     body, closing = parted(docstring)
     text = str(NumpyDocstring(body, CONFIG, what="function"))
     text = re.sub(r"^:returns:", ":Returns:", text, flags=re.MULTILINE)
-    return text + (f"\n{linked(closing)}\n" if closing else "")
+    return f"{text}\n{linked(closing)}\n\n"
 
 
 class RepoRole(ReferenceRole):

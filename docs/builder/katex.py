@@ -4,9 +4,8 @@ A page then needs no script to show an equation, and an equation that cannot be 
 of the build, which is strict.
 """
 
-import os
 import re
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -19,9 +18,9 @@ TAG = re.compile(r"\\tag\{([^}]*)\}")
 logger = logging.getLogger(__name__)
 
 
-@lru_cache
-def _engine(process):
-    """One engine for each process: a forked child cannot use its parent's."""
+@cache
+def _engine():
+    """The engine of this process."""
     engine = MiniRacer()
     engine.eval(PROGRAM.read_text("utf-8"))
     return engine
@@ -38,7 +37,7 @@ def render(tex, display):
     """
     options = {"displayMode": display, "throwOnError": True, "strict": "ignore"}
     try:
-        return _engine(os.getpid()).call("katex.renderToString", tex, options)
+        return _engine().call("katex.renderToString", tex, options)
     except JSEvalException as error:
         raise ValueError(str(error).splitlines()[0].partition("KaTeX parse error: ")[2]) from None
 
@@ -56,19 +55,27 @@ def several_rows(tex):
     return body + (tag[0] if tag else "")
 
 
-def _rendered(node, display):
-    tex = several_rows(node.astext()) if display else node.astext()
-    try:
-        return render(tex, display)
-    except ValueError as error:
-        logger.warning("maths: %s in %s", error, node.astext(), location=node)
-        return ""
+def render_page(app, doctree):
+    """Render every formula of a page that has just been read.
+
+    Not while it is written: pages are written by forks of a process that may have an engine by
+    then, and a fork of a running engine hangs.
+    """
+    for node in doctree.findall(nodes.Element):
+        if isinstance(node, nodes.math | nodes.math_block):
+            display = isinstance(node, nodes.math_block)
+            tex = several_rows(node.astext()) if display else node.astext()
+            try:
+                node["html"] = render(tex, display)
+            except ValueError as error:
+                logger.warning("maths: %s in %s", error, tex, location=node)
+                node["html"] = ""
 
 
 def visit_inline(self, node):
     """``<span class="math">`` with the rendered formula."""
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(_rendered(node, display=False) + "</span>")
+    self.body.append(node["html"] + "</span>")
     raise nodes.SkipNode
 
 
@@ -77,11 +84,12 @@ def visit_block(self, node):
     tag = TAG.search(node.astext())
     names = {"ids": [f"equation-{tag[1]}"]} if tag else {}
     self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight", **names))
-    self.body.append(_rendered(node, display=True) + "</div>\n")
+    self.body.append(node["html"] + "</div>\n")
     raise nodes.SkipNode
 
 
 def setup(app):
     """Sphinx's entry."""
     app.add_html_math_renderer("katex", (visit_inline, None), (visit_block, None))
+    app.connect("doctree-read", render_page, priority=100)  # before the titles are copied
     return {"parallel_read_safe": True, "parallel_write_safe": True}

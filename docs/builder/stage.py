@@ -20,8 +20,8 @@ FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LISTED = re.compile(r"(?:[\w ]+ <)?((?:docs|notebooks|api|minitransformer)/[\w/]+)>?\n")
 COPIED = ("*.md", "images/**/*", "derivations/**/*.md", "solutions/**/*.md", "howto/**/*.md")
 INSTEAD = {
-    "notebooks/README.md": "notebooks/index.md", "README.md": "docs/readme.md",
-    "docs/index.md": "index.md",
+    "notebooks/README.md": "notebooks/index.md", "docs/index.md": "index.md",
+    "README.md": "readme.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md",
 }  # fmt: skip
 
 
@@ -90,8 +90,8 @@ class Stage:
         return "".join(kept)
 
     def _with_children(self, place, text):
-        """A folder's first page lists the others of the folder; the README stands alone."""
-        if place == "docs/readme.md":
+        """A folder's first page lists the others of the folder; what GitHub shows stands alone."""
+        if place in ("readme.md", "contributing.md", "changelog.md"):
             return "---\norphan: true\n---\n" + text
         folder = PurePosixPath(place).parent
         if not place.endswith("/index.md"):
@@ -128,9 +128,6 @@ class Stage:
             return str(PurePosixPath(target).with_suffix(".rst"))
         if (self.root / target).is_dir():
             return self._place_of_folder(target)
-        if target == "LICENSE":
-            self._put("LICENSE.md", "---\norphan: true\n---\n# Licence\n\n" + self._text("LICENSE"))
-            return "LICENSE.md"
         known = target.startswith(("docs/", "notebooks/")) or target in INSTEAD
         return INSTEAD.get(target, target) if known else None
 
@@ -138,9 +135,6 @@ class Stage:
         if target in ("notebooks", "docs"):
             return "notebooks/index.md" if target == "notebooks" else "index.md"
         return "minitransformer/index.rst" if target.startswith("minitransformer") else None
-
-    def _text(self, path):
-        return (self.root / path).read_text("utf-8")
 
     def _notebooks(self):
         """The notebooks with their outputs; figures get a text for readers that speak."""
@@ -172,12 +166,10 @@ class Stage:
         self._put("minitransformer/index.rst", "\n".join(words))
 
     def _api(self):
-        """The reference, a page for each package that there is."""
-        pages = {name: api.page(name) for name in api.PACKAGES}
-        pages = {name: text for name, text in pages.items() if text}
-        for name, text in pages.items():
-            self._put(f"api/{name}.rst", text)
-        self._put("api/index.rst", api.index(list(pages)))
+        """The reference, a page for each package."""
+        for name in api.PACKAGES:
+            self._put(f"api/{name}.rst", api.page(name))
+        self._put("api/index.rst", api.index())
 
 
 INTRODUCTION = """\
