@@ -1,8 +1,8 @@
 """The data of the live figure on the front page: `python -m docs.make_live_figure`.
 
 Trains a small classifier on the embedded reviews, always the same one, and writes
-docs/live_figure.json: for a few sentences, who reads whom in each layer, and where the gradient of
-each word's last vector arrives on its way back. About a minute on two cores.
+docs/live_figure.json: for some sentences of the test part, who reads whom in each layer, and where
+the gradient of each token's last vector arrives on its way back. A minute or two on two cores.
 """
 
 import json
@@ -11,105 +11,123 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer import TransformerClassifier, data, functional
-from minitransformer.interpret import lead
 from minitransformer.training import optimizers
 from minitransformer.training.schedules import WarmupCosine
 
 FILE = Path(__file__).with_name("live_figure.json")
 SENTENCES = (
-    "The plot is not at all dull.",
-    "Nobody could say that the plot is dull.",
-    "The cast is charming, but the story never convinces.",
-    "Although the narration feels pointless, the finale is a triumph.",
-    "There is nothing silly about the set design.",
+    "Nobody could say that the twist never collapses.",
+    "The finale is not dull, even though this western drags.",
+    "This western drags, even though the finale is not dull.",
+    "My classmates wrongly say that this prequel is not stupid.",
+    "In other hands this picture would have been memorable.",
 )
-LAYERS, HEADS, WIDTH = 3, 4, 64
+LAYERS, HEADS, WIDTH, EPOCHS = 3, 4, 64, 16
 
 
-def train():
-    """The vocabulary and the model."""
-    reviews = data.load_reviews()
-    vocabulary = data.Vocabulary.build(reviews.train.texts)
-    model = TransformerClassifier(
-        len(vocabulary), 2, max_len=64, d_model=WIDTH, n_heads=HEADS, d_ff=2 * WIDTH,
-        n_layers=LAYERS, dropout=0.05, activation="gelu_tanh", seed=0,
-    )  # fmt: skip
+def build(vocabulary, **changes):
+    """The model, untrained."""
+    settings = {"max_len": 64, "d_model": WIDTH, "n_heads": HEADS, "d_ff": 2 * WIDTH}
+    settings |= {"n_layers": LAYERS, "dropout": 0.05, "activation": "gelu_tanh", "seed": 0}
+    return TransformerClassifier(len(vocabulary), 2, **settings | changes)
+
+
+def train(reviews, vocabulary):
+    """The model, trained."""
+    model = build(vocabulary)
     model.compile(
         optimizers.AdamW(1.5e-3, weight_decay=0.1), "categorical_crossentropy", ["accuracy"],
         schedule=WarmupCosine(0.05), average=0.99,
     )  # fmt: skip
     texts = vocabulary.encode_all(reviews.train.texts)
-    model.fit(texts, reviews.train.labels, epochs=10, batch_size=32, verbose=1)
-    return vocabulary, model
+    model.fit(texts, reviews.train.labels, epochs=EPOCHS, batch_size=32, verbose=2)
+    return model
+
+
+def score_gradient(logits):
+    """The class that is found, and the gradient of its logit less the other's: (1, 2)."""
+    found = int(logits[0].argmax())
+    dlogits = np.full_like(logits, -1.0)
+    dlogits[0, found] = 1.0
+    return found, dlogits
 
 
 def gradients(model, cache, dlogits):
-    """Lengths of the gradient at each level, for the upstream gradient of one word at a time.
+    """The way back, for one token's last vector at a time.
 
     Parameters
     ----------
     model : TransformerClassifier
+        With mean pooling and norms before the sublayers.
     cache : ClassifierCache
-        Of one text, T words.
+        Of one text of T tokens, without dropout.
     dlogits : (1, C) array
         Gradient of the score that is followed back.
 
     Returns
     -------
-    (T, N + 1, T) array
-        Entry [t, n, s]: after layer n (0: the embedded words), at word s, when only word t's last
-        vector is followed back.
+    (T, N + 1, T, D) array
+        Entry [t, n, s]: the gradient after layer n (0: the embedded tokens) at token s, when of all
+        the vectors after layer N only that of token t is followed back. Their sum over t is the
+        gradient that a backward pass of the whole model has there.
     """
     twin = model.replica()  # the model's own gradients stay untouched
     dpooled = twin.head.backward(dlogits, cache.head)
-    dpool = functional.mean_pool_backward(dpooled, cache.hidden.shape[1])
-    dhidden = twin.final_norm.backward(dpool, cache.norm)
+    dhidden = functional.mean_pool_backward(dpooled, cache.hidden.shape[1], cache.mask)
+    dlast = twin.final_norm.backward(dhidden, cache.norm)
     found = []
-    for t in range(dhidden.shape[1]):
-        dx = np.zeros_like(dhidden)
-        dx[:, t] = dhidden[:, t]
+    for t in range(dlast.shape[1]):
+        dx = np.zeros_like(dlast)
+        dx[:, t] = dlast[:, t]
         levels = [dx]
         for block, block_cache in zip(twin.blocks[::-1], cache.blocks[::-1], strict=True):
             dx = block.backward(dx, block_cache)
             levels.append(dx)
-        found.append([np.linalg.norm(level[0], axis=-1) for level in levels[::-1]])
+        found.append([level[0] for level in reversed(levels)])
     return np.array(found)
 
 
 def describe(vocabulary, model, sentence):
     """One sentence's part of the file; shares are in thousandths, of a row and of a level."""
-    ids = np.array([vocabulary.encode(sentence)])
-    logits, cache = model.forward(ids)
-    class_ = int(logits[0].argmax())
-    dlogits = np.full_like(logits, -1.0)
-    dlogits[0, class_] = 1.0
-    p = np.exp(-np.logaddexp(0, -float(lead(logits, [class_])[0])))
+    ids = vocabulary.encode(sentence)
+    logits, cache = model.forward(ids[None])
+    found, dlogits = score_gradient(logits)
     reads = np.array([block.attention.P[0].mean(axis=0) for block in cache.blocks])
-    back = gradients(model, cache, dlogits)
-    back /= back.sum(axis=-1, keepdims=True)
-    words = [vocabulary.decode([i]).strip() for i in ids[0]]
+    back = np.linalg.norm(gradients(model, cache, dlogits), axis=-1)
     return {
-        "sentence": sentence, "words": words, "class": data.reviews.CLASS_NAMES[class_],
-        "probability": round(p, 3), "attention": thousandths(reads), "gradient": thousandths(back),
-    }  # fmt: skip
+        "sentence": sentence,
+        "tokens": [vocabulary.tokens[i] for i in ids],
+        "class": data.reviews.CLASS_NAMES[found],
+        "probability": round(float(functional.softmax(logits)[0, found]), 3),
+        "attention": thousandths(reads),
+        "gradient": thousandths(back),
+    }
 
 
-def thousandths(shares):
-    """Whole numbers, so that the file stays small."""
-    return np.rint(1000 * shares).astype(int).tolist()
+def thousandths(lengths):
+    """Shares of the last axis as whole thousandths that add up to 1,000 (largest remainders)."""
+    exact = 1000 * lengths / lengths.sum(axis=-1, keepdims=True)
+    whole = np.floor(exact).astype(int)
+    places = (whole - exact).argsort(axis=-1, kind="stable").argsort(axis=-1, kind="stable")
+    whole += places < 1000 - whole.sum(axis=-1, keepdims=True)
+    return whole.tolist()
 
 
 def main():
     """Write the file."""
-    vocabulary, model = train()
+    reviews = data.load_reviews()
+    vocabulary = data.Vocabulary.build(reviews.train.texts)
+    model = train(reviews, vocabulary)
+    right = model.predict(vocabulary.encode_all(reviews.test.texts)).argmax(axis=1)
     figure = {
         "layers": LAYERS, "heads": HEADS,
+        "accuracy": round(float((right == reviews.test.labels).mean()), 3),
         "sentences": [describe(vocabulary, model, sentence) for sentence in SENTENCES],
     }  # fmt: skip
     FILE.write_text(json.dumps(figure, separators=(",", ":")) + "\n", encoding="utf-8")
     for s in figure["sentences"]:
         print(f"{s['class']} ({s['probability']:.0%}): {s['sentence']}")
-    print(f"{FILE.stat().st_size / 1000:.0f} kB in {FILE}")
+    print(f"test accuracy {figure['accuracy']}; {FILE.stat().st_size / 1000:.0f} kB in {FILE}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
-/* The live figure of the front page. Its data stand in the page; docs/make_live_figure.py made them. */
+/* The live figure of the front page. Its data stand in the page; docs/make_live_figure.py made them.
+   Shares are thousandths: attention[n - 1][t][s] is what token t reads of token s in layer n,
+   gradient[t][n][s] what arrives at token s after layer n when t's last vector is followed back. */
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("live-data").textContent);
   const part = (name) => document.getElementById("live-" + name);
-  const figure = document.getElementById("live");
-  const ROW = 34, HEAD = 30, MARGIN = 26, LARGEST = 13;
-  const drawing = part("drawing");
-  let sentence = data.sentences[0], chosen = 0;
+  const ROW = 27, HEAD = 26, FOOT = 22, MARGIN = 30, LARGEST = 12; // as in live.css, in pixels
+  const drawing = part("drawing"), top = data.layers;
+  let sentence, chosen;
 
-  const percent = (thousandths) => Math.round(thousandths / 10) + " %";
-  const level = (n) => (n === 0 ? "words" : "layer " + n);
-  const x = (n) => MARGIN + n * (drawing.clientWidth - 2 * MARGIN) / data.layers;
+  const percent = (thousandths) => Math.round(thousandths / 10) + "\u00a0%";
+  const level = (n) => (n === 0 ? "embedded" : "layer " + n);
+  const quoted = (t) => "“" + sentence.tokens[t] + "”";
+  const largest = (shares) => shares.indexOf(Math.max(...shares));
+  const width = (share) => (0.4 + share / 75).toFixed(2);
+  const radius = (share) => (LARGEST * Math.sqrt(share / 1000)).toFixed(2);
+  const x = (n) => MARGIN + n * (drawing.clientWidth - 2 * MARGIN) / top;
   const y = (t) => HEAD + (t + 0.5) * ROW;
 
   function make(parent, name, attributes, text) {
@@ -21,63 +26,71 @@
     return parent.appendChild(made);
   }
 
-  const largest = (shares) => shares.indexOf(Math.max(...shares));
+  function line(n, s, share) {
+    const middle = (x(n - 1) + x(n)) / 2;
+    const way = ["M", x(n - 1), y(s), "C", middle, y(s), middle, y(chosen), x(n), y(chosen)].join(" ");
+    const made = make(drawing, "path", {d: way, class: "reads", "stroke-width": width(share),
+      "stroke-opacity": Math.min(0.95, 0.15 + share / 400).toFixed(2)});
+    made.style.animationDelay = (n - 1) * 0.2 + "s";
+    make(made, "title", {}, quoted(chosen) + " reads " + quoted(s) + " in layer " + n + ": " + percent(share));
+  }
 
   function draw() {
-    const words = sentence.words, last = data.layers;
+    const levels = [...Array(top + 1).keys()], length = sentence.tokens.length;
+    const bottom = HEAD + length * ROW;
     drawing.replaceChildren();
-    drawing.setAttribute("height", HEAD + words.length * ROW);
-    make(drawing, "rect", {class: "chosen", x: 0, y: y(chosen) - ROW / 2 + 2, width: "100%", height: ROW - 4, rx: 6});
-    for (let n = 0; n <= last; n++) {
-      make(drawing, "text", {x: x(n), y: HEAD - 12, class: "level"}, level(n));
-      words.forEach((_, t) => make(drawing, "circle", {cx: x(n), cy: y(t), r: 2, class: "place"}));
+    drawing.setAttribute("height", bottom + FOOT);
+    make(drawing, "rect", {class: "chosen", x: 0, y: y(chosen) - ROW / 2 + 1, width: "100%", height: ROW - 2, rx: 5});
+    for (const n of levels) {
+      make(drawing, "text", {x: x(n), y: HEAD - 10, class: "level"}, level(n));
+      for (let t = 0; t < length; t++) make(drawing, "circle", {cx: x(n), cy: y(t), r: 1.5, class: "place"});
     }
-    for (let n = 1; n <= last; n++) {
-      sentence.attention[n - 1][chosen].forEach((share, s) => {
-        const middle = (x(n - 1) + x(n)) / 2;
-        const way = ["M", x(n - 1), y(s), "C", middle, y(s), middle, y(chosen), x(n), y(chosen)].join(" ");
-        make(drawing, "path", {d: way, class: "reads", "stroke-width": (0.3 + share / 60).toFixed(2),
-          "stroke-opacity": Math.min(0.9, 0.12 + share / 500).toFixed(2)});
-      });
-    }
-    for (let n = 0; n <= last; n++) {
+    for (let n = 1; n <= top; n++) sentence.attention[n - 1][chosen].forEach((share, s) => line(n, s, share));
+    for (const n of levels) {
       sentence.gradient[chosen][n].forEach((share, s) => {
-        const disc = make(drawing, "circle", {cx: x(n), cy: y(s), class: "back",
-          r: (LARGEST * Math.sqrt(share / 1000)).toFixed(2)});
-        disc.style.animationDelay = (last - n) * 0.18 + "s";
+        const disc = make(drawing, "circle", {cx: x(n), cy: y(s), r: radius(share), class: "back"});
+        disc.style.animationDelay = (2 * top - n) * 0.2 + "s";
+        make(disc, "title", {}, "gradient at " + quoted(s) + ", " + level(n) + ": " + percent(share));
       });
     }
+    make(drawing, "text", {x: x(0) - 18, y: bottom + 15, class: "way forward"}, "attention →");
+    make(drawing, "text", {x: x(top) + 18, y: bottom + 15, class: "way backward"}, "← gradient");
   }
 
   function say() {
-    const words = sentence.words, top = data.layers;
-    const reads = sentence.attention.map((layer, n) => {
-      const s = largest(layer[chosen]);
-      return level(n + 1) + " “" + words[s] + "” (" + percent(layer[chosen][s]) + ")";
-    });
-    const back = sentence.gradient[chosen], s = largest(back[0]);
-    part("said").textContent = "“" + words[chosen] + "” reads most: " + reads.join(", ") + ". Of its gradient, " +
-      "which starts on it alone after layer " + top + ", most arrives at the word “" + words[s] + "” (" + percent(back[0][s]) + ").";
+    const most = (shares) => quoted(largest(shares)) + " (" + percent(Math.max(...shares)) + ")";
+    const reads = sentence.attention.map((layer, n) => most(layer[chosen]) + " in layer " + (n + 1));
+    const back = sentence.gradient[chosen];
+    const said = part("said");
+    said.replaceChildren();
+    make(said, "b", {}, quoted(chosen));
+    make(said, "span", {class: "reads"}, " reads most: ");
+    said.append(reads.join(", ") + ". ");
+    make(said, "span", {class: "back"}, "Its gradient ");
+    said.append("is whole after layer " + top + "; by the embedded tokens " + percent(back[0][chosen]) +
+      " of it is still on " + quoted(chosen) + (largest(back[0]) === chosen ? "." : ", and most has gone to " + most(back[0]) + "."));
   }
 
   function tabulate() {
-    const table = document.createElement("table"), top = data.layers;
-    make(table, "caption", {}, "For “" + sentence.words[chosen] + "”: shares of what it reads, and of its gradient");
+    const table = document.createElement("table");
+    make(table, "caption", {}, "Shares for " + quoted(chosen));
     const head = make(make(table, "thead", {}), "tr", {});
-    make(head, "th", {scope: "col"}, "word");
-    for (let n = 1; n <= top; n++) make(head, "th", {scope: "col"}, "read in layer " + n);
-    for (let n = top; n >= 0; n--) make(head, "th", {scope: "col"}, "gradient at " + (n ? "layer " + n : "the words"));
+    const columns = [];
+    for (let n = 1; n <= top; n++) columns.push(["read in layer " + n, sentence.attention[n - 1][chosen]]);
+    for (let n = top; n >= 0; n--) columns.push(["gradient, " + level(n), sentence.gradient[chosen][n]]);
+    for (const [title] of [["token"], ...columns]) make(head, "th", {scope: "col"}, title);
     const body = make(table, "tbody", {});
-    sentence.words.forEach((word, s) => {
+    sentence.tokens.forEach((token, s) => {
       const row = make(body, "tr", {});
-      make(row, "th", {scope: "row"}, word);
-      for (let n = 1; n <= top; n++) make(row, "td", {}, percent(sentence.attention[n - 1][chosen][s]));
-      for (let n = top; n >= 0; n--) make(row, "td", {}, percent(sentence.gradient[chosen][n][s]));
+      make(row, "th", {scope: "row"}, token);
+      for (const [, shares] of columns) make(row, "td", {}, percent(shares[s]));
     });
     part("table").replaceChildren(table);
   }
 
-  function show() {
+  function show(t) {
+    chosen = t;
+    part("tokens").querySelectorAll("input")[t].checked = true;
     draw();
     say();
     tabulate();
@@ -85,25 +98,37 @@
 
   function choose(i) {
     sentence = data.sentences[i];
-    const fieldset = part("words");
-    fieldset.querySelectorAll("label").forEach((label) => label.remove());
-    chosen = largest(sentence.gradient[0][0]);
-    sentence.words.forEach((word, t) => {
-      const label = make(fieldset, "label", {});
-      const input = make(label, "input", {type: "radio", name: "live-word", value: t});
-      input.checked = t === chosen;
-      input.addEventListener("change", () => { chosen = t; show(); });
-      make(label, "span", {}, word);
+    const tokens = part("tokens");
+    tokens.querySelectorAll("label").forEach((label) => label.remove());
+    sentence.tokens.forEach((token, t) => {
+      const label = make(tokens, "label", {});
+      make(label, "input", {type: "radio", name: "live-token", value: t}).addEventListener("change", () => show(t));
+      make(label, "span", {}, token);
     });
-    part("caption").textContent = "A classifier of " + data.layers + " layers and " + data.heads + " heads, trained for a minute on the " +
-      "film reviews that come with the project, finds this " + sentence.class + " (" + Math.round(100 * sentence.probability) +
-      " %). Attention is the mean over the heads; the gradient is that of the score, through the chosen word’s last vector, as shares of its length.";
-    show();
+    part("verdict").textContent = "The model says: " + sentence.class + " (" +
+      (sentence.probability > 0.99 ? "over 99" : Math.round(100 * sentence.probability)) + "\u00a0%)";
+    show(sentence.tokens.length - 2); // the last word, before the full stop
   }
 
+  function drawKey() {
+    const set = (name, attributes) => { for (const key in attributes) part("key-" + name).setAttribute(key, attributes[key]); };
+    set("small", {d: "M 4 7 H 32", "stroke-width": width(100), "stroke-opacity": 0.4});
+    set("large", {d: "M 44 7 H 72", "stroke-width": width(600), "stroke-opacity": 0.95});
+    set("tenth", {cx: 18, cy: 12, r: radius(100)});
+    set("whole", {cx: 58, cy: 12, r: radius(1000) - 0.5});
+  }
+
+  part("caption").textContent = "A model of " + top + " layers and " + data.heads + " heads, trained on the film reviews that come with the " +
+    "project (test accuracy " + data.accuracy.toFixed(3) + "). It has not seen these sentences, and is right about each. The gradient is that of the " +
+    "logit of the class that it finds, less the other.";
   data.sentences.forEach((s, i) => make(part("sentence"), "option", {value: i}, s.sentence));
   part("sentence").addEventListener("change", (event) => choose(Number(event.target.value)));
-  figure.hidden = false;
+  drawing.addEventListener("click", (event) => {
+    const t = Math.floor((event.clientY - drawing.getBoundingClientRect().top - HEAD) / ROW);
+    if (t >= 0 && t < sentence.tokens.length) show(t);
+  });
+  document.getElementById("live").hidden = false;
+  drawKey();
   choose(0);
   window.addEventListener("resize", draw);
 })();
