@@ -10,7 +10,7 @@
   let sentence, chosen;
 
   const percent = (thousandths) => Math.round(thousandths / 10) + "\u00a0%";
-  const level = (n) => (n === 0 ? "embedded" : "layer " + n);
+  const level = (n) => (n === 0 ? "input" : "layer " + n);
   const quoted = (t) => "“" + sentence.tokens[t] + "”";
   const largest = (shares) => shares.indexOf(Math.max(...shares));
   const width = (share) => (0.4 + share / 75).toFixed(2);
@@ -67,8 +67,9 @@
     make(said, "span", {class: "reads"}, " reads most: ");
     said.append(reads.join(", ") + ". ");
     make(said, "span", {class: "back"}, "Its gradient ");
-    said.append("is whole after layer " + top + "; by the embedded tokens " + percent(back[0][chosen]) +
-      " of it is still on " + quoted(chosen) + (largest(back[0]) === chosen ? "." : ", and most has gone to " + most(back[0]) + "."));
+    const first = largest(back[0]), left = percent(back[0][chosen]) + " is left on " + quoted(chosen);
+    said.append("starts whole after layer " + top + "; at the input " + left +
+      (first === chosen ? ", more than on any other." : ", and the largest share, " + percent(back[0][first]) + ", is on " + quoted(first) + "."));
   }
 
   function tabulate() {
@@ -105,7 +106,7 @@
       make(label, "input", {type: "radio", name: "live-token", value: t}).addEventListener("change", () => show(t));
       make(label, "span", {}, token);
     });
-    part("verdict").textContent = "The model says: " + sentence.class + " (" +
+    part("verdict").textContent = "Model: " + sentence.class + " (" +
       (sentence.probability > 0.99 ? "over 99" : Math.round(100 * sentence.probability)) + "\u00a0%)";
     show(sentence.tokens.length - 2); // the last word, before the full stop
   }
