@@ -6,6 +6,7 @@ Sphinx is an error.
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,12 +15,21 @@ ROOT = Path(__file__).parents[1]
 
 
 def build(folder):
-    """Build the site into a folder; returns Sphinx's exit status, 0 if all is well."""
-    # Staged beside nothing else, so that a page that has gone is gone from the site too.
+    """Build the site into a folder; returns Sphinx's exit status, 0 if all is well.
+
+    Raises
+    ------
+    SystemExit
+        If the folder holds anything but an earlier site.
+    """
     from sphinx.cmd.build import main as sphinx
 
     from docs.builder.stage import Stage
 
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / ".buildinfo").exists():
+            raise SystemExit(f"{folder} holds something else than an earlier site: name another")
+        shutil.rmtree(folder)  # a page that has gone is to be gone from the site too
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
         Stage(ROOT, source).write()

@@ -34,6 +34,7 @@ html_static_path = ["_static"]
 html_css_files = ["katex/katex.min.css", "site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # it would fetch pages, which a browser forbids for file://
 html_permalinks_icon = "#"
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {"navigation_with_keys": False}

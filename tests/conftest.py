@@ -13,7 +13,10 @@ from tests.commands import TINY, write_table
 
 ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
 # Folders of tests with an option of their own: they need more than the plain tests, or more time.
-SEPARATE = {"notebooks": "only the tests that run every notebook in a fresh kernel"}
+SEPARATE = {
+    "notebooks": "only the tests that run every notebook in a fresh kernel",
+    "site": "only the tests that build the site and open every page in Chromium",
+}
 
 
 def pytest_addoption(parser):
@@ -22,6 +25,7 @@ def pytest_addoption(parser):
         default="cpu",
         help="cpu, or gpu: only the tests of a real GPU; without one the run fails with the reason",
     )
+    parser.addoption("--screenshots", help="with --site: a folder for pictures of the pages")
     for folder, words in SEPARATE.items():
         parser.addoption(f"--{folder}", action="store_true", help=words)
 

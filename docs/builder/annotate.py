@@ -31,7 +31,7 @@ def code_lines(source):
     shown = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
     return [
         f'<span class="line" id="L{n}"><a class="number" href="#L{n}" tabindex="-1">{n}</a>'
-        f"{line}</span>"
+        f"<span>{line or ' '}</span></span>"
         for n, line in enumerate(shown.splitlines(), 1)
     ]
 
@@ -43,7 +43,7 @@ def figure(value):
 
 def listing(path, source):
     """A page that shows a file and nothing else, for links to its lines."""
-    lines = "".join(line + "\n" for line in code_lines(source))
+    lines = "\n".join(code_lines(source))
     code = raw(f'<div class="listing highlight"><pre>{lines}</pre></div>')
     return f":orphan:\n:hide-toc:\n\n{path}\n{'=' * len(path)}\n\n{code}"
 
@@ -86,7 +86,7 @@ class Annotator:
         return raw(f'<nav class="defined" aria-label="In this file">{links}</nav>') if links else ""
 
     def _row(self, path, row, lines):
-        shown = "".join(lines[n - 1] + "\n" for n in row.lines)
+        shown = "\n".join(lines[n - 1] for n in row.lines)
         code = f'<div class="code highlight"><pre>{shown}</pre></div>' if shown else ""
         anchor = f' id="{row.name}"' if row.name else ""
         return (

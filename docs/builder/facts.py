@@ -119,7 +119,7 @@ class Facts:
         return next((book for book, text in self.notebooks.items() if f"../{path}" in text), None)
 
     def tests_of(self, name, at_most=2):
-        """Where a name is tested: the first test of the files that speak of it most.
+        """Where a name is tested: a test of each file whose tests bear it, or speak of it, most.
 
         Returns
         -------
@@ -129,9 +129,10 @@ class Facts:
         for tests in self.tests.values():
             places = [place for place, words in tests if name in words]
             if places:
-                found.append((len(places), places[0]))
-        found.sort(key=lambda item: -item[0])
-        places = [place for _, place in found[:at_most]]
+                named = [place for place in places if name in place.name]
+                found.append((len(named), len(places), (named or places)[0]))
+        found.sort(key=lambda item: item[:2], reverse=True)
+        places = [place for *_, place in found[:at_most]]
         return places + ([self.proof_of_pairs] if self.pairs_of(name) else [])
 
     @cached_property

@@ -1,0 +1,109 @@
+"""Headless Chromium, and what it says of a page."""
+
+import base64
+import json
+import shutil
+
+import pytest
+
+MISSING = "the site's tests need {}: on Debian, `apt-get install chromium chromium-driver`"
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars",
+)  # fmt: skip
+SIZES = {"desktop": (1400, 1000), "phone": (360, 740)}  # CSS pixels; what most phones have, or less
+OWN = ("data:", "blob:", "about:", "chrome:")
+
+# The elements that stick out to the right of the window and are not inside one that scrolls.
+WIDER = """
+const edge = document.documentElement.clientWidth + 1;
+if (document.documentElement.scrollWidth <= edge) return [];
+const clips = (e) => getComputedStyle(e).overflowX !== "visible";
+const scrolls = (e) => e && (clips(e) || scrolls(e.parentElement));
+return [...document.body.querySelectorAll("*")]
+  .filter((e) => e.getBoundingClientRect().right > edge && !scrolls(e.parentElement))
+  .slice(0, 5).map((e) => e.tagName.toLowerCase() + "." + e.className).concat(["page"]);
+"""
+
+
+def program(name):
+    """Where a program is; the test fails where it is not."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.fail(MISSING.format(name))
+    return path
+
+
+class Browser:
+    """One Chromium with a profile of its own.
+
+    Parameters
+    ----------
+    profile : Path
+        A new folder.
+    """
+
+    def __init__(self, profile):
+        chromium, chromedriver = program("chromium"), program("chromedriver")
+        try:
+            from selenium import webdriver
+        except ModuleNotFoundError:
+            pytest.fail('the site\'s tests need selenium: `pip install -e ".[docs]"`')
+        options = webdriver.ChromeOptions()
+        options.binary_location = chromium
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        service = webdriver.ChromeService(executable_path=chromedriver)
+        self.driver = webdriver.Chrome(options=options, service=service)
+        self.driver.set_page_load_timeout(60)
+
+    def close(self):
+        self.driver.quit()
+
+    def look(self, size="desktop", scheme="light", motion="no-preference"):
+        """Set the size of the window, light or dark, and whether things may move."""
+        width, height = SIZES[size]
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone",
+        })  # fmt: skip
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": motion},
+        ]})  # fmt: skip
+
+    def faults(self, address, root):
+        """Open a page at the present size: its errors, its requests that leave `root`, its width.
+
+        Parameters
+        ----------
+        address : str
+        root : str
+            What every address of the site begins with.
+
+        Returns
+        -------
+        list of str
+        """
+        self.driver.get_log("browser"), self.driver.get_log("performance")
+        self.driver.get(address)
+        wider = self.driver.execute_script(WIDER)
+        errors = [
+            f"console: {entry['message']}" for entry in self.driver.get_log("browser")
+            if entry["level"] in ("SEVERE", "WARNING")
+        ]  # fmt: skip
+        left = [f"asks for {url}" for url in self.requests() if not url.startswith((root, *OWN))]
+        return errors + left + ([f"wider than the window: {', '.join(wider)}"] if wider else [])
+
+    def requests(self):
+        """Addresses that were asked for since the last look at the log."""
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                yield message["params"]["request"]["url"]
+
+    def picture(self, file):
+        """Save what the window shows."""
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        file.write_bytes(base64.b64decode(shot["data"]))

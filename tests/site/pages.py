@@ -1,0 +1,108 @@
+"""What is wrong with pages of HTML, as far as their text says it: links, and maths not rendered."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+SILENT = {"script", "style", "code", "pre", "textarea", "annotation"}  # may hold a raw $
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+ADDRESSES = {"href", "src", "poster", "data"}
+LOADED = {"img", "script", "link", "iframe", "source", "video", "audio", "object"}
+RAW = re.compile(
+    r"\$|\\[(\[]|\\(?:begin|frac|sum|partial|mathrm|sqrt|text|hat|left)\b|:(?:math|func|class|ref):`"
+)
+
+
+class Page(HTMLParser):
+    """One page, read.
+
+    Attributes
+    ----------
+    ids : set of str
+        What an anchor may name.
+    links : list of (str, str)
+        Tag and address of everything that is linked or loaded.
+    prose : list of str
+        The texts that are neither code nor a formula's source.
+    errors : int
+        Formulas that KaTeX could not read.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.prose, self.errors = set(), [], [], 0
+        self._open = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids |= {attributes.get(key) for key in ("id", "name")} - {None}
+        self.links += [(tag, attributes[key]) for key in ADDRESSES & set(attributes)]
+        self.errors += "katex-error" in (attributes.get("class") or "").split()
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in self._open:
+            while self._open.pop() != tag:
+                pass
+
+    def handle_data(self, text):
+        if not SILENT & set(self._open):
+            self.prose.append(text)
+
+
+def read_all(folder):
+    """Every page of a site, by its path."""
+    files = sorted(Path(folder).resolve().rglob("*.html"))
+    return {file: Page(file.read_text("utf-8")) for file in files}
+
+
+def unrendered(page):
+    """Texts of a page in which a formula, or a role of reStructuredText, stands raw."""
+    found = [text.strip()[:120] for text in page.prose if RAW.search(text)]
+    return found + ["a formula that KaTeX could not read"] * page.errors
+
+
+def dead_links(pages, root):
+    """Links of the pages that lead to no file, to no anchor, or out of the site's folder.
+
+    Addresses with a scheme are links to elsewhere, which a reader may follow, and errors where the
+    page would load them by itself.
+
+    Returns
+    -------
+    list of str
+    """
+    root, found = Path(root).resolve(), []
+    for path, page in pages.items():
+        for tag, link in dict.fromkeys(page.links):
+            if fault := _fault(pages, root, path, tag, link):
+                found.append(f"{path.relative_to(root)}: {link} {fault}")
+    return found
+
+
+def _fault(pages, root, path, tag, link):
+    """What is wrong with one link, or an empty text."""
+    parts = urlsplit(link)
+    if parts.scheme == "data":
+        return ""
+    if parts.scheme or parts.netloc:
+        return "would be loaded from elsewhere" if tag in LOADED else ""
+    if parts.path.startswith("/"):
+        return "is no relative path, so that it fails from a disk"
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.is_relative_to(root):
+        return "leads out of the site"
+    if not target.is_file():
+        return "is not there"
+    anchor = unquote(parts.fragment)
+    if anchor and target in pages and anchor not in pages[target].ids:
+        return "names no place on its page"
+    return ""

@@ -1,0 +1,96 @@
+"""The checks of the site, on small pages that are broken in one way each."""
+
+import pytest
+
+from tests.site import browser as browsers
+from tests.site.browser import Browser
+from tests.site.pages import Page, dead_links, read_all, unrendered
+
+SOUND = """<!doctype html><html lang="en"><head><title>Sound</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"></head><body>
+<p id="here">Text, <code>cost = "$5"</code>. <a href="#here">Here</a>,
+<a href="https://example.org/">elsewhere</a>.</p>{}</body></html>"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a page with something put into its body; returns its path."""
+
+    def put(inside=""):
+        file = tmp_path / "page.html"
+        file.write_text(SOUND.format(inside), encoding="utf-8")
+        return file.resolve()
+
+    return put
+
+
+def test_a_sound_page_has_no_fault(write, browser):
+    file = write('<p>5 < 6</p><img alt="" src="data:,"><br/><svg><path/></svg>')
+    pages = read_all(file.parent)
+    assert dead_links(pages, file.parent) == []
+    assert unrendered(pages[file]) == []
+    browser.look("phone")
+    assert browser.faults(file.as_uri(), file.parent.as_uri()) == []
+
+
+@pytest.mark.parametrize("raw", [
+    "<p>As $x$ grows</p>", r"<p>\(x\)</p>", r"<p>\[x\]</p>", r"<p>a \frac{1}{2}</p>",
+    '<p><span class="katex-error">x</span></p>', "<p>see :math:`x`</p>", "<h2>$d_k$</h2>",
+])  # fmt: skip
+def test_raw_maths_is_found(raw):
+    assert len(unrendered(Page(SOUND.format(raw)))) == 1
+
+
+@pytest.mark.parametrize(("link", "fault"), [
+    ('<a href="gone.html">x</a>', "is not there"),
+    ('<a href="../outside.html">x</a>', "leads out of the site"),
+    ('<a href="#nowhere">x</a>', "names no place"),
+    ('<a href="page.html#nowhere">x</a>', "names no place"),
+    ('<a href="/page.html">x</a>', "is no relative path"),
+    ('<img src="gone.png" alt="">', "is not there"),
+    ('<script src="https://example.org/x.js"></script>', "loaded from elsewhere"),
+    ('<link rel="stylesheet" href="//example.org/x.css">', "loaded from elsewhere"),
+])  # fmt: skip
+def test_dead_links_are_found(write, link, fault):
+    file = write(link)
+    (found,) = dead_links(read_all(file.parent), file.parent)
+    assert fault in found
+
+
+@pytest.mark.parametrize(("inside", "fault"), [
+    ("<script>console.error('oh')</script>", "console: "),
+    ("<script>nothing.there()</script>", "console: "),
+    ('<img alt="" src="gone.png">', "console: "),
+    ('<div class="wide" style="width: 900px">x</div>', "wider than the window: div.wide"),
+])  # fmt: skip
+def test_what_the_browser_sees_is_found(write, browser, inside, fault):
+    file = write(inside)
+    browser.look("phone")
+    (found,) = browser.faults(file.as_uri(), file.parent.as_uri())
+    assert fault in found
+
+
+def test_a_request_that_leaves_the_site_is_found(write, browser):
+    file = write('<script>fetch("http://127.0.0.1:9/x").catch(() => 0)</script>')
+    found = browser.faults(file.as_uri(), file.parent.as_uri())
+    assert "asks for http://127.0.0.1:9/x" in found
+
+
+def test_what_scrolls_by_itself_is_not_too_wide(write, browser):
+    file = write('<div style="overflow-x: auto"><div style="width: 900px">x</div></div>')
+    browser.look("phone")
+    assert browser.faults(file.as_uri(), file.parent.as_uri()) == []
+
+
+def test_without_chromium_the_test_fails_and_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(browsers.shutil, "which", lambda name: None)
+    with pytest.raises(pytest.fail.Exception, match="need chromium: .*apt-get install chromium"):
+        Browser(tmp_path)

@@ -1,0 +1,120 @@
+"""The site as a reader has it: built by its command, every page opened in Chromium."""
+
+import functools
+import http.server
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.site.browser import SIZES, Browser
+from tests.site.pages import dead_links, read_all, unrendered
+
+ROOT = Path(__file__).parents[2]
+KINDS = (
+    "index", "notebooks/index", "notebooks/06_attention", "docs/derivations/softmax",
+    "docs/solutions/softmax", "minitransformer/index", "minitransformer/functional/softmax",
+    "minitransformer/layers/encoder", "minitransformer/models/classifier", "docs/howto/own_data",
+    "api/functional", "docs/performance", "docs/numerics", "docs/architecture", "docs/data",
+    "docs/reliability", "tests/test_ledger", "search",
+)  # fmt: skip
+ANNOTATED = ("functional", "layers", "models")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, built as the README says."""
+    folder = tmp_path_factory.mktemp("site") / "built"
+    command = [sys.executable, "-m", "docs.build", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    return read_all(site)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("profile"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def screenshots(request, tmp_path_factory):
+    """Where pictures go: the folder of --screenshots, or one of pytest's own."""
+    named = request.config.getoption("--screenshots")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(site):
+    """Address of the site on a web server, below a folder as on a server of many projects."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+    handler = functools.partial(Quiet, directory=site.parent)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/{site.name}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def report(faults):
+    return "\n".join(faults[:40])
+
+
+def test_every_part_of_the_site_is_there(site):
+    assert [kind for kind in KINDS if not (site / f"{kind}.html").exists()] == []
+    for folder in ANNOTATED:
+        for file in (ROOT / "minitransformer" / folder).glob("*.py"):
+            assert (site / "minitransformer" / folder / f"{file.stem}.html").exists(), file
+    for file in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "docs").glob("**/*.md")]:
+        path = file.relative_to(ROOT).with_suffix(".html")
+        is_there = (site / path).exists() or path.name == "index.html" or "_static" in path.parts
+        assert is_there, file
+
+
+def test_no_link_is_dead(site, pages):
+    found = dead_links(pages, site)
+    assert not found, report(found)
+
+
+def test_no_formula_stands_raw(pages):
+    found = [f"{path.name}: {text}" for path, page in pages.items() for text in unrendered(page)]
+    assert not found, report(found)
+
+
+def test_every_page_opens_from_the_disk_without_a_fault(site, pages, browser):
+    """On a phone, where it is narrowest; no console error, no request out, nothing cut off."""
+    browser.look("phone")
+    found = []
+    for path in pages:
+        faults = browser.faults(path.as_uri(), site.resolve().as_uri() + "/")
+        found += [f"{path.relative_to(site.resolve())}: {fault}" for fault in faults]
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_kind_of_page_from_a_server(served, browser, screenshots, size, scheme):
+    browser.look(size, scheme)
+    found = []
+    for kind in KINDS:
+        faults = browser.faults(f"{served}{kind}.html", served)
+        found += [f"{kind}: {fault}" for fault in faults]
+        browser.picture(screenshots / f"{kind.replace('/', '-')}-{size}-{scheme}.png")
+    assert not found, report(found)
+    assert len(list(screenshots.glob(f"*-{size}-{scheme}.png"))) == len(KINDS)
