@@ -20,7 +20,9 @@ def test_the_number_of_workers_is_taken_over(tmp_path, monkeypatch):
     model, sizes = prepared(workers=None), []
     pool = loop.WorkerPool
     monkeypatch.setattr(
-        loop, "WorkerPool", lambda model, workers: sizes.append(workers) or pool(model, workers)
+        loop,
+        "WorkerPool",
+        lambda model, workers, fork: sizes.append(workers) or pool(model, workers),
     )
     run(model, resume=tmp_path / "13.safetensors", epochs=2)
     assert sizes == [3]

@@ -119,7 +119,7 @@ def test_a_batch_is_cut_into_parts_of_about_1024_tokens_and_a_small_one_is_not()
         run = pool.add_gradients
         pool.add_gradients = lambda task, jobs, costs: seen.extend(jobs) or run(task, jobs, costs)
         train_step(model, model.recipe, pool, examples, np.arange(n))
-        return [len(rows) for _, rows in seen]
+        return [len(batch.ids) for _, batch in seen]
 
     assert parts(32, 17) == [32], "544 tokens: two threads would be slower than one"
     assert parts(32, 50) == [20, 12], "1,600 tokens"

@@ -109,7 +109,7 @@ class TrainingSteps(Steps):
     def __init__(self, model, examples, device):
         super().__init__(model, device)
         self.batches = examples
-        self.pool = WorkerPool(model, model.recipe.workers).__enter__()
+        self.pool = WorkerPool(model, model.recipe.workers, fork=True).__enter__()
 
     def step(self, number):
         """Forward and backward pass and optimiser."""

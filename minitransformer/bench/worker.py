@@ -62,7 +62,9 @@ class Server:
         on_device = self.steps.device_memory()
         if on_device is not None:
             return {"peak_bytes": on_device, "start_bytes": 0}
-        return {"peak_bytes": memory.peak(), "start_bytes": self.start}
+        peak = memory.peak()
+        peak = peak and peak + memory.of_children()
+        return {"peak_bytes": peak, "start_bytes": self.start}
 
     def answer(self, line):
         """The answer to one request, as a dict."""

@@ -227,6 +227,13 @@ class FlatParameters:
         """Make the gradients' array, all zero, and hand each parameter its view."""
         self.use_grads(array_module(self.values).zeros_like(self.values))
 
+    def use_values(self, values):
+        """Make `values` (n,) the values' array, as they are now; the gradients stay."""
+        values[...] = self.values
+        self.values = values
+        for name, view in self.views(values).items():
+            self.parameters[name].value = view
+
     def use_grads(self, grads):
         """Make `grads` (n,) the gradients' array: its dtype may be wider than the values'."""
         self._grads = grads

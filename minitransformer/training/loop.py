@@ -142,9 +142,9 @@ class Run:
         return self.history
 
     def _pool(self):
-        """The workers: threads, or the processes, once it is sure that these do the same."""
+        """This process's workers; or the processes, once it is sure that these do the same."""
         if self.processes is None:
-            return WorkerPool(self.model, self.workers)
+            return WorkerPool(self.model, self.workers, fork=self.recipe.can_be_sent())
         same = {"run": checkpoint.identity(self), "position": self.position()}
         same["position"].pop("seconds")
         self.processes.check_same("data or settings", json.dumps(same, sort_keys=True).encode())

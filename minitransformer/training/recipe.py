@@ -108,6 +108,12 @@ class Recipe:
             "precision": "single" if self.mixed is None else "mixed",
         }
 
+    def can_be_sent(self):
+        """Whether a forked worker may have loss and metrics: those of others may keep a state."""
+        parts = (self.loss, *self.metrics)
+        ours = all(type(part).__module__.startswith("minitransformer.") for part in parts)
+        return ours and self.mixed is None
+
     def to(self, device):
         """Move the state of training to "numpy" or "cupy"."""
         for part in (self.optimizer, self.averages, self.mixed):

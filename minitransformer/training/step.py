@@ -65,12 +65,13 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
-    task = _gradient_task(recipe, examples, total, [model.seed, step])
+    task = GradientTask(recipe, total, [model.seed, step])
     mixed = recipe.mixed
     before = _begin_step(flat, pool, checked)
     if mixed is not None:
         mixed.begin_step(flat.values)
     jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
+    jobs = [(number, examples.batch(rows)) for number, rows in jobs]
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = sum_up(results, len(recipe.metrics))
 
@@ -115,29 +116,42 @@ def _begin_step(flat, pool, keep):
     return before
 
 
-def _gradient_task(recipe, examples, total, seed_and_step):
-    """The forward and backward pass of one micro-batch, as a function (replica, job)."""
+class GradientTask:
+    """The forward and backward pass of one micro-batch, as a function (replica, job).
 
-    def task(replica, job):
-        number, rows = job
-        rng = np.random.default_rng([*seed_and_step, number])
-        batch = examples.batch(rows)
-        if recipe.word_dropout:
-            ids = word_dropout(batch.ids, recipe.word_dropout, UNKNOWN_ID, rng, batch.mask)
+    It holds nothing of the data, so that it can be sent to another process.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    total : float
+        What the loss of the whole batch is a mean over.
+    seed_and_step : list of int
+    """
+
+    def __init__(self, recipe, total, seed_and_step):
+        self.loss, self.metrics, self.mixed = recipe.loss, recipe.metrics, recipe.mixed
+        self.word_dropout = recipe.word_dropout
+        self.total, self.seed_and_step = total, seed_and_step
+
+    def __call__(self, replica, job):
+        number, batch = job
+        seed = [*self.seed_and_step, number]
+        rng = np.random.default_rng(seed)
+        if self.word_dropout:
+            ids = word_dropout(batch.ids, self.word_dropout, UNKNOWN_ID, rng, batch.mask)
             batch = batch._replace(ids=ids)
         # NaN and inf are looked for once a step; a warning would name no parameter.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if is_cupy(replica.flat.values):  # dropout masks are drawn where they are used
-                rng = generator([*seed_and_step, number], like=replica.flat.values)
-            if recipe.mixed is not None:
-                replica = recipe.mixed.half(replica)
+                rng = generator(seed, like=replica.flat.values)
+            if self.mixed is not None:
+                replica = self.mixed.half(replica)
             logits, cache = replica.run(batch, rng)
             targets = to_device(batch.targets, device_of(logits))
-            value, saved = recipe.loss.forward(logits, targets, total, replica.ops)
-            measures = measure(recipe, logits, targets, saved)
-            dlogits = recipe.loss.backward(saved, replica.ops)
+            value, saved = self.loss.forward(logits, targets, self.total, replica.ops)
+            measures = measure(self, logits, targets, saved)
+            dlogits = self.loss.backward(saved, replica.ops)
             del logits, saved  # as large as all activations where the vocabulary is large
             replica.backward(dlogits, cache)
             return value, measures
-
-    return task

@@ -18,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 from minitransformer.backend import array_module, is_cupy
 from minitransformer.training.allocator import freed_memory_kept
+from minitransformer.training.forked import ForkedWorker, can_fork, shared_zeros
 from minitransformer.training.names import check_count
 
 # More cores than this gain nothing on a batch of the usual size: it has no more micro-batches.
@@ -75,15 +76,20 @@ class WorkerPool:
         See :func:`default_workers`.
     again : bool
         Whether another pool will soon do the same: part of the memory is kept for it.
+    fork : bool
+        Whether gradients are computed by processes, where the system can: it pays for many steps,
+        not for one. They are forked when the first gradients are wanted, and see nothing of the
+        model that changes afterwards but its values.
     """
 
-    def __init__(self, model, workers=None, again=False):
+    def __init__(self, model, workers=None, again=False, fork=False):
         most = default_workers(model.flat.values)
         self.size = most if workers is None else check_count("workers", workers)
         if is_cupy(model.flat.values):
             self.size = most
         self.model, self.again = model, again
-        self._replicas = [model]
+        self._fork = fork and self.size > 1 and can_fork()
+        self._replicas, self._forked = [model], []
         self._pool = None
         self._stack = ExitStack()
 
@@ -98,7 +104,7 @@ class WorkerPool:
     def __exit__(self, *error):
         self._stack.close()
         self._pool = None
-        self._replicas = [self.model]
+        self._replicas, self._forked = [self.model], []
 
     def map(self, task, jobs, costs):
         """``task(model, job)`` for every job, without gradients.
@@ -128,11 +134,49 @@ class WorkerPool:
         list
             Results in the order of `jobs`.
         """
-        while len(self._replicas) < self.size:
-            self._replicas.append(self.model.replica())
-        results = self._run(lambda worker, job: task(self._replicas[worker], job), jobs, costs)
+        if self._fork and not self._forked:
+            self._fork_workers()
+        if self._forked:
+            results = self._run_forked(task, jobs, costs)
+        else:
+            while len(self._replicas) < self.size:
+                self._replicas.append(self.model.replica())
+            results = self._run(lambda worker, job: task(self._replicas[worker], job), jobs, costs)
         self._add_up(min(self.size, len(jobs)))
         return results
+
+    def _fork_workers(self):
+        """One process for each worker but this one, on values that all of them share."""
+        flat = self.model.flat
+        self._stack.callback(flat.use_values, flat.values)
+        flat.use_values(shared_zeros(flat.values))
+        for _ in range(self.size - 1):
+            replica = self.model.replica()
+            replica.flat.use_grads(shared_zeros(flat.values))
+            try:
+                worker = ForkedWorker(replica)
+            except OSError:  # no memory, or too many processes: threads do the same
+                self._fork, self._forked, self._replicas = False, [], [self.model]
+                return
+            self._replicas.append(replica)
+            self._forked.append(worker)
+            self._stack.callback(worker.close)
+
+    def _run_forked(self, task, jobs, costs):
+        shares, results = assign(costs, self.size), {}
+        busy = [pair for pair in zip(self._forked, shares[1:], strict=True) if pair[1]]
+        for worker, share in busy:
+            worker.begin(task, [jobs[job] for job in share])
+        try:
+            results |= {job: task(self.model, jobs[job]) for job in shares[0]}
+        finally:
+            # Wait for all even after an error, as below.
+            answers = [worker.answer() for worker, _ in busy]
+        for (_, share), (found, error) in zip(busy, answers, strict=True):
+            if error is not None:
+                raise error
+            results |= zip(share, found, strict=True)
+        return [results[job] for job in range(len(jobs))]
 
     def _run(self, task, jobs, costs):
         results = [None] * len(jobs)

@@ -1,0 +1,250 @@
+"""Workers that are forked processes: the same bytes as threads give, and nothing left behind."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from minitransformer.models import GPT, Transformer
+from minitransformer.training import Adam, TrainingDiverged, forked
+from minitransformer.training.losses import CategoricalCrossentropy
+from minitransformer.training.metrics import Accuracy
+from minitransformer.training.workers import WorkerPool
+from tests.toys import toy_data, toy_model
+
+pytestmark = pytest.mark.skipif(not forked.can_fork(), reason="this system does not fork")
+X, Y = toy_data(48)
+
+
+def fit_classifier(dtype="float64", **settings):
+    model = toy_model(dropout=0.2, dtype=dtype)
+    settings = {"metrics": ["accuracy"], **settings}
+    model.compile(
+        Adam(0.01), word_dropout=0.1, clip=1.0, workers=3, micro_batch_tokens=24, **settings
+    )
+    return model, model.fit(X, Y, epochs=2, batch_size=24, verbose=0)
+
+
+def fit_gpt():
+    model = GPT(vocab_size=11, max_len=8, d_model=8, n_heads=2, n_layers=2, dropout=0.2, seed=1)
+    model.compile(Adam(0.01), workers=2, micro_batch_tokens=16)
+    ids = np.random.default_rng(0).integers(0, 11, 300)
+    return model, model.fit(ids, epochs=2, batch_size=6, verbose=0)
+
+
+def fit_transformer():
+    model = Transformer(vocab_size=13, max_len=8, d_model=8, n_heads=2, n_layers=1, dropout=0.2, seed=1)
+    model.compile(Adam(0.01), workers=2, micro_batch_tokens=16, start_id=2, end_id=3)
+    rng = np.random.default_rng(0)
+    pairs = [[rng.integers(5, 13, rng.integers(2, 6)).tolist() for _ in range(20)] for _ in "ab"]
+    return model, model.fit(*pairs, epochs=2, batch_size=10, verbose=0)
+
+
+@pytest.fixture
+def pids(monkeypatch):
+    """Ids of the processes that were forked."""
+    found, start = [], forked.ForkedWorker.__init__
+
+    def noted(self, replica):
+        start(self, replica)
+        found.append(self._process.pid)
+
+    monkeypatch.setattr(forked.ForkedWorker, "__init__", noted)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fit", "processes"), [(fit_classifier, 2), (fit_gpt, 1), (fit_transformer, 1)]
+)
+def test_processes_give_the_same_bytes_as_threads(fit, processes, pids, monkeypatch):
+    model, history = fit()
+    assert len(pids) == processes
+    monkeypatch.setenv("MINITRANSFORMER_FORK", "0")
+    threaded, threaded_history = fit()
+    assert len(pids) == processes, "0 means threads"
+    assert model.flat.values.tobytes() == threaded.flat.values.tobytes()
+    for logs in (history.history, threaded_history.history):
+        logs.pop("seconds")
+    assert history.history == threaded_history.history
+
+
+def where(replica, job):
+    """A task that tells where it was done, and leaves a gradient."""
+    replica.parameters()["head.b"].grad += job
+    return os.getpid(), float(replica.parameters()["head.b"].value[0])
+
+
+def test_work_is_really_shared_and_ends_with_the_pool():
+    model = toy_model()
+    with WorkerPool(model, 3, fork=True) as pool:
+        found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
+        assert len({pid for pid, _ in found}) == 3
+        np.testing.assert_array_equal(model.parameters()["head.b"].grad, [6.0, 6.0])
+        model.flat.zero_grad()
+        model.flat.values += 1  # as the optimiser does: seen everywhere
+        assert pool.add_gradients(where, [1, 2, 4], [1.0] * 3) == [
+            (pid, value + 1) for pid, value in found
+        ]
+        np.testing.assert_array_equal(model.parameters()["head.b"].grad, [7.0, 7.0])
+    for pid in {pid for pid, _ in found} - {os.getpid()}:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_arrays_taken_before_the_training_hold_its_result():
+    model = toy_model()
+    model.compile(workers=2, micro_batch_tokens=24)
+    flat, weight = model.flat.values, model.parameters()["head.b"].value
+    before = flat.copy()
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert model.flat.values is flat
+    assert model.parameters()["head.b"].value.base is weight.base
+    assert np.abs(flat - before).max() > 0
+
+
+class Unsendable(Exception):
+    """Its arguments are not those of its constructor, so it cannot be restored."""
+
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def failing(replica, job):
+    if job == "lookup":
+        raise LookupError("job 1")
+    if job == "unsendable":
+        raise Unsendable("one", "two")
+    if job == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job
+
+
+def test_an_error_arrives_from_the_other_process():
+    with WorkerPool(toy_model(), 2, fork=True) as pool:
+        with pytest.raises(LookupError, match="job 1"):
+            pool.add_gradients(failing, ["fine", "lookup"], [1.0, 1.0])
+        with pytest.raises(RuntimeError, match="Unsendable: one two"):
+            pool.add_gradients(failing, ["fine", "unsendable"], [1.0, 1.0])
+        with pytest.raises(LookupError):  # one of this process: the other is waited for
+            pool.add_gradients(failing, ["lookup", "fine"], [1.0, 1.0])
+        assert pool.add_gradients(failing, [7, 8], [1.0, 1.0]) == [7, 8]
+
+
+def test_a_process_that_is_killed_is_told():
+    with WorkerPool(toy_model(), 2, fork=True) as pool:
+        said = "ended by signal 9; is there enough memory"
+        with pytest.raises(RuntimeError, match=said):
+            pool.add_gradients(failing, ["fine", "killed"], [1.0, 1.0])
+        with pytest.raises(RuntimeError, match=said):  # it does not come back by itself
+            pool.add_gradients(failing, [1, 2], [1.0, 1.0])
+
+
+def test_a_gradient_that_is_not_finite_is_found_wherever_it_was_computed():
+    model = toy_model(dtype="float32")
+    model.compile("sgd", workers=2, micro_batch_tokens=24)
+    model.parameters()["head.W"].value[...] = 3e38
+    with pytest.raises(TrainingDiverged):
+        model.fit(X, Y, epochs=1, verbose=0)
+
+
+class OwnLoss(CategoricalCrossentropy):
+    """Somebody else's, which counts."""
+
+    calls = 0
+
+    def forward(self, *args):
+        type(self).calls += 1
+        return super().forward(*args)
+
+
+class OwnMetric(Accuracy):
+    """Somebody else's."""
+
+
+def test_what_may_keep_a_state_of_its_own_is_used_in_threads(pids):
+    OwnLoss.calls = 0
+    fit_classifier(loss=OwnLoss())
+    assert OwnLoss.calls > 8
+    fit_classifier(metrics=[OwnMetric()])
+    fit_classifier("float32", precision="mixed")
+    assert not pids
+
+
+def test_a_single_step_and_a_single_worker_fork_nothing(pids):
+    model = toy_model()
+    model.compile(workers=2, micro_batch_tokens=24)
+    model.train_on_batch(X, Y)
+    model.compile(workers=1)
+    model.fit(X, Y, epochs=1, verbose=0)
+    assert not pids
+
+
+def test_threads_do_it_where_no_process_can_be_started(monkeypatch):
+    expected = fit_classifier()[0].flat.values.tobytes()
+
+    def no_process(self, replica):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(forked.ForkedWorker, "__init__", no_process)
+    assert fit_classifier()[0].flat.values.tobytes() == expected
+
+
+def _fit_and_tell(queue):
+    queue.put(fit_classifier()[0].flat.values.tobytes())
+
+
+def test_a_process_that_may_have_no_children_trains_with_threads():
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_fit_and_tell, args=(queue,), daemon=True)
+    child.start()
+    assert queue.get(timeout=60) == fit_classifier()[0].flat.values.tobytes()
+    child.join()
+
+
+ENDLESS = """
+import time, sys
+from minitransformer.training import forked
+from tests.test_forked import where
+from tests.toys import toy_model
+from minitransformer.training.workers import WorkerPool
+with WorkerPool(toy_model(), 3, fork=True) as pool:
+    found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
+    print(*(pid for pid, _ in found[1:]), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_processes_end_when_their_parent_is_killed():
+    parent = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True)
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    assert len(pids) == 2
+    end = time.monotonic() + 20
+    while any(_runs(pid) for pid in pids):
+        assert time.monotonic() < end, "they outlive it"
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    """Whether a process is there and not only waits to be counted."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def test_no_thread_and_no_child_is_left_after_training():
+    threads, children = threading.active_count(), len(multiprocessing.active_children())
+    fit_classifier()
+    assert threading.active_count() == threads
+    assert len(multiprocessing.active_children()) == children
