@@ -140,12 +140,11 @@ def test_every_test_that_a_page_names_exists(page):
 
 
 def test_every_promise_names_its_test():
-    page = DOCS / "reliability.md"
-    rows = re.findall(r"^\|(?! *-|---)(.+)\|$", page.read_text("utf-8"), re.MULTILINE)
-    promises = [row for row in rows if not row.startswith(" what happens")]
-    assert len(promises) >= 25
-    for row in promises:
-        assert re.search(r"\[`?test_\w+`?\]\(\.\./tests/\w+\.py\)", row), f"no test: {row}"
+    text = (DOCS / "reliability.md").read_text("utf-8").partition("## What is not promised")[0]
+    promises = re.findall(r"^- \*\*.*\n(?:  .*\n)*", text, re.MULTILINE)
+    assert len(promises) == text.count("\n- ") >= 40
+    for promise in promises:
+        assert re.search(r"\n  Held by \[test_\w+\]\(\.\./tests/\w+\.py\)", promise), promise
 
 
 def test_the_commands_of_the_gpu_page_are_those_of_the_performance_page():
