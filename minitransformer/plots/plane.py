@@ -165,6 +165,9 @@ def arrows(panels, *, radius=None, xlabel="", ylabel=""):
         axes.set_xlabel(xlabel)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, frameon=False,
+            fontsize="small", columnspacing=1.2,
+        )  # fmt: skip
     grid[0].set_ylabel(ylabel)
     return figure
