@@ -156,3 +156,21 @@ def test_the_commands_of_the_gpu_page_are_those_of_the_performance_page():
     shown = {line for line in named("howto/gpu.md") if " bench " in line}
     assert len(shown) >= 3
     assert shown <= measured
+
+
+def test_the_figures_of_the_gpu_page_are_those_of_the_performance_page():
+    measured = (DOCS / "performance.md").read_text("utf-8")
+    shown = (DOCS / "howto" / "gpu.md").read_text("utf-8")
+    devices = measured.partition("<!-- devices -->")[2].partition("<!-- end of devices -->")[0]
+    gains = dict(re.findall(r"^\| ([\d,]+) \|.* \| (\S+) \|$", devices, re.MULTILINE))
+    rows = re.findall(r"^\| ([\d,]+) \| (\S+) \|$", shown, re.MULTILINE)
+    assert len(rows) == 4
+    assert all(gains[width] == gain for width, gain in rows)
+    beside = measured.partition("**Beside PyTorch on")[2]
+    ratios = re.findall(r" \| (\d\.\d+) \| \d+ / \d+ MB \|$", beside, re.MULTILINE)
+    low, high, writing = (round(float(ratio), 1) for ratio in ratios)
+    words = " ".join(shown.split())
+    assert f"a step takes {low} to {high} times as long" in words
+    assert f"writing a text {writing} times" in words
+    (passed,) = re.findall(r"`pytest --device gpu`: (\d+ passed in \d+ s)", measured)
+    assert passed in words
