@@ -15,7 +15,7 @@ from docs.builder.annotate import Annotator, listing
 from docs.builder.facts import Facts
 
 ANNOTATED = ("functional", "layers", "models")
-LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#]*)(#[^)\s]*)?(\))")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 LISTED = re.compile(r"(?:[\w ]+ <)?((?:docs|notebooks|api|minitransformer)/[\w/]+)>?\n")
 COPIED = ("*.md", "images/**/*", "derivations/**/*.md", "solutions/**/*.md", "howto/**/*.md")
@@ -113,8 +113,11 @@ class Stage:
         words, link, anchor, end = found.groups()
         if re.match(r"\w+:", link):
             return found[0]
-        base = PurePosixPath(path).parent
-        target = os.path.normpath(base / link)
+        target = os.path.normpath(PurePosixPath(path).parent / link) if link else path
+        if target.endswith(".ipynb") and anchor:
+            anchor = anchor.lower()  # Jupyter keeps the capitals of a heading in its anchor
+        if not link:
+            return f"{words}{anchor or ''}{end}"
         place = self._place(target)
         if place is None:
             return f"`{words[1:-2]}`" if "`" not in words else words[1:-2]
@@ -128,8 +131,8 @@ class Stage:
             return str(PurePosixPath(target).with_suffix(".rst"))
         if (self.root / target).is_dir():
             return self._place_of_folder(target)
-        known = target.startswith(("docs/", "notebooks/")) or target in INSTEAD
-        return INSTEAD.get(target, target) if known else None
+        known = target.startswith(("docs/", "notebooks/")) and target.endswith((".md", ".ipynb"))
+        return INSTEAD.get(target, target if known else None)
 
     def _place_of_folder(self, target):
         if target in ("notebooks", "docs"):

@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from tests.site.scripts import WIDER
+
 MISSING = "the site's tests need {}: on Debian, `apt-get install chromium chromium-driver`"
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -14,17 +16,6 @@ FLAGS = (
 )  # fmt: skip
 SIZES = {"desktop": (1400, 1000), "phone": (360, 740)}  # CSS pixels; what most phones have, or less
 OWN = ("data:", "blob:", "about:", "chrome:")
-
-# The elements that stick out to the right of the window and are not inside one that scrolls.
-WIDER = """
-const edge = document.documentElement.clientWidth + 1;
-if (document.documentElement.scrollWidth <= edge) return [];
-const clips = (e) => getComputedStyle(e).overflowX !== "visible";
-const scrolls = (e) => e && (clips(e) || scrolls(e.parentElement));
-return [...document.body.querySelectorAll("*")]
-  .filter((e) => e.getBoundingClientRect().right > edge && !scrolls(e.parentElement))
-  .slice(0, 5).map((e) => e.tagName.toLowerCase() + "." + e.className).concat(["page"]);
-"""
 
 
 def program(name):
@@ -88,13 +79,24 @@ class Browser:
         """
         self.driver.get_log("browser"), self.driver.get_log("performance")
         self.driver.get(address)
-        wider = self.driver.execute_script(WIDER)
+        wider = self.ask(WIDER)
         errors = [
             f"console: {entry['message']}" for entry in self.driver.get_log("browser")
             if entry["level"] in ("SEVERE", "WARNING")
         ]  # fmt: skip
         left = [f"asks for {url}" for url in self.requests() if not url.startswith((root, *OWN))]
         return errors + left + ([f"wider than the window: {', '.join(wider)}"] if wider else [])
+
+    def ask(self, script):
+        """The list that a script of `scripts` returns for the page that is open."""
+        return self.driver.execute_script(script)
+
+    def press(self, *keys):
+        """Press keys; returns the element that has the focus afterwards."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+        return self.driver.switch_to.active_element
 
     def requests(self):
         """Addresses that were asked for since the last look at the log."""

@@ -5,6 +5,7 @@ import pytest
 from tests.site import browser as browsers
 from tests.site.browser import Browser
 from tests.site.pages import Page, dead_links, read_all, unrendered
+from tests.site.scripts import MOVING, PALE
 
 SOUND = """<!doctype html><html lang="en"><head><title>Sound</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -88,6 +89,19 @@ def test_what_scrolls_by_itself_is_not_too_wide(write, browser):
     file = write('<div style="overflow-x: auto"><div style="width: 900px">x</div></div>')
     browser.look("phone")
     assert browser.faults(file.as_uri(), file.parent.as_uri()) == []
+
+
+@pytest.mark.parametrize(("inside", "script", "fault"), [
+    ('<b class="m" style="transition: color 1s">x</b>', MOVING, "b.m"),
+    ("<style>@keyframes k { to { left: 0 } } i { animation: k 1s }</style><i>x</i>", MOVING, "i."),
+    ('<p class="p" style="color: #999">x</p>', PALE, "p.p 2.85: x"),
+    ('<p style="background: #333; color: #000">x</p>', PALE, "p. 1.66: x"),
+])  # fmt: skip
+def test_what_moves_and_what_is_pale_is_found(write, browser, inside, script, fault):
+    browser.driver.get(write().as_uri())
+    assert browser.ask(script) == []
+    browser.driver.get(write(inside).as_uri())
+    assert browser.ask(script) == [fault]
 
 
 def test_without_chromium_the_test_fails_and_says_what_is_missing(tmp_path, monkeypatch):

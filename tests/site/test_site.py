@@ -11,6 +11,7 @@ import pytest
 
 from tests.site.browser import SIZES, Browser
 from tests.site.pages import dead_links, read_all, unrendered
+from tests.site.scripts import MOVING, PALE
 
 ROOT = Path(__file__).parents[2]
 KINDS = (
@@ -115,6 +116,25 @@ def test_every_kind_of_page_from_a_server(served, browser, screenshots, size, sc
     for kind in KINDS:
         faults = browser.faults(f"{served}{kind}.html", served)
         found += [f"{kind}: {fault}" for fault in faults]
+        found += [f"{kind}: pale text: {text}" for text in browser.ask(PALE)]
         browser.picture(screenshots / f"{kind.replace('/', '-')}-{size}-{scheme}.png")
     assert not found, report(found)
     assert len(list(screenshots.glob(f"*-{size}-{scheme}.png"))) == len(KINDS)
+
+
+def test_nothing_moves_for_who_asked_for_that(site, browser):
+    browser.look(motion="reduce")
+    for kind in KINDS[:2]:
+        browser.driver.get((site / f"{kind}.html").as_uri())
+        assert browser.ask(MOVING) == []
+
+
+def test_the_keyboard_reaches_the_text_past_the_list_of_pages(site, browser):
+    browser.look()
+    browser.driver.get((site / "minitransformer/functional/softmax.html").as_uri())
+    first = browser.press("\ue004")  # Tab
+    assert first.text == "Skip to content"
+    assert first.is_displayed()
+    browser.press("\ue007")  # Enter
+    inside = browser.press("\ue004")
+    assert inside.find_elements("xpath", "ancestor::article"), inside.get_attribute("outerHTML")
