@@ -1,0 +1,112 @@
+"""How the site is made: rows of annotated source, links, maths, where it may be built."""
+
+import ast
+import doctest
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from docs.build import build
+from docs.builder import annotate, api, docstrings, facts, katex, segments
+from docs.builder.stage import Stage
+from minitransformer import functional
+
+ROOT = Path(__file__).parents[2]
+SOURCE = '''"""What it is."""
+import numpy as np
+
+# Why two.
+TWO = 2
+
+
+def double(x):
+    """Twice, y = 2x."""
+    y = TWO * x
+    return y
+'''
+
+
+@pytest.mark.parametrize("module", [api, docstrings, katex, segments], ids=lambda m: m.__name__)
+def test_the_examples_in_the_docstrings(module):
+    assert doctest.testmod(module).failed == 0
+
+
+def test_a_file_is_cut_into_rows_and_no_line_of_code_is_lost():
+    intro, rows = segments.segments(SOURCE)
+    assert intro == "What it is."
+    assert [(row.comment, row.name, row.docstring, row.lines) for row in rows] == [
+        ("", "", "", [2]), ("Why two.", "", "", [5]),
+        ("", "double", "Twice, y = 2x.", [8, 10, 11]),
+    ]  # fmt: skip
+    assert segments.assignments(rows[2].node) == {"y": 10, "return": 11}
+
+
+@pytest.mark.parametrize("folder", ["functional", "layers", "models"])
+def test_every_line_of_code_of_the_source_is_shown(folder):
+    for file in (ROOT / "minitransformer" / folder).glob("*.py"):
+        text = file.read_text("utf-8")
+        shown = [n for row in segments.segments(text)[1] for n in row.lines]
+        assert shown == sorted(set(shown))
+        prose = {ast.Constant, ast.JoinedStr}
+        lines = {
+            node.lineno for node in ast.walk(ast.parse(text)) if isinstance(node, ast.stmt)
+            and not (isinstance(node, ast.Expr) and type(node.value) in prose)
+        }  # fmt: skip
+        assert lines <= set(shown), file
+
+
+def test_every_pair_has_its_derivation_notebook_test_and_measured_error():
+    known = facts.Facts(ROOT)
+    for key, pair in functional.PAIRS.items():
+        name = pair.forward.__name__
+        assert known.derivations(name, None), key
+        assert known.tests_of(name), key
+        path = pair.forward.__wrapped__ if hasattr(pair.forward, "__wrapped__") else pair.forward
+        file = path.__module__.replace(".", "/") + ".py"
+        assert known.notebook(file, pair.forward.__doc__), key
+        assert any(m.name == key for m in known.measured(name)), f"{key}: measure it anew"
+
+
+def test_links_are_turned_to_the_pages_of_the_site(tmp_path):
+    stage = Stage(ROOT, tmp_path)
+    text = "[a](../minitransformer/functional/softmax.py#L3) [b](gone.json) [c](#The-End)"
+    turned = stage.turned(text, "notebooks/x.ipynb")
+    assert turned == "[a](../minitransformer/functional/softmax.rst#L3) `b` [c](#the-end)"
+    assert stage.turned("```\n[a](../x.py)\n```", "docs/x.md") == "```\n[a](../x.py)\n```"
+
+
+def test_a_formula_that_cannot_be_read_is_an_error_and_one_that_can_is_html():
+    assert "katex-html" in katex.render(r"\frac{1}{2}", True)
+    with pytest.raises(ValueError, match="Undefined control sequence"):
+        katex.render(r"\nosuch", True)
+
+
+def test_an_equation_is_linked_to_its_line():
+    page = annotate.Annotator(facts.Facts(ROOT)).page("minitransformer/functional/softmax.py")
+    places = next(line for line in page.splitlines() if ":repo:`y: line" in line)
+    for word in ("derivation <docs/", "notebook <notebooks/", "test <tests/", "gradient error "):
+        assert word in places
+
+
+def test_only_an_earlier_site_is_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(SystemExit, match="something else than an earlier site"):
+        build(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_the_reference_has_every_public_name():
+    for name in api.PACKAGES:
+        package = importlib.import_module(f"minitransformer.{name}")
+        names = api.offered(package)
+        assert len(names) > 5
+        page = api.page(name)
+        assert [n for n in names if f"{n}\n" not in page] == []
+
+
+def test_the_stored_ledger_is_one_of_right_gradients():
+    ledger = json.loads((ROOT / "docs" / "ledger.json").read_text("utf-8"))
+    assert ledger["ok"] is True
+    assert {line["name"] for line in ledger["lines"]} >= set(functional.PAIRS)
