@@ -79,6 +79,28 @@ def test_attention_larger_than_one_piece():
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
+@pytest.mark.parametrize("scale", [1.0, 1e-20, 3.3e-30, 1e-45, 1e4, 3e38])
+def test_gelu_backward_by_the_result(approximate, scale):
+    """y / x is Phi(x), also at 0, beside it, and where y or its square overflows."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1, 1, 201) * scale
+    x = np.concatenate([x, [-0.0, 5e-31, -5e-31], rng.standard_normal(70_000) * 3])
+    x = x.astype(np.float32)
+    dy = rng.standard_normal(x.shape).astype(np.float32)
+    found = fused.gelu_backward(dy, x, approximate, fused.gelu(x, approximate))
+    expected = functional.gelu_backward(dy.astype(float), x.astype(float), approximate)
+    assert np.abs(found - expected).max() <= tolerance("fused vs plain, float32") * max(1, np.abs(expected).max())
+
+
+def test_gelu_backward_by_the_result_where_the_result_does_not_tell():
+    x = np.array([np.inf, -np.inf, np.nan, 0.5, -1e-30], np.float32)
+    with np.errstate(invalid="ignore"):
+        found = fused.gelu_backward(np.ones_like(x), x, "none", fused.gelu(x))
+        np.testing.assert_array_equal(found, fused.gelu_backward(np.ones_like(x), x))
+    assert np.isnan(found[2]) and np.isfinite(found[3])
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
 def test_gelu_larger_than_one_piece(approximate):
     """Against the plain twin in float64, from one end of what counts to the other."""
     x = np.linspace(-12, 12, 150_000).reshape(3, -1)

@@ -22,7 +22,7 @@ SIGNATURES = {
     "relu": {"x": NO},
     "relu_backward": {"dy": NO, "y": NO},
     "gelu": {"x": NO, "approximate": "none"},
-    "gelu_backward": {"dy": NO, "x": NO, "approximate": "none"},
+    "gelu_backward": {"dy": NO, "x": NO, "approximate": "none", "y": None},
     "silu": {"x": NO},
     "silu_backward": {"dy": NO, "x": NO},
     "swiglu": {"gate": NO, "up": NO},

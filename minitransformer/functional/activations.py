@@ -106,7 +106,7 @@ def gelu(x, approximate="none"):
 
 
 @in_one_dtype
-def gelu_backward(dy, x, approximate="none"):
+def gelu_backward(dy, x, approximate="none", y=None):
     r"""Vector-Jacobian product of :func:`gelu`.
 
     .. math:: \frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}
@@ -127,6 +127,9 @@ def gelu_backward(dy, x, approximate="none"):
         Input of :func:`gelu`.
     approximate : {"none", "tanh"}
         As in the forward pass.
+    y : (...) array, optional
+        Result of :func:`gelu`, if it is at hand. Not used here; a faster form finds
+        :math:`\Phi(x) = y / x` in it.
 
     Returns
     -------

@@ -29,14 +29,17 @@ _EXACT = (
 _EXACT_LIMIT = 5.3**2
 _TANH = (_TANH_SCALE, _TANH_SCALE * _TANH_CUBIC)
 
+# Added to x, so that x Phi(x) / x is Phi(0) = 1/2 at 0 too: (0 + tiny / 2) / (0 + tiny).
+_TINY = 1e-30
+
 
 def _fits(x, approximate):
     """Whether the polynomial is as exact as the numbers; it is not for erf in float64."""
     return approximate == "tanh" or (approximate == "none" and x.dtype == np.float32)
 
 
-def _tanh_of(x, approximate, bounded, square, out):
-    """tanh(x P(x^2)) into `out`; x and x^2 as they are put in into `bounded` and `square`."""
+def _Phi(x, approximate, bounded, square, out):
+    """(1 + tanh(x P(x^2))) / 2 into `out`; x and x^2 as they are put in into the other two."""
     np.clip(x, -_SATURATED, _SATURATED, out=bounded)
     np.multiply(bounded, bounded, out=square)
     P = _TANH
@@ -49,7 +52,23 @@ def _tanh_of(x, approximate, bounded, square, out):
         out *= square
     out += P[0]
     out *= bounded
-    return np.tanh(out, out=out)
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def _Phi_again(y, x, bounded, square, out):
+    """The same from y = x Phi(x), much sooner; False if that is not possible everywhere."""
+    np.add(x, _TINY, out=bounded)
+    np.add(y, _TINY / 2, out=out)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out /= bounded
+    if not np.isfinite(out @ out):  # x is infinite, NaN or -_TINY somewhere
+        return False
+    np.clip(x, -_SATURATED, _SATURATED, out=bounded)
+    np.multiply(bounded, bounded, out=square)
+    return True
 
 
 def _pieces(n_scratch, *arrays):
@@ -68,49 +87,46 @@ def gelu(x, approximate="none"):
         return functional.gelu(x, approximate)
     y = np.empty(x.shape, x.dtype)
     for x_part, y_part, bounded, square in _pieces(2, x, y):
-        t = _tanh_of(x_part, approximate, bounded, square, y_part)
-        t += 1
-        t *= 0.5
-        t *= x_part
+        _Phi(x_part, approximate, bounded, square, y_part)
+        y_part *= x_part
     return y
 
 
 @stands_for(functional.gelu_backward)
-def gelu_backward(dy, x, approximate="none"):
+def gelu_backward(dy, x, approximate="none", y=None):
     if not _fits(x, approximate):
         return functional.gelu_backward(dy, x, approximate)
     require_same_shape("dy", dy, "x", x)
     dx = np.empty(x.shape, x.dtype)
     turn = _slope_of_tanh_form if approximate == "tanh" else _slope
-    for dy_part, x_part, dx_part, bounded, square, scratch in _pieces(3, dy, x, dx):
-        t = _tanh_of(x_part, approximate, bounded, square, dx_part)
-        turn(t, bounded, square, scratch)
-        t *= dy_part
+    results = x if y is None else y
+    for dy_part, x_part, y_part, Phi, *scratch in _pieces(3, dy, x, results, dx):
+        bounded, square, _ = scratch
+        if y is None or not _Phi_again(y_part, x_part, bounded, square, Phi):
+            _Phi(x_part, approximate, bounded, square, Phi)
+        turn(Phi, *scratch)
+        Phi *= dy_part
     return dx
 
 
-def _slope(t, x, square, scratch):
-    """From t to Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi), in place."""
+def _slope(Phi, x, square, scratch):
+    """From Phi(x) to Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi), in place."""
     # The square was cut where Phi is 1, and there the second term is still to be seen.
     np.multiply(x, x, out=square)
     square *= -0.5
     np.exp(square, out=scratch)
     scratch *= 1 / math.sqrt(2 * math.pi)
     scratch *= x
-    t += 1
-    t *= 0.5
-    t += scratch
+    Phi += scratch
 
 
-def _slope_of_tanh_form(t, x, square, scratch):
-    """From t to the slope of x/2 (1 + t), which is (1 + t)/2 (1 + (1 - t) x du), in place."""
+def _slope_of_tanh_form(Phi, x, square, scratch):
+    """From Phi = (1 + tanh u) / 2 to the slope Phi + 2 Phi (1 - Phi) x du of x Phi, in place."""
     # u = x P(x^2), du = P + 2 x^2 P'
-    np.multiply(square, 3 * _TANH[1], out=scratch)
-    scratch += _TANH[0]
+    np.multiply(square, 6 * _TANH[1], out=scratch)
+    scratch += 2 * _TANH[0]
     scratch *= x
-    np.subtract(1, t, out=square)
+    np.subtract(1, Phi, out=square)
     scratch *= square
     scratch += 1
-    t += 1
-    t *= 0.5
-    t *= scratch
+    Phi *= scratch

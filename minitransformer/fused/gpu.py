@@ -191,7 +191,7 @@ def gelu(x, approximate="none"):
     return y
 
 
-def gelu_backward(dy, x, approximate="none"):
+def gelu_backward(dy, x, approximate="none", y=None):
     """See :func:`minitransformer.functional.gelu_backward`."""
     if not _fits(dy, x) or dy.shape != x.shape or approximate not in ("none", "tanh"):
         return functional.gelu_backward(dy, x, approximate)

@@ -77,7 +77,9 @@ class FeedForward(Layer):
         elif self.activation == "silu":
             dhidden = self.ops.silu_backward(dactivated, cache.hidden)
         else:
-            dhidden = self.ops.gelu_backward(dactivated, cache.hidden, self._approximate())
+            dhidden = self.ops.gelu_backward(
+                dactivated, cache.hidden, self._approximate(), cache.activated
+            )
         return self.linear1.backward(dhidden, cache.linear1)
 
     def _approximate(self):
