@@ -39,7 +39,9 @@ def fit_gpt():
 
 
 def fit_transformer():
-    model = Transformer(vocab_size=13, max_len=8, d_model=8, n_heads=2, n_layers=1, dropout=0.2, seed=1)
+    model = Transformer(
+        vocab_size=13, max_len=8, d_model=8, n_heads=2, n_layers=1, dropout=0.2, seed=1
+    )
     model.compile(Adam(0.01), workers=2, micro_batch_tokens=16, start_id=2, end_id=3)
     rng = np.random.default_rng(0)
     pairs = [[rng.integers(5, 13, rng.integers(2, 6)).tolist() for _ in range(20)] for _ in "ab"]

@@ -101,7 +101,6 @@ def _serve(replica, pipe, parents_end):
 def _sendable(error):
     """`error`, or one that says the same, if it does not survive the way through a pipe."""
     try:
-        pickle.loads(pickle.dumps(error))
+        return pickle.loads(pickle.dumps(error))
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
-    return error

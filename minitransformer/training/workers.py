@@ -1,10 +1,11 @@
-"""Parallel workers: the micro-batches of a batch, assigned to threads.
+"""Parallel workers: the micro-batches of a batch, assigned to threads, or to forked processes.
 
 NumPy releases Python's lock inside its loops and products, so threads that each compute whole
 micro-batches keep all cores busy with everything, elementwise work included; BLAS is held to one
-thread in each of them. Every worker has a replica of the model, which shares the values and owns
-its gradients. The gradients are added up in the order of the workers, never in the order in which
-they finish, so that the result is the same bits whenever the number of workers is the same.
+thread in each. Where gradients are wanted for many steps, processes do better (forked.py). Every
+worker has a replica of the model, which shares the values and owns its gradients. The gradients are
+added up in the order of the workers, never in the order in which they finish, so that the result is
+the same bits whenever the number of workers is the same.
 """
 
 import functools
