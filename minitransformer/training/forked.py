@@ -101,6 +101,6 @@ def _serve(replica, pipe, parents_end):
 def _sendable(error):
     """`error`, or one that says the same, if it does not survive the way through a pipe."""
     try:
-        return pickle.loads(pickle.dumps(error))
+        return pickle.loads(pickle.dumps(error))  # noqa: S301 (its own words)
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
