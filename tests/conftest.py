@@ -25,6 +25,7 @@ def pytest_addoption(parser):
         default="cpu",
         help="cpu, or gpu: only the tests of a real GPU; without one the run fails with the reason",
     )
+    parser.addoption("--built", help="with --site: the folder of a site that has been built")
     parser.addoption("--screenshots", help="with --site: a folder for pictures of the pages")
     for folder, words in SEPARATE.items():
         parser.addoption(f"--{folder}", action="store_true", help=words)

@@ -90,11 +90,16 @@ class Stage:
         return "".join(kept)
 
     def _with_children(self, place, text):
-        """A folder's first page lists the others of the folder; what GitHub shows stands alone."""
-        if place in ("readme.md", "contributing.md", "changelog.md"):
+        """A folder's first page lists the others of the folder in the navigation.
+
+        Not the solutions, which are for whom has tried: they are linked from their exercise. Nor
+        what is GitHub's: the README and the like.
+        """
+        alone = place in ("readme.md", "contributing.md", "changelog.md")
+        if alone or (place.startswith("docs/solutions/") and not place.endswith("/index.md")):
             return "---\norphan: true\n---\n" + text
         folder = PurePosixPath(place).parent
-        if not place.endswith("/index.md"):
+        if not place.endswith("/index.md") or place.startswith("docs/solutions/"):
             return text
         files = sorted((self.root / folder).glob("*"))
         names = [f.stem for f in files if f.suffix in (".md", ".ipynb")]

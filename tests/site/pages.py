@@ -1,6 +1,8 @@
 """What is wrong with pages of HTML, as far as their text says it: links, and maths not rendered."""
 
+import os
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -32,7 +34,7 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.ids, self.links, self.prose, self.errors = set(), [], [], 0
-        self._open = []
+        self._open, self._silent = [], 0  # tags, and how many of them are silent
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -42,19 +44,21 @@ class Page(HTMLParser):
         self.errors += "katex-error" in (attributes.get("class") or "").split()
         if tag not in VOID:
             self._open.append(tag)
+            self._silent += tag in SILENT
 
     def handle_startendtag(self, tag, attributes):
         self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self._open.pop()
+        self.handle_endtag(tag)
 
     def handle_endtag(self, tag):
-        if tag in self._open:
-            while self._open.pop() != tag:
-                pass
+        while tag in self._open:
+            closed = self._open.pop()  # what the page forgot to close ends here too
+            self._silent -= closed in SILENT
+            if closed == tag:
+                break
 
     def handle_data(self, text):
-        if not SILENT & set(self._open):
+        if not self._silent:
             self.prose.append(text)
 
 
@@ -68,6 +72,12 @@ def unrendered(page):
     """Texts of a page in which a formula, or a role of reStructuredText, stands raw."""
     found = [text.strip()[:120] for text in page.prose if RAW.search(text)]
     return found + ["a formula that KaTeX could not read"] * page.errors
+
+
+@cache
+def target_of(folder, address):
+    """The file that a relative address means; asked anew for every link of every list of pages."""
+    return Path(os.path.normpath(folder / unquote(address)))
 
 
 def dead_links(pages, root):
@@ -97,12 +107,24 @@ def _fault(pages, root, path, tag, link):
         return "would be loaded from elsewhere" if tag in LOADED else ""
     if parts.path.startswith("/"):
         return "is no relative path, so that it fails from a disk"
-    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    target = target_of(path.parent, parts.path) if parts.path else path
     if not target.is_relative_to(root):
         return "leads out of the site"
-    if not target.is_file():
+    if target not in pages and not target.is_file():
         return "is not there"
     anchor = unquote(parts.fragment)
     if anchor and target in pages and anchor not in pages[target].ids:
         return "names no place on its page"
     return ""
+
+
+def unreached(pages, start):
+    """Names of the pages to which no chain of links leads from the first page."""
+    left, waiting = set(pages) - {start}, [start]
+    while waiting:
+        path = waiting.pop()
+        addresses = {urlsplit(link) for _, link in pages[path].links}
+        linked = {target_of(path.parent, a.path) for a in addresses if not a.scheme}
+        waiting += linked & left
+        left -= linked
+    return sorted(path.name for path in left)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.site import browser as browsers
 from tests.site.browser import Browser
-from tests.site.pages import Page, dead_links, read_all, unrendered
+from tests.site.pages import Page, dead_links, read_all, unreached, unrendered
 from tests.site.scripts import MOVING, PALE
 
 SOUND = """<!doctype html><html lang="en"><head><title>Sound</title>
@@ -64,6 +64,13 @@ def test_dead_links_are_found(write, link, fault):
     file = write(link)
     (found,) = dead_links(read_all(file.parent), file.parent)
     assert fault in found
+
+
+def test_a_page_that_nothing_links_to_is_found(write):
+    first = write('<a href="second.html">x</a>')
+    for name in ("second", "third"):
+        (first.parent / f"{name}.html").write_text(SOUND.format(""))
+    assert unreached(read_all(first.parent), first) == ["third.html"]
 
 
 @pytest.mark.parametrize(("inside", "fault"), [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.site.browser import SIZES, Browser
-from tests.site.pages import dead_links, read_all, unrendered
+from tests.site.pages import dead_links, read_all, unreached, unrendered
 from tests.site.scripts import MOVING, PALE
 
 ROOT = Path(__file__).parents[2]
@@ -21,13 +21,16 @@ KINDS = (
     "api/functional", "docs/performance", "docs/numerics", "docs/architecture", "docs/data",
     "docs/reliability", "tests/test_ledger", "search",
 )  # fmt: skip
+TAB, ENTER = "\ue004", "\ue007"  # as WebDriver writes them
 ANNOTATED = ("functional", "layers", "models")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built as the README says."""
-    folder = tmp_path_factory.mktemp("site") / "built"
+def site(request, tmp_path_factory):
+    """The folder of the site, built as the README says unless --built names one."""
+    if named := request.config.getoption("--built"):
+        return Path(named).resolve()
+    folder = tmp_path_factory.mktemp("site").resolve() / "built"
     command = [sys.executable, "-m", "docs.build", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -93,6 +96,10 @@ def test_no_link_is_dead(site, pages):
     assert not found, report(found)
 
 
+def test_every_page_is_reached_from_the_first(site, pages):
+    assert unreached(pages, site / "index.html") == []
+
+
 def test_no_formula_stands_raw(pages):
     found = [f"{path.name}: {text}" for path, page in pages.items() for text in unrendered(page)]
     assert not found, report(found)
@@ -103,8 +110,8 @@ def test_every_page_opens_from_the_disk_without_a_fault(site, pages, browser):
     browser.look("phone")
     found = []
     for path in pages:
-        faults = browser.faults(path.as_uri(), site.resolve().as_uri() + "/")
-        found += [f"{path.relative_to(site.resolve())}: {fault}" for fault in faults]
+        faults = browser.faults(path.as_uri(), site.as_uri() + "/")
+        found += [f"{path.relative_to(site)}: {fault}" for fault in faults]
     assert not found, report(found)
 
 
@@ -130,11 +137,11 @@ def test_nothing_moves_for_who_asked_for_that(site, browser):
 
 
 def test_the_keyboard_reaches_the_text_past_the_list_of_pages(site, browser):
-    browser.look()
+    browser.look(motion="reduce")  # the link that is hidden until then would slide in
     browser.driver.get((site / "minitransformer/functional/softmax.html").as_uri())
-    first = browser.press("\ue004")  # Tab
+    first = browser.press(TAB)
     assert first.text == "Skip to content"
     assert first.is_displayed()
-    browser.press("\ue007")  # Enter
-    inside = browser.press("\ue004")
+    browser.press(ENTER)
+    inside = browser.press(TAB)
     assert inside.find_elements("xpath", "ancestor::article"), inside.get_attribute("outerHTML")
