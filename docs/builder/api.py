@@ -45,9 +45,8 @@ def described(value):
 def page(name):
     """The page of one package; what an earlier one has described is only listed."""
     package = importlib.import_module(f"{ROOT}.{name}")
-    title = f"{ROOT}.{name}"
     values = {n: getattr(package, n) for n in offered(package)}
-    words = ["", title, "=" * len(title), "", f".. automodule:: {title}", ""]
+    words = ["", name, "=" * len(name), "", f".. automodule:: {ROOT}.{name}", ""]
     words += [".. autosummary::", "   :nosignatures:", ""]
     words += [f"   {n}" for n, v in values.items() if inspect.isroutine(v) or inspect.isclass(v)]
     words += ["", "Each in full", "-" * 12, ""]

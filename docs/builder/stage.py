@@ -4,6 +4,7 @@ docs/x.md and notebooks/y.ipynb stand where they stand in the repository. A link
 becomes one to the page of annotated source, or of plain source, at the same path.
 """
 
+import ast
 import json
 import os
 import re
@@ -169,9 +170,16 @@ class Stage:
             for path in paths:
                 self._put(path, self.annotator.page(path), ".rst")
             words += [f"{folder}/", "-" * (len(folder) + 1), ""]
-            words += [".. toctree::", "   :maxdepth: 1", ""]
+            words += [self._listed(path) for path in paths]
+            words += ["", ".. toctree::", "   :hidden:", ""]
             words += [f"   {folder}/{PurePosixPath(path).stem}" for path in paths] + [""]
         self._put("minitransformer/index.rst", "\n".join(words))
+
+    def _listed(self, path):
+        """A file's line in the list: its page, and the first line that it says of itself."""
+        said = ast.get_docstring(ast.parse((self.root / path).read_text("utf-8"))) or ""
+        page = "/" + path.removesuffix(".py")
+        return f"* :doc:`{PurePosixPath(path).name} <{page}>`: " + said.partition("\n")[0]
 
     def _api(self):
         """The reference, a page for each package."""
