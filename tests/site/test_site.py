@@ -5,6 +5,7 @@ import http.server
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,18 @@ def test_every_kind_of_page_from_a_server(served, browser, screenshots, size, sc
         browser.picture(screenshots / f"{kind.replace('/', '-')}-{size}-{scheme}.png")
     assert not found, report(found)
     assert len(list(screenshots.glob(f"*-{size}-{scheme}.png"))) == len(KINDS)
+
+
+def test_the_search_works_from_the_disk(site, browser):
+    """Its index is a script, since a page that is opened from a disk may fetch nothing."""
+    browser.look()
+    address = (site / "search.html").as_uri() + "?q=softmax_backward"
+    assert browser.faults(address, site.as_uri() + "/") == []
+    for _ in range(100):
+        if found := browser.ask("return [...document.querySelectorAll('#search-results li a')]"):
+            break
+        time.sleep(0.1)
+    assert any("softmax" in link.get_attribute("href") for link in found)
 
 
 def test_nothing_moves_for_who_asked_for_that(site, browser):
