@@ -122,6 +122,8 @@ def failing(replica, job):
         raise LookupError("job 1")
     if job == "unsendable":
         raise Unsendable("one", "two")
+    if job == "with a lock":
+        raise LookupError(threading.Lock())
     if job == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     return job
@@ -133,6 +135,8 @@ def test_an_error_arrives_from_the_other_process():
             pool.add_gradients(failing, ["fine", "lookup"], [1.0, 1.0])
         with pytest.raises(RuntimeError, match="Unsendable: one two"):
             pool.add_gradients(failing, ["fine", "unsendable"], [1.0, 1.0])
+        with pytest.raises(RuntimeError, match="LookupError: <unlocked"):
+            pool.add_gradients(failing, ["fine", "with a lock"], [1.0, 1.0])
         with pytest.raises(LookupError):  # one of this process: the other is waited for
             pool.add_gradients(failing, ["lookup", "fine"], [1.0, 1.0])
         assert pool.add_gradients(failing, [7, 8], [1.0, 1.0]) == [7, 8]

@@ -8,7 +8,6 @@ memory that both see; a micro-batch goes to it through a pipe, and loss and metr
 
 import mmap
 import os
-import pickle
 import signal
 import sys
 import warnings
@@ -59,9 +58,16 @@ class ForkedWorker:
     def answer(self):
         """What the jobs returned, in their order, and None; or None, and the error of one."""
         try:
-            return self._pipe.recv()
+            found = self._pipe.recv()
         except (EOFError, ConnectionResetError):
             return None, self._lost()
+        if isinstance(found, list):
+            return found, None
+        try:
+            error = self._pipe.recv()
+        except Exception:  # it cannot be put together again
+            error = None
+        return None, error or RuntimeError(found)
 
     def _lost(self):
         self._process.join()
@@ -90,17 +96,17 @@ def _serve(replica, pipe, parents_end):
             except (EOFError, OSError):
                 break
             try:
-                answer = [task(replica, job) for job in jobs], None
+                pipe.send([task(replica, job) for job in jobs])
             except Exception as error:
-                answer = None, _sendable(error)
-            pipe.send(answer)
+                _send_error(pipe, error)
     finally:
         os._exit(0)  # nothing of the parent's is to be closed, flushed or removed twice
 
 
-def _sendable(error):
-    """`error`, or one that says the same, if it does not survive the way through a pipe."""
+def _send_error(pipe, error):
+    """What it says, then the error itself, if it can be taken apart; else None."""
+    pipe.send(f"{type(error).__name__}: {error}")
     try:
-        return pickle.loads(pickle.dumps(error))  # noqa: S301 (its own words)
+        pipe.send(error)
     except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
+        pipe.send(None)
