@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.site.scripts import WIDER
+from tests.site.scripts import COVERED, WIDER
 
 MISSING = "the site's tests need {}: on Debian, `apt-get install chromium chromium-driver`"
 FLAGS = (
@@ -65,7 +65,7 @@ class Browser:
         ]})  # fmt: skip
 
     def faults(self, address, root):
-        """Open a page at the present size: its errors, its requests that leave `root`, its width.
+        """Open a page at the present size: its errors, requests that leave `root`, shape.
 
         Parameters
         ----------
@@ -80,12 +80,14 @@ class Browser:
         self.driver.get_log("browser"), self.driver.get_log("performance")
         self.driver.get(address)
         wider = self.ask(WIDER)
+        wide = [f"wider than the window: {', '.join(wider)}"] if wider else []
+        covered = [f"covers a part of its formula: {number}" for number in self.ask(COVERED)]
         errors = [
             f"console: {entry['message']}" for entry in self.driver.get_log("browser")
             if entry["level"] in ("SEVERE", "WARNING")
         ]  # fmt: skip
         left = [f"asks for {url}" for url in self.requests() if not url.startswith((root, *OWN))]
-        return errors + left + ([f"wider than the window: {', '.join(wider)}"] if wider else [])
+        return errors + left + covered + wide
 
     def ask(self, script):
         """The list that a script of `scripts` returns for the page that is open."""

@@ -11,6 +11,17 @@ return [...document.body.querySelectorAll("*")]
   .slice(0, 5).map((e) => e.tagName.toLowerCase() + "." + e.className).concat(["page"]);
 """
 
+# Numbers of equations that cover a part of their formula.
+COVERED = """
+return [...document.querySelectorAll(".katex-html > .tag")].filter((tag) => {
+  const number = tag.getBoundingClientRect();
+  return [...tag.parentElement.querySelectorAll(":scope > .base")].some((base) => {
+    const part = base.getBoundingClientRect();
+    return part.right > number.left + 1 && part.left < number.right - 1;
+  });
+}).map((tag) => tag.textContent);
+"""
+
 # What moves although the reader has asked that nothing does.
 MOVING = """
 const rests = (s) => s.animationName === "none"
