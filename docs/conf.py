@@ -23,6 +23,7 @@ myst_dmath_double_inline = True
 autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True  # ops=functional, not where that module lies
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True

@@ -52,7 +52,7 @@ def as_rst(docstring):
     """
     body, closing = parted(docstring)
     text = str(NumpyDocstring(body, CONFIG, what="function"))
-    text = re.sub(r"^:returns:", ":Returns:", text, flags=re.MULTILINE)
+    text = re.sub(r"^:(returns|raises)\b", lambda m: m[0].title(), text, flags=re.MULTILINE)
     return f"{text}\n{linked(closing)}\n\n"
 
 

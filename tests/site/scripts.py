@@ -13,9 +13,9 @@ return [...document.body.querySelectorAll("*")]
 
 # Numbers of equations that cover a part of their formula.
 COVERED = """
-return [...document.querySelectorAll(".katex-html > .tag")].filter((tag) => {
+return [...document.querySelectorAll(".katex-html > .katex-tag")].filter((tag) => {
   const number = tag.getBoundingClientRect();
-  return [...tag.parentElement.querySelectorAll(":scope > .base")].some((base) => {
+  return [...tag.parentElement.querySelectorAll(":scope > .katex-base")].some((base) => {
     const part = base.getBoundingClientRect();
     return part.right > number.left + 1 && part.left < number.right - 1;
   });

@@ -77,8 +77,9 @@ def test_a_page_that_nothing_links_to_is_found(write):
     ("<script>console.error('oh')</script>", "console: "),
     ("<script>nothing.there()</script>", "console: "),
     ('<img alt="" src="gone.png">', "console: "),
-    ('<p class="katex-html"><b class="base">x = 1</b>'
-     '<i class="tag" style="position: absolute; left: 0">(7)</i></p>', "covers a part of its formula: (7)"),
+    ('<p class="katex-html"><b class="katex-base">x = 1</b>'
+     '<i class="katex-tag" style="position: absolute; left: 0">(7)</i></p>',
+     "covers a part of its formula: (7)"),
     ('<div class="wide" style="width: 900px">x</div>', "wider than the window: div.wide"),
 ])  # fmt: skip
 def test_what_the_browser_sees_is_found(write, browser, inside, fault):

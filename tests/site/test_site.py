@@ -97,6 +97,10 @@ def test_no_link_is_dead(site, pages):
     assert not found, report(found)
 
 
+def test_no_page_names_a_place_of_the_machine_that_built_it(pages):
+    assert [path.name for path in pages if str(ROOT) in path.read_text("utf-8")] == []
+
+
 def test_every_page_is_reached_from_the_first(site, pages):
     assert unreached(pages, site / "index.html") == []
 
