@@ -41,6 +41,14 @@ def test_a_file_is_cut_into_rows_and_no_line_of_code_is_lost():
         ("", "double", "Twice, y = 2x.", [8, 10, 11]),
     ]  # fmt: skip
     assert segments.assignments(rows[2].node) == {"y": 10, "return": 11}
+    twice = ast.parse("def f():\n  a = 1\n  a += 2\n  return a").body[0]
+    assert segments.assignments(twice) == {"a": 2, "return": 4}
+
+
+def test_what_stands_behind_the_last_section_is_not_part_of_it():
+    text = docstrings.as_rst("One.\n\nReturns\n-------\ny : array\n\nSource: a paper.")
+    assert ":Returns: **y** (*array*)" in text.splitlines()
+    assert "Source: a paper." in text.splitlines()
 
 
 @pytest.mark.parametrize("folder", ["functional", "layers", "models"])
@@ -74,7 +82,8 @@ def test_links_are_turned_to_the_pages_of_the_site(tmp_path):
     text = "[a](../minitransformer/functional/softmax.py#L3) [b](gone.json) [c](#The-End)"
     turned = stage.turned(text, "notebooks/x.ipynb")
     assert turned == "[a](../minitransformer/functional/softmax.rst#L3) `b` [c](#the-end)"
-    assert stage.turned("```\n[a](../x.py)\n```", "docs/x.md") == "```\n[a](../x.py)\n```"
+    code = "```\n[a](../x.py)\n```\n"
+    assert stage.turned(code + "\n" + code, "docs/x.md") == code + "\n" + code
 
 
 def test_a_formula_that_cannot_be_read_is_an_error_and_one_that_can_is_html():
