@@ -50,7 +50,11 @@ class Facts:
 
     @cached_property
     def ledger(self):
-        """The lines of docs/ledger.json, which `gradcheck --json` wrote."""
+        """The lines of docs/ledger.json.
+
+        `python -m minitransformer gradcheck --json > docs/ledger.json` wrote them; that takes
+        minutes, so that it is not done anew for every build.
+        """
         return json.loads((self.root / "docs" / "ledger.json").read_text("utf-8"))["lines"]
 
     @cached_property

@@ -193,10 +193,6 @@ Every file of the three levels that compute: the equations (``functional``), par
 into them (``layers``), whole networks (``models``). On the left stands what the file says of
 itself, docstrings and comments; on the right the lines that it speaks of. Behind an equation stand
 the lines that compute it, its derivation, its notebook, the test that holds it, and the largest
-relative error of its gradient that ``python -m minitransformer gradcheck`` has measured, with the
-complex step where the function is analytic and with central differences where it is not."""
-
-
-def main(target):
-    """Fill a folder from the repository."""
-    Stage(Path(__file__).parents[2], Path(target)).write()
+relative error of its gradient: with the complex step where the function is analytic, and with
+central differences where it is not. ``python -m minitransformer gradcheck --json`` measured these
+errors."""
