@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from docs.builder import api
 from docs.builder.annotate import Annotator, listing
