@@ -230,9 +230,7 @@ EXERCISES = [
             "dgate = dy up sigma (1 + gate (1 - sigma)), with sigma = sigmoid(gate).",
         ),
         mistakes={
-            "silu where its derivative is meant": lambda c: {
-                "dgate": c.dy * c.up * _silu(c.gate)
-            },
+            "silu where its derivative is meant": lambda c: {"dgate": c.dy * c.up * _silu(c.gate)},
             "the sigmoid where silu's derivative is meant": lambda c: {
                 "dgate": c.dy * c.up * _sigmoid(c.gate)
             },
