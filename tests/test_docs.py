@@ -63,6 +63,8 @@ def test_the_readme_has_the_commands_and_ci_finds_them():
     assert lines == [
         "python -m pip install -e . && python -m minitransformer train",
         'python -m pip install -e ".[test]" && python -m pytest',
+        'python -m pip install -e ".[notebooks]" && python -m pytest --notebooks',
+        'python -m pip install -e ".[docs]" && python -m pytest --site',
     ]
     assert "'^python -m pip install -e .+ && python -m .+$' README.md" in (
         ROOT / ".ci" / "run"
