@@ -1,12 +1,7 @@
-"""Workers that are forked processes: the same bytes as threads give, and nothing left behind."""
+"""Workers that are forked processes: the same bytes as threads give."""
 
 import multiprocessing
 import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 
 import numpy as np
 import pytest
@@ -110,47 +105,6 @@ def test_arrays_taken_before_the_training_hold_its_result():
     assert np.abs(flat - before).max() > 0
 
 
-class Unsendable(Exception):
-    """Its arguments are not those of its constructor, so it cannot be restored."""
-
-    def __init__(self, one, two):
-        super().__init__(f"{one} {two}")
-
-
-def failing(replica, job):
-    if job == "lookup":
-        raise LookupError("job 1")
-    if job == "unsendable":
-        raise Unsendable("one", "two")
-    if job == "with a lock":
-        raise LookupError(threading.Lock())
-    if job == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return job
-
-
-def test_an_error_arrives_from_the_other_process():
-    with WorkerPool(toy_model(), 2, fork=True) as pool:
-        with pytest.raises(LookupError, match="job 1"):
-            pool.add_gradients(failing, ["fine", "lookup"], [1.0, 1.0])
-        with pytest.raises(RuntimeError, match="Unsendable: one two"):
-            pool.add_gradients(failing, ["fine", "unsendable"], [1.0, 1.0])
-        with pytest.raises(RuntimeError, match="LookupError: <unlocked"):
-            pool.add_gradients(failing, ["fine", "with a lock"], [1.0, 1.0])
-        with pytest.raises(LookupError):  # one of this process: the other is waited for
-            pool.add_gradients(failing, ["lookup", "fine"], [1.0, 1.0])
-        assert pool.add_gradients(failing, [7, 8], [1.0, 1.0]) == [7, 8]
-
-
-def test_a_process_that_is_killed_is_told():
-    with WorkerPool(toy_model(), 2, fork=True) as pool:
-        said = "ended by signal 9; is there enough memory"
-        with pytest.raises(RuntimeError, match=said):
-            pool.add_gradients(failing, ["fine", "killed"], [1.0, 1.0])
-        with pytest.raises(RuntimeError, match=said):  # it does not come back by itself
-            pool.add_gradients(failing, [1, 2], [1.0, 1.0])
-
-
 def test_a_gradient_that_is_not_finite_is_found_wherever_it_was_computed():
     model = toy_model(dtype="float32")
     model.compile("sgd", workers=2, micro_batch_tokens=24)
@@ -212,45 +166,3 @@ def test_a_process_that_may_have_no_children_trains_with_threads():
     child.start()
     assert queue.get(timeout=60) == fit_classifier()[0].flat.values.tobytes()
     child.join()
-
-
-ENDLESS = """
-import time, sys
-from minitransformer.training import forked
-from tests.test_forked import where
-from tests.toys import toy_model
-from minitransformer.training.workers import WorkerPool
-with WorkerPool(toy_model(), 3, fork=True) as pool:
-    found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
-    print(*(pid for pid, _ in found[1:]), flush=True)
-    time.sleep(60)
-"""
-
-
-def test_processes_end_when_their_parent_is_killed():
-    parent = subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=subprocess.PIPE, text=True)
-    pids = [int(word) for word in parent.stdout.readline().split()]
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    assert len(pids) == 2
-    end = time.monotonic() + 20
-    while any(_runs(pid) for pid in pids):
-        assert time.monotonic() < end, "they outlive it"
-        time.sleep(0.05)
-
-
-def _runs(pid):
-    """Whether a process is there and not only waits to be counted."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-def test_no_thread_and_no_child_is_left_after_training():
-    threads, children = threading.active_count(), len(multiprocessing.active_children())
-    fit_classifier()
-    assert threading.active_count() == threads
-    assert len(multiprocessing.active_children()) == children

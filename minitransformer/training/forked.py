@@ -6,14 +6,21 @@ its own. It is a copy of this process at that moment, model included, and writes
 memory that both see; a micro-batch goes to it through a pipe, and loss and metrics come back.
 """
 
+import gc
 import mmap
 import os
 import signal
 import sys
+import threading
+import traceback
 import warnings
+from contextlib import suppress
 from multiprocessing import current_process, get_context
 
 import numpy as np
+
+# One at a time: a process would keep another one's end of a pipe open, and its loss unnoticed.
+_forking = threading.Lock()
 
 
 def can_fork():
@@ -38,22 +45,20 @@ class ForkedWorker:
 
     def __init__(self, replica):
         context = get_context("fork")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(replica, theirs, self._pipe), daemon=True
-        )
-        with warnings.catch_warnings():
+        with _forking, warnings.catch_warnings():
             # Python 3.12 warns of threads at a fork. Those here hold no lock that _serve takes.
             warnings.simplefilter("ignore", DeprecationWarning)
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_serve, args=(replica, theirs, self._pipe), daemon=True
+            )
             self._process.start()
-        theirs.close()
+            theirs.close()
 
     def begin(self, task, jobs):
         """Have ``task(replica, job)`` done for every job; :meth:`answer` waits for it."""
-        try:
+        with suppress(BrokenPipeError):  # it is lost, which answer() says
             self._pipe.send((task, jobs))
-        except BrokenPipeError:
-            raise self._lost() from None
 
     def answer(self):
         """What the jobs returned, in their order, and None; or None, and the error of one."""
@@ -71,7 +76,7 @@ class ForkedWorker:
 
     def _lost(self):
         self._process.join()
-        status = self._process.exitcode
+        status = self._process.exitcode or 0  # None where someone else has asked the system
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         return RuntimeError(
             f"a worker process {how}; is there enough memory? "
@@ -79,9 +84,10 @@ class ForkedWorker:
         )
 
     def close(self):
-        """End the process."""
-        self._pipe.close()
+        """End the process, whatever it is doing: nobody wants what it would answer."""
+        self._process.kill()
         self._process.join()
+        self._pipe.close()
 
 
 def _serve(replica, pipe, parents_end):
@@ -89,6 +95,7 @@ def _serve(replica, pipe, parents_end):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parents_end.close()
+    gc.freeze()  # what the parent has thrown away would be finished off here a second time
     try:
         while True:
             try:
@@ -106,6 +113,7 @@ def _serve(replica, pipe, parents_end):
 def _send_error(pipe, error):
     """What it says, then the error itself, if it can be taken apart; else None."""
     pipe.send(f"{type(error).__name__}: {error}")
+    error.add_note("In a worker process:\n" + traceback.format_exc())
     try:
         pipe.send(error)
     except Exception:
