@@ -2,13 +2,13 @@
 
 import threading
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from minitransformer.training import Adam, allocator, optimizers
-from minitransformer.training import workers as module
+from minitransformer.training import Adam, allocator, blas, optimizers
 from minitransformer.training.step import train_step
 from minitransformer.training.workers import WorkerPool, assign, default_workers, usable_cores
 from tests.tolerances import tolerance
@@ -150,15 +150,24 @@ def test_blas_has_one_thread_while_workers_run_and_its_own_afterwards():
     assert blas_threads() == before
 
 
+def test_blas_has_its_own_threads_again_after_two_that_overlap():
+    with threadpool_limits(3, user_api="blas"):
+        first, second = (WorkerPool(toy_model(), 2).__enter__() for _ in range(2))
+        first.__exit__()
+        assert blas_threads() == {1}, "one still needs it"
+        second.__exit__()
+        assert blas_threads() == {3}
+
+
 def test_blas_that_cannot_be_limited_is_said_once(monkeypatch):
     class NoBlas:
         lib_controllers = ()
 
         def limit(self, limits):
-            return module.ExitStack()
+            return SimpleNamespace(restore_original_limits=lambda: None)
 
-    monkeypatch.setattr(module, "_blas", NoBlas)
-    module._warn_once.cache_clear()
+    monkeypatch.setattr(blas, "_blas", NoBlas)
+    blas._warn_once.cache_clear()
     with pytest.warns(UserWarning, match="cannot be limited"), WorkerPool(toy_model(), 2):
         pass
     with warnings.catch_warnings():

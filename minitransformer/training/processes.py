@@ -16,7 +16,8 @@ import numpy as np
 
 from minitransformer.backend import array_module
 from minitransformer.training.allocator import freed_memory_kept
-from minitransformer.training.workers import assign, one_blas_thread
+from minitransformer.training.blas import one_blas_thread
+from minitransformer.training.workers import assign
 
 # How MPICH (and what is made from it), Open MPI and MVAPICH tell a process how many there are.
 SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")

@@ -8,17 +8,15 @@ added up in the order of the workers, never in the order in which they finish, s
 the same bits whenever the number of workers is the same.
 """
 
-import functools
 import os
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from minitransformer.backend import array_module, is_cupy
 from minitransformer.training.allocator import freed_memory_kept
+from minitransformer.training.blas import one_blas_thread
 from minitransformer.training.forked import ForkedWorker, can_fork, shared_zeros
 from minitransformer.training.names import check_count
 
@@ -229,26 +227,3 @@ class WorkerPool:
 
         if parts:
             self.share_out(total.size, work)
-
-
-def one_blas_thread():
-    """Context manager that limits BLAS to one thread; warns once where that cannot be done."""
-    blas = _blas()
-    if not blas.lib_controllers:
-        _warn_once()
-    return blas.limit(limits=1)
-
-
-@functools.cache
-def _blas():
-    """The BLAS libraries of this process; finding them takes milliseconds, so once."""
-    return ThreadpoolController().select(user_api="blas")
-
-
-@functools.cache
-def _warn_once():
-    warnings.warn(
-        "the threads of this NumPy's BLAS cannot be limited (Apple's Accelerate, for one): "
-        "workers may compete for the cores; results are right, workers=1 may be faster",
-        stacklevel=2,
-    )
