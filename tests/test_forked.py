@@ -6,8 +6,9 @@ import os
 import numpy as np
 import pytest
 
+from minitransformer.layers.base import FlatParameters
 from minitransformer.models import GPT, Transformer
-from minitransformer.training import Adam, TrainingDiverged, forked
+from minitransformer.training import Adam, TrainingDiverged, forked, workers
 from minitransformer.training.losses import CategoricalCrossentropy
 from minitransformer.training.metrics import Accuracy
 from minitransformer.training.workers import WorkerPool
@@ -145,13 +146,30 @@ def test_a_single_step_and_a_single_worker_fork_nothing(pids):
     assert not pids
 
 
-def test_threads_do_it_where_no_process_can_be_started(monkeypatch):
+@pytest.mark.parametrize("fork", [False, True])
+def test_an_array_of_parameters_that_workers_do_not_see_is_refused(fork):
+    model = toy_model()
+    with WorkerPool(model, 2, fork=fork) as pool:
+        pool.add_gradients(where, [1, 2], [1.0] * 2)
+        new = model.flat.values + 1
+        model.flat = FlatParameters(model.parameters())
+        model.flat.values[...] = new
+        with pytest.raises(RuntimeError, match="another array of parameters"):
+            pool.add_gradients(where, [1, 2], [1.0] * 2)
+    np.testing.assert_array_equal(model.flat.values, new)
+    value = model.parameters()["head.b"].value
+    np.testing.assert_array_equal(value, new[model.flat.slices["head.b"]])
+    assert np.shares_memory(value, model.flat.values)
+
+
+@pytest.mark.parametrize("missing", ["ForkedWorker", "shared_zeros"])
+def test_threads_do_it_where_no_process_or_memory_is_to_be_had(missing, monkeypatch):
     expected = fit_classifier()[0].flat.values.tobytes()
 
-    def no_process(self, replica):
+    def unavailable(*args):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(forked.ForkedWorker, "__init__", no_process)
+    monkeypatch.setattr(workers, missing, unavailable)
     assert fit_classifier()[0].flat.values.tobytes() == expected
 
 

@@ -132,7 +132,18 @@ class WorkerPool:
         -------
         list
             Results in the order of `jobs`.
+
+        Raises
+        ------
+        RuntimeError
+            If `model` has been given another array of parameters since the first call, or if a
+            process has ended.
         """
+        if any(r.flat.values is not self.model.flat.values for r in self._replicas):
+            raise RuntimeError(
+                "the model has another array of parameters than its workers: while they are at "
+                "work, write into model.flat.values, model.flat.values[...] = new, for example"
+            )
         if self._fork and not self._forked:
             self._fork_workers()
         if self._forked:
@@ -146,20 +157,18 @@ class WorkerPool:
 
     def _fork_workers(self):
         """One process for each worker but this one, on values that all of them share."""
-        flat = self.model.flat
-        self._stack.callback(flat.use_values, flat.values)
-        flat.use_values(shared_zeros(flat.values))
-        for _ in range(self.size - 1):
-            replica = self.model.replica()
-            replica.flat.use_grads(shared_zeros(flat.values))
-            try:
-                worker = ForkedWorker(replica)
-            except OSError:  # no memory, or too many processes: threads do the same
-                self._fork, self._forked, self._replicas = False, [], [self.model]
-                return
-            self._replicas.append(replica)
-            self._forked.append(worker)
-            self._stack.callback(worker.close)
+        own = self.model.flat.values
+        self._stack.callback(lambda: self.model.flat.use_values(own))
+        try:
+            self.model.flat.use_values(shared_zeros(own))
+            for _ in range(self.size - 1):
+                replica = self.model.replica()
+                replica.flat.use_grads(shared_zeros(own))
+                self._forked.append(ForkedWorker(replica))
+                self._stack.callback(self._forked[-1].close)
+                self._replicas.append(replica)
+        except OSError:  # no memory, or too many processes: threads do the same
+            self._fork, self._forked, self._replicas = False, [], [self.model]
 
     def _run_forked(self, task, jobs, costs):
         shares, results = assign(costs, self.size), {}
