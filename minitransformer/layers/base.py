@@ -32,11 +32,10 @@ class Parameter:
 
     @property
     def grad(self):
-        if self._grad is None:
-            if self._flat is not None:
-                self._flat.allocate_grads()
-            else:
-                self._grad = array_module(self.value).zeros_like(self.value)
+        if self._grad is None and self._flat is not None:
+            self._flat.allocate_grads()
+        elif self._grad is None:
+            self._grad = array_module(self.value).zeros_like(self.value)
         return self._grad
 
     @grad.setter
@@ -51,8 +50,7 @@ class Layer:
     """Parameters and calls into level 1.
 
     Nothing is kept on the layer between calls: the cache is the whole memory of a call. A layer
-    may so be used twice, tied, or called from several threads' replicas, with the backward passes
-    in any order.
+    may so be used twice, tied, or by several workers' replicas, the backward passes in any order.
     """
 
     def forward(self, x, *, mask=None, rng=None):
@@ -186,9 +184,9 @@ class FlatParameters:
 
     def __init__(self, parameters, values=None):
         self.parameters = parameters
-        self.slices = {}
-        start = 0
+        self.slices, self._grads, start = {}, None, 0
         for name, parameter in parameters.items():
+            parameter.grad, parameter._flat = None, self
             self.slices[name] = slice(start, start + parameter.size)
             start += parameter.size
         if values is None:
@@ -202,19 +200,16 @@ class FlatParameters:
         self._bind(values)
 
     def _bind(self, values):
-        """Make `values` (n,) the array whose views the parameters are; no gradients yet."""
-        self.values, self._grads = values, None
+        """Make `values` (n,) the array whose views the parameters' values are."""
+        self.values = values
         for name, view in self.views(values).items():
-            parameter = self.parameters[name]
-            parameter.value, parameter.grad, parameter._flat = view, None, self
+            self.parameters[name].value = view
 
     def to(self, device):
         """Move values and gradients; the parameters become views of the arrays there."""
-        grads = None if self._grads is None else to_device(self._grads, device)
         self._bind(to_device(self.values, device))
-        if grads is not None:
-            self.allocate_grads()
-            self._grads[...] = grads
+        if self._grads is not None:
+            self.use_grads(to_device(self._grads, device))
 
     def views(self, array):
         """`array` (n,), laid out as the parameters are, as views by name."""
@@ -230,9 +225,7 @@ class FlatParameters:
     def use_values(self, values):
         """Make `values` (n,) the values' array, as they are now; the gradients stay."""
         values[...] = self.values
-        self.values = values
-        for name, view in self.views(values).items():
-            self.parameters[name].value = view
+        self._bind(values)
 
     def use_grads(self, grads):
         """Make `grads` (n,) the gradients' array: its dtype may be wider than the values'."""
