@@ -61,6 +61,15 @@ def test_a_process_that_is_killed_is_told():
             pool.add_gradients(failing, [1, 2], [1.0, 1.0])
 
 
+def test_a_process_whose_end_someone_else_was_told_of_is_told(monkeypatch):
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "exitcode", None)
+    with (
+        WorkerPool(toy_model(), 2, fork=True) as pool,
+        pytest.raises(RuntimeError, match="a worker process ended"),
+    ):
+        pool.add_gradients(failing, ["fine", "killed"], [1.0, 1.0])
+
+
 def test_a_process_lost_while_others_work_leaves_no_answer_behind():
     with WorkerPool(toy_model(), 3, fork=True) as pool:
         pool.add_gradients(failing, [1, 2, 3], [1.0] * 3)
