@@ -84,7 +84,6 @@ def test_work_is_really_shared_and_ends_with_the_pool():
         found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
         assert len({pid for pid, _ in found}) == 3
         np.testing.assert_array_equal(model.parameters()["head.b"].grad, [6.0, 6.0])
-        model.flat.zero_grad()
         model.flat.values += 1  # as the optimiser does: seen everywhere
         assert pool.add_gradients(where, [1, 2, 4], [1.0] * 3) == [
             (pid, value + 1) for pid, value in found

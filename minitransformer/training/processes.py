@@ -206,6 +206,7 @@ class ProcessPool:
 
     def add_gradients(self, task, jobs, costs):
         """:meth:`map`; the gradients of all jobs end up in ``model.flat.grads``, everywhere."""
+        self.model.flat.zero_grad()
         results = self.map(task, jobs, costs)
         self.processes.add_up(self.model.flat.grads, min(self.size, len(jobs)))
         return results

@@ -67,7 +67,6 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     total = examples.weight(recipe.loss, indices)
     task = GradientTask(recipe, total, [model.seed, step])
     mixed = recipe.mixed
-    before = _begin_step(flat, pool, checked)
     if mixed is not None:
         mixed.begin_step(flat.values)
     jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
@@ -89,6 +88,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
             check_finite(model, *numbers, step)
         if recipe.clip is not None:
             clip_by_global_norm(flat.grads, recipe.clip, norm)
+        before = _copy(flat.values, pool.share_out) if checked else None
         rate = optimizer.learning_rate * multiplier
         optimizer.step(flat.values, flat.grads, rate, decay, pool.share_out, model.ops)
         if checked:
@@ -102,18 +102,15 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     return (loss, total, measures, penalty), norms
 
 
-def _begin_step(flat, pool, keep):
-    """Set the gradients to zero; a copy of the parameters, if they are to be kept."""
-    values, grads = flat.values, flat.grads
-    before = array_module(values).empty_like(values) if keep else None
+def _copy(values, share_out):
+    """A copy of the parameters, made by all workers."""
+    copy = array_module(values).empty_like(values)
 
     def work(here):
-        grads[here] = 0
-        if keep:
-            before[here] = values[here]
+        copy[here] = values[here]
 
-    pool.share_out(values.size, work)
-    return before
+    share_out(values.size, work)
+    return copy
 
 
 class GradientTask:

@@ -125,8 +125,8 @@ class WorkerPool:
     def add_gradients(self, task, jobs, costs):
         """``task(replica, job)`` for every job; their gradients end up in ``model.flat.grads``.
 
-        The task calls ``backward``, which adds to its replica's gradients. Those of the model
-        must be zero before.
+        The task calls ``backward``, which adds to its replica's gradients. What was in the model's
+        before is lost.
 
         Returns
         -------
@@ -145,7 +145,8 @@ class WorkerPool:
                 "work, write into model.flat.values, model.flat.values[...] = new, for example"
             )
         if self._fork and not self._forked:
-            self._fork_workers()
+            self._fork_workers()  # first: what is written later would be held twice
+        clear(self.model.flat.grads, self.share_out)
         if self._forked:
             results = self._run_forked(task, jobs, costs)
         else:
@@ -236,3 +237,12 @@ class WorkerPool:
 
         if parts:
             self.share_out(total.size, work)
+
+
+def clear(array, share_out):
+    """Set `array` (n,) to zero."""
+
+    def work(here):
+        array[here] = 0
+
+    share_out(array.size, work)
