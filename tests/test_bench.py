@@ -2,15 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from minitransformer.bench import figures, growth, measure, ours, report, run, workloads
+from minitransformer.bench import figures, growth, measure, memory, ours, report, run, workloads
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads.classifier import ClassifierCase
 from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
 from minitransformer.bench.workloads.translation import TranslationCase
+from minitransformer.training.forked import can_fork
+from minitransformer.training.workers import WorkerPool
 from tests.commands import assert_one_line
+from tests.toys import toy_model
 
 TINY = ClassifierCase(
     "tiny", 0.1, texts=4, max_len=12, batches=2, repeats=2, vocab_size=30, d_model=8, n_heads=2,
@@ -123,6 +127,8 @@ def test_our_figures_alone(call, tiny, tmp_path):
     assert "tiny, dropout 0.1" in err
     found = json.loads(path.read_text())
     assert set(found) == {"workload", "machine", "peak_flops", "notes", "rows"}
+    assert found["peak_flops"]["ours"] > 1e6
+    assert found["machine"]["processor"]
     (row,) = found["rows"]
     assert row["case"]["max_len"] == 12
     side = row["sides"]["ours"]
@@ -266,3 +272,30 @@ def test_what_needs_more_memory_than_there_is_is_left_out(tiny, with_torch, monk
     assert found.rows[1].results["torch"].left_out  # four times 100 MB
     assert found.rows[2].results["torch"].seconds
     assert any("PyTorch is left out at 2 of 8" in note for note in found.notes)
+
+
+def test_each_library_has_its_fastest_product_and_the_faster_one_is_the_peak():
+    found = run.Report("classifier", [], {}, peaks={"ours": 2e9, "torch": 3e9})
+    assert found.peak == 3e9
+    assert run.Report("classifier", [], {}).peak is None
+
+
+HOLDS = []
+
+
+def _hold(replica, job):
+    """A task after which its process holds `job` megabytes more."""
+    HOLDS.append(np.ones(job << 17))
+
+
+@pytest.mark.skipif(not can_fork(), reason="this system does not fork")
+def test_memory_counts_what_forked_workers_hold():
+    assert memory.of_children() == 0
+    with WorkerPool(toy_model(), 2, fork=True) as pool:
+        pool.add_gradients(_hold, [1, 1], [2.0, 1.0])
+        before = memory.of_children()
+        pool.add_gradients(_hold, [1, 40], [2.0, 1.0])  # the cheaper job is the process's
+        held = memory.of_children() - before
+    HOLDS.clear()
+    assert before > 1e6
+    assert 41e6 < held < 50e6

@@ -61,12 +61,14 @@ def lines(report):
         f"{machine['system']}, {machine['threads']} of {machine['cores']} cores, "
         f"device {machine['device']}, Python {machine['Python']}"
     )
+    yield f"processor: {machine['processor']}"
     for module in ("ours", "torch"):
         if module in machine:
             words = ", ".join(f"{name} {value}" for name, value in machine[module].items())
             yield f"{module}: {words}"
     if report.peak:
-        yield f"peak: {report.peak / 1e9:,.0f} billion float32 operations a second, by a product"
+        each = ", ".join(f"{module} {peak / 1e9:,.0f}" for module, peak in report.peaks.items())
+        yield f"fastest product, in billions of float32 operations a second: {each}"
     for row in report.rows:
         for side in report.sides:
             if (error := row.results[side.key].error) is not None:
@@ -82,7 +84,7 @@ def as_dict(report):
     return {
         "workload": report.workload,
         "machine": report.machine,
-        "peak_flops": report.peak,
+        "peak_flops": report.peaks,
         "notes": report.notes,
         "rows": [
             {

@@ -34,8 +34,8 @@ class Report:
     sides : list of Side
     machine : dict
         System, cores, threads, versions, the load before it began.
-    peak : float or None
-        Operations a second of the fastest float32 matrix product of any side.
+    peaks : dict of str to float
+        Operations a second of each library's fastest float32 matrix product, by module.
     rows : list of Row
     notes : list of str
         What a reader of the figures has to know.
@@ -44,9 +44,14 @@ class Report:
     workload: str
     sides: list
     machine: dict
-    peak: float | None = None
+    peaks: dict = field(default_factory=dict)
     rows: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+
+    @property
+    def peak(self):
+        """The fastest of all; None before it was measured."""
+        return max(self.peaks.values(), default=None)
 
     @property
     def failures(self):
@@ -159,6 +164,7 @@ def _sides(workload, against, compiled):
 def _machine(threads, device):
     machine = {
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": processor(),
         "Python": platform.python_version(),
         "minitransformer": __version__,
         "cores": usable_cores(),
@@ -168,6 +174,19 @@ def _machine(threads, device):
     if hasattr(os, "getloadavg"):
         machine["load before"] = round(os.getloadavg()[0], 2)
     return machine
+
+
+def processor():
+    """Name, family and model of the processor where Linux tells them; else what Python knows."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            lines = [line.split(":", 1) for line in file if ":" in line]
+    except OSError:
+        lines = []
+    told = {key.strip(): value.strip() for key, value in reversed(lines)}
+    if "model name" not in told:
+        return platform.processor() or "a processor that gives no name"
+    return f"{told['model name']}, family {told.get('cpu family')} model {told.get('model')}"
 
 
 def _look_at_machine(report, begin, device):
@@ -184,11 +203,11 @@ def _look_at_machine(report, begin, device):
 
 
 def _measure_peak(report, begin, device):
-    """The fastest matrix product of any side, so far."""
+    """The fastest matrix product of each side, so far."""
     for side in _one_of_each(report):
         with begin(side) as worker:
             found = worker.ask("peak", device=device)["flops"]
-        report.peak = max(report.peak or 0.0, found)
+        report.peaks[side.module] = max(report.peaks.get(side.module, 0.0), found)
 
 
 def _one_of_each(report):
