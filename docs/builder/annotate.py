@@ -136,7 +136,7 @@ class Annotator:
         measured = self.facts.measured(row.name)
         if measured:
             worst = measured[0]
-            parts.append(f"gradient error {figure(worst.complex_step or worst.central)}")
+            parts.append(f"gradient error {figure(worst.error)}")
         return " · ".join(parts)
 
     def _derivations(self, row):

@@ -27,6 +27,11 @@ class Measured(NamedTuple):
     central: float | None
     shapes: int
 
+    @property
+    def error(self):
+        """By the complex step, which is the more exact one, where there is one."""
+        return self.central if self.complex_step is None else self.complex_step
+
 
 class Place(NamedTuple):
     """A line of a file of the repository."""
@@ -110,7 +115,7 @@ class Facts:
             if line["name"] in pairs
             or (not pairs and line["name"].partition(",")[0] == prefix)
         ]  # fmt: skip
-        return sorted(chosen, key=lambda m: m.complex_step or m.central or 0, reverse=True)
+        return sorted(chosen, key=lambda m: m.error, reverse=True)
 
     def derivations(self, name, node):
         """Pages about a function, or about the functions that a class calls."""

@@ -18,7 +18,6 @@ from docs.builder.facts import Facts
 ANNOTATED = ("functional", "layers", "models")
 LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#]*)(#[^)\s]*)?(\))")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
-LISTED = re.compile(r"(?:[\w ]+ <)?((?:docs|notebooks|api|minitransformer)/[\w/]+)>?\n")
 COPIED = ("*.md", "images/**/*", "derivations/**/*.md", "solutions/**/*.md", "howto/**/*.md")
 INSTEAD = {
     "notebooks/README.md": "notebooks/index.md", "docs/index.md": "index.md",
@@ -77,18 +76,6 @@ class Stage:
         figure = (docs / "live_figure.html").read_text("utf-8")
         data = (docs / "live_figure.json").read_text("utf-8").replace("</", "<\\/")
         self._put("live_figure.html", figure.replace("{{data}}", data))
-        front = self.target / "index.md"
-        self._put("index.md", self._only_what_is_there(front.read_text("utf-8")))
-
-    def _only_what_is_there(self, text):
-        """The list of pages in the front page, without those that do not exist."""
-        kept = []
-        for line in text.splitlines(keepends=True):
-            listed = LISTED.fullmatch(line)
-            generated = listed and listed[1].startswith(("api/", "minitransformer/"))
-            if not listed or generated or list(self.target.glob(f"{listed[1]}.*")):
-                kept.append(line)
-        return "".join(kept)
 
     def _with_children(self, place, text):
         """A folder's first page lists the others of the folder in the navigation.
