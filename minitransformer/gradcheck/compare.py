@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from operator import mul
 
 import numpy as np
 
+from minitransformer.gradcheck.noise import is_rounding
 from minitransformer.gradcheck.oracles import (
     along,
     central_derivative,
@@ -41,6 +45,8 @@ class Problem:
         The upstream gradient of each of them.
     gradients : dict of str to array
         What the backward pass returned for each variable.
+    backward : callable
+        ``backward(values, upstream)`` -> dict of host arrays: the gradients at other numbers.
     failures : dict of str to str
         Variables whose gradient cannot even be compared (missing, shape, dtype), in words.
     """
@@ -49,32 +55,39 @@ class Problem:
     forward: Callable
     upstream: tuple
     gradients: dict
+    backward: Callable
     failures: dict = field(default_factory=dict)
 
-    def terms(self, values):
+    def terms(self, values, upstream=None):
         """Products of outputs and upstream gradients; their sum is the scalar differentiated."""
+        upstream = self.upstream if upstream is None else upstream
         outputs = self.forward(values)
-        parts = [(dy * y).ravel() for dy, y in zip(self.upstream, outputs, strict=True)]
-        return np.concatenate(parts)
+        return np.concatenate([(dy * y).ravel() for dy, y in zip(upstream, outputs, strict=True)])
 
     def natural_scales(self):
         r"""The size that each gradient has by its dimension: max|dy| max|y| / max|x|.
 
         A gradient whose true value is 0 (the key bias: softmax does not see a shift) comes out
         of a right backward pass as rounding noise, and no error relative to that noise means
-        anything. Its natural scale is what the noise has to be small against. So that an output
-        which is small at one point by chance (the loss of a sure and right prediction) does not
-        hide its size, max|y| is taken over two points: the inputs, and the same numbers rolled
-        by one place. Outputs or inputs that are 0 everywhere count as 1.
+        anything. Its natural scale is what the noise has to be small against. An output can be
+        small at one point by chance (the loss of a sure and right prediction), while rounding
+        inside is that of larger numbers. So max|y| is also taken at the same inputs rolled by one
+        place, where it counts up to max|x|. A scale excuses nothing that does not also behave
+        like rounding: see :mod:`~minitransformer.gradcheck.noise`.
         """
         rolled = {name: np.roll(x, 1, axis=-1) for name, x in self.values.items() if x.ndim}
         with np.errstate(all="ignore"):
-            points = self.forward(self.values), self.forward({**self.values, **rolled})
-        top = max(
-            largest(dy) * (max(largest(y) for y in outputs) or 1.0)
-            for dy, *outputs in zip(self.upstream, *points, strict=True)
-        )
-        return {name: top / (largest(x) or 1.0) for name, x in self.values.items()}
+            here, there = self.forward(self.values), self.forward({**self.values, **rolled})
+        top = [largest(dy) for dy in self.upstream]
+        scales = {}
+        for name, x in self.values.items():
+            size = largest(x)
+            outputs = [
+                max(largest(y), min(largest(moved), size))
+                for y, moved in zip(here, there, strict=True)
+            ]
+            scales[name] = max(map(mul, top, outputs)) / (size or 1.0)
+        return scales
 
 
 @dataclass
@@ -122,7 +135,20 @@ def relative_error(a, n, scale):
     """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN; 0 where none is."""
     known = ~np.isnan(n)
     difference = largest(a[known] - n[known])
-    return difference / max(largest(n[known]), scale) if difference else 0.0
+    size = max(largest(n[known]), scale)
+    return difference and (difference / size if size else math.inf)
+
+
+def judged_error(problem, name, n, scale, limit, oracle):
+    """The error of a gradient against the oracle's `n`, relative to the natural `scale` only
+    where it is rounding: an error that is larger than `limit` beside `n` itself, and is not what
+    last bits do, counts in full.
+    """
+    a = problem.gradients[name]
+    error, alone = relative_error(a, n, scale), relative_error(a, n, 0.0)
+    if error <= limit < alone and not is_rounding(problem, name, oracle, ~np.isnan(n)):
+        return alone
+    return error
 
 
 def compare(problem, *, analytic, tolerance, entries, rng):
@@ -165,11 +191,17 @@ def _judge(row, problem, analytic, entries, scale, rng):
     """Fill in `row` with the verdict of the oracles."""
     a, x = problem.gradients[row.name], problem.values[row.name]
     if analytic:
-        n = complex_gradient(problem.terms, problem.values, row.name)
+
+        def by_complex_step(values, upstream):
+            return complex_gradient(partial(problem.terms, upstream=upstream), values, row.name)
+
+        n = by_complex_step(problem.values, problem.upstream)
         if not np.isfinite(n).all():
             row.failure = "the complex step gives NaN or infinity; pass analytic=False?"
             return
-        row.complex_error = relative_error(a, n, scale)
+        row.complex_error = judged_error(
+            problem, row.name, n, scale, row.tolerance.complex_step, by_complex_step
+        )
         scale = max(scale, largest(n))
     everything = entries is None or not analytic or entries >= x.size
     drawn = None if everything else rng.choice(x.size, entries, replace=False)
@@ -177,7 +209,15 @@ def _judge(row, problem, analytic, entries, scale, rng):
     central, row.skipped = central_gradient(
         problem.terms, problem.values, row.name, scale, indices
     )
-    row.central_error = relative_error(a, central, scale)
+    if analytic:  # the complex step has seen every entry, and without the noise of differences
+        row.central_error = relative_error(a, central, scale)
+    else:
+        row.central_error = judged_error(
+            problem, row.name, central, scale, row.tolerance.central,
+            lambda values, upstream: central_gradient(
+                partial(problem.terms, upstream=upstream), values, row.name, 0.0, at_kinks=True
+            )[0],
+        )
     row.visited = x.size if everything else entries
     if x.size and not everything:
         error, kink = _one_direction(row, problem, scale, rng)

@@ -17,6 +17,7 @@ from minitransformer.gradcheck.pairs import (
     is_floating,
     parameter_names,
 )
+from minitransformer.gradcheck.purity import own, written_into
 from minitransformer.gradcheck.report import Report
 
 
@@ -141,36 +142,61 @@ class _Network:
     def outputs(self, values):
         """The layer's output for parameters and inputs at `values`, for the oracles."""
         with self.parameters_at(values):
-            inputs = [
-                array_module(x).asarray(values[key]) if is_floating(x) else x
-                for key, x in self.inputs.items()
-            ]
-            return (to_host(self.run(inputs)[0]),)
+            return (to_host(self.run(self._inputs_at(values))[0]),)
+
+    def _inputs_at(self, values):
+        return [
+            array_module(x).asarray(values[key]) if is_floating(x) else x
+            for key, x in self.inputs.items()
+        ]
 
     def problem(self, rng):
         """Run forward and backward twice, and state what is to be compared."""
+        given = {**self.inputs, **self._parameter_values()}
+        before = own(given)
         y, cache = self.run(self.positional())
         if not np.isfinite(to_host(y)).all():
             raise ValueError("the forward pass gives NaN or infinity on these inputs")
+        impure = written_into("forward", given, before)
         (dy,) = draw_upstream(rng, (y,))
+        to_backward = dy.copy()
         for parameter in self.parameters.values():
             parameter.grad[...] = 0
-        returned = as_tuple(self.layer.backward(dy, cache))
+        returned = as_tuple(self.layer.backward(to_backward, cache))
         once = {key: to_host(p.grad).copy() for key, p in self.parameters.items()}
-        self.layer.backward(dy, self.run(self.positional())[1])
+        impure = impure or written_into(
+            "backward", {"dy": to_backward, **given}, {"dy": dy, **before}
+        )
+        self.layer.backward(dy.copy(), self.run(self.positional())[1])
         values, gradients, failures = self._inputs(returned)
         for key, parameter in self.parameters.items():
             values[key], gradients[key] = parameter.value, once[key]
             failures[key] = gradient_failure(once[key], parameter.value)
             if not failures[key]:
                 failures[key] = _adding_failure(once[key], to_host(parameter.grad))
+        failures = {key: impure or words for key, words in failures.items()}
         return Problem(
             values={key: to_host(value) for key, value in values.items()},
             forward=self.outputs,
             upstream=(to_host(dy),),
             gradients=gradients,
+            backward=self.gradients,
             failures={key: words for key, words in failures.items() if words},
         )
+
+    def _parameter_values(self):
+        return {key: parameter.value for key, parameter in self.parameters.items()}
+
+    def gradients(self, values, upstream):
+        """What the backward pass gives for parameters and inputs at `values`."""
+        with self.parameters_at(values):
+            y, cache = self.run(self._inputs_at(values))
+            for parameter in self.parameters.values():
+                parameter.grad[...] = 0
+            dy = array_module(y).array(upstream[0])
+            _, found, _ = self._inputs(as_tuple(self.layer.backward(dy, cache)))
+            found = {key: g for key, g in found.items() if g is not None}
+            return {**found, **{k: to_host(p.grad).copy() for k, p in self.parameters.items()}}
 
     def _inputs(self, returned):
         """Values, returned gradients and failures of the floating inputs."""

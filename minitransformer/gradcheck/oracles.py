@@ -102,7 +102,7 @@ def central_derivative(moved, scale):
     return best, bool(kink) or not np.isfinite(best_gap)
 
 
-def central_gradient(terms, values, name, scale, indices=None):
+def central_gradient(terms, values, name, scale, indices=None, *, at_kinks=False):
     """Partial derivatives by central differences.
 
     Parameters
@@ -113,6 +113,8 @@ def central_gradient(terms, values, name, scale, indices=None):
         As for :func:`central_derivative`.
     indices : sequence of index tuples, optional
         The entries wanted; every entry by default.
+    at_kinks : bool, default False
+        Keep the value of an entry that has a kink.
 
     Returns
     -------
@@ -128,5 +130,5 @@ def central_gradient(terms, values, name, scale, indices=None):
         direction[index] = 1.0
         value, kink = central_derivative(along(terms, values, name, direction), scale)
         kinks += kink
-        gradient[index] = np.nan if kink else value
+        gradient[index] = np.nan if kink and not at_kinks else value
     return gradient, kinks

@@ -8,6 +8,7 @@ import numpy as np
 
 from minitransformer.backend import array_module, is_cupy, to_host
 from minitransformer.gradcheck.compare import PAIR, Problem, Tolerance, compare
+from minitransformer.gradcheck.purity import own, written_into
 from minitransformer.gradcheck.report import Report
 
 
@@ -175,46 +176,73 @@ class _Pair:
 
     def problem(self, rng):
         """Run forward and backward once, and state what is to be compared."""
-        inputs = {key: _copy(value) for key, value in self.inputs.items()}
-        outputs = self.outputs(inputs)
+        given = {key: own(value) for key, value in self.inputs.items()}
+        outputs = self.outputs(given)
         if not all(np.isfinite(to_host(y)).all() for y in outputs[: self.count]):
             raise ValueError("the forward pass gives NaN or infinity on these inputs")
+        impure = written_into("forward", given, self.inputs)
         upstream = draw_upstream(rng, outputs[: self.count])
-        if self.saved is None:
-            further = self.rebuild(inputs)
-        else:
-            further = self.saved(self.rebuild(inputs), outputs)
-        call = {} if not isinstance(further, dict) else further
-        if isinstance(further, dict):
-            given = ()
-        else:
-            given = further if type(further) in (tuple, list) else (further,)
-        gradients = as_tuple(self.backward(*upstream, *given, **call))
-        return self._state(inputs, upstream, gradients)
-
-    def _state(self, inputs, upstream, returned):
+        arguments, named = self._arguments(upstream, given, outputs)
+        before = own(arguments), own(named)
+        returned = as_tuple(self.backward(*arguments, **named))
+        names = parameter_names(self.backward, len(arguments))
+        impure = impure or written_into(
+            "backward",
+            {**dict(zip(names, arguments, strict=True)), **named},
+            {**dict(zip(names, before[0], strict=True)), **before[1]},
+        ) or written_into("backward", given, self.inputs)
         values = {key: self.inputs[key] for key in self.wrt if self.inputs[key] is not None}
-        gradients, failures = {}, {}
-        for i, key in enumerate(self.wrt):
-            if key in values:
-                gradients[key] = returned[i] if i < len(returned) else None
-                failures[key] = gradient_failure(gradients[key], values[key])
-                if not _same(inputs[key], self.inputs[key]):
-                    failures[key] = "a pass wrote into its argument: passes must be pure"
+        gradients = self._by_name(returned)
+        failures = {
+            key: impure or gradient_failure(gradients.get(key), x) for key, x in values.items()
+        }
         return Problem(
             values={key: to_host(value) for key, value in values.items()},
             forward=self._host_outputs,
             upstream=tuple(to_host(dy) for dy in upstream),
-            gradients={k: g if failures[k] else to_host(g) for k, g in gradients.items()},
+            gradients={
+                key: gradients.get(key) if failures[key] else to_host(gradients[key])
+                for key in values
+            },
+            backward=self._host_gradients,
             failures={key: words for key, words in failures.items() if words},
         )
 
-    def _host_outputs(self, values):
-        moved = {
-            key: array_module(self.inputs[key]).asarray(value) for key, value in values.items()
+    def _arguments(self, upstream, inputs, outputs):
+        """Positional and named arguments of the backward pass; the upstream gradients as copies."""
+        saved = self.rebuild(inputs)
+        if self.saved is not None:
+            saved = self.saved(saved, outputs)
+        if isinstance(saved, dict):
+            return own(upstream), saved
+        return (*own(upstream), *(saved if type(saved) in (tuple, list) else (saved,))), {}
+
+    def _by_name(self, returned):
+        """Gradients in the order of `wrt`, by name; inputs that are None have none."""
+        return {
+            key: g
+            for key, g in zip(self.wrt, returned, strict=False)
+            if self.inputs[key] is not None
         }
-        outputs = self.outputs({**self.inputs, **moved})
-        return tuple(to_host(y) for y in outputs[: self.count])
+
+    def _at(self, values):
+        """All inputs, those in `values` exchanged and moved to their device, as copies."""
+        moved = {
+            key: array_module(self.inputs[key]).array(value) for key, value in values.items()
+        }
+        return {key: moved[key] if key in moved else own(x) for key, x in self.inputs.items()}
+
+    def _host_gradients(self, values, upstream):
+        """What the backward pass returns at other numbers, on the host."""
+        inputs = self._at(values)
+        outputs = self.outputs(inputs)
+        moved = (array_module(y).asarray(dy) for dy, y in zip(upstream, outputs, strict=False))
+        arguments, named = self._arguments(tuple(moved), inputs, outputs)
+        returned = self._by_name(as_tuple(self.backward(*arguments, **named)))
+        return {key: to_host(g) for key, g in returned.items() if hasattr(g, "shape")}
+
+    def _host_outputs(self, values):
+        return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
 
 
 def parameter_names(forward, count):
@@ -225,11 +253,3 @@ def parameter_names(forward, count):
         names = []
     enough = len(names) >= count and "args" not in names
     return names[:count] if enough else [f"argument {i}" for i in range(count)]
-
-
-def _copy(x):
-    return x.copy() if hasattr(x, "dtype") and hasattr(x, "copy") else x
-
-
-def _same(x, y):
-    return bool((to_host(x) == to_host(y)).all())

@@ -32,7 +32,9 @@ def constant_factor(fault):
     """The gradient is right but for one factor."""
     if not fault.n.any() or not fault.a.any():
         return None
-    factor = float((fault.a * fault.n).sum() / (fault.n * fault.n).sum())
+    size = np.abs(fault.n).max()
+    a, n = fault.a / size, fault.n / size  # products of tiny gradients would underflow
+    factor = float((a * n).sum() / (n * n).sum())
     return factor_words(fault, factor) if close(fault.a, factor * fault.n) else None
 
 

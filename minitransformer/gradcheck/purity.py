@@ -1,0 +1,42 @@
+"""Passes must be pure: whether one wrote into what it was given.
+
+The upstream gradient weighs most. The oracles differentiate sum(dy * y) with the same dy, so a
+backward pass that changed it could make its own wrong answer right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minitransformer.backend import to_host
+
+
+def own(x):
+    """`x` with copies of all its arrays, also inside tuples, lists and dicts."""
+    if hasattr(x, "dtype") and hasattr(x, "copy"):
+        return x.copy()
+    if isinstance(x, dict):
+        return {key: own(value) for key, value in x.items()}
+    if hasattr(x, "_fields"):
+        return type(x)(*map(own, x))
+    return type(x)(map(own, x)) if type(x) in (tuple, list) else x
+
+
+def written_into(which, now, before):
+    """Which argument a pass wrote into, in words, or None; `now` and `before` by name."""
+    for key, value in now.items():
+        if not _same(value, before[key]):
+            return f"the {which} pass wrote into its argument {key}: passes must be pure"
+    return None
+
+
+def _same(x, y):
+    """Whether two arguments hold the same numbers, NaN beside NaN."""
+    if hasattr(x, "dtype"):
+        x, y = np.asarray(to_host(x)), np.asarray(to_host(y))
+        return np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
+    if isinstance(x, dict):
+        return x.keys() == y.keys() and all(_same(x[key], y[key]) for key in x)
+    if isinstance(x, tuple | list):
+        return len(x) == len(y) and all(map(_same, x, y))
+    return True
