@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer import TransformerClassifier, data, functional
-from minitransformer.training import optimizers
-from minitransformer.training.schedules import WarmupCosine
+from minitransformer.training.optim import optimizers
+from minitransformer.training.optim.schedules import WarmupCosine
 
 FILE = Path(__file__).with_name("live_figure.json")
 SENTENCES = (

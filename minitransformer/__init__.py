@@ -17,7 +17,7 @@ from minitransformer.models import (
     TransformerClassifier,
     TransformerConfig,
 )
-from minitransformer.models.bag_of_words import BagOfWords
+from minitransformer.models.baselines.bag_of_words import BagOfWords
 from minitransformer.training import (
     SGD,
     AdaGrad,

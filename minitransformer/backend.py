@@ -45,7 +45,7 @@ __all__ = [
     "read_numbers",
     "require_integers",
     "rounded_to",
-    "rows_of_gradient",
+    "embedding_gradient_rows",
     "sum_rows_by_id",
     "swap",
     "synchronize",
@@ -182,7 +182,7 @@ def sum_rows_by_id(ids, rows):
     return sorted_ids[starts], xp.add.reduceat(rows[order], starts, axis=0)
 
 
-def rows_of_gradient(ids, rows, n_rows):
+def embedding_gradient_rows(ids, rows, n_rows):
     """:func:`sum_rows_by_id`, or, on a device, the sums for all ids.
 
     Which ids occur, only the device knows: asking would wait for it.

@@ -213,7 +213,7 @@ def cupy_erf(x):
 
 
 def rows_added_by_id(ids, rows, n_rows):
-    """:func:`~minitransformer.backend.rows_of_gradient` on a device.
+    """:func:`~minitransformer.backend.embedding_gradient_rows` on a device.
 
     No shape in it depends on the ids, so nothing waits; no atomics, so the same bits every time.
     CuPy's reduceat takes differences of one running sum: in float32 small rows would drown in it,

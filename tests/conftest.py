@@ -9,7 +9,7 @@ import pytest
 
 from minitransformer.backend import choose_device
 from minitransformer.cli import app
-from tests.commands import TINY, write_table
+from tests.support.commands import TINY, write_table
 
 ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
 # Folders of tests with an option of their own: they need more than the plain tests, or more time.

@@ -154,7 +154,7 @@ class Facts:
     @cached_property
     def proof_of_pairs(self):
         """The test that goes through the whole register of pairs and proves their gradients."""
-        path, name = "tests/test_ledger.py", "test_the_ledger_proves_everything"
+        path, name = "tests/verification/test_ledger.py", "test_the_ledger_proves_everything"
         for place, _ in self.tests[path]:
             if place.name == name:
                 return place

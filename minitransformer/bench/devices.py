@@ -12,7 +12,7 @@ import numpy as np
 
 from minitransformer.bench.ours import classifier_steps
 from minitransformer.bench.workloads.classifier import ClassifierCase
-from minitransformer.training.workers import usable_cores
+from minitransformer.training.parallel.workers import usable_cores
 
 WIDTHS = (16, 32, 64, 128, 256, 512, 1024)
 BASE = ClassifierCase(

@@ -12,13 +12,13 @@ from minitransformer.bench.workloads.classifier import N_CLASSES, batches
 from minitransformer.bench.workloads.generation import prompts
 from minitransformer.bench.workloads.language_model import ADAMW, CLIP, windows
 from minitransformer.bench.workloads.translation import END, LABEL_SMOOTHING, START, sentences
+from minitransformer.data.examples.examples import Examples
 from minitransformer.inference import generate
 from minitransformer.models import GPT, Transformer, TransformerClassifier
-from minitransformer.training.examples import Examples
-from minitransformer.training.losses import CategoricalCrossentropy
-from minitransformer.training.optimizers import AdamW
+from minitransformer.training.objective.losses import CategoricalCrossentropy
+from minitransformer.training.optim.optimizers import AdamW
+from minitransformer.training.parallel.workers import WorkerPool
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import WorkerPool
 
 PEAK_SIZE, PEAK_SECONDS = 2048, 1.5
 

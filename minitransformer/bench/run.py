@@ -12,15 +12,15 @@ from minitransformer.bench import memory
 from minitransformer.bench.measure import Result, Row, compare
 from minitransformer.bench.worker_process import Side, Worker
 from minitransformer.bench.workloads import WORKLOADS
-from minitransformer.training.names import check_count
-from minitransformer.training.workers import usable_cores
+from minitransformer.checks import check_count
+from minitransformer.training.parallel.workers import usable_cores
 
 OURS = Side("ours", "ours", "ours", {})
 TILED = Side("ours", "ours, tiled", "ours", {"attention": "tiled"})
 FULL = Side("full", "ours, full", "ours", {"attention": "full"})
 TORCH = Side("torch", "PyTorch", "torch", {})
 COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
-MOST_OF_MEMORY = 0.8
+MAX_MEMORY_FRACTION = 0.8
 """A side is left out where it would probably need more than this share of what is free."""
 
 
@@ -227,7 +227,7 @@ def _too_large(report, side, case, device):
         too_large = grows >= 1
     else:
         used = (before.peak_bytes or 0) - (before.start_bytes or 0)
-        too_large = used * grows > MOST_OF_MEMORY * free
+        too_large = used * grows > MAX_MEMORY_FRACTION * free
     if too_large:
         words = "it would need more memory than is free"
         report.notes.append(f"{side.label} is left out at {case.name}: {words}")

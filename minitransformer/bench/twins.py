@@ -14,8 +14,8 @@ from minitransformer import functional, fused
 from minitransformer.backend import generator, synchronize, to_device
 from minitransformer.fused import gpu
 from minitransformer.training import Adam
-from minitransformer.training.allocator import freed_memory_kept
-from minitransformer.training.blas import one_blas_thread
+from minitransformer.training.parallel.allocator import freed_memory_kept
+from minitransformer.training.parallel.blas import one_blas_thread
 
 # B, H, T, E: one long text, a usual micro-batch, many short texts.
 SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))

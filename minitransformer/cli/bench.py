@@ -12,11 +12,11 @@ from minitransformer.backend import choose_device
 from minitransformer.bench import devices, figures, report, run, twins
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads import WORKLOADS
-from minitransformer.cli.figures import check_place, save_figure
+from minitransformer.checks import check_count
 from minitransformer.cli.options import FAILED, Stop
+from minitransformer.runs.figures import check_place, save_figure
 from minitransformer.storage import write_json
-from minitransformer.training.names import check_count
-from minitransformer.training.workers import usable_cores
+from minitransformer.training.parallel.workers import usable_cores
 
 
 def bench(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from minitransformer.backend import choose_device
-from minitransformer.cli.run_folder import RunFolder
+from minitransformer.runs.run_folder import RunFolder
 
 
 def evaluate(

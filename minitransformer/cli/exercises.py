@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, WRONG
-from minitransformer.exercises.grading import files_of, grade
-from minitransformer.exercises.stubs import stubs
+from minitransformer.exercises.submissions.grading import files_of, grade
+from minitransformer.exercises.submissions.stubs import stubs
 
 STYLES = {RIGHT: "green", WRONG: "red", NOT_WRITTEN: "dim"}
 

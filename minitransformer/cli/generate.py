@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from minitransformer.backend import choose_device
-from minitransformer.cli.run_folder import RunFolder
-from minitransformer.cli.tasks.language_model import TEMPERATURE
 from minitransformer.inference import beam_search, continuation, stream
 from minitransformer.inference.beam import LENGTH_PENALTY
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.runs.tasks.language_model import TEMPERATURE
 
 NEW_TOKENS = 200
 

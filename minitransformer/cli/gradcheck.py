@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from minitransformer.cli.options import FAILED
-from minitransformer.cli.subjects import subjects
 from minitransformer.gradcheck import ledger
+from minitransformer.verification import subjects
 
 
 def gradcheck(

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, WRONG
-from minitransformer.exercises.child import ERROR, TIMED_OUT
-from minitransformer.exercises.grading import grade as grade_one
-from minitransformer.exercises.grading import submissions
+from minitransformer.exercises.submissions.child import ERROR, TIMED_OUT
+from minitransformer.exercises.submissions.grading import grade as grade_one
+from minitransformer.exercises.submissions.grading import submissions
 from minitransformer.storage import write_text
 
 MARKS = {RIGHT: ".", WRONG: "F", NOT_WRITTEN: "s", ERROR: "E", TIMED_OUT: "T"}

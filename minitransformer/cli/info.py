@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_info
 
 from minitransformer import __version__
 from minitransformer.backend import cupy_status
-from minitransformer.cli.run_folder import RunFolder
+from minitransformer.runs.run_folder import RunFolder
 from minitransformer.storage import read_json
-from minitransformer.training.workers import default_workers, usable_cores
+from minitransformer.training.parallel.workers import default_workers, usable_cores
 
 PACKAGES = (
     "numpy", "regex", "safetensors", "pooch", "typer", "rich", "matplotlib", "threadpoolctl",

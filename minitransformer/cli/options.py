@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from minitransformer.cli.recipes import settings
+from minitransformer.runs.recipes import settings
 from minitransformer.training import TrainingDiverged
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130

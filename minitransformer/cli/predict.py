@@ -10,11 +10,11 @@ import typer
 
 from minitransformer import interpret
 from minitransformer.backend import choose_device
-from minitransformer.cli.figures import attention_figure, check_place, save_figure
-from minitransformer.cli.run_folder import RunFolder
 from minitransformer.cli.standard_input import given_lines
-from minitransformer.cli.texts import encode, pieces_of, probabilities
 from minitransformer.data import pad
+from minitransformer.runs.classify import encode, pieces_of, probabilities
+from minitransformer.runs.figures import attention_figure, check_place, save_figure
+from minitransformer.runs.run_folder import RunFolder
 
 TOP = 5
 

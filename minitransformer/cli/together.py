@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager, nullcontext, redirect_stdout
 
 from minitransformer.cli.options import FAILED, describe
-from minitransformer.training.processes import join
+from minitransformer.training.parallel.mpi import join
 
 GRACE = 5.0
 """Seconds in which the others fail alike, as with a wrong option; else one failed alone."""

@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from minitransformer.backend import choose_device
+from minitransformer.checks import lookup
 from minitransformer.cli.options import INTERRUPTED, Stop
-from minitransformer.cli.run_folder import Config, RunFolder, check_free
-from minitransformer.cli.tasks import TASKS
 from minitransformer.cli.together import leads, together
+from minitransformer.runs.run_folder import Config, RunFolder, check_free
+from minitransformer.runs.tasks import TASKS
 from minitransformer.training import Checkpoint, TrainingDiverged
-from minitransformer.training.names import lookup
-from minitransformer.training.workers import default_workers
+from minitransformer.training.parallel.workers import default_workers
 
 DATA, RUN = "The data", "The run"
 

@@ -7,11 +7,11 @@ import typer
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.generate import show
-from minitransformer.cli.run_folder import RunFolder
 from minitransformer.cli.standard_input import given_lines
-from minitransformer.cli.tasks.encoder_decoder import encode_source
 from minitransformer.inference import beam_search, stream
 from minitransformer.inference.beam import LENGTH_PENALTY
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.runs.tasks.encoder_decoder import encode_source
 
 
 def translate(

@@ -1,20 +1,25 @@
 """Corpora, tokenizers and batches."""
 
-from .batches import length_batches, micro_batches, pad, windows
-from .bpe import ByteLevelBPE
-from .characters import CharacterTokenizer
-from .dataset import UNLABELLED, Dataset, Split
-from .imdb import load_imdb
-from .parallel import Parallel, ParallelDataset, load_multi30k, read_parallel
-from .plain_text import Names, PlainText, load_names, load_shakespeare
-from .reviews import load_reviews
-from .table import load_table
-from .tasks import copy_task, is_held_out, reverse_task
-from .token_ids import Tokenizer, load_tokenizer
-from .tokenizer import join, tokenize
-from .vocabulary import PADDING, UNKNOWN, Vocabulary
-from .wordpiece import WordPiece
-from .words import WordTokenizer
+from minitransformer.data.corpora.dataset import UNLABELLED, Dataset, Split
+from minitransformer.data.corpora.imdb import load_imdb
+from minitransformer.data.corpora.letter_strings import copy_task, is_held_out, reverse_task
+from minitransformer.data.corpora.parallel import (
+    Parallel,
+    ParallelDataset,
+    load_multi30k,
+    read_parallel,
+)
+from minitransformer.data.corpora.plain_text import Names, PlainText, load_names, load_shakespeare
+from minitransformer.data.corpora.table import load_table
+from minitransformer.data.examples.batching import length_batches, micro_batches, pad, windows
+from minitransformer.data.reviews.reviews import load_reviews
+from minitransformer.data.tokenizers.bpe.tokenizer import ByteLevelBPE
+from minitransformer.data.tokenizers.characters import CharacterTokenizer
+from minitransformer.data.tokenizers.tokenizer import Tokenizer, load_tokenizer
+from minitransformer.data.tokenizers.vocabulary import PADDING, UNKNOWN, Vocabulary
+from minitransformer.data.tokenizers.word_split import join, tokenize
+from minitransformer.data.tokenizers.wordpiece import WordPiece
+from minitransformer.data.tokenizers.words import WordTokenizer
 
 __all__ = [
     "PADDING",

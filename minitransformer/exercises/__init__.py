@@ -12,10 +12,10 @@ softmax_backward: not written yet
 False
 """
 
+from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.check import check
 from minitransformer.exercises.exercise import Case, Exercise
 from minitransformer.exercises.judge import judge
-from minitransformer.exercises.registry import EXERCISES
 from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, WRONG, Verdict
 
 __all__ = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 
+from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.judge import judge
-from minitransformer.exercises.registry import EXERCISES
 
 
 class Check:

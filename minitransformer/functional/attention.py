@@ -10,7 +10,7 @@ from minitransformer.functional.softmax import (
 )
 
 
-def keep_rows(x, used):
+def zero_unused(x, used):
     """`x` with the rows of unused keys set to 0, so that not even a NaN there has an effect."""
     xp = array_module(x, used)
     return xp.where(used[..., None], x, xp.zeros((), x.dtype))
@@ -92,7 +92,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
         scores += bias
     if mask is not None:
         xp.copyto(scores, -xp.inf, where=~mask)
-        V = keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
+        V = zero_unused(V, xp.atleast_2d(mask).any(axis=-2))
     P = scores
     if P.shape[-1]:
         P -= largest_or_zero(scores)
@@ -138,7 +138,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     if Q.ndim > 2:
         K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     used = P.real.sum(axis=-2) > 0
-    K, V = keep_rows(K, used), keep_rows(V, used)
+    K, V = zero_unused(K, used), zero_unused(V, used)
     # O = (P * keep) V
     dV = swap(P if keep is None else P * keep) @ dO
     dP = dO @ swap(V)

@@ -1,6 +1,6 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
-from minitransformer.backend import array_module, check_ids, rows_of_gradient
+from minitransformer.backend import array_module, check_ids, embedding_gradient_rows
 from minitransformer.functional._checks import in_one_dtype
 
 
@@ -90,4 +90,4 @@ def embedding_row_gradients(dy, ids, n_rows):
     dW_rows : (m, D) array
         :math:`\partial L / \partial W_v` for each of them.
     """
-    return rows_of_gradient(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)
+    return embedding_gradient_rows(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)

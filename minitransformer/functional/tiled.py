@@ -2,7 +2,7 @@ r"""Attention in blocks of queries: the weights of a whole sequence are never he
 
 from minitransformer.backend import array_module, generator, swap
 from minitransformer.functional._checks import in_one_dtype
-from minitransformer.functional.attention import check_shapes, keep_rows
+from minitransformer.functional.attention import check_shapes, zero_unused
 from minitransformer.functional.dropout import check_probability, dropout_mask
 from minitransformer.functional.heads import gather_heads, share_heads
 from minitransformer.functional.softmax import largest_or_zero, normalise_exponentials
@@ -22,7 +22,7 @@ def _prepared(Q, K, V, mask):
         K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     if mask is not None:
         used = array_module(mask).atleast_2d(mask).any(axis=-2)
-        K, V = keep_rows(K, used), keep_rows(V, used)
+        K, V = zero_unused(K, used), zero_unused(V, used)
     return K, V
 
 

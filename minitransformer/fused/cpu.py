@@ -12,7 +12,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.functional._checks import shared_dtype
-from minitransformer.functional.attention import check_shapes, keep_rows
+from minitransformer.functional.attention import check_shapes, zero_unused
 from minitransformer.functional.norm import check_scale
 
 # Of the attention weights this many at a time, 0.5 MB in float32: they stay in the second cache.
@@ -160,7 +160,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
         return functional.attention_backward(dO, Q, K, V, P, keep=keep)
     if not (_tame(K) and _tame(V)):
         used = P.sum(axis=-2) > 0
-        K, V = keep_rows(K, used), keep_rows(V, used)
+        K, V = zero_unused(K, used), zero_unused(V, used)
     keep = None if keep is None else np.broadcast_to(keep, P.shape)
     scale = Q.shape[-1] ** -0.5
     dQ, dK, dV = (_heads_side_by_side(x, x.shape[-1]) for x in (Q, K, V))

@@ -14,7 +14,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, check_ids, random_lanes, swap
-from minitransformer.functional.attention import check_shapes, keep_rows
+from minitransformer.functional.attention import check_shapes, zero_unused
 from minitransformer.functional.dropout import LEVELS, check_probability, drop_threshold
 from minitransformer.functional.heads import share_heads
 from minitransformer.functional.loss import (
@@ -96,7 +96,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     if Q.ndim > 2:
         K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     if mask is not None:
-        V = keep_rows(V, xp.atleast_2d(mask).any(axis=-2))
+        V = zero_unused(V, xp.atleast_2d(mask).any(axis=-2))
     P = _masked_softmax(Q @ swap(K), mask, Q.shape[-1] ** -0.5)
     return (P if keep is None else P * keep) @ V, P
 
@@ -202,7 +202,7 @@ def gelu_backward(dy, x, approximate="none", y=None):
 
 
 def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
-    """Step `t` of :class:`~minitransformer.training.optimizers.Adam`, in place on flat arrays.
+    """Step `t` of :class:`~minitransformer.training.Adam`, in place on flat arrays.
 
     One launch in place of a dozen; ``fused.optimizer_kernel("adam")``.
 

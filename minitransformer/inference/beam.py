@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minitransformer.checks import check_count, check_number
 from minitransformer.inference.decoding import Decoding, check_logits
 from minitransformer.inference.prompts import (
     batches_by_length,
@@ -26,7 +27,6 @@ from minitransformer.inference.prompts import (
 )
 from minitransformer.inference.repetition import repeating
 from minitransformer.inference.sampling import largest
-from minitransformer.training.names import check_count, check_number
 
 LENGTH_PENALTY, LARGEST_ALPHA = 0.6, 10.0
 """Of `length_penalty`; published ones are below 2, and lp(y) stays finite for any length."""

@@ -32,7 +32,7 @@ class Decoding:
         self.model, self.sequences, self.steps = model, sequences, steps
         self.start_id, self.max_len = start_id, model.config["max_len"]
         self.device = array_module(model.flat.values).__name__
-        self.state, self.room = None, steps
+        self.state, self.capacity = None, steps
         # Columns may run out before a text does, where its prompt is shorter than another's.
         longest = max(len(sequence) for sequence in sequences)
         self.reads_again = start_id is None and longest + steps - 1 > self.max_len
@@ -43,7 +43,7 @@ class Decoding:
             return self._read()
         ids, mask = pad(self.sequences)
         ids, mask = self._on_device(ids), None if mask.all() else self._on_device(mask)
-        self.state = self.model.start(ids, mask, self.room)
+        self.state = self.model.start(ids, mask, self.capacity)
         return self._extend(np.full((len(self.sequences), 1), self.start_id), None)
 
     def next(self, ids):
@@ -51,7 +51,7 @@ class Decoding:
         if self.reads_again:
             pairs = zip(self.sequences, ids, strict=True)
             self.sequences = [np.append(sequence, token) for sequence, token in pairs]
-            if self.state.length == self.room:
+            if self.state.length == self.capacity:
                 return self._read()
         return self._extend(ids[:, None], None)
 
@@ -64,8 +64,8 @@ class Decoding:
     def _read(self):
         """Logits after the last tokens of each row, as many as the model can read."""
         ids, mask = pad_left([sequence[-self.max_len :] for sequence in self.sequences])
-        self.room = min(ids.shape[1] + self.steps - 1, self.max_len)
-        self.state = self.model.start(len(ids), self.room)
+        self.capacity = min(ids.shape[1] + self.steps - 1, self.max_len)
+        self.state = self.model.start(len(ids), self.capacity)
         return self._extend(ids, mask)
 
     def _extend(self, ids, mask):

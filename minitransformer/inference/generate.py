@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minitransformer.checks import check_count, near_names
 from minitransformer.inference.decoding import Decoding, check_logits
 from minitransformer.inference.prompts import (
     SLIDE_HINT,
@@ -16,7 +17,6 @@ from minitransformer.inference.prompts import (
 )
 from minitransformer.inference.repetition import Repetition
 from minitransformer.inference.sampling import Sampling
-from minitransformer.training.names import check_count, near_names
 
 
 def generate(model, prompts, *, on_token=None, **options):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from minitransformer.checks import check_count
 from minitransformer.functional import check_ids
-from minitransformer.training.names import check_count
 
 SLIDE_HINT = ", or let a window slide with slide=True"
 

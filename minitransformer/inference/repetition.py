@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.training.names import check_count, check_number
+from minitransformer.checks import check_count, check_number
 
 PENALTIES = (1e-6, 1e6)
 """The penalties that are allowed: beyond them a changed logit may leave the range of float32."""

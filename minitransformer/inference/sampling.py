@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.training.names import check_count, check_number
+from minitransformer.checks import check_count, check_number
 
 BLOCK = 64
 """Neighbours in one block of :func:`largest`."""

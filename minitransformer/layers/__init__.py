@@ -9,12 +9,14 @@ from minitransformer.layers.attention_caches import AttentionCache, TiledAttenti
 from minitransformer.layers.base import FlatParameters, Layer, Parameter
 from minitransformer.layers.cross_attention import MultiHeadCrossAttention
 from minitransformer.layers.decoder import DecoderBlock
+from minitransformer.layers.dropout import Dropout
+from minitransformer.layers.embedding import Embedding, draw_normal
 from minitransformer.layers.encoder import EncoderBlock
 from minitransformer.layers.feed_forward import ACTIVATIONS, FeedForward, SwiGLU
 from minitransformer.layers.grouped import GroupedQueryAttention
-from minitransformer.layers.head import TiedHead
-from minitransformer.layers.keys_values import KeyValues
+from minitransformer.layers.kv_cache import KeyValues, KVCache
+from minitransformer.layers.linear import Linear
 from minitransformer.layers.norms import NORM_KINDS, LayerNorm, RMSNorm, make_norm
 from minitransformer.layers.positions import POSITIONS, PositionalEncoding, rows_at
 from minitransformer.layers.residual import NORMS
-from minitransformer.layers.simple import Dropout, Embedding, Linear, draw_normal
+from minitransformer.layers.tied_head import TiedHead

@@ -7,7 +7,7 @@ from minitransformer.backend import draw_seed
 from minitransformer.functional import check_probability
 from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
 from minitransformer.layers.base import Layer, Parameter, generator
-from minitransformer.layers.simple import Linear, glorot_uniform
+from minitransformer.layers.linear import Linear, glorot_uniform
 
 ATTENTIONS = ("full", "tiled")
 
@@ -164,14 +164,14 @@ class MultiHeadAttention(Attention):
             self.b_qkv.grad += db
         return dx
 
-    def extend(self, x, kept, *, mask=None, bias=None, rotary=None):
+    def extend(self, x, kv_cache, *, mask=None, bias=None, rotary=None):
         """The result for the next tokens of sequences whose keys and values are kept.
 
         Parameters
         ----------
         x : (B, T, D) array
             The next T tokens.
-        kept : KeyValues
+        kv_cache : KVCache
             Of the tokens before them; theirs are added.
         mask, bias : arrays that broadcast to (B, H, T, S), optional
             S counts all tokens, those before and these.
@@ -183,7 +183,7 @@ class MultiHeadAttention(Attention):
         y : (B, T, D) array
         """
         Q, K, V = self._heads(self._project(x), rotary)
-        return self._attend_to(Q, *kept.append(K, V), mask, bias)
+        return self._attend_to(Q, *kv_cache.append(K, V), mask, bias)
 
     def _project(self, x):
         return self.ops.qkv_projection(x, self.W_qkv.value, value_of(self.b_qkv))

@@ -6,8 +6,8 @@ from minitransformer import functional
 from minitransformer.backend import array_module
 from minitransformer.layers.attention import Attention, value_of
 from minitransformer.layers.base import Parameter, generator
-from minitransformer.layers.keys_values import KeyValues
-from minitransformer.layers.simple import Linear, LinearCache, glorot_uniform
+from minitransformer.layers.kv_cache import KVCache
+from minitransformer.layers.linear import Linear, LinearCache, glorot_uniform
 
 
 class MultiHeadCrossAttention(Attention):
@@ -60,14 +60,14 @@ class MultiHeadCrossAttention(Attention):
     def keys_values(self, memory):
         """Keys and values of the memory (B, S, D), computed once for :meth:`extend`."""
         K, V = (self.ops.split_heads(x, self.n_heads) for x in self._project_memory(memory))
-        kept = KeyValues(memory.shape[1])
-        kept.append(K, V)
-        return kept
+        kv_cache = KVCache(memory.shape[1])
+        kv_cache.append(K, V)
+        return kv_cache
 
-    def extend(self, x, kept, *, mask=None):
-        """x (B, T, D), the next tokens; `kept` from :meth:`keys_values` -> y (B, T, D)."""
+    def extend(self, x, kv_cache, *, mask=None):
+        """x (B, T, D), the next tokens; `kv_cache` from :meth:`keys_values` -> y (B, T, D)."""
         Q = self.ops.split_heads(self.W_q(x), self.n_heads)
-        return self._attend_to(Q, *kept.so_far(), mask)
+        return self._attend_to(Q, *kv_cache.so_far(), mask)
 
     def _project_memory(self, memory):
         kv = self.ops.linear(memory, self.W_kv.value, value_of(self.b_kv))

@@ -6,10 +6,10 @@ from minitransformer import functional
 from minitransformer.layers.attention import MultiHeadAttention
 from minitransformer.layers.base import generator
 from minitransformer.layers.cross_attention import MultiHeadCrossAttention
+from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.norms import make_norm
 from minitransformer.layers.residual import ResidualBlock, check_norm
-from minitransformer.layers.simple import Dropout
 
 
 class DecoderBlockCache(NamedTuple):
@@ -133,14 +133,14 @@ class DecoderBlock(ResidualBlock):
         )
         return dx, dmemory
 
-    def extend(self, x, kept, memory, *, mask=None, memory_mask=None):
+    def extend(self, x, kv_cache, memory, *, mask=None, memory_mask=None):
         """x (B, T, D), the next tokens -> y (B, T, D).
 
-        `kept` holds the keys and values of the tokens so far, which theirs join; `memory` is what
-        ``cross_attention.keys_values`` gave for the source.
+        `kv_cache` holds the keys and values of the tokens so far, which theirs join; `memory` is
+        what ``cross_attention.keys_values`` gave for the source.
         """
         x = self._sublayer_extend(
-            x, self.norm1, lambda h: self.self_attention.extend(h, kept, mask=mask)
+            x, self.norm1, lambda h: self.self_attention.extend(h, kv_cache, mask=mask)
         )
         x = self._sublayer_extend(
             x, self.norm2, lambda h: self.cross_attention.extend(h, memory, mask=memory_mask)

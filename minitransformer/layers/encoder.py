@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 from minitransformer import functional
 from minitransformer.layers.base import generator
+from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.grouped import make_self_attention
 from minitransformer.layers.norms import make_norm
 from minitransformer.layers.residual import ResidualBlock, check_norm
-from minitransformer.layers.simple import Dropout
 
 
 class EncoderBlockCache(NamedTuple):
@@ -119,9 +119,9 @@ class EncoderBlock(ResidualBlock):
         )
         return dx
 
-    def extend(self, x, kept, **inputs):
-        """x (B, T, D), the next tokens -> y (B, T, D); their keys and values join `kept`."""
+    def extend(self, x, kv_cache, **inputs):
+        """x (B, T, D), the next tokens -> y (B, T, D); their keys and values join `kv_cache`."""
         x = self._sublayer_extend(
-            x, self.norm1, lambda h: self.attention.extend(h, kept, **inputs)
+            x, self.norm1, lambda h: self.attention.extend(h, kv_cache, **inputs)
         )
         return self._sublayer_extend(x, self.norm2, self.feed_forward)

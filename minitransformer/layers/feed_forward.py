@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from minitransformer import functional
 from minitransformer.backend import array_module
 from minitransformer.layers.base import Layer, generator
-from minitransformer.layers.simple import Linear
+from minitransformer.layers.linear import Linear
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
 

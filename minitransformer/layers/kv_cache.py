@@ -3,24 +3,24 @@
 from minitransformer.backend import array_module
 
 
-class KeyValues:
+class KVCache:
     """Keys and values of one attention layer for the tokens so far, in arrays with room for more.
 
     Parameters
     ----------
-    room : int
+    capacity : int
         Most tokens that are to be kept; the arrays are allocated with the first ones.
 
     Attributes
     ----------
     length : int
         Tokens so far.
-    K, V : (B, H, room, E) arrays
+    K, V : (B, H, capacity, E) arrays
         H is the number of key heads; what lies beyond `length` has no meaning. None at first.
     """
 
-    def __init__(self, room):
-        self.room, self.length = room, 0
+    def __init__(self, capacity):
+        self.capacity, self.length = capacity, 0
         self.K = self.V = None
 
     def append(self, K, V):
@@ -32,11 +32,11 @@ class KeyValues:
             If there is no room for them.
         """
         end = self.length + K.shape[2]
-        if end > self.room:
-            raise ValueError(f"{end} tokens do not fit the room for {self.room}")
+        if end > self.capacity:
+            raise ValueError(f"{end} tokens do not fit the capacity of {self.capacity}")
         if self.K is None:
             xp, (B, H, _, E) = array_module(K=K, V=V), K.shape
-            self.K, self.V = (xp.empty((B, H, self.room, E), K.dtype) for _ in range(2))
+            self.K, self.V = (xp.empty((B, H, self.capacity, E), K.dtype) for _ in range(2))
         self.K[:, :, self.length : end], self.V[:, :, self.length : end] = K, V
         self.length = end
         return self.so_far()
@@ -61,3 +61,6 @@ class KeyValues:
         new = array_module(array).empty((len(rows), *array.shape[1:]), array.dtype)
         new[:, :, : self.length] = array[:, :, : self.length][rows]
         return new
+
+
+KeyValues = KVCache  # its name in version 0.1.0

@@ -4,7 +4,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.layers.base import Layer, Parameter
-from minitransformer.layers.simple import LinearCache
+from minitransformer.layers.linear import LinearCache
 
 
 class TiedHead(Layer):

@@ -19,9 +19,9 @@ from minitransformer.layers import (
     Linear,
     PositionalEncoding,
 )
-from minitransformer.models.common import check_dlogits
+from minitransformer.models.sequence_model import check_dlogits
 from minitransformer.models.settings import OPS
-from minitransformer.training.keras import Trainable
+from minitransformer.training.trainable import Trainable
 
 POOLINGS = ("mean", "max", "first")
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, to_device, to_host
-from minitransformer.layers import KeyValues, Layer, rows_at
-from minitransformer.training.names import check_count
+from minitransformer.checks import check_count
+from minitransformer.layers import KVCache, Layer, rows_at
 
 
 class TokenPositions(NamedTuple):
@@ -82,13 +82,13 @@ class DecodingState:
 
     Attributes
     ----------
-    room : int
+    capacity : int
         Most tokens, padding on the left included.
     length : int
         Tokens so far, padding included.
-    kept : list of KeyValues
+    kv_caches : list of KVCache
         Of the masked self-attention, for each block.
-    cross : list of KeyValues
+    cross : list of KVCache
         Of the cross-attention, for each block; none without an encoder.
     memory_mask : (B, 1, 1, S) bool array or None
         Which tokens of the source are real.
@@ -99,10 +99,10 @@ class DecodingState:
         If the number of sequences is no whole number of at least 0.
     """
 
-    def __init__(self, n_rows, n_blocks, room, cross=(), memory_mask=None):
+    def __init__(self, n_rows, n_blocks, capacity, cross=(), memory_mask=None):
         check_count("n_rows", n_rows, 0)
-        self.room, self.length = room, 0
-        self.kept = [KeyValues(room) for _ in range(n_blocks)]
+        self.capacity, self.length = capacity, 0
+        self.kv_caches = [KVCache(capacity) for _ in range(n_blocks)]
         self.cross, self.memory_mask = list(cross), memory_mask
         self._real = None  # (B, length) as soon as anything was padding
         self._origins = np.arange(n_rows)  # which source each row belongs to
@@ -125,9 +125,9 @@ class DecodingState:
             raise ValueError("ids must hold at least one token a row where last=True, got none")
         if n_rows != self.n_rows:
             raise ValueError(f"ids must have a row for each of {self.n_rows} sequences: {n_rows}")
-        if self.length + T > self.room:
+        if self.length + T > self.capacity:
             raise ValueError(
-                f"{self.length} tokens and {T} more do not fit the room for {self.room}"
+                f"{self.length} tokens and {T} more do not fit the capacity of {self.capacity}"
             )
         start, self.length = self.length, self.length + T
         if self._real is None and (mask is None or to_host(mask).all()):
@@ -154,7 +154,7 @@ class DecodingState:
             raise ValueError(f"rows must lie in 0 .. {self.n_rows - 1}, got {rows}")
         if np.array_equal(rows, np.arange(self.n_rows)):
             return
-        for keys_values in self.kept:
+        for keys_values in self.kv_caches:
             keys_values.select(_beside(rows, keys_values.K))
         if self._real is not None:
             self._real = self._real[rows]

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from minitransformer.layers import Embedding, EncoderBlock, PositionalEncoding
-from minitransformer.models.common import SequenceModel
+from minitransformer.models.sequence_model import SequenceModel
 
 
 class EncoderCache(NamedTuple):

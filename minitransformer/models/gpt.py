@@ -11,10 +11,10 @@ from minitransformer.layers import (
     PositionalEncoding,
     draw_normal,
 )
-from minitransformer.models.common import SequenceModel, check_dlogits
 from minitransformer.models.config import GPTConfig
-from minitransformer.models.decoding import AttentionInputs, DecodingState, from_the_start
-from minitransformer.models.pretrained import load_pretrained
+from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
+from minitransformer.models.pretrained.pretrained import load_pretrained
+from minitransformer.models.sequence_model import SequenceModel, check_dlogits
 from minitransformer.training.sequences import LanguageModelling
 
 INITIAL_STD = 0.02
@@ -184,8 +184,8 @@ class GPT(SequenceModel, LanguageModelling):
         dx = self._back_through(self.blocks, self.final_norm, dx, cache)
         return self._embed_backward(dx, self.embedding, self.positions, cache)
 
-    def start(self, n_rows, room):
-        """Begin to decode `n_rows` sequences of up to `room` tokens, padding included.
+    def start(self, n_rows, capacity):
+        """Begin to decode `n_rows` sequences of up to `capacity` tokens, padding included.
 
         Returns
         -------
@@ -194,10 +194,10 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         TypeError, ValueError
-            If `n_rows` is no whole number of at least 0, or `room` none in 1 .. max_len.
+            If `n_rows` is no whole number of at least 0, or `capacity` none in 1 .. max_len.
         """
-        self._check_room(room)
-        return DecodingState(n_rows, len(self.blocks), room)
+        self._check_capacity(capacity)
+        return DecodingState(n_rows, len(self.blocks), capacity)
 
     def extend(self, ids, state, *, mask=None, last=False):
         """Scores after the next tokens of sequences, of which all before is kept.
@@ -232,8 +232,8 @@ class GPT(SequenceModel, LanguageModelling):
         if self.positions is not None:
             x = self.positions.extend(x, tokens.first)
         inputs = self.attention_inputs.of(tokens, array_module(x))
-        for block, kept in zip(self.blocks, state.kept, strict=True):
-            x = block.extend(x, kept, **inputs)
+        for block, kv_cache in zip(self.blocks, state.kv_caches, strict=True):
+            x = block.extend(x, kv_cache, **inputs)
         if last:
             x = x[:, -1]
         if self.final_norm is not None:

@@ -155,10 +155,10 @@ class SequenceModel:
                 "where the next token comes from"
             )
 
-    def _check_room(self, room):
-        if isinstance(room, bool) or not hasattr(room, "__index__"):
-            raise TypeError(f"room must be a whole number, got {room!r}")
-        if not 1 <= room <= self.max_len:
-            raise ValueError(f"room must lie in 1 .. max_len = {self.max_len}, got {room}")
+    def _check_capacity(self, capacity):
+        if isinstance(capacity, bool) or not hasattr(capacity, "__index__"):
+            raise TypeError(f"capacity must be a whole number, got {capacity!r}")
+        if not 1 <= capacity <= self.max_len:
+            raise ValueError(f"capacity must lie in 1 .. max_len = {self.max_len}, got {capacity}")
 
 

@@ -6,9 +6,9 @@ import functools
 import numpy as np
 
 from minitransformer import functional, fused
+from minitransformer.checks import near_names
 from minitransformer.functional import check_probability
 from minitransformer.layers import ACTIVATIONS, ATTENTIONS, NORM_KINDS, NORMS
-from minitransformer.training.names import near_names
 
 OPS = {"fused": fused, "plain": functional}
 CHOICES = {

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from minitransformer.backend import array_module
 from minitransformer.layers import DecoderBlock, Dropout, Embedding, FlatParameters
-from minitransformer.models.common import check_dlogits
 from minitransformer.models.config import TransformerConfig
-from minitransformer.models.decoding import AttentionInputs, DecodingState, from_the_start
+from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.encoding import Encoding, as_keys
+from minitransformer.models.sequence_model import check_dlogits
 from minitransformer.training.sequences import Translating
 
 
@@ -159,8 +159,8 @@ class Transformer(Encoding, Translating):
             dmemory = array_module(cache.encoder.memory).zeros_like(cache.encoder.memory)
         return self.encode_backward(dmemory, cache.encoder), dtarget
 
-    def start(self, source, source_mask=None, room=None):
-        """Read the source, and begin to decode targets of up to `room` tokens.
+    def start(self, source, source_mask=None, capacity=None):
+        """Read the source, and begin to decode targets of up to `capacity` tokens.
 
         The encoder runs once, and so do the cross-attention's projections of its result.
 
@@ -168,7 +168,7 @@ class Transformer(Encoding, Translating):
         ----------
         source : (B, S) int array
         source_mask : (B, S) bool array, optional
-        room : int, optional
+        capacity : int, optional
             By default max_len.
 
         Returns
@@ -178,14 +178,14 @@ class Transformer(Encoding, Translating):
         Raises
         ------
         TypeError, ValueError
-            If the source or its mask has the wrong shape, type or range, or `room` is no whole
+            If the source or its mask has the wrong shape, type or range, or `capacity` is no whole
             number in 1 .. max_len.
         """
-        room = self.max_len if room is None else room
-        self._check_room(room)
+        capacity = self.max_len if capacity is None else capacity
+        self._check_capacity(capacity)
         memory, _ = self.encode(source, source_mask=source_mask)
         cross = [block.cross_attention.keys_values(memory) for block in self.decoder]
-        return DecodingState(len(source), len(self.decoder), room, cross, as_keys(source_mask))
+        return DecodingState(len(source), len(self.decoder), capacity, cross, as_keys(source_mask))
 
     def extend(self, ids, state, *, mask=None, last=False):
         """Scores after the next tokens of targets; as :meth:`GPT.extend`.
@@ -216,8 +216,8 @@ class Transformer(Encoding, Translating):
         if self.target_positions is not None:
             x = self.target_positions.extend(x, tokens.first)
         inputs = self.attention_inputs.of(tokens, array_module(x))
-        for block, kept, memory in zip(self.decoder, state.kept, state.cross, strict=True):
-            x = block.extend(x, kept, memory, memory_mask=state.memory_mask, **inputs)
+        for block, kv_cache, memory in zip(self.decoder, state.kv_caches, state.cross, strict=True):
+            x = block.extend(x, kv_cache, memory, memory_mask=state.memory_mask, **inputs)
         if last:
             x = x[:, -1]
         if self.decoder_norm is not None:

@@ -1,7 +1,7 @@
 """The baselines that a transformer has to beat: counting words, and counting words with pairs."""
 
 from minitransformer.data import tokenize
-from minitransformer.models.bag_of_words import BagOfWords
+from minitransformer.models.baselines.bag_of_words import BagOfWords
 
 FEW = 1000
 """With fewer training texts than this, words that occur in one text only are counted too."""

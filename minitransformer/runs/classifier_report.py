@@ -1,9 +1,9 @@
 """The end of a classifier's run: scores beside the baselines, figures, and what to do next."""
 
-from minitransformer.cli.baselines import baseline_accuracies
-from minitransformer.cli.figures import draw
-from minitransformer.cli.results import draw_curves, keep_results, say_what_next
-from minitransformer.cli.texts import Score, probabilities, score
+from minitransformer.runs.baselines import baseline_accuracies
+from minitransformer.runs.figures import draw
+from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.classify import Score, probabilities, score
 from minitransformer.data import UNLABELLED
 
 

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from minitransformer.cli.recipes import Recipe
-from minitransformer.cli.sources import Source
-from minitransformer.cli.tasks import TASKS
+from minitransformer.runs.recipes import Recipe
+from minitransformer.runs.source import Source
+from minitransformer.runs.tasks import TASKS
 
 FORMAT = "minitransformer run 3"
 
@@ -18,7 +18,7 @@ class Config:
     Attributes
     ----------
     task : str
-        Name in :data:`~minitransformer.cli.tasks.TASKS`.
+        Name in :data:`~minitransformer.runs.tasks.TASKS`.
     source : Source
     recipe : Recipe
     seed : int

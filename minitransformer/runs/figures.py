@@ -6,12 +6,12 @@ import warnings
 import numpy as np
 
 from minitransformer import plots
-from minitransformer.cli.texts import encode
+from minitransformer.runs.classify import encode
 from minitransformer.data import pad
 from minitransformer.functional import softmax
 from minitransformer.storage import atomic_write
 
-EXAMPLE_LENGTH, MOST_TOKENS = 16, 32
+EXAMPLE_LENGTH, MAX_TOKENS = 16, 32
 
 
 def draw(folder, model, texts, p, test):
@@ -54,8 +54,8 @@ def attention_figure(folder, model, ids):
     logits, cache = model.forward(batch)
     if not cache.blocks:
         return None
-    P = cache.blocks[-1].attention.P[0, :, :MOST_TOKENS, :MOST_TOKENS]
-    figure = plots.attention(P, [folder.tokenizer.tokens[i] for i in ids[:MOST_TOKENS]])
+    P = cache.blocks[-1].attention.P[0, :, :MAX_TOKENS, :MAX_TOKENS]
+    figure = plots.attention(P, [folder.tokenizer.tokens[i] for i in ids[:MAX_TOKENS]])
     p = softmax(logits)[0]
     label = folder.config.class_names[int(p.argmax())]
     figure.suptitle(f"{label}, {100 * p.max():.0f} %: attention of block {len(cache.blocks)}")

@@ -4,7 +4,7 @@ import shlex
 import time
 
 from minitransformer import plots
-from minitransformer.cli.figures import save_figure
+from minitransformer.runs.figures import save_figure
 from minitransformer.storage import write_json
 from minitransformer.training import History
 

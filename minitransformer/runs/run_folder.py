@@ -3,8 +3,8 @@
 from hashlib import sha256
 from pathlib import Path
 
-from minitransformer.cli.config import Config, sealed
-from minitransformer.cli.tasks import TASKS
+from minitransformer.runs.config import Config, sealed
+from minitransformer.runs.tasks import TASKS
 from minitransformer.storage import read_json, write_json
 
 PARENT, CHECKPOINT = Path("runs"), "checkpoint.safetensors"

@@ -3,17 +3,21 @@
 from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
-from minitransformer.training.keras import Trainable
-from minitransformer.training.losses import (
+from minitransformer.training.objective.losses import (
     CategoricalCrossentropy,
     Loss,
     MeanSquaredError,
     SparseCategoricalCrossentropy,
     TokenCrossentropy,
 )
-from minitransformer.training.metrics import Accuracy, Metric, Perplexity, confusion_matrix
-from minitransformer.training.optimizer_base import Optimizer
-from minitransformer.training.optimizers import (
+from minitransformer.training.objective.metrics import (
+    Accuracy,
+    Metric,
+    Perplexity,
+    confusion_matrix,
+)
+from minitransformer.training.optim.optimizer import Optimizer
+from minitransformer.training.optim.optimizers import (
     SGD,
     AdaGrad,
     Adam,
@@ -22,8 +26,9 @@ from minitransformer.training.optimizers import (
     Nesterov,
     RMSProp,
 )
-from minitransformer.training.regularisation import AveragedWeights
-from minitransformer.training.schedules import Constant, WarmupCosine, WarmupInverseSqrt
+from minitransformer.training.optim.regularisation import AveragedWeights
+from minitransformer.training.optim.schedules import Constant, WarmupCosine, WarmupInverseSqrt
 from minitransformer.training.sequences import LanguageModelling, Translating
+from minitransformer.training.trainable import Trainable
 
 __all__ = [name for name in dir() if name[0].isupper()]

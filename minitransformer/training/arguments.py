@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.training.names import check_count, check_number
+from minitransformer.checks import check_count, check_number
 from minitransformer.training.plans import Counted, Epochs
 
 

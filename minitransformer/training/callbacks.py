@@ -2,7 +2,7 @@
 
 import math
 
-from minitransformer.training.names import check_count, check_number, near_names
+from minitransformer.checks import check_count, check_number, near_names
 
 
 class Callback:

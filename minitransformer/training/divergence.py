@@ -3,8 +3,8 @@
 import math
 
 from minitransformer.backend import array_module
-from minitransformer.training.optimizer_base import one_part
-from minitransformer.training.regularisation import global_norm
+from minitransformer.training.optim.optimizer import one_part
+from minitransformer.training.optim.regularisation import global_norm
 
 ADVICE = (
     "Try a lower learning rate, clip=1.0, or a longer warm-up; "
@@ -71,7 +71,7 @@ def check_update(model, before, step, share_out=one_part):
         Its parameters before the step.
     step : int
     share_out : callable
-        As for :func:`~minitransformer.training.regularisation.global_norm`.
+        As for :func:`~minitransformer.training.optim.regularisation.global_norm`.
     """
     flat = model.flat
     if math.isfinite(global_norm(flat.values, share_out)):

@@ -2,9 +2,9 @@
 
 from minitransformer import functional
 from minitransformer.backend import array_module, to_device
+from minitransformer.data.examples.reading import read_labels, read_sequences
 from minitransformer.layers import Layer
 from minitransformer.training.arguments import check_not_one_class, validation_parts
-from minitransformer.training.reading import read_labels, read_sequences
 
 # Measured: about 1,000 tokens keep the activations in the caches and give every worker a share.
 MICRO_BATCH_TOKENS = 1024

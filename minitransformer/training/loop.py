@@ -10,12 +10,12 @@ from minitransformer.training import checkpoint
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
+from minitransformer.training.optim.regularisation import applied
+from minitransformer.training.parallel.mpi import ProcessPool
+from minitransformer.training.parallel.workers import WorkerPool, default_workers
 from minitransformer.training.passes import RunningMeans, evaluate
-from minitransformer.training.processes import ProcessPool
-from minitransformer.training.regularisation import applied
 from minitransformer.training.step import train_step
 from minitransformer.training.steps import Steps
-from minitransformer.training.workers import WorkerPool, default_workers
 
 
 class Run:

@@ -5,10 +5,10 @@ import inspect
 import json
 
 from minitransformer.backend import array_module, to_host
+from minitransformer.checks import check_count, near_names
 from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 from minitransformer.training.checkpoint import plain
-from minitransformer.training.names import check_count, near_names
 
 FORMAT = "minitransformer model 1"
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from minitransformer.training import losses, metrics, optimizers, schedules
-from minitransformer.training.names import check_count, check_number, lookup
+from minitransformer.checks import check_count, check_number, lookup
+from minitransformer.training.objective import losses, metrics
+from minitransformer.training.optim import optimizers, schedules
+from minitransformer.training.optim.regularisation import AveragedWeights
 from minitransformer.training.precision import PRECISIONS, MixedPrecision
-from minitransformer.training.regularisation import AveragedWeights
 
 UNKNOWN_ID = 1
 """Id of the unknown token, which word dropout puts in place of a word."""
@@ -32,7 +33,7 @@ class Recipe:
     average : float, optional
         Decay of the averaged weights, which then are what is validated and kept.
     workers : int, optional
-        Parallel workers; see :func:`~minitransformer.training.workers.default_workers`.
+        Parallel workers; see :func:`~minitransformer.training.parallel.workers.default_workers`.
     micro_batch_tokens : int, optional
         Most tokens in a micro-batch, padding included. It decides which random numbers go
         where, so it belongs to what makes a run repeatable; the number of workers does not.

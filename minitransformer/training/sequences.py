@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
-from minitransformer.training.keras import Trainable
+from minitransformer.checks import check_count
+from minitransformer.data.examples.next_tokens import NO_TARGET, pieces_of, read_rows, read_windows
+from minitransformer.data.examples.pairs import read_pairs
 from minitransformer.training.learner import MICRO_BATCH_TOKENS
-from minitransformer.training.losses import TokenCrossentropy
-from minitransformer.training.names import check_count
-from minitransformer.training.translations import read_pairs
-from minitransformer.training.windows import NO_TARGET, pieces_of, read_rows, read_windows
+from minitransformer.training.objective.losses import TokenCrossentropy
+from minitransformer.training.trainable import Trainable
 
 # A batch is shared among workers if each gets at least so many tokens.
-LEAST_TOKENS = 256
+MIN_TOKENS = 256
 # Most logits in a micro-batch: 16 MB in float32, of which there are about four at a time.
-MOST_LOGITS = 1 << 22
+MAX_LOGITS = 1 << 22
 
 
 class TokenPrediction(Trainable):
@@ -74,8 +74,8 @@ class TokenPrediction(Trainable):
         if asked:
             return asked
         half = math.ceil(tokens * self.padding / 2)
-        room = max(1, int(MOST_LOGITS / (self.n_classes * self.target_share)))
-        return min(room, MICRO_BATCH_TOKENS, max(LEAST_TOKENS, half))
+        room = max(1, int(MAX_LOGITS / (self.n_classes * self.target_share)))
+        return min(room, MICRO_BATCH_TOKENS, max(MIN_TOKENS, half))
 
     def scores(self, batch):
         """Logits (B, V) after the last token of each sequence."""

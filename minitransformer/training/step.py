@@ -4,14 +4,14 @@ import numpy as np
 
 from minitransformer.backend import array_module, generator, is_cupy, read_numbers, to_device
 from minitransformer.training.divergence import check_finite, check_update
-from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
-from minitransformer.training.recipe import UNKNOWN_ID
-from minitransformer.training.regularisation import (
+from minitransformer.training.optim.regularisation import (
     add_penalty,
     clip_by_global_norm,
     global_norm,
     word_dropout,
 )
+from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
+from minitransformer.training.recipe import UNKNOWN_ID
 
 
 def train_step(model, recipe, pool, examples, indices, multiplier=1.0):

@@ -3,13 +3,22 @@
 import numpy as np
 
 from minitransformer.training import callbacks as callback_module
-from minitransformer.training import checkpoint, passes, persist, progress, step, summary
+from minitransformer.training import (
+    checkpoint,
+    passes,
+    progress,
+    step,
+    summary,
+)
+from minitransformer.training import (
+    model_file as persist,
+)
 from minitransformer.training.arguments import read_settings, split_off
 from minitransformer.training.learner import Learner
 from minitransformer.training.loop import Run
+from minitransformer.training.parallel.workers import WorkerPool, default_workers
 from minitransformer.training.recipe import Recipe
 from minitransformer.training.steps import READ_EVERY
-from minitransformer.training.workers import WorkerPool, default_workers
 
 
 class Trainable(Learner):
@@ -115,7 +124,7 @@ class Trainable(Learner):
         resume : path-like, optional
             Checkpoint to go on from: with the same arguments, to a bit-identical end.
         processes : Processes, optional
-            Those that train together, :func:`~minitransformer.training.processes.join`.
+            Those that train together, :func:`~minitransformer.training.parallel.mpi.join`.
         steps : int, optional
             Length of the run, instead of `epochs`; see `training/plans.py`.
         steps_per_epoch : int, optional
@@ -159,7 +168,7 @@ class Trainable(Learner):
         recipe = self._compiled("train_on_batch")
         examples = self.read_examples(x, y, mask, recipe.loss)
         running = passes.RunningMeans(recipe.metrics)
-        with WorkerPool(self, recipe.workers, again=True) as pool:
+        with WorkerPool(self, recipe.workers, keep_memory=True) as pool:
             running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
         return running.means(penalty=bool(recipe.l1 or recipe.l2))
 
@@ -201,7 +210,7 @@ class Trainable(Learner):
 
     @classmethod
     def load(cls, path):
-        """The model in a file that :meth:`save` wrote; see `training/persist.py`."""
+        """The model in a file that :meth:`save` wrote; see `training/model_file.py`."""
         return persist.load_model(cls, path)
 
     def _compiled(self, method):

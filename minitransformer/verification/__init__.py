@@ -3,17 +3,12 @@
 import difflib
 
 from minitransformer import fused
-from minitransformer.cli.subjects.classifiers import classifier_builds
-from minitransformer.cli.subjects.layers import layer_builds, layer_subjects
-from minitransformer.cli.subjects.parts import (
-    MODEL_EDGES,
-    MODEL_SHARE,
-    Twice,
-    scatter_parameters,
-)
-from minitransformer.cli.subjects.writers import writer_builds
 from minitransformer.functional import PAIRS
 from minitransformer.gradcheck import layer_subject, pair_subject
+from minitransformer.verification.classifiers import classifier_builds
+from minitransformer.verification.generative_models import writer_builds
+from minitransformer.verification.layers import layer_builds, layer_subjects
+from minitransformer.verification.parts import MODEL_EDGES, MODEL_SHARE, Twice, scatter_parameters
 
 __all__ = ["Twice", "layer_builds", "model_builds", "scatter_parameters", "subjects"]
 

@@ -1,8 +1,8 @@
 """The ledger's classifiers, in all their variants."""
 
-from minitransformer.cli.subjects.parts import DROPOUT, masks, scatter_parameters
 from minitransformer.layers import FlatParameters
 from minitransformer.models import TransformerClassifier
+from minitransformer.verification.parts import DROPOUT, masks, scatter_parameters
 
 
 def _classifier(tied=False, dropout=0.0, **config):

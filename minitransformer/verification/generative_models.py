@@ -1,7 +1,7 @@
 """The ledger's models that write, in all their variants."""
 
-from minitransformer.cli.subjects.parts import DROPOUT, masks, scatter_parameters
 from minitransformer.models import GPT, Transformer
+from minitransformer.verification.parts import DROPOUT, masks, scatter_parameters
 
 SIZES = {
     "vocab_size": 5, "max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1,

@@ -2,14 +2,6 @@
 
 from functools import partial
 
-from minitransformer.cli.subjects.later_layers import later_builds
-from minitransformer.cli.subjects.parts import (
-    DROPOUT,
-    Twice,
-    masks,
-    random_sizes,
-    scatter_parameters,
-)
 from minitransformer.gradcheck import layer_subject
 from minitransformer.layers import (
     ACTIVATIONS,
@@ -23,6 +15,14 @@ from minitransformer.layers import (
     MultiHeadAttention,
     MultiHeadCrossAttention,
     PositionalEncoding,
+)
+from minitransformer.verification.modern_layers import later_builds
+from minitransformer.verification.parts import (
+    DROPOUT,
+    Twice,
+    masks,
+    random_sizes,
+    scatter_parameters,
 )
 
 

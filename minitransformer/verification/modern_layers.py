@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from minitransformer.cli.subjects.parts import DROPOUT, masks, random_sizes, scatter_parameters
 from minitransformer.functional import alibi_bias, rotary_tables, sliding_window_mask
 from minitransformer.layers import (
     DecoderBlock,
@@ -17,6 +16,7 @@ from minitransformer.layers import (
     SwiGLU,
     TiedHead,
 )
+from minitransformer.verification.parts import DROPOUT, masks, random_sizes, scatter_parameters
 
 
 class TiedModel(Layer):

@@ -9,8 +9,8 @@ from minitransformer.backend import cupy_status, generator, memory, synchronize,
 from minitransformer.functional import PAIRS, attention, dropout_mask, embedding_backward
 from minitransformer.fused import gpu
 from minitransformer.training import Adam
-from tests.tolerances import tolerance
-from tests.toys import toy_data, toy_model
+from tests.support.tolerances import tolerance
+from tests.support.toys import toy_data, toy_model
 
 USABLE, REASON = cupy_status()
 pytestmark = pytest.mark.skipif(not USABLE, reason=f"no GPU: {REASON}")

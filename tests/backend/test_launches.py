@@ -1,6 +1,6 @@
 """The launchers of the CUDA kernels on a stand-in for CuPy: launches fit, results are right.
 
-The kernels are emulated (tests/emulated_kernels.py); no CUDA runs here.
+The kernels are emulated (tests/support/emulated_kernels.py); no CUDA runs here.
 """
 
 import numpy as np
@@ -11,11 +11,11 @@ from minitransformer.backend import generator
 from minitransformer.fused import gpu
 from minitransformer.fused.kernels import SOURCES
 from minitransformer.training import Adam, AdamW
-from tests import laws, strict_device
-from tests.emulated_kernels import EmulatedKernel
-from tests.test_strict_device import leaves, moved
-from tests.tolerances import tolerance
-from tests.toys import toy_data, toy_model
+from tests.backend.test_strict_device import leaves, moved
+from tests.support import laws, strict_device
+from tests.support.emulated_kernels import EmulatedKernel
+from tests.support.tolerances import tolerance
+from tests.support.toys import toy_data, toy_model
 
 
 @pytest.fixture

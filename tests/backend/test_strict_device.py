@@ -5,8 +5,8 @@ import pytest
 
 from minitransformer import backend
 from minitransformer.functional import PAIRS
-from tests import strict_device
-from tests.strict_device import DeviceArray, SilentCrossing, counters
+from tests.support import strict_device
+from tests.support.strict_device import DeviceArray, SilentCrossing, counters
 
 
 @pytest.fixture

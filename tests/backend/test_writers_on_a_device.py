@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from minitransformer.backend import to_device
-from tests import strict_device, writers
-from tests.strict_device import counters
-from tests.tolerances import tolerance
-from tests.writers import GPTS, TRANSFORMERS, T
+from tests.support import strict_device, writers
+from tests.support.strict_device import counters
+from tests.support.tolerances import tolerance
+from tests.support.writers import GPTS, TRANSFORMERS, T
 
 
 def _both_passes(model, *ids, **options):

@@ -11,10 +11,10 @@ from minitransformer.bench.workloads.classifier import ClassifierCase
 from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
 from minitransformer.bench.workloads.translation import TranslationCase
-from minitransformer.training.forked import can_fork
-from minitransformer.training.workers import WorkerPool
-from tests.commands import assert_one_line
-from tests.toys import toy_model
+from minitransformer.training.parallel.forked import can_fork
+from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.commands import assert_one_line
+from tests.support.toys import toy_model
 
 TINY = ClassifierCase(
     "tiny", 0.1, texts=4, max_len=12, batches=2, repeats=2, vocab_size=30, d_model=8, n_heads=2,

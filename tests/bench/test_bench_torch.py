@@ -9,7 +9,7 @@ from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
 from minitransformer.bench.workloads.translation import TranslationCase
 from minitransformer.models import GPT, Transformer
-from tests.tolerances import tolerance
+from tests.support.tolerances import tolerance
 
 SMALL = {"vocab_size": 90, "d_model": 32, "n_heads": 4, "n_layers": 2}
 

@@ -8,13 +8,13 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer.cli import recipes
-from minitransformer.cli.run_folder import RunFolder
-from minitransformer.cli.sources import Source
-from minitransformer.cli.texts import pieces_of
 from minitransformer.functional import PAIRS
 from minitransformer.interpret import attention_received
-from tests.commands import TINY
+from minitransformer.runs import recipes
+from minitransformer.runs.classify import pieces_of
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.runs.source import Source
+from tests.support.commands import TINY
 
 FILES = {
     "attention.png", "checkpoint.safetensors", "config.json", "confusion.png", "curves.png",

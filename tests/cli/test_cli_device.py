@@ -3,8 +3,8 @@
 import pytest
 
 from minitransformer.backend import cupy_status
-from tests import strict_device
-from tests.commands import TINY
+from tests.support import strict_device
+from tests.support.commands import TINY
 
 
 def test_an_unknown_device_is_refused(call, run):

@@ -8,7 +8,7 @@ import pytest
 
 from minitransformer.cli import app
 from minitransformer.storage import atomic, download
-from tests.commands import TINY, assert_one_line
+from tests.support.commands import TINY, assert_one_line
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from minitransformer.cli.config import sealed
-from minitransformer.cli.run_folder import RunFolder
-from minitransformer.training.workers import default_workers
-from tests.commands import TINY, assert_one_line, write_table
+from minitransformer.runs.config import sealed
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.training.parallel.workers import default_workers
+from tests.support.commands import TINY, assert_one_line, write_table
 
 
 def cut(path):

@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 
-from minitransformer.cli.run_folder import RunFolder
-from tests.commands import TINY, assert_one_line
+from minitransformer.runs.run_folder import RunFolder
+from tests.support.commands import TINY, assert_one_line
 
 # Training that sends itself a real Ctrl-C after step 11, in the middle of the third epoch.
 INTERRUPTED = """
@@ -65,7 +65,7 @@ def test_ctrl_c_while_judging_says_where_the_model_is(call, columns, tmp_path, m
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minitransformer.cli.report.baseline_accuracies", interrupted)
+    monkeypatch.setattr("minitransformer.runs.classifier_report.baseline_accuracies", interrupted)
     code, _, err = call("train", *columns, *TINY, "--out", tmp_path / "run")
     assert code == 130
     assert f"the trained model is in {tmp_path / 'run'}" in err
@@ -75,7 +75,7 @@ def test_ctrl_c_before_training_leaves_nothing(call, columns, tmp_path, monkeypa
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("minitransformer.cli.texts.encode", interrupted)
+    monkeypatch.setattr("minitransformer.runs.classify.encode", interrupted)
     code, _, err = call("train", *columns, *TINY, "--out", tmp_path / "run")
     assert code == 130
     assert "before there was anything to keep" in err

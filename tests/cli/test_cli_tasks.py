@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
-from minitransformer.cli import bleu, recipes
-from minitransformer.cli.recipes.language_model import TEXT as TEXT_RECIPE
-from minitransformer.cli.recipes.recipe import TRAINING, Recipe, setting
-from minitransformer.cli.results import say_what_next
-from minitransformer.cli.run_folder import RunFolder
-from minitransformer.cli.tasks import TASKS
-from minitransformer.cli.tasks.encoder_decoder import (
+from minitransformer.data import CharacterTokenizer, is_held_out, read_parallel
+from minitransformer.data.corpora.plain_text import PlainText
+from minitransformer.runs import bleu, recipes
+from minitransformer.runs.recipes.language_model import TEXT as TEXT_RECIPE
+from minitransformer.runs.recipes.recipe import TRAINING, Recipe, setting
+from minitransformer.runs.results import say_what_next
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.runs.tasks import TASKS
+from minitransformer.runs.tasks.encoder_decoder import (
     draw_cross_attention,
     encode_pairs,
     encode_source,
 )
-from minitransformer.data import CharacterTokenizer, is_held_out, read_parallel
-from minitransformer.data.plain_text import PlainText
-from tests import strict_device
-from tests.commands import assert_one_line
-from tests.test_cli_stops import INTERRUPTED
-from tests.test_processes import together
+from tests.cli.test_cli_stops import INTERRUPTED
+from tests.support import strict_device
+from tests.support.commands import assert_one_line
+from tests.training.test_processes import together
 
 SMALL = "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --workers 1".split()
 STRINGS = [*SMALL, *"--steps 20 --strings 200 --longest 5 --max-len 8 --batch-size 16".split()]
@@ -189,7 +189,7 @@ def test_the_rows_of_cross_attention_are_the_tokens_written(reverse, tmp_path, m
     shown = []
     monkeypatch.setattr(plots, "attention", lambda *given: shown.append(given) or figure())
     folder = RunFolder.open(reverse[0])
-    monkeypatch.setattr("minitransformer.cli.tasks.encoder_decoder.save_figure", lambda *_: None)
+    monkeypatch.setattr("minitransformer.runs.tasks.encoder_decoder.save_figure", lambda *_: None)
     draw_cross_attention(folder, folder.load_model(), "abc", "cba")
     ((P, rows, columns),) = shown
     assert rows == ["c", "b", "a", "<end>"]
@@ -277,7 +277,7 @@ def options(pairs):
 def test_without_sacrebleu_the_translations_are_kept_and_it_says_so(
     call, pairs, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("minitransformer.cli.tasks.translation.available", lambda: False)
+    monkeypatch.setattr("minitransformer.runs.tasks.translation.available", lambda: False)
     run = tmp_path / "run"
     code, out, _ = call("train", *pairs, *SENTENCES, "--out", run)
     assert code == 0

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from minitransformer import inference
-from minitransformer.cli.run_folder import RunFolder
-from minitransformer.cli.tasks.encoder_decoder import encode_source
-from tests.commands import assert_one_line
+from minitransformer.runs.run_folder import RunFolder
+from minitransformer.runs.tasks.encoder_decoder import encode_source
+from tests.support.commands import assert_one_line
 
 SMALL = "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --workers 1 --seed 3".split()
 CONTEXT = 16

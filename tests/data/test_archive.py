@@ -9,8 +9,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minitransformer.data import archive
-from minitransformer.data.archive import read_members
+from minitransformer.storage import archive
+from minitransformer.storage.archive import read_members
 
 FILES = {"aclImdb/README": b"read me", "aclImdb/train/pos/0_9.txt": b"good " * 300,
          "aclImdb/train/neg/größe.txt": b"", "long/" + "x" * 200: b"y" * 512}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer.data import Dataset, Split, length_batches, micro_batches, pad, windows
-from minitransformer.data.batches import CALLS, POOL, filled_groups
+from minitransformer.data.examples.batching import CALLS, POOL, filled_groups
 
 lengths_lists = st.lists(st.integers(1, 50), min_size=1, max_size=200)
 

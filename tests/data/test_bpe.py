@@ -7,11 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from minitransformer.data import ByteLevelBPE, byte_pairs
-from minitransformer.data import bpe as bpe_module
-from minitransformer.data.byte_pairs import learn_merges, merge_pairs
-from minitransformer.data.byte_symbols import SYMBOLS, from_symbols, to_symbols
-from tests.published_tables import STORED, published, write_small_bpe
+from minitransformer.data import ByteLevelBPE
+from minitransformer.data.tokenizers.bpe import merges as byte_pairs
+from minitransformer.data.tokenizers.bpe import tokenizer as bpe_module
+from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS, from_symbols, to_symbols
+from minitransformer.data.tokenizers.bpe.merges import learn_merges, merge_pairs
+from tests.support.published_tables import STORED, published, write_small_bpe
 
 TEXT = ("the cat and the hat: they're here, there, anywhere! caf\u00e9 na\u00efve "
         "\U0001f917\U0001f917 \u4f60\u597d\u4f60\u597d 1234 12 aaaa aaaa  \n\n  the end")

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from minitransformer.data import ByteLevelBPE
-from minitransformer.data.bpe import PATTERNS
-from tests.published_tables import STORED, published, write_small_bpe
+from minitransformer.data.tokenizers.bpe.tokenizer import PATTERNS
+from tests.support.published_tables import STORED, published, write_small_bpe
 
 SMALL = STORED["small bpe"]
 TEXTS = STORED["texts"]

@@ -8,7 +8,7 @@ import pytest
 from minitransformer.data import load_multi30k, load_names, load_shakespeare, read_parallel
 from minitransformer.storage.download import VARIABLE
 from minitransformer.storage.published import SOURCES
-from tests.published_tables import published
+from tests.support.published_tables import published
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def nothing_fetched(monkeypatch):
         raise OSError("no network in tests")
 
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr("minitransformer.data.files.fetch", fetch)
-    monkeypatch.setattr("minitransformer.data.parallel.fetch", fetch)
+    monkeypatch.setattr("minitransformer.storage.text_files.fetch", fetch)
+    monkeypatch.setattr("minitransformer.data.corpora.parallel.fetch", fetch)
     return asked
 
 
@@ -69,7 +69,7 @@ def test_texts_that_are_none(tmp_path, content, message):
 
 
 def test_a_text_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("minitransformer.data.files.MAX_TEXT", 100)
+    monkeypatch.setattr("minitransformer.storage.text_files.MAX_TEXT", 100)
     write(tmp_path, a__gz=b"a" * 101, b__txt=b"a" * 101, c__txt=b"a" * 100)
     for name in ("a.gz", "b.txt"):
         with pytest.raises(ValueError, match="larger than the 100 bytes that are allowed"):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minitransformer.data.imdb import UNLABELLED_FILE, clean, load_imdb
+from minitransformer.data.corpora.imdb import UNLABELLED_FILE, clean, load_imdb
 from minitransformer.storage import DownloadError
 from minitransformer.storage.download import VARIABLE
 
-FOLDERS = [os.environ.get(VARIABLE), Path(__file__).parents[2] / "shared" / "data"]
+FOLDERS = [os.environ.get(VARIABLE), Path(__file__).parents[3] / "shared" / "data"]
 REAL = [path for folder in FOLDERS if folder for place in ("", "imdb")
         for path in (Path(folder) / place).glob("aclImdb_labeled_50k.tar.gz")]
 
@@ -59,7 +59,7 @@ def no_download(monkeypatch, tmp_path):
     def fetch(name, **options):
         raise DownloadError(f"tried to download {name}")
 
-    monkeypatch.setattr("minitransformer.data.imdb.fetch", fetch)
+    monkeypatch.setattr("minitransformer.data.corpora.imdb.fetch", fetch)
 
 
 def same(one, other):

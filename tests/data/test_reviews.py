@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minitransformer.data import Vocabulary, grammar, lexicon, load_reviews, reviews, tokenize
-from minitransformer.data import constructions as c
-from minitransformer.models.bag_of_words import BagOfWords
-from tests.review_judge import BLAME, PRAISE, judge
+from minitransformer.data import Vocabulary, load_reviews, tokenize
+from minitransformer.data.reviews import constructions as c
+from minitransformer.data.reviews import grammar, lexicon, reviews
+from minitransformer.models.baselines.bag_of_words import BagOfWords
+from tests.support.review_judge import BLAME, PRAISE, judge
 
 POLAR = PRAISE | BLAME
 SHA256 = "ec527a5e45096c89ea33ce097b4a7993e60d7a999b54796a17304ff924b075e6"
@@ -88,7 +89,7 @@ def test_seed_zero_is_what_it_always_was(dataset):
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_draws_the_same_reviews(hash_seed):
-    code = "from tests.test_reviews import *; print(digest(load_reviews()))"
+    code = "from tests.data.test_reviews import *; print(digest(load_reviews()))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                          env={**os.environ, "PYTHONHASHSEED": hash_seed})  # fmt: skip
     assert run.stdout.strip() == SHA256
@@ -145,7 +146,7 @@ def test_the_second_reading_itself(text, label):
 
 
 def test_the_examples_of_the_documentation():
-    page = (Path(__file__).parent.parent / "docs" / "reviews.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reviews.md").read_text("utf-8")
     rows = re.findall(r"^\|.+\| ([A-Z][^|]+\.) \| ((?:positive|negative)[^|]*) \|$", page, re.M)
     assert len(rows) == len(c.HELD_OUT) + 1  # and the plain statement
     for examples, classes in rows:

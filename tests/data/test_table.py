@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from minitransformer.data.splits import split_off
-from minitransformer.data.table import load_table
+from minitransformer.data.corpora.splits import split_off
+from minitransformer.data.corpora.table import load_table
 
 ROWS = [(f'review, number {i} "quoted"\nsecond line', ("bad", "fair", "good")[i % 3])
         for i in range(60)]

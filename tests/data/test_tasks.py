@@ -64,7 +64,7 @@ def test_the_seed_decides_everywhere():
     call = "from minitransformer.data import *; print(reverse_task([5, 1], 3), copy_task(9, 2))"
     found = {
         subprocess.run([sys.executable, "-c", call], env=os.environ | {"PYTHONHASHSEED": seed},
-                       cwd=Path(__file__).parent.parent, check=True, capture_output=True,
+                       cwd=Path(__file__).parents[2], check=True, capture_output=True,
                        text=True).stdout
         for seed in "12"
     }

@@ -17,7 +17,7 @@ from minitransformer.data import (
     load_tokenizer,
     tokenize,
 )
-from tests.published_tables import STORED
+from tests.support.published_tables import STORED
 
 TEXTS = ["a fine film, isn't it?", "the end \u2026\n caf\u00e9 \U0001f917 \ud800"]
 PIECES = STORED["small wordpiece"]["vocabulary"]

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer.data import WordPiece
-from minitransformer.data.wordpiece import split_words
-from tests.published_tables import STORED, published
+from minitransformer.data.tokenizers.wordpiece import split_words
+from tests.support.published_tables import STORED, published
 
 SMALL = STORED["small wordpiece"]["vocabulary"]
 PIECES = WordPiece(SMALL)

@@ -9,13 +9,13 @@ import pytest
 
 from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, WRONG, check, judge
 from minitransformer.exercises.calls import expected
-from minitransformer.exercises.steps import adamw_step, sgd_momentum_step
+from minitransformer.exercises.catalogue.optimiser_steps import adamw_step, sgd_momentum_step
 from minitransformer.functional import PAIRS
-from minitransformer.training import optimizers
-from tests import wrong_solutions
-from tests.exercise_figures import called_wrong, misnamed, solution
+from minitransformer.training.optim import optimizers
+from tests.support import wrong_solutions
+from tests.support.exercise_figures import called_wrong, misnamed, solution
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 each = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
 
 

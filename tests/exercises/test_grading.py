@@ -8,8 +8,8 @@ import time
 import pytest
 
 from minitransformer.exercises import EXERCISES, judge
-from minitransformer.exercises.grading import files_of, grade, submissions
-from minitransformer.exercises.stubs import stubs
+from minitransformer.exercises.submissions.grading import files_of, grade, submissions
+from minitransformer.exercises.submissions.stubs import stubs
 
 GOOD = """
 import numpy as np
@@ -201,6 +201,6 @@ def test_help_says_that_it_is_no_sandbox(call, name):
 
 def test_nothing_in_the_notebooks_as_they_come_counts_as_an_answer():
     """Lessons have functions of the exercises' names, and cells that draw need more packages."""
-    files = files_of(pathlib.Path(__file__).parents[1] / "notebooks")
+    files = files_of(pathlib.Path(__file__).parents[2] / "notebooks")
     assert files
     assert {one.state for one in grade(files)} == {"not written"}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minitransformer.functional import PAIRS
-from tests.counted_arrays import cost, counted_zeros
-from tests.test_derivations import BY_FUNCTION, FOLDER, text_of
-from tests.worked_examples import Expression, normalised
+from tests.functional.test_derivations import BY_FUNCTION, FOLDER, text_of
+from tests.support.counted_arrays import cost, counted_zeros
+from tests.support.worked_examples import Expression, normalised
 
 RNG = np.random.default_rng(0)
 NUMBER = re.compile(r"\$([^$]+)\$")

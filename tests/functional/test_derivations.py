@@ -10,9 +10,9 @@ import pytest
 
 import minitransformer
 from minitransformer import functional
-from tests.worked_examples import chains, check_chain
+from tests.support.worked_examples import chains, check_chain
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "derivations"
 FUNCTIONS = sorted({pair.forward.__name__ for pair in functional.PAIRS.values()})
 PAGES = sorted(FOLDER.glob("*.md"))

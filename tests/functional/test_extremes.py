@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minitransformer.functional import PAIRS, layer_norm
-from tests import laws
-from tests.extremes import TABLE
-from tests.tolerances import tolerance
+from tests.support import laws
+from tests.support.extremes import TABLE
+from tests.support.tolerances import tolerance
 
 RANDOM_SHAPES = 4
 

@@ -7,8 +7,8 @@ from minitransformer import functional
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
 from minitransformer.models.classifier import POOLINGS
-from tests import scalar_model, scalar_reference, scalar_tiled, scalar_variants
-from tests.tolerances import tolerance
+from tests.support import scalar_model, scalar_reference, scalar_tiled, scalar_variants
+from tests.support.tolerances import tolerance
 
 LARGE = {
     "B": 2, "T": 7, "S": 6, "D": 12, "E": 4, "H": 3, "F": 9, "C": 7, "V": 11, "G": 2, "H/G": 2,

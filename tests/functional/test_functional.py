@@ -7,7 +7,7 @@ import pytest
 
 from minitransformer import functional as F
 from minitransformer import fused
-from tests.tolerances import tolerance
+from tests.support.tolerances import tolerance
 
 
 def _normal(*shape, seed=7):

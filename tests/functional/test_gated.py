@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from minitransformer import functional as F
-from tests.test_functional_errors import FakeCupyArray
-from tests.tolerances import tolerance
+from tests.functional.test_functional_errors import FakeCupyArray
+from tests.support.tolerances import tolerance
 
 DTYPES = [np.float16, np.float32, np.float64]
 X = np.random.default_rng(7).standard_normal((2, 3, 5))

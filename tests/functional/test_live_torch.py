@@ -5,12 +5,12 @@ import pytest
 
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
-from tests.reference import cases, stored
-from tests.tolerances import tolerance
+from tests.support.reference import cases, stored
+from tests.support.tolerances import tolerance
 
 torch = pytest.importorskip("torch", reason="PyTorch is only an oracle; stored values are tested")
-torch_classifier = pytest.importorskip("tests.reference.torch_classifier")
-torch_pairs = pytest.importorskip("tests.reference.torch_pairs")
+torch_classifier = pytest.importorskip("tests.support.reference.torch_classifier")
+torch_pairs = pytest.importorskip("tests.support.reference.torch_pairs")
 
 
 def _tuple(result):

@@ -1,6 +1,6 @@
 """A sample of the mutants: planted faults in the backward passes, which the tests must see.
 
-All of them: ``python -m tests.mutants``.
+All of them: ``python -m tests.support.mutants``.
 """
 
 import ast
@@ -12,9 +12,9 @@ import numpy as np
 from minitransformer import layers
 from minitransformer.functional import PAIRS, softmax_backward
 from minitransformer.models import GPT, Transformer, TransformerClassifier
-from tests import mutants
-from tests.equivalent_mutants import EQUIVALENT
-from tests.mutations import mutants_of, normal
+from tests.support import mutants
+from tests.support.equivalent_mutants import EQUIVALENT
+from tests.support.mutations import mutants_of, normal
 
 SAMPLE = 160
 SEED = 20

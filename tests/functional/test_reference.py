@@ -6,9 +6,9 @@ import pytest
 from minitransformer import functional
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
-from minitransformer.training.optimizers import Adam
-from tests.reference import stored
-from tests.tolerances import tolerance
+from minitransformer.training.optim.optimizers import Adam
+from tests.support.reference import stored
+from tests.support.tolerances import tolerance
 
 PAIR_CASES = stored.cases("pairs")
 MODEL_CASES = stored.cases("classifier")

@@ -9,9 +9,9 @@ from minitransformer import functional as F
 from minitransformer import interpret, layers
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
-from tests.scalar_tiled import whole_keep
-from tests.tolerances import tolerance
-from tests.toys import fitted, toy_model
+from tests.support.scalar_tiled import whole_keep
+from tests.support.tolerances import tolerance
+from tests.support.toys import fitted, toy_model
 
 IDS = np.array([[2, 3, 4, 5, 6], [7, 8, 9, 0, 0]])
 MASK = IDS != 0

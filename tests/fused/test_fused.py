@@ -8,9 +8,9 @@ import pytest
 from minitransformer import TransformerClassifier, functional, fused
 from minitransformer.bench import twins
 from minitransformer.gradcheck import check
-from tests import laws
-from tests.extremes import TABLE
-from tests.tolerances import tolerance
+from tests.support import laws
+from tests.support.extremes import TABLE
+from tests.support.tolerances import tolerance
 
 FASTER = fused.faster_pairs()
 SHAPES = 40

@@ -9,7 +9,7 @@ from minitransformer import functional as F
 from minitransformer import gradcheck
 from minitransformer.gradcheck import diagnosis, oracles
 from minitransformer.gradcheck import report as report_module
-from tests.broken_gradients import GALLERY
+from tests.support.broken_gradients import GALLERY
 
 
 def square(x):

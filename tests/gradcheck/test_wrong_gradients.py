@@ -5,7 +5,7 @@ import pytest
 
 from minitransformer import gradcheck
 from minitransformer.layers import Layer, Parameter
-from tests.wrong_gradients import passing
+from tests.support.wrong_gradients import passing
 
 X = np.array([0.3, -1.2, 2.0])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer.inference import beam_search, generate
-from tests.markov import (
+from tests.support.markov import (
     MarkovModel,
     MarkovTranslator,
     every_text,

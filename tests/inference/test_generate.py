@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from minitransformer.inference import Sampling, generate, tokens
 from minitransformer.inference.repetition import Repetition, repeating
 from minitransformer.inference.sampling import draw, largest
-from tests.markov import MarkovModel, MarkovTranslator, random_table
+from tests.support.markov import MarkovModel, MarkovTranslator, random_table
 
 V = 8
 # The 0.999 quantile of chi-square, by degrees of freedom (any table of it).

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer.inference import beam_search, generate
-from tests.markov import MarkovModel, MarkovTranslator, random_table
+from tests.support.markov import MarkovModel, MarkovTranslator, random_table
 
 V, MAX_LEN = 8, 6
 ENDS = {"start_id": 2, "end_id": 3}

@@ -5,8 +5,8 @@ import pytest
 
 from minitransformer import GPT, Transformer
 from minitransformer.inference import beam_search, generate
-from tests.markov import log_softmax
-from tests.strict_device import installed
+from tests.support.markov import log_softmax
+from tests.support.strict_device import installed
 
 V, MAX_LEN = 23, 12
 START, END = 1, 2

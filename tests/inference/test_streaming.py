@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from minitransformer.data import ByteLevelBPE, CharacterTokenizer, WordTokenizer
 from minitransformer.inference import TextStream, continuation, generate, stream
-from tests.markov import MarkovModel, MarkovTranslator, random_table
+from tests.support.markov import MarkovModel, MarkovTranslator, random_table
 
 BPE = ByteLevelBPE.train(["the thin thing 🙂 über 漢字 " * 3], 30)
 TEXTS = ["aé漢🙂z", "\N{FAMILY}\u200d\N{GIRL}", "the über thing", "", "\ufffd"]
@@ -94,7 +94,7 @@ def test_a_stream_knows_the_ends_of_its_tokenizer():
     table[6, letters.end_id] = 50.0
     assert "".join(stream(MarkovModel(table), letters, "c", max_new_tokens=5)) == ""
     translator = MarkovTranslator(table)
-    translator.start = lambda source, mask, room: _start(source, room)
+    translator.start = lambda source, mask, capacity: _start(source, capacity)
     assert "".join(stream(translator, letters, "dd", greedy=True)) == "ab"
 
 
@@ -113,9 +113,9 @@ def test_the_end_that_the_caller_names_stands_behind_the_source(specials):
     letters = CharacterTokenizer.build(["abcd"], specials=specials)
     translator, read = MarkovTranslator(random_table(8, 3)), []
 
-    def start(source, mask, room):
+    def start(source, mask, capacity):
         read.append(source)
-        return MarkovTranslator.start(translator, source, mask, room)
+        return MarkovTranslator.start(translator, source, mask, capacity)
 
     translator.start = start
     list(stream(translator, letters, "ab", start_id=1, end_id=0, max_new_tokens=2))
@@ -134,9 +134,9 @@ def test_a_translator_needs_ends_from_the_tokenizer_or_the_caller():
         stream(translator, letters, "ab", seeds=1)
 
 
-def _start(source, room):
+def _start(source, capacity):
     assert source.tolist() == [[7, 7, 3]]  # the sentence and the end token
-    return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, room)
+    return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, capacity)
 
 
 def test_a_stream_refuses_at_once():

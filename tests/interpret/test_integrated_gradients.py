@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from minitransformer import interpret
-from tests import writers
-from tests.test_interpret import IDS, MASK, model_of, scattered
-from tests.tolerances import tolerance
+from tests.interpret.test_interpret import IDS, MASK, model_of, scattered
+from tests.support import writers
+from tests.support.tolerances import tolerance
 
 
 def test_integrated_gradients_become_complete():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import functional, layers
-from tests.tolerances import tolerance
+from tests.support.tolerances import tolerance
 
 B, S, T, D, H = 2, 5, 4, 8, 4
 LIMIT = tolerance("alone vs in a batch")

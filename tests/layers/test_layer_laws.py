@@ -7,7 +7,7 @@ import pytest
 
 from minitransformer import functional, layers
 from minitransformer.models import TransformerClassifier
-from tests.tolerances import tolerance
+from tests.support.tolerances import tolerance
 
 V, T, D = 9, 8, 8
 every_model = pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minitransformer.models.classifier import TransformerClassifier
-from tests import writers
-from tests.writers import T, V
+from tests.support import writers
+from tests.support.writers import T, V
 
 
 def passes(kind):

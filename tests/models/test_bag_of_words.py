@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minitransformer import functional
-from minitransformer.models.bag_of_words import L2_PATH, BagOfWords
-from minitransformer.models.bags import Bags, Features
+from minitransformer.models.baselines.bag_of_words import L2_PATH, BagOfWords
+from minitransformer.models.baselines.bags import Bags, Features
 
 ROWS = st.lists(st.sampled_from("abcde"), min_size=1, max_size=8)
 TOKENS = st.lists(ROWS, min_size=1, max_size=8)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from minitransformer.functional import causal_mask, sliding_window_mask
-from minitransformer.layers import KeyValues
-from tests import writers
-from tests.tolerances import tolerance
-from tests.writers import GPTS, TRANSFORMERS, T, V
+from minitransformer.layers import KVCache
+from tests.support import writers
+from tests.support.tolerances import tolerance
+from tests.support.writers import GPTS, TRANSFORMERS, T, V
 
 LIMIT = tolerance("decoding vs the full forward pass")
 every_gpt = pytest.mark.parametrize("variant", GPTS)
@@ -134,10 +134,10 @@ def test_the_memorys_keys_are_computed_once_and_not_copied_within_a_source():
     state = model.start(np.repeat(source, 2, axis=0), np.repeat(mask, 2, axis=0), T)
     state.select(np.array([0, 0, 2, 2, 4, 4]))  # as many rows, other ones
     model.extend(np.zeros((6, 1), int), state)
-    kept, own = state.cross[0].K, state.kept[0].K
+    kept, own = state.cross[0].K, state.kv_caches[0].K
     state.select(np.array([1, 0, 2, 3, 5, 5]))  # rows 2k and 2k + 1 have the same source
     assert state.cross[0].K is kept
-    assert state.kept[0].K is not own
+    assert state.kv_caches[0].K is not own
     state.select(np.array([2, 0]))
     assert state.cross[0].K is not kept
 
@@ -162,7 +162,7 @@ def test_decoding_alters_no_argument_and_no_gradient():
 def test_grouped_heads_keep_fewer_keys():
     state = writers.gpt("as Llama").start(3, T)
     writers.gpt("as Llama").extend(writers.ids(), state)
-    assert state.kept[0].K.shape == (3, 2, T, 4)
+    assert state.kv_caches[0].K.shape == (3, 2, T, 4)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_grouped_heads_keep_fewer_keys():
     [
         ((-1, T), ValueError, "n_rows must be >= 0, got -1"),
         ((2.0, T), TypeError, "n_rows must be a whole number"),
-        ((3, 0), ValueError, r"room must lie in 1 \.\. max_len = 8, got 0"),
-        ((3, 2.5), TypeError, "room must be a whole number, got 2.5"),
-        ((3, "8"), TypeError, "room must be a whole number, got '8'"),
+        ((3, 0), ValueError, r"capacity must lie in 1 \.\. max_len = 8, got 0"),
+        ((3, 2.5), TypeError, "capacity must be a whole number, got 2.5"),
+        ((3, "8"), TypeError, "capacity must be a whole number, got '8'"),
     ],
 )
 def test_what_cannot_be_started_is_refused(arguments, error, words):
@@ -229,10 +229,10 @@ def test_rows_that_are_none_are_refused(rows, error, words):
 
 
 def test_keys_and_values_have_room_for_so_many():
-    kept = KeyValues(3)
+    kept = KVCache(3)
     K = np.arange(8.0).reshape(1, 1, 2, 4)
     kept.append(K, -K)
-    with pytest.raises(ValueError, match="4 tokens do not fit the room for 3"):
+    with pytest.raises(ValueError, match="4 tokens do not fit the capacity of 3"):
         kept.append(K, K)
     assert kept.length == 2
     assert np.array_equal(kept.so_far()[1], -K)

@@ -7,9 +7,9 @@ import pytest
 
 from minitransformer import gradcheck
 from minitransformer.models import GPT, GPTConfig
-from tests import writers
-from tests.tolerances import tolerance
-from tests.writers import GPTS, T, V
+from tests.support import writers
+from tests.support.tolerances import tolerance
+from tests.support.writers import GPTS, T, V
 
 every_variant = pytest.mark.parametrize("variant", GPTS)
 
@@ -209,7 +209,7 @@ def test_dtype_in_is_dtype_out(variant, dtype):
     assert {logits.dtype, grads.dtype, returned.dtype} == {np.dtype(dtype)}
     state = model.start(3, T)
     assert model.extend(writers.ids(), state).dtype == dtype
-    assert state.kept[0].K.dtype == dtype
+    assert state.kv_caches[0].K.dtype == dtype
 
 
 # -- files -------------------------------------------------------------------------------------

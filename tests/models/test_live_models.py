@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.reference import model_cases, ours
-from tests.tolerances import tolerance
+from tests.support.reference import model_cases, ours
+from tests.support.tolerances import tolerance
 
 WHY = "an oracle only; values stored from it are tested in test_reference_models.py"
 torch = pytest.importorskip("torch", reason=f"PyTorch is {WHY}")
 transformers = pytest.importorskip("transformers", reason=f"the transformers library is {WHY}")
-torch_models = pytest.importorskip("tests.reference.torch_models")
+torch_models = pytest.importorskip("tests.support.reference.torch_models")
 
 WIDER = {
     "transformer": {"d_model": 24, "n_heads": 3, "d_ff": 28, "n_layers": 1, "n_decoder_layers": 3},

@@ -7,7 +7,7 @@ import pytest
 
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.storage.weights import load_arrays, save_arrays
-from tests.toys import compiled, toy_data, toy_model
+from tests.support.toys import compiled, toy_data, toy_model
 
 
 def test_save_and_load(tmp_path):

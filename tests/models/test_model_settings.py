@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from minitransformer.models import GPT, GPTConfig, Transformer, TransformerConfig
-from minitransformer.models.bag_of_words import BagOfWords
+from minitransformer.models.baselines.bag_of_words import BagOfWords
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.storage.weights import load_arrays, save_arrays
-from tests import writers
-from tests.writers import SMALL
+from tests.support import writers
+from tests.support.writers import SMALL
 
 BOTH = pytest.mark.parametrize("model", [GPT, Transformer])
 

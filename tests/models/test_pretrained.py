@@ -10,10 +10,11 @@ import pytest
 from safetensors.numpy import save_file
 
 from minitransformer import inference
-from minitransformer.models import GPT, pretrained
+from minitransformer.models import GPT
+from minitransformer.models.pretrained import pretrained
 from minitransformer.storage import ArrayFolder
 
-FOLDERS = Path(__file__).parent / "reference" / "folders"
+FOLDERS = Path(__file__).parents[1] / "support" / "reference" / "folders"
 GREEDY = json.loads((FOLDERS / "greedy.json").read_text("utf-8"))
 KINDS = pytest.mark.parametrize("kind", ["gpt2", "llama"])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minitransformer.models import GPT, GPTConfig
-from minitransformer.models.huggingface import (
+from minitransformer.models.pretrained.huggingface import (
     FAMILIES,
     FIXED,
     HARMLESS,
@@ -22,7 +22,7 @@ LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 
          "hidden_size": 4096, "num_attention_heads": 32, "num_hidden_layers": 32,
          "intermediate_size": 11008}
 MISTRAL = LLAMA | {"model_type": "mistral"}
-FOLDERS = Path(__file__).parent / "reference" / "folders"
+FOLDERS = Path(__file__).parents[1] / "support" / "reference" / "folders"
 
 
 def test_the_published_configs():

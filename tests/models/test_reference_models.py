@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.reference import model_cases, ours, stored
-from tests.tolerances import tolerance
+from tests.support.reference import model_cases, ours, stored
+from tests.support.tolerances import tolerance
 
 STORED = stored.cases("models")
 

@@ -7,7 +7,7 @@ import pytest
 
 from minitransformer.models import GPT, Transformer
 from minitransformer.storage.weights import load_arrays, save_arrays
-from tests.writers import SMALL
+from tests.support.writers import SMALL
 
 PAIRS = [[3, 4], [5]], [[6], [7, 8, 9]]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from minitransformer import gradcheck
-from minitransformer.cli.subjects import subjects
 from minitransformer.models import Transformer
-from tests import writers
-from tests.tolerances import tolerance
-from tests.writers import TRANSFORMERS, T, V
+from minitransformer.verification import subjects
+from tests.support import writers
+from tests.support.tolerances import tolerance
+from tests.support.writers import TRANSFORMERS, T, V
 
 every_variant = pytest.mark.parametrize("variant", TRANSFORMERS)
 

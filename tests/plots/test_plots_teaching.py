@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
-from tests.test_plots import pixels
+from tests.plots.test_plots import pixels
 
 
 def bowl(x, y):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from minitransformer.cli import app
-from tests.tolerances import TOLERANCES, markdown
+from tests.support.tolerances import TOLERANCES, markdown
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted(ROOT.glob("*.md")), ROOT / "notebooks" / "README.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
@@ -172,7 +172,8 @@ def test_the_tolerances_in_the_docs_are_those_of_the_tests():
     text = (ROOT / "docs" / "numerics.md").read_text("utf-8")
     _, _, rest = text.partition("<!-- tolerances -->\n")
     table, _, _ = rest.partition("<!-- end of tolerances -->")
-    assert table.strip() == markdown().strip(), "put in what `python -m tests.tolerances` prints"
+    printed = "put in what `python -m tests.support.tolerances` prints"
+    assert table.strip() == markdown().strip(), printed
 
 
 def test_the_layout_in_the_readme_is_the_layout():

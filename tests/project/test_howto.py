@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_docs import BLOCK, blocks, run_example
+from tests.project.test_docs import BLOCK, blocks, run_example
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 NAMING = [DOCS / "reliability.md", *sorted((DOCS / "howto").glob("*.md"))]
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d*)?(e[-+]?\d+)?")
@@ -144,7 +144,7 @@ def test_every_promise_names_its_test():
     promises = re.findall(r"^- \*\*.*\n(?:  .*\n)*", text, re.MULTILINE)
     assert len(promises) == text.count("\n- ") >= 40
     for promise in promises:
-        assert re.search(r"\n  Held by \[test_\w+\]\(\.\./tests/\w+\.py\)", promise), promise
+        assert re.search(r"\n  Held by \[test_\w+\]\(\.\./tests/[\w/]+\.py\)", promise), promise
 
 
 def test_the_commands_of_the_gpu_page_are_those_of_the_performance_page():

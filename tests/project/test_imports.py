@@ -10,7 +10,8 @@ import pytest
 import minitransformer
 
 PACKAGE = pathlib.Path(minitransformer.__file__).parent
-EQUATIONS = {"backend", "functional"}
+GROUND = {"backend", "checks"}
+EQUATIONS = GROUND | {"functional"}
 NETWORK = EQUATIONS | {"layers", "training", "data", "storage"}
 LIBRARY = NETWORK | {
     "models", "fused", "inference", "gradcheck", "interpret", "plots", "exercises",
@@ -20,21 +21,24 @@ LIBRARY = NETWORK | {
 ALLOWED = {
     "devices": set(),
     "backend": {"devices"},
-    "functional": {"backend"},
+    "checks": {"backend"},
+    "functional": GROUND,
     "fused": EQUATIONS,
-    "data": {"backend", "storage"},  # storage downloads what data reads
-    "storage": {"backend"},
-    "gradcheck": {"backend"},
-    "interpret": {"backend", "layers"},
-    "exercises": {"functional", "gradcheck", "storage"},  # storage reads notebooks
-    "plots": set(),
+    "data": GROUND | {"storage"},  # storage downloads what data reads
+    "storage": GROUND,
+    "gradcheck": GROUND,
+    "interpret": GROUND | {"layers"},
+    "exercises": EQUATIONS | {"gradcheck", "storage"},  # storage reads notebooks
+    "plots": {"checks"},
     "layers": EQUATIONS,
-    "training": EQUATIONS | {"layers", "data", "storage"},
+    "training": NETWORK - {"training"},
     "models": NETWORK | {"fused"},
-    "inference": EQUATIONS | {"training", "data", "models"},
+    "inference": EQUATIONS | {"data", "models"},
+    "verification": EQUATIONS | {"fused", "layers", "models", "gradcheck"},
+    "runs": LIBRARY - {"gradcheck", "exercises"},
     "bench": LIBRARY | {"__init__"},
     "__init__": LIBRARY,
-    "cli": LIBRARY | {"__init__", "bench"},
+    "cli": LIBRARY | {"__init__", "bench", "runs", "verification"},
     "__main__": {"cli"},
 }
 
@@ -44,7 +48,7 @@ FORBIDDEN_MODULES = {
 }
 # The one folder that may import PyTorch, which is to be measured, and who may import it.
 TORCH_SIDE, TORCH_WORKER = "minitransformer.bench.torch_side", "minitransformer.bench.worker"
-MPI_SIDE = "minitransformer.training.processes"  # the one file that may import mpi4py
+MPI_SIDE = "minitransformer.training.parallel.mpi"  # the one file that may import mpi4py
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_ATTRIBUTES = {("np", "load"), ("numpy", "load"), ("xp", "load"), ("cupy", "load")}
 

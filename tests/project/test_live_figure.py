@@ -13,8 +13,8 @@ import pytest
 
 from docs import make_live_figure
 from minitransformer import data
-from minitransformer.data import reviews as embedded
-from tests.tolerances import tolerance
+from minitransformer.data.reviews import reviews as embedded
+from tests.support.tolerances import tolerance
 
 FIGURE = json.loads(make_live_figure.FILE.read_text("utf-8"))
 DOCS = make_live_figure.FILE.parent

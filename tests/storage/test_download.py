@@ -10,7 +10,7 @@ import pytest
 from minitransformer.storage import late_bar
 from minitransformer.storage.download import VARIABLE, DownloadError, data_folders, fetch
 from minitransformer.storage.published import SOURCES, Source
-from tests.download_server import (
+from tests.support.download_server import (
     CONTENT,
     WRONG,
     cut_at,

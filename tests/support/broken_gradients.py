@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional as F
-from tests import broken_backwards as wrong
+from tests.support import broken_backwards as wrong
 
 RNG = np.random.default_rng(12)
 

@@ -11,7 +11,7 @@ import numpy as np
 from minitransformer.functional.erf import erf
 from minitransformer.fused import gpu
 from minitransformer.fused.kernels import REALS, SOURCES, source
-from tests import strict_device
+from tests.support import strict_device
 
 SCALARS = {"i64": np.int64, "int": np.int32}
 POINTERS = {"i64*": np.int64, "bool*": np.bool_, "short*": np.uint16}

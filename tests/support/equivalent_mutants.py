@@ -145,8 +145,10 @@ EQUIVALENT = {
     ): ZERO,
     (
         "embedding_row_gradients",
-        "return rows_of_gradient(ids.reshape(-1), dy.reshape(ids.size, dy.shape[-1]), n_rows)  ->  "
-        "return rows_of_gradient(ids.reshape(-2), dy.reshape(ids.size, dy.shape[-1]), n_rows)",
+        "return embedding_gradient_rows(ids.reshape(-1), "
+        "dy.reshape(ids.size, dy.shape[-1]), n_rows)  ->  "
+        "return embedding_gradient_rows(ids.reshape(-2), "
+        "dy.reshape(ids.size, dy.shape[-1]), n_rows)",
     ): MINUS,
     (
         "mean_squared_error_backward",
@@ -182,25 +184,25 @@ EQUIVALENT = {
     ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != 0:"): ONE,
     ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != -1.0:"): ONE,
     (
-        "rows_of_gradient",
+        "embedding_gradient_rows",
         "if is_cupy(rows):  ->  if False:",
     ): DEVICE,
     (
-        "rows_of_gradient",
+        "embedding_gradient_rows",
         "return rows_added_by_id(ids, rows, n_rows)  ->  return -rows_added_by_id(ids, rows, "
         "n_rows)",
     ): DEVICE,
     (
-        "rows_of_gradient",
+        "embedding_gradient_rows",
         "return rows_added_by_id(ids, rows, n_rows)  ->  return ids",
     ): DEVICE,
     (
-        "rows_of_gradient",
+        "embedding_gradient_rows",
         "return rows_added_by_id(ids, rows, n_rows)  ->  return rows_added_by_id(rows, ids, "
         "n_rows)",
     ): DEVICE,
     (
-        "rows_of_gradient",
+        "embedding_gradient_rows",
         "return rows_added_by_id(ids, rows, n_rows)  ->  return rows_added_by_id(ids, "
         "n_rows, rows)",
     ): DEVICE,

@@ -1,4 +1,4 @@
-"""How often the exercises' checks are right: ``python -m tests.exercise_figures``.
+"""How often the exercises' checks are right: ``python -m tests.support.exercise_figures``.
 
 Counts the wrong solutions whose fault is named, and the right ones that are called wrong: for each
 exercise the package's own function and the one of the solution's page, each on at least 1,000
@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 from minitransformer.exercises import EXERCISES, WRONG, judge
-from tests import wrong_solutions
+from tests.support import wrong_solutions
 
-SOLUTIONS = Path(__file__).parents[1] / "docs" / "solutions"
+SOLUTIONS = Path(__file__).parents[2] / "docs" / "solutions"
 
 
 def solution(name):

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from tests.tolerances import tolerance
+from tests.support.tolerances import tolerance
 
 DTYPES = (np.float16, np.float32, np.float64)
 LAYOUT = tolerance("another memory layout")

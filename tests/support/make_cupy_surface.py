@@ -1,6 +1,6 @@
-"""Write tests/cupy_surface.json: the names that CuPy has, and the keywords that each takes.
+"""Write tests/support/cupy_surface.json: the names that CuPy has, and the keywords that each takes.
 
-    python -m tests.make_cupy_surface
+    python -m tests.support.make_cupy_surface
 
 Needs CuPy installed (``pip install cupy-cuda12x``), but no GPU: importing it is enough. The
 stand-in device of the tests offers what stands in that file and nothing else.

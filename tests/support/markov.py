@@ -9,8 +9,8 @@ import numpy as np
 class MarkovState:
     """Counts tokens, and holds each row's shift, which a translator reads from its source."""
 
-    def __init__(self, n_rows, room, shifts=None):
-        self.room, self.length = room, 0
+    def __init__(self, n_rows, capacity, shifts=None):
+        self.capacity, self.length = capacity, 0
         self.shifts = np.zeros(n_rows, int) if shifts is None else shifts
 
     def select(self, rows):
@@ -33,16 +33,16 @@ class MarkovModel:
         self.flat = SimpleNamespace(values=self.table)
         self.calls = self.most_rows = 0
 
-    def start(self, n_rows, room):
-        assert 1 <= room <= self.config["max_len"]
-        return MarkovState(n_rows, room)
+    def start(self, n_rows, capacity):
+        assert 1 <= capacity <= self.config["max_len"]
+        return MarkovState(n_rows, capacity)
 
     def extend(self, ids, state, *, mask=None, last=False):
         assert last
         assert len(ids) == len(state.shifts)
         assert mask is None or mask[:, -1].all()
         state.length += ids.shape[1]
-        assert state.length <= state.room
+        assert state.length <= state.capacity
         self.calls, self.most_rows = self.calls + 1, max(self.most_rows, len(ids))
         logits = self.table[ids[:, -1]]
         return np.stack([np.roll(z, s) for z, s in zip(logits, state.shifts, strict=True)])
@@ -54,8 +54,8 @@ class MarkovTranslator(MarkovModel):
     def encode(self):
         raise AssertionError("start encodes")
 
-    def start(self, source, source_mask, room):
-        return MarkovState(len(source), room, source[:, 0])
+    def start(self, source, source_mask, capacity):
+        return MarkovState(len(source), capacity, source[:, 0])
 
 
 def random_table(V, seed, scale=2.0):

@@ -1,9 +1,10 @@
 """Plants every small fault in every backward pass and asks whether the gradient tests see it.
 
-    python -m tests.mutants [--only NAME]
+    python -m tests.support.mutants [--only NAME]
 
 prints each mutant and its fate; the exit status is 1 when one survives that is not listed as
-equivalent in `tests/equivalent_mutants.py`, or when that list names one that no longer exists.
+equivalent in `tests/support/equivalent_mutants.py`, or when that list names one that no longer
+exists.
 """
 
 import argparse
@@ -21,10 +22,10 @@ import numpy as np
 
 from minitransformer import backend, functional, gradcheck
 from minitransformer.functional import PAIRS
-from tests import laws, mutated_layers
-from tests.equivalent_mutants import EQUIVALENT
-from tests.extremes import TABLE
-from tests.mutations import mutants_of, tree_of
+from tests.support import laws, mutated_layers
+from tests.support.equivalent_mutants import EQUIVALENT
+from tests.support.extremes import TABLE
+from tests.support.mutations import mutants_of, tree_of
 
 TRIALS = 30  # random shapes that a mutant has to survive, besides every edge
 

@@ -15,19 +15,21 @@ import pkgutil
 import numpy as np
 
 from minitransformer import gradcheck, layers
-from minitransformer.cli.subjects import layer_builds, model_builds, scatter_parameters
 from minitransformer.layers import Layer
 from minitransformer.models import (
     GPT,
     Transformer,
     TransformerClassifier,
     classifier,
-    common,
     encoding,
     gpt,
     transformer,
 )
-from tests.mutations import tree_of
+from minitransformer.models import (
+    sequence_model as common,
+)
+from minitransformer.verification import layer_builds, model_builds, scatter_parameters
+from tests.support.mutations import tree_of
 
 ROUNDS = 3  # random shapes of each layer that a mutant has to survive
 # Others show the same, and need no minute: FeedForward's relu, blocks that stand alone.

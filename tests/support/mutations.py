@@ -11,7 +11,7 @@ import copy
 import functools
 import inspect
 
-from tests.mutation_rules import RULES
+from tests.support.mutation_rules import RULES
 
 CHECKS = ("array_module", "_check", "require_", "check_ids", "check_dlogits")
 

@@ -6,7 +6,7 @@ construction wrongly disagrees with it.
 
 import re
 
-from minitransformer.data import lexicon
+from minitransformer.data.reviews import lexicon
 
 PRAISE, BLAME = (
     {text.split()[-1] for kind in lexicon.POLAR.values() for text in kind[side]} for side in (0, 1)

@@ -1,12 +1,12 @@
 """The encoder classifier a second time, as scalar loops: one text after another, no padding.
 
-Built from :mod:`tests.scalar_reference`; a batch of texts of different lengths is never padded
-here, so that agreement with the engine also says that padding has no effect.
+Built from :mod:`tests.support.scalar_reference`; a batch of texts of different lengths is never
+padded here, so that agreement with the engine also says that padding has no effect.
 """
 
 import math
 
-from tests import scalar_reference as scalar
+from tests.support import scalar_reference as scalar
 
 
 def sinusoidal_positions(max_len, d_model):

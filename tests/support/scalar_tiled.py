@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minitransformer.functional import dropout_mask
-from tests import scalar_reference as scalar
+from tests.support import scalar_reference as scalar
 
 
 def whole_keep(shape, dropout, seed, block):

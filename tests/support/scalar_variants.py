@@ -1,11 +1,11 @@
 """What came after the paper, as scalar loops: gated units, rotary positions, ALiBi, windows.
 
-Written from the equations of their own papers, as :mod:`tests.scalar_reference` is.
+Written from the equations of their own papers, as :mod:`tests.support.scalar_reference` is.
 """
 
 import math
 
-from tests.scalar_reference import _at, _entries
+from tests.support.scalar_reference import _at, _entries
 
 
 def silu(x):

@@ -1,6 +1,6 @@
 """How long learning 10,000 merges takes, and encoding: on tiny Shakespeare with Multi30k.
 
-    python -m tests.time_tokenizers [FOLDER]
+    python -m tests.support.time_tokenizers [FOLDER]
 
 FOLDER holds both (or ``MINITRANSFORMER_DATA`` does); without it they are downloaded.
 """

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minitransformer.cli.subjects import scatter_parameters
 from minitransformer.models import GPT, GPTConfig, Transformer
+from minitransformer.verification import scatter_parameters
 
 V, T = 11, 8
 SMALL = {

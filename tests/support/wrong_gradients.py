@@ -1,6 +1,6 @@
 """Random wrong gradients over many scales, none of which may pass the checker.
 
-``python -m tests.wrong_gradients --count 10000`` searches for one that does.
+``python -m tests.support.wrong_gradients --count 10000`` searches for one that does.
 """
 
 import argparse

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests import writers
-from tests.writers import T, V
+from tests.support import writers
+from tests.support.writers import T, V
 
 BAD_FOR_GPT = {
     "no batch": (lambda m, x: m(x[0]), ValueError, r"ids must be \(B, T\), got shape \(8,\)"),
@@ -21,10 +21,10 @@ BAD_FOR_GPT = {
         lambda m, x: m(x, mask=np.arange(8) > np.array([[1], [2], [3]])),
         ValueError, "padding must stand behind the tokens of ids",
     ),
-    "no room": (lambda m, x: m.start(1, 0), ValueError, r"room must lie in 1 \.\. max_len = 8"),
+    "no room": (lambda m, x: m.start(1, 0), ValueError, r"capacity must lie in 1 \.\. max_len = 8"),
     "too much room": (lambda m, x: m.start(1, 9), ValueError, r"1 \.\. max_len = 8, got 9"),
     "room used up": (
-        lambda m, x: m.extend(x, m.start(3, 7)), ValueError, "8 more do not fit the room for 7"
+        lambda m, x: m.extend(x, m.start(3, 7)), ValueError, "8 more do not fit the capacity of 7"
     ),
     "other rows": (
         lambda m, x: m.extend(x, m.start(2, 8)), ValueError, "a row for each of 2 sequences: 3"
@@ -61,7 +61,7 @@ BAD_FOR_A_TRANSFORMER = {
         lambda m, s, t: m(s, t, source_mask=np.ones((3, 6), int)), TypeError, "must be boolean"
     ),
     "too much room": (
-        lambda m, s, t: m.start(s, room=9), ValueError, r"1 \.\. max_len = 8, got 9"
+        lambda m, s, t: m.start(s, capacity=9), ValueError, r"1 \.\. max_len = 8, got 9"
     ),
 }  # fmt: skip
 

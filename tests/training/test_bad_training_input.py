@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer.training import BestWeights, CategoricalCrossentropy, EarlyStopping, Optimizer
-from tests.toys import padded, toy_data, toy_model
+from tests.support.toys import padded, toy_data, toy_model
 
 X, Y = toy_data(10)
 WEIGHTED = CategoricalCrossentropy(class_weights=[2.0])

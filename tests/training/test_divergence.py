@@ -5,8 +5,8 @@ import pytest
 
 from minitransformer.layers import Parameter
 from minitransformer.training import SGD, Adam, CategoricalCrossentropy, History, TrainingDiverged
-from minitransformer.training.workers import WorkerPool
-from tests.toys import fitted, toy_data, toy_model
+from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.toys import fitted, toy_data, toy_model
 
 
 def test_divergence_names_step_and_parameter(tmp_path):

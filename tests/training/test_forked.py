@@ -8,11 +8,12 @@ import pytest
 
 from minitransformer.layers.base import FlatParameters
 from minitransformer.models import GPT, Transformer
-from minitransformer.training import Adam, TrainingDiverged, forked, workers
-from minitransformer.training.losses import CategoricalCrossentropy
-from minitransformer.training.metrics import Accuracy
-from minitransformer.training.workers import WorkerPool
-from tests.toys import toy_data, toy_model
+from minitransformer.training import Adam, TrainingDiverged
+from minitransformer.training.objective.losses import CategoricalCrossentropy
+from minitransformer.training.objective.metrics import Accuracy
+from minitransformer.training.parallel import forked, workers
+from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.toys import toy_data, toy_model
 
 pytestmark = pytest.mark.skipif(not forked.can_fork(), reason="this system does not fork")
 X, Y = toy_data(48)

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from minitransformer.training import forked
-from minitransformer.training.workers import WorkerPool
-from tests.test_forked import fit_classifier
-from tests.toys import toy_model
+from minitransformer.training.parallel import forked
+from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.toys import toy_model
+from tests.training.test_forked import fit_classifier
 
 pytestmark = pytest.mark.skipif(not forked.can_fork(), reason="this system does not fork")
 
@@ -125,9 +125,9 @@ def test_garbage_of_the_parent_is_finished_off_once(tmp_path):
 ENDLESS = """
 import time, sys
 from minitransformer.training import forked
-from tests.test_forked import where
-from tests.toys import toy_model
-from minitransformer.training.workers import WorkerPool
+from tests.training.test_forked import where
+from tests.support.toys import toy_model
+from minitransformer.training.parallel.workers import WorkerPool
 with WorkerPool(toy_model(), 3, fork=True) as pool:
     found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
     print(*(pid for pid, _ in found[1:]), flush=True)

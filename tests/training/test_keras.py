@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from minitransformer.checks import near_names
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.training import Accuracy, Metric, confusion_matrix
 from minitransformer.training.arguments import split_off
-from minitransformer.training.losses import CategoricalCrossentropy
-from minitransformer.training.names import near_names
-from tests.toys import VOCAB, compiled, padded, toy_data, toy_model
+from minitransformer.training.objective.losses import CategoricalCrossentropy
+from tests.support.toys import VOCAB, compiled, padded, toy_data, toy_model
 
 
 def test_the_example_of_the_readme():

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from minitransformer.training import optimizers
-from minitransformer.training.optimizers import SGD, Adam, AdamW, Nesterov
+from minitransformer.training.optim import optimizers
+from minitransformer.training.optim.optimizers import SGD, Adam, AdamW, Nesterov
 
 ALL = sorted(optimizers.NAMES)
 

@@ -6,10 +6,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minitransformer.training import optimizers
-from minitransformer.training.optimizer_base import BLOCK
-from minitransformer.training.optimizers import SGD, Adam, AdamW, Momentum
-from tests.tolerances import tolerance
+from minitransformer.training.optim import optimizers
+from minitransformer.training.optim.optimizer import BLOCK
+from minitransformer.training.optim.optimizers import SGD, Adam, AdamW, Momentum
+from tests.support.tolerances import tolerance
 
 
 # Scalar loops: one number, a list of its gradients, the papers' equations in plain Python.

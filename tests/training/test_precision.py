@@ -9,9 +9,9 @@ from minitransformer.models import TransformerClassifier
 from minitransformer.storage.weights import load_arrays
 from minitransformer.training import Adam, Callback, TrainingDiverged
 from minitransformer.training.precision import HIGHEST, SCALE, MixedPrecision
-from tests import strict_device
-from tests.tolerances import TOLERANCES
-from tests.toys import toy_data, toy_model
+from tests.support import strict_device
+from tests.support.tolerances import TOLERANCES
+from tests.support.toys import toy_data, toy_model
 
 X, Y = toy_data(60)
 VAL = toy_data(20, seed=1)

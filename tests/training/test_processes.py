@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from minitransformer.training import processes as module
 from minitransformer.training.history import History
+from minitransformer.training.parallel import mpi as module
 
 SMALL = (
     "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --max-len 64 --epochs 2 --batch-size 48"

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from minitransformer.training import progress
-from tests.toys import compiled, toy_data
+from tests.support.toys import compiled, toy_data
 
 
 def shown(capsys, **fit):

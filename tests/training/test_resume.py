@@ -16,7 +16,7 @@ from minitransformer.training import (
     Nesterov,
     WarmupCosine,
 )
-from tests.toys import toy_data, toy_model
+from tests.support.toys import toy_data, toy_model
 
 X, Y = toy_data(60)
 VAL = toy_data(12, seed=1)

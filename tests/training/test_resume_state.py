@@ -6,7 +6,7 @@ import numpy as np
 
 from minitransformer.storage.weights import load_arrays
 from minitransformer.training import Callback, loop
-from tests.test_resume import SaveEveryStep, end_of, prepared, run
+from tests.training.test_resume import SaveEveryStep, end_of, prepared, run
 
 
 def test_the_number_of_workers_is_taken_over(tmp_path, monkeypatch):

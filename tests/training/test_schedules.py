@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from minitransformer.training import schedules
-from minitransformer.training.optimizer_base import BLOCK
-from minitransformer.training.regularisation import (
+from minitransformer.training.optim import schedules
+from minitransformer.training.optim.optimizer import BLOCK
+from minitransformer.training.optim.regularisation import (
     AveragedWeights,
     add_penalty,
     applied,
@@ -15,7 +15,7 @@ from minitransformer.training.regularisation import (
     global_norm,
     word_dropout,
 )
-from minitransformer.training.schedules import WarmupCosine, WarmupInverseSqrt
+from minitransformer.training.optim.schedules import WarmupCosine, WarmupInverseSqrt
 
 
 def test_the_papers_equation_3():

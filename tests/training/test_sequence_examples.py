@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minitransformer.training.translations import micro_batches_of_pairs
-from minitransformer.training.windows import AnyWindow, NextTokens
-from tests.toys import END, START, VOCAB, ToyTranslator, ToyWriter, toy_pairs, toy_text
+from minitransformer.data.examples.next_tokens import AnyWindow, NextTokens
+from minitransformer.data.examples.pairs import micro_batches_of_pairs
+from tests.support.toys import END, START, VOCAB, ToyTranslator, ToyWriter, toy_pairs, toy_text
 
 TEXT = toy_text(101)
 

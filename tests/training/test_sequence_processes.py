@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from tests.test_processes import mpiexec
+from tests.training.test_processes import mpiexec
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 CODE = """
 import sys
 from minitransformer.training import AdamW
-from minitransformer.training.processes import join
-from tests.toys import END, START, ToyTranslator, ToyWriter, toy_pairs, toy_text
+from minitransformer.training.parallel.mpi import join
+from tests.support.toys import END, START, ToyTranslator, ToyWriter, toy_pairs, toy_text
 
 kind, workers, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 processes = join()

@@ -15,15 +15,15 @@ from minitransformer.training import (
     TokenCrossentropy,
     WarmupCosine,
 )
-from minitransformer.training.losses import get
-from minitransformer.training.schedules import Schedule
+from minitransformer.training.objective.losses import get
+from minitransformer.training.optim.schedules import Schedule
+from minitransformer.training.parallel.workers import WorkerPool
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import WorkerPool
-from tests import strict_device
-from tests.strict_device import counters
-from tests.test_strict_device import same
-from tests.tolerances import tolerance
-from tests.toys import END, START, VOCAB, ToyTranslator, ToyWriter, toy_pairs, toy_text
+from tests.backend.test_strict_device import same
+from tests.support import strict_device
+from tests.support.strict_device import counters
+from tests.support.tolerances import tolerance
+from tests.support.toys import END, START, VOCAB, ToyTranslator, ToyWriter, toy_pairs, toy_text
 
 TEXT, PAIRS = toy_text(), toy_pairs()
 IDS = {"start_id": START, "end_id": END}

@@ -16,7 +16,7 @@ from minitransformer.training import (
     EarlyStopping,
     History,
 )
-from tests.toys import fitted, toy_data, toy_model
+from tests.support.toys import fitted, toy_data, toy_model
 
 
 class Spy(Callback):

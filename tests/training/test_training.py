@@ -13,11 +13,11 @@ from minitransformer.training import (
     SGD,
     Adam,
 )
-from minitransformer.training.schedules import Schedule
+from minitransformer.training.optim.schedules import Schedule
 from minitransformer.training.step import train_step
-from tests.toys import fitted, padded, toy_data, toy_model
+from tests.support.toys import fitted, padded, toy_data, toy_model
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_it_learns():
@@ -114,7 +114,7 @@ def test_a_penalty_stands_in_the_history():
 
 def test_another_process_with_another_hash_seed_gives_the_same_bytes():
     program = (
-        "from tests.toys import fitted; "
+        "from tests.support.toys import fitted; "
         "print(fitted(word_dropout=0.2, average=0.9, workers=2)[0].flat.values.tobytes().hex())"
     )
     outputs = {

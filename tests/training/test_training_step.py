@@ -11,11 +11,11 @@ from minitransformer.training import (
     CategoricalCrossentropy,
     MeanSquaredError,
 )
+from minitransformer.training.parallel.workers import WorkerPool
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import WorkerPool
-from tests.reference import stored
-from tests.tolerances import tolerance
-from tests.toys import fitted, padded, toy_data, toy_model
+from tests.support.reference import stored
+from tests.support.tolerances import tolerance
+from tests.support.toys import fitted, padded, toy_data, toy_model
 
 
 def test_training_on_a_batch_lowers_its_loss():

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from minitransformer.training import Adam, allocator, blas, optimizers
+from minitransformer.training import Adam
+from minitransformer.training.optim import optimizers
+from minitransformer.training.parallel import allocator, blas
+from minitransformer.training.parallel.workers import (
+    WorkerPool,
+    assign,
+    default_workers,
+    usable_cores,
+)
 from minitransformer.training.step import train_step
-from minitransformer.training.workers import WorkerPool, assign, default_workers, usable_cores
-from tests.tolerances import tolerance
-from tests.toys import toy_data, toy_model
+from tests.support.tolerances import tolerance
+from tests.support.toys import toy_data, toy_model
 
 X, Y = toy_data(96)
 

@@ -8,11 +8,11 @@ import pytest
 
 from minitransformer import functional as F
 from minitransformer import fused, gradcheck
-from minitransformer.cli.subjects import Twice, scatter_parameters, subjects
 from minitransformer.gradcheck.ledger import HEADINGS
 from minitransformer.layers import Layer, LayerNorm, Linear, Parameter
 from minitransformer.models import TransformerClassifier
-from tests.tolerances import tolerance
+from minitransformer.verification import Twice, scatter_parameters, subjects
+from tests.support.tolerances import tolerance
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 

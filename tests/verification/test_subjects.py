@@ -5,9 +5,9 @@ import re
 import pytest
 
 from minitransformer import layers
-from minitransformer.cli.subjects import subjects
 from minitransformer.layers import Layer
 from minitransformer.models.classifier import POOLINGS
+from minitransformer.verification import subjects
 
 
 def test_subjects_by_name():

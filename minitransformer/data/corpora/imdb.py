@@ -14,12 +14,11 @@ import zlib
 
 import numpy as np
 
+from minitransformer.data.corpora.dataset import UNLABELLED, Dataset, Split
+from minitransformer.data.corpora.splits import split_off
+from minitransformer.storage.archive import read_members
 from minitransformer.storage.download import data_folders, fetch
 from minitransformer.storage.progress import late_bar
-
-from .archive import read_members
-from .dataset import UNLABELLED, Dataset, Split
-from .splits import split_off
 
 CLASS_NAMES = ("negative", "positive")
 FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos", "train/unsup")

@@ -9,7 +9,7 @@ import string
 
 import numpy as np
 
-from .checks import check_integer
+from minitransformer.data.checks import check_integer
 
 HELD_OUT_SHARE = 1 / 16
 MAX_REFUSED = 10_000  # draws in a row that give nothing new: there is nothing left to draw

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from minitransformer.storage.download import data_folders, fetch
-
-from .files import read_text
+from minitransformer.storage.text_files import read_text
 
 LANGUAGES = ("en", "de", "fr")
 TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import check_integer
-from .files import find, read_text
+from minitransformer.data.checks import check_integer
+from minitransformer.storage.text_files import find, read_text
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from minitransformer.data.corpora.dataset import Dataset, Split
+from minitransformer.data.corpora.splits import split_off
+from minitransformer.data.tokenizers.word_split import tokenize
 from minitransformer.storage import strict_json
-
-from .dataset import Dataset, Split
-from .splits import split_off
-from .tokenizer import tokenize
 
 FORMATS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
 MAX_FIELD = 1 << 24  # characters of one field; the csv module allows 131,072 by default

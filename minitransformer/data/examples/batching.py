@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .vocabulary import PADDING
+from minitransformer.data.tokenizers.vocabulary import PADDING
 
 POOL = 50
 """Batches among which :func:`length_batches` sorts: more means less padding and less mixing."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.batches import filled_groups, length_batches, micro_batches, pad
+from minitransformer.data.examples.batching import filled_groups, length_batches, micro_batches, pad
 
 
 class Batch(NamedTuple):

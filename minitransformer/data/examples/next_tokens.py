@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from minitransformer.training.examples import Batch, ExampleSet
-from minitransformer.training.reading import check_range, id_sequence
+from minitransformer.data.examples.examples import Batch, ExampleSet
+from minitransformer.data.examples.reading import check_range, id_sequence
 
 PADDING, NO_TARGET = 0, -1
 

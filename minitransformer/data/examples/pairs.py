@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.batches import CALLS, MOST, filled_groups, length_batches
-from minitransformer.training.examples import Examples, ExampleSet
-from minitransformer.training.windows import NextTokens, read_rows
+from minitransformer.data.examples.batching import CALLS, MOST, filled_groups, length_batches
+from minitransformer.data.examples.examples import Examples, ExampleSet
+from minitransformer.data.examples.next_tokens import NextTokens, read_rows
 
 
 class PairBatch(NamedTuple):
@@ -83,8 +83,8 @@ class Pairs(ExampleSet):
 def micro_batches_of_pairs(source_lengths, target_lengths, most):
     """Groups of pairs of similar lengths, each of at most `most` tokens when both are padded.
 
-    As :func:`~minitransformer.data.batches.micro_batches`, of which it is the form for two
-    lengths: the pairs are sorted by target, then source, and cut where it costs least.
+    The form of :func:`~minitransformer.data.examples.batching.micro_batches` for two lengths: the
+    pairs are sorted by target, then source, and cut where it costs least.
 
     Parameters
     ----------

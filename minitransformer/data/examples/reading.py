@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.backend import is_cupy, to_host
-from minitransformer.training.examples import Examples
+from minitransformer.data.examples.examples import Examples
 
 
 def read_sequences(x, mask, vocab_size, max_len):

@@ -10,9 +10,9 @@ from itertools import accumulate
 from random import Random
 from typing import NamedTuple
 
-from . import constructions as c
-from . import lexicon
-from .tokenizer import tokenize
+from minitransformer.data.reviews import constructions as c
+from minitransformer.data.reviews import lexicon
+from minitransformer.data.tokenizers.word_split import tokenize
 
 LONGEST = 32
 """Most tokens in a review; a neutral sentence is added only where there is room for it."""

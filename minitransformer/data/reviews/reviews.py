@@ -2,11 +2,11 @@
 
 from importlib.resources import files
 
-from . import lexicon
-from .checks import check_integer
-from .constructions import HELD_OUT
-from .dataset import Dataset, Split
-from .grammar import Draw, draw_group
+from minitransformer.data.checks import check_integer
+from minitransformer.data.corpora.dataset import Dataset, Split
+from minitransformer.data.reviews import lexicon
+from minitransformer.data.reviews.constructions import HELD_OUT
+from minitransformer.data.reviews.grammar import Draw, draw_group
 
 CLASS_NAMES = ("negative", "positive")
 UNSEEN, HANDWRITTEN = "unseen combinations", "handwritten"

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .checks import check_text, check_texts, check_tokens
-from .token_ids import END, PAD, START, UNKNOWN, Tokenizer, printable
+from minitransformer.data.checks import check_text, check_texts, check_tokens
+from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, printable
 
 SPECIALS = (PAD, UNKNOWN, START, END)
 MISSING = "\ufffd"  # what an unknown character decodes to: Unicode's replacement character

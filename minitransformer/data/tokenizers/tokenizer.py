@@ -5,9 +5,8 @@ import json
 
 import numpy as np
 
+from minitransformer.data.checks import check_row
 from minitransformer.storage import read_json, write_text
-
-from .checks import check_row
 
 FORMAT = "minitransformer tokenizer 1"
 PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"

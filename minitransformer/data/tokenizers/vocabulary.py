@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from minitransformer.data.checks import check_integer, check_row, check_texts, check_tokens
+from minitransformer.data.tokenizers.word_split import join, tokenize
 from minitransformer.storage.atomic import write_text
-
-from .checks import check_integer, check_row, check_texts, check_tokens
-from .tokenizer import join, tokenize
 
 PADDING, UNKNOWN = 0, 1
 SPECIAL = ("<pad>", "<unk>")

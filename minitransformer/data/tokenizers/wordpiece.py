@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .checks import check_text, check_tokens
-from .files import find, read_text
-from .token_ids import Tokenizer
-from .tokenizer import join
+from minitransformer.data.checks import check_text, check_tokens
+from minitransformer.data.tokenizers.tokenizer import Tokenizer
+from minitransformer.data.tokenizers.word_split import join
+from minitransformer.storage.text_files import find, read_text
 
 PADDING, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 CONTINUED = "##"  # before a piece that does not begin a word

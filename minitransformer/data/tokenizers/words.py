@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .checks import check_integer, check_texts, check_tokens
-from .token_ids import END, PAD, START, UNKNOWN, Tokenizer
-from .tokenizer import join, tokenize
-from .vocabulary import SPECIAL, Vocabulary
+from minitransformer.data.checks import check_integer, check_texts, check_tokens
+from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
+from minitransformer.data.tokenizers.vocabulary import SPECIAL, Vocabulary
+from minitransformer.data.tokenizers.word_split import join, tokenize
 
 SPECIALS = (PAD, UNKNOWN, START, END)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
-from minitransformer.exercises.tables import backward, forward
+from minitransformer.exercises.catalogue.entries import backward, forward
 from minitransformer.functional import erf, gelu_backward
 
 LINEAR = "02_linear_layers"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.exercises.cases import SINGLE, SMALL, Variant
-from minitransformer.exercises.tables import backward, forward, scaled
+from minitransformer.exercises.catalogue.entries import backward, forward, scaled
 
 ATTENTION, HEADS = "06_attention", "07_heads_and_masks"
 

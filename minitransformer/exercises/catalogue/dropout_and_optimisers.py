@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
-from minitransformer.exercises.steps import adamw_step, sgd_momentum_step
-from minitransformer.exercises.tables import alone, backward
+from minitransformer.exercises.catalogue.entries import alone, backward
+from minitransformer.exercises.catalogue.optimiser_steps import adamw_step, sgd_momentum_step
 
 BLOCK, OPTIMISERS = "08_the_block", "09_optimisers"
 

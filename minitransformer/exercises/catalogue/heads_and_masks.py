@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.exercises.cases import SINGLE, Variant
-from minitransformer.exercises.tables import alone, backward, forward
+from minitransformer.exercises.catalogue.entries import alone, backward, forward
 
 HEADS = "07_heads_and_masks"
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, USUAL, Variant
-from minitransformer.exercises.tables import backward, forward
+from minitransformer.exercises.catalogue.entries import backward, forward
 
 LINEAR, EMBEDDING, ATTENTION = "02_linear_layers", "03_embeddings", "06_attention"
 

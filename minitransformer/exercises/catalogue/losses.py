@@ -3,8 +3,8 @@
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
-from minitransformer.exercises.scores import softmax_rows, sum_rows
-from minitransformer.exercises.tables import backward, forward, scaled
+from minitransformer.exercises.catalogue.entries import backward, forward, scaled
+from minitransformer.exercises.catalogue.softmax import softmax_rows, sum_rows
 
 FIRST, HERE = "00_gradients", "01_softmax_and_cross_entropy"
 

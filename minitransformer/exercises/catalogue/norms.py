@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.exercises.cases import SINGLE, SMALL, Variant
-from minitransformer.exercises.tables import backward, forward
+from minitransformer.exercises.catalogue.entries import backward, forward
 
 NORM = "04_layer_norm"
 

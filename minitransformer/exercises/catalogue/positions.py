@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
-from minitransformer.exercises.tables import alone, backward, forward
+from minitransformer.exercises.catalogue.entries import alone, backward, forward
 
 POSITIONS = "05_positions"
 

@@ -1,16 +1,26 @@
 """All exercises, in the order of the notebooks."""
 
-from minitransformer.exercises import (
+from minitransformer.exercises.catalogue import (
     activations,
-    attending,
-    heads,
     losses,
-    maps,
     norms,
     pooling,
     positions,
-    scores,
-    training,
+)
+from minitransformer.exercises.catalogue import (
+    attention as attending,
+)
+from minitransformer.exercises.catalogue import (
+    dropout_and_optimisers as training,
+)
+from minitransformer.exercises.catalogue import (
+    heads_and_masks as heads,
+)
+from minitransformer.exercises.catalogue import (
+    linear_and_embedding as maps,
+)
+from minitransformer.exercises.catalogue import (
+    softmax as scores,
 )
 
 TOPICS = (

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
-from minitransformer.exercises.tables import backward, forward, scaled
+from minitransformer.exercises.catalogue.entries import backward, forward, scaled
 
 HERE = "01_softmax_and_cross_entropy"
 LARGE = scaled(

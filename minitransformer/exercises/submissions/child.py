@@ -1,4 +1,4 @@
-"""The process that runs one submission: ``python -m minitransformer.exercises.child``.
+"""The process that runs one submission: ``python -m minitransformer.exercises.submissions.child``.
 
 Its arguments are a file for the results, a seed, the names of the exercises joined by commas, and
 the submission's files. It appends a line of JSON before and after everything that somebody else's
@@ -10,8 +10,8 @@ import runpy
 import sys
 from pathlib import Path
 
+from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.judge import judge
-from minitransformer.exercises.registry import EXERCISES
 from minitransformer.exercises.verdict import NOT_WRITTEN
 
 ERROR, TIMED_OUT = "error", "timed out"

@@ -15,12 +15,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from minitransformer.exercises.child import ERROR, LOADING, TIMED_OUT
-from minitransformer.exercises.notebook import functions_of
-from minitransformer.exercises.registry import EXERCISES
+from minitransformer.exercises.catalogue.registry import EXERCISES
+from minitransformer.exercises.submissions.child import ERROR, LOADING, TIMED_OUT
+from minitransformer.exercises.submissions.notebook import functions_of
 from minitransformer.storage import strict_json
 
-PACKAGES = Path(__file__).parents[2]
+CHILD = "minitransformer.exercises.submissions.child"
+PACKAGES = Path(__file__).parents[3]
 START = 60.0  # seconds until the process has imported the package
 SUFFIXES = (".py", ".ipynb")
 
@@ -112,7 +113,7 @@ def _as_python(path, folder, number):
 
 def _run(results, sources, names, seconds, seed, folder):
     """Start the process and wait; the state and words for what it did not come back from."""
-    command = [sys.executable, "-m", "minitransformer.exercises.child", str(results), str(seed)]
+    command = [sys.executable, "-m", CHILD, str(results), str(seed)]
     path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     process = subprocess.Popen(

@@ -3,7 +3,7 @@
 import inspect
 import itertools
 
-from minitransformer.exercises.registry import EXERCISES
+from minitransformer.exercises.catalogue.registry import EXERCISES
 
 HEADER = '''"""Exercises of minitransformer. Write as many as you like, then see how far you are:
 

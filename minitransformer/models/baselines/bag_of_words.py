@@ -12,13 +12,13 @@ Source: Wang and Manning 2012, section 2 (binary features) and table 2 (results 
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.models.bags import Features
-from minitransformer.training.names import check_count, check_number
-from minitransformer.training.optimizers import Adam
+from minitransformer.checks import check_count, check_number
+from minitransformer.models.baselines.bags import Features
+from minitransformer.training.optim.optimizers import Adam
 
 L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 """Penalties to choose from, the strongest first; each starts where the last one ended."""
-LEAST_STEPS = 90
+MIN_STEPS = 90
 """Steps for each penalty: a few texts are passed over more often than `epochs` says."""
 HELD_BACK = 0.1
 """Share of the training texts that chooses the penalty where no validation texts are given."""
@@ -192,7 +192,7 @@ class BagOfWords:
         rng = np.random.default_rng(self.seed)
         grads, adam = np.zeros_like(values), Adam(self.learning_rate)
         dW, db = grads[: self.W.size].reshape(self.W.shape), grads[self.W.size :]
-        epochs = max(self.epochs, -(-LEAST_STEPS * self.batch_size // len(labels)))
+        epochs = max(self.epochs, -(-MIN_STEPS * self.batch_size // len(labels)))
         batches = [
             texts
             for _ in range(epochs)

@@ -5,7 +5,7 @@ to have the only value that can be computed here; one that does not is listed as
 model that would come out wrong is refused, with the key that says why.
 """
 
-from minitransformer.training.names import near_names
+from minitransformer.checks import near_names
 
 # Keys that change no logits; older files also say what a call returns, and how to sample
 HARMLESS = {

@@ -1,7 +1,7 @@
 """Models that others trained: a folder in Hugging Face's layout becomes a :class:`GPT`.
 
 No code of the folder runs, and no other library is needed: ``config.json`` is translated (see
-:mod:`~minitransformer.models.huggingface`), the arrays are read one at a time by
+:mod:`~minitransformer.models.pretrained.huggingface`), the arrays are read one at a time by
 :class:`~minitransformer.storage.ArrayFolder`, the tokenizer by :class:`ByteLevelBPE`.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer.data import ByteLevelBPE
-from minitransformer.models.huggingface import FAMILIES, LAYER_KEYS, translate
-from minitransformer.models.huggingface_names import names
+from minitransformer.models.pretrained.huggingface import FAMILIES, LAYER_KEYS, translate
+from minitransformer.models.pretrained.huggingface_names import names
 from minitransformer.storage import ArrayFolder, check_arrays, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
@@ -21,7 +21,7 @@ FLOATS = ("F16", "BF16", "F32", "F64")
 # Causal masks and tables of angles that older files hold: they follow from the config
 TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
 OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
-LEAST_LIMIT, LEAST_LAYERS = 1 << 20, 1000  # allowed whatever the weights are: no harm is done
+MIN_LIMIT, MIN_LAYERS = 1 << 20, 1000  # allowed whatever the weights are: no harm is done
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -86,9 +86,9 @@ def check_sizes(config, entries, path):
     stored = sum(math.prod(entry.shape) for entry in entries.values())
     *_, counts = FAMILIES[config["model_type"]]
     for key in counts:
-        most, what = max(stored, LEAST_LIMIT), f"{stored} numbers"
+        most, what = max(stored, MIN_LIMIT), f"{stored} numbers"
         if key in LAYER_KEYS:
-            most, what = max(len(entries), LEAST_LAYERS), f"{len(entries)} arrays"
+            most, what = max(len(entries), MIN_LAYERS), f"{len(entries)} arrays"
         if (config.get(key) or 0) > most:
             raise ValueError(f"{path}: {key} = {config[key]} does not fit the weights, {what}")
 

@@ -2,10 +2,10 @@
 
 from dataclasses import fields
 
-from minitransformer.cli.recipes.classification import ClassificationRecipe
-from minitransformer.cli.recipes.language_model import LanguageModelRecipe
-from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, group
-from minitransformer.cli.recipes.translation import StringsRecipe, TranslationRecipe
+from minitransformer.runs.recipes.classification import ClassificationRecipe
+from minitransformer.runs.recipes.language_model import LanguageModelRecipe
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, group
+from minitransformer.runs.recipes.translation import StringsRecipe, TranslationRecipe
 
 RECIPES = (ClassificationRecipe, LanguageModelRecipe, TranslationRecipe, StringsRecipe)
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
 from minitransformer.models import TransformerClassifier
 from minitransformer.training import EarlyStopping
-from minitransformer.training.names import lookup
+from minitransformer.checks import lookup
 
 MONITORS = ("val_loss", "val_accuracy")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from minitransformer import models
-from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
 
 TOKENIZERS = ("characters", "words", "bpe")
 

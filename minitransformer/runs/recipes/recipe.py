@@ -2,8 +2,9 @@
 
 from dataclasses import asdict, dataclass, field, fields
 
-from minitransformer.training import CategoricalCrossentropy, optimizers, schedules
-from minitransformer.training.names import lookup, near_names
+from minitransformer.training import CategoricalCrossentropy
+from minitransformer.training.optim import optimizers, schedules
+from minitransformer.checks import lookup, near_names
 
 MODEL, TRAINING, VOCABULARY = "The model", "Training", "The vocabulary"
 _SCHEDULES = "constant, warmup_inverse_sqrt, warmup_cosine"

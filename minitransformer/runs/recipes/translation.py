@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from minitransformer import models
-from minitransformer.cli.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
 from minitransformer.inference.beam import LARGEST_ALPHA, LENGTH_PENALTY
 from minitransformer.training import BestWeights
-from minitransformer.training.names import check_number
+from minitransformer.checks import check_number
 
 
 @dataclass(frozen=True)

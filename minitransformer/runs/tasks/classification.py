@@ -1,8 +1,8 @@
 """The class of a text."""
 
-from minitransformer.cli import report, texts
-from minitransformer.cli.recipes.classification import IMDB, REVIEWS, TABLE, ClassificationRecipe
-from minitransformer.cli.tasks.task import Prepared, Task
+from minitransformer.runs import classifier_report as report, classify as texts
+from minitransformer.runs.recipes.classification import IMDB, REVIEWS, TABLE, ClassificationRecipe
+from minitransformer.runs.tasks.task import Prepared, Task
 from minitransformer.data import UNLABELLED, Vocabulary, load_imdb, load_reviews, load_table
 from minitransformer.models import TransformerClassifier
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from minitransformer import inference, models, plots
-from minitransformer.cli.figures import MOST_TOKENS, save_figure
-from minitransformer.cli.tasks.task import Prepared, Task
+from minitransformer.runs.figures import MAX_TOKENS, save_figure
+from minitransformer.runs.tasks.task import Prepared, Task
 
 
 class EncoderDecoder(Task):
@@ -99,10 +99,10 @@ def draw_cross_attention(folder, model, source, target):
     x = encode_source(tokenizer, source, model.max_len)
     y = np.append(tokenizer.start_id, tokenizer.encode(target))[: model.max_len]
     _, cache = model.forward(x[None], y[None])
-    P = cache.decoder.blocks[-1].cross_attention.P[0, :, :MOST_TOKENS, :MOST_TOKENS]
+    P = cache.decoder.blocks[-1].cross_attention.P[0, :, :MAX_TOKENS, :MAX_TOKENS]
     # A row is named by the token that is written there, one behind the one that is read.
     written = np.append(y[1:], tokenizer.end_id)
-    rows, columns = ([tokenizer.tokens[i] for i in ids[:MOST_TOKENS]] for ids in (written, x))
+    rows, columns = ([tokenizer.tokens[i] for i in ids[:MAX_TOKENS]] for ids in (written, x))
     figure = plots.attention(P, rows, columns)
     figure.suptitle(f"cross-attention of block {blocks}: what is read while a token is written")
     save_figure(figure, folder.path / "cross_attention.png")

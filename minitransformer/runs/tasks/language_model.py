@@ -3,9 +3,9 @@
 import math
 
 from minitransformer import data, inference, models
-from minitransformer.cli.recipes.language_model import NANOGPT, OURS, TEXT, LanguageModelRecipe
-from minitransformer.cli.results import draw_curves, keep_results, say_what_next
-from minitransformer.cli.tasks.task import Prepared, Task
+from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT, LanguageModelRecipe
+from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.tasks.task import Prepared, Task
 from minitransformer.storage import write_text
 
 PROMPT, WRITTEN = 16, 400

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from minitransformer import data
-from minitransformer.cli.recipes.translation import COPY, REVERSE, StringsRecipe
-from minitransformer.cli.results import draw_curves, keep_results, say_what_next
-from minitransformer.cli.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
+from minitransformer.runs.recipes.translation import COPY, REVERSE, StringsRecipe
+from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 
 HELD_OUT, VALIDATION, SHOWN = 500, 100, 5
 TRAINING_SEED, HELD_OUT_SEED = 0, 1

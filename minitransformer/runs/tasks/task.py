@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from minitransformer import data
-from minitransformer.cli.recipes.recipe import option
-from minitransformer.cli.sources import Source
-from minitransformer.training.names import lookup, near_names
+from minitransformer.runs.recipes.recipe import option
+from minitransformer.runs.source import Source
+from minitransformer.checks import lookup, near_names
 
 SOME = ("text_column", "label_column", "target", "windows")
 """Options of `train` that only some tasks have, besides the settings of recipes."""
@@ -42,7 +42,7 @@ class Task(ABC):
     recipes : dict of (str or None) to dict of str to Recipe
         For each data set, by name, the recipes by name, the default first; None: one's own data.
     recipe_class : type
-        Subclass of :class:`~minitransformer.cli.recipes.Recipe`.
+        Subclass of :class:`~minitransformer.runs.recipes.Recipe`.
     published : tuple of str
         The data sets that lie in a folder, or are downloaded; others are part of this package.
     options : tuple of str

@@ -3,16 +3,16 @@
 import numpy as np
 
 from minitransformer import data
-from minitransformer.cli.bleu import INSTALL, available, bleu
-from minitransformer.cli.recipes.translation import MULTI30K, PARALLEL, TranslationRecipe
-from minitransformer.cli.results import draw_curves, keep_results, say_what_next
-from minitransformer.cli.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
+from minitransformer.runs.bleu import INSTALL, available, bleu
+from minitransformer.runs.recipes.translation import MULTI30K, PARALLEL, TranslationRecipe
+from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 from minitransformer.storage import write_text
 
 JUDGED = "test_2016_flickr"
 SHOWN = 20
 EXAMPLE_LENGTH = 12
-MOST_HELD_OUT, SHARE_HELD_OUT = 1000, 0.1
+MAX_HELD_OUT, SHARE_HELD_OUT = 1000, 0.1
 """How much of one's own sentences validates, and how much judges."""
 
 
@@ -130,7 +130,7 @@ def split(pairs, name):
     for i, source in enumerate(pairs.source):
         copies.setdefault(source, []).append(i)
     groups = list(copies.values())
-    n = min(MOST_HELD_OUT, int(len(groups) * SHARE_HELD_OUT))
+    n = min(MAX_HELD_OUT, int(len(groups) * SHARE_HELD_OUT))
     if n == 0:
         raise ValueError(f"{name} has {len(groups)} different sentences, at least 10 are needed")
     order = np.random.default_rng(0).permutation(len(groups))

@@ -10,7 +10,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, as_number
-from minitransformer.training.names import check_number, lookup
+from minitransformer.checks import check_number, lookup
 
 
 class Loss:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from minitransformer.backend import array_module, as_number
+from minitransformer.checks import lookup
 from minitransformer.functional import log_softmax
-from minitransformer.training.names import lookup
 
 
 class Metric:

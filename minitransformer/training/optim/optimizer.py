@@ -8,7 +8,7 @@ and the only temporaries are two scratch blocks for each worker.
 import numpy as np
 
 from minitransformer.backend import array_module, to_device
-from minitransformer.training.names import check_number
+from minitransformer.checks import check_number
 
 # Elements in a block: six float32 arrays of this length are 1.5 MiB. Smaller ones would fit the
 # second-level cache, but threads then hand Python's lock over too often.
@@ -72,8 +72,8 @@ class Optimizer:
             Where decoupled weight decay acts; everywhere by default. Only AdamW decays.
         share_out : callable
             ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can:
-            :meth:`~minitransformer.training.workers.WorkerPool.share_out`. The result has the same
-            bits whatever the parts.
+            :meth:`~minitransformer.training.parallel.workers.WorkerPool.share_out`. The result
+            has the same bits whatever the parts.
         ops : module, optional
             The model's functions; on a device their ``optimizer_kernel`` is used, if they have it.
 

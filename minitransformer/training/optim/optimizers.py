@@ -7,8 +7,8 @@ Symbols: :math:`\theta` parameters, :math:`g` gradient, :math:`\eta` learning ra
 counted from 1.
 """
 
-from minitransformer.training.names import check_number, lookup
-from minitransformer.training.optimizer_base import Optimizer
+from minitransformer.checks import check_number, lookup
+from minitransformer.training.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):

@@ -2,7 +2,7 @@ r"""Against memorising: penalties, clipping, word dropout, averaged weights.
 
 All of it acts on the flat arrays of values and gradients (or on ids), never on layers, so it is
 the same for every model. Decoupled weight decay is in
-:class:`~minitransformer.training.optimizers.AdamW`, dropout in the layers.
+:class:`~minitransformer.training.optim.optimizers.AdamW`, dropout in the layers.
 """
 
 import math
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from minitransformer.backend import array_module, as_number, is_cupy, to_device
-from minitransformer.training.names import check_number
-from minitransformer.training.optimizer_base import BLOCK, one_part
+from minitransformer.checks import check_number
+from minitransformer.training.optim.optimizer import BLOCK, one_part
 
 
 def _blocks(xp, size):
@@ -72,7 +72,7 @@ def global_norm(grads, share_out=one_part):
     """Euclidean norm of all gradients together; NaN or inf if one entry is.
 
     A Python float; on a device a 0-d float64 array, for which nobody waits. `share_out` as for
-    :meth:`~minitransformer.training.optimizer_base.Optimizer.step`; the bits do not depend on it.
+    :meth:`~minitransformer.training.optim.optimizer.Optimizer.step`; the bits do not depend on it.
 
     Finite gradients whose squares overflow their dtype still have a finite norm.
     """

@@ -6,7 +6,7 @@ are made: :meth:`Schedule.start` gets it from `fit` and returns the function.
 
 import math
 
-from minitransformer.training.names import check_count, check_number, lookup
+from minitransformer.checks import check_count, check_number, lookup
 
 
 class Schedule:

@@ -1,10 +1,11 @@
 """Several processes, started by ``mpiexec``, that train one model together.
 
 Every process runs the whole program on the same data, from the same seed. The micro-batches of a
-batch are assigned to processes as :class:`~minitransformer.training.workers.WorkerPool` assigns
-them to threads, the gradients are added up in the order of the processes, and all of them take the
-same step. MPI leaves the order of its own sums open, so they are not used: n processes give the
-same bits as one process with n workers.
+batch are assigned to processes as
+:class:`~minitransformer.training.parallel.workers.WorkerPool` assigns them to threads. The
+gradients are added up in the order of the processes, and all of them take the same step. MPI does
+not fix the order of its own sums, so they are not used: n processes give the same bits as one
+process with n workers.
 """
 
 import os
@@ -15,9 +16,9 @@ from time import monotonic, sleep
 import numpy as np
 
 from minitransformer.backend import array_module
-from minitransformer.training.allocator import freed_memory_kept
-from minitransformer.training.blas import one_blas_thread
-from minitransformer.training.workers import assign
+from minitransformer.training.parallel.allocator import freed_memory_kept
+from minitransformer.training.parallel.blas import one_blas_thread
+from minitransformer.training.parallel.workers import assign
 
 # How MPICH (and what is made from it), Open MPI and MVAPICH tell a process how many there are.
 SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")

@@ -15,13 +15,13 @@ from contextlib import ExitStack
 import numpy as np
 
 from minitransformer.backend import array_module, is_cupy
-from minitransformer.training.allocator import freed_memory_kept
-from minitransformer.training.blas import one_blas_thread
-from minitransformer.training.forked import ForkedWorker, can_fork, shared_zeros
-from minitransformer.training.names import check_count
+from minitransformer.checks import check_count
+from minitransformer.training.parallel.allocator import freed_memory_kept
+from minitransformer.training.parallel.blas import one_blas_thread
+from minitransformer.training.parallel.forked import ForkedWorker, can_fork, shared_zeros
 
 # More cores than this gain nothing on a batch of the usual size: it has no more micro-batches.
-MOST_WORKERS = 8
+MAX_WORKERS = 8
 
 
 def usable_cores():
@@ -35,7 +35,7 @@ def default_workers(values=None):
     """Number of workers where none is asked for: one a core, up to 8; one for a GPU's arrays."""
     if values is not None and array_module(values) is not np:
         return 1
-    return min(usable_cores(), MOST_WORKERS)
+    return min(usable_cores(), MAX_WORKERS)
 
 
 def assign(costs, workers):
@@ -73,7 +73,7 @@ class WorkerPool:
     model : object with ``flat`` and ``replica()``
     workers : int, optional
         See :func:`default_workers`.
-    again : bool
+    keep_memory : bool
         Whether another pool will soon do the same: part of the memory is kept for it.
     fork : bool
         Whether gradients are computed by processes, where the system can: it pays for many steps,
@@ -81,19 +81,19 @@ class WorkerPool:
         model that changes afterwards but its values.
     """
 
-    def __init__(self, model, workers=None, again=False, fork=False):
+    def __init__(self, model, workers=None, keep_memory=False, fork=False):
         most = default_workers(model.flat.values)
         self.size = most if workers is None else check_count("workers", workers)
         if is_cupy(model.flat.values):
             self.size = most
-        self.model, self.again = model, again
+        self.model, self.keep_memory = model, keep_memory
         self._fork = fork and self.size > 1 and can_fork()
         self._replicas, self._forked = [model], []
         self._pool = None
         self._stack = ExitStack()
 
     def __enter__(self):
-        self._stack.enter_context(freed_memory_kept(give_back=not self.again))
+        self._stack.enter_context(freed_memory_kept(give_back=not self.keep_memory))
         if self.size > 1:
             self._stack.enter_context(one_blas_thread())
             self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="worker")

@@ -2,7 +2,7 @@
 
 Run from the root of the repository, with PyTorch and transformers installed::
 
-    python -m tests.reference.make_folders
+    python -m tests.support.reference.make_folders
 
 It writes ``folders/gpt2`` (one file of float32, ``vocab.json`` and ``merges.txt``),
 ``folders/llama`` (several files of bfloat16 with an index, ``tokenizer.json``), and
@@ -20,7 +20,7 @@ import torch
 import transformers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from minitransformer.data.bpe import PATTERNS
+from minitransformer.data.tokenizers.bpe.tokenizer import PATTERNS
 
 FOLDER = Path(__file__).parent / "folders"
 END, N_TOKENS, LENGTH = "<|endoftext|>", 320, 150

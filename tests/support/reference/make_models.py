@@ -2,7 +2,7 @@
 
 Run from the root of the repository, with both installed::
 
-    python -m tests.reference.make_models
+    python -m tests.support.reference.make_models
 
 It writes ``models.safetensors`` beside itself. The tests read that file and need neither.
 """
@@ -15,8 +15,8 @@ import torch
 import transformers
 from safetensors.numpy import save_file
 
-from tests.reference import model_cases
-from tests.reference.torch_models import run
+from tests.support.reference import model_cases
+from tests.support.reference.torch_models import run
 
 PATH = Path(__file__).parent / "models.safetensors"
 

@@ -2,7 +2,7 @@
 
 Run from the root of the repository, with PyTorch installed::
 
-    python -m tests.reference.make_reference
+    python -m tests.support.reference.make_reference
 
 It writes ``pairs.safetensors`` and ``classifier.safetensors`` beside itself. The tests read those
 files and need no PyTorch.
@@ -16,9 +16,9 @@ import torch
 from safetensors.numpy import save_file
 
 from minitransformer.functional import PAIRS
-from tests.reference import cases
-from tests.reference.torch_classifier import adam_losses, logits_and_gradients
-from tests.reference.torch_pairs import values_and_gradients
+from tests.support.reference import cases
+from tests.support.reference.torch_classifier import adam_losses, logits_and_gradients
+from tests.support.reference.torch_pairs import values_and_gradients
 
 FOLDER = Path(__file__).parent
 

@@ -3,7 +3,7 @@
 Run from the root of the repository, with `tiktoken`, `tokenizers` and `regex` installed (nothing of
 this project is imported), and the folder that holds ``gpt2_bpe`` and ``bert_vocab``::
 
-    python tests/reference/make_token_ids.py FOLDER
+    python tests/support/reference/make_token_ids.py FOLDER
 
 It writes ``token_ids.json`` beside itself: texts, ids, and the small tables that stand below, but
 not the published ones. The tests read it and need no such package.

@@ -8,11 +8,11 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.models import GPT, Transformer
-from minitransformer.models.huggingface import translate
-from minitransformer.models.huggingface_names import Part, names
-from minitransformer.models.pretrained import PREFIXES, fill
-from minitransformer.training.optimizers import AdamW
-from tests.reference import model_cases, stored
+from minitransformer.models.pretrained.huggingface import translate
+from minitransformer.models.pretrained.huggingface_names import Part, names
+from minitransformer.models.pretrained.pretrained import PREFIXES, fill
+from minitransformer.training.optim.optimizers import AdamW
+from tests.support.reference import model_cases, stored
 
 # Where a decoder block's parts lie; an encoder block has the first and the last kind of each
 TORCH = {

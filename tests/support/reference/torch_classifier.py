@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as T
 
-from tests.scalar_model import scalar_positions, sinusoidal_positions
+from tests.support.scalar_model import scalar_positions, sinusoidal_positions
 
 ACTIVATIONS = {
     "relu": T.relu, "gelu": T.gelu, "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),

@@ -13,8 +13,8 @@ import transformers
 from torch import nn
 from torch.nn import functional as T
 
-from tests.reference import model_cases
-from tests.scalar_model import sinusoidal_positions
+from tests.support.reference import model_cases
+from tests.support.scalar_model import sinusoidal_positions
 
 HUGGING_FACE = {
     "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel),

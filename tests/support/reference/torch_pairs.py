@@ -12,8 +12,8 @@ import torch
 from torch.nn import functional as T
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tests.reference.cases import rounded
-from tests.scalar_tiled import whole_keep
+from tests.support.reference.cases import rounded
+from tests.support.scalar_tiled import whole_keep
 
 
 def linear(x, W, b):

@@ -4,6 +4,6 @@
 learner would write them, apart from the tables of mistakes in the package, some of which they make.
 """
 
-from tests.wrong_solutions import attending, losses, maps, norms, training
+from tests.support.wrong_solutions import attending, losses, maps, norms, training
 
 WRONG = losses.WRONG | maps.WRONG | norms.WRONG | attending.WRONG | training.WRONG

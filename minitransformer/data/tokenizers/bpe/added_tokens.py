@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import regex
 
-from .byte_pairs import id_of
-from .byte_symbols import from_symbols
-from .checks import check_tokens
+from minitransformer.data.checks import check_tokens
+from minitransformer.data.tokenizers.bpe.byte_symbols import from_symbols
+from minitransformer.data.tokenizers.bpe.merges import id_of
 
 
 class AddedTokens:

@@ -10,10 +10,9 @@ stands around it.
 import errno
 from pathlib import Path
 
+from minitransformer.data.tokenizers.bpe.post_processor import token_before
 from minitransformer.storage import read_json
-
-from .files import find, read_text
-from .templates import token_before
+from minitransformer.storage.text_files import find, read_text
 
 TABLES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 END_OF_TEXT = "<|endoftext|>"

@@ -7,12 +7,19 @@ from functools import cached_property, lru_cache
 import numpy as np
 import regex
 
-from . import bpe_files
-from .added_tokens import AddedTokens
-from .byte_pairs import N_BYTES, id_of, in_order, learn_merges, merge_pairs, ranked
-from .byte_symbols import SYMBOLS, readable, to_symbols
-from .checks import check_integer, check_text, check_texts, check_tokens
-from .token_ids import END, PAD, START, Tokenizer, printable
+from minitransformer.data.checks import check_integer, check_text, check_texts, check_tokens
+from minitransformer.data.tokenizers.bpe import files as bpe_files
+from minitransformer.data.tokenizers.bpe.added_tokens import AddedTokens
+from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS, readable, to_symbols
+from minitransformer.data.tokenizers.bpe.merges import (
+    N_BYTES,
+    id_of,
+    in_order,
+    learn_merges,
+    merge_pairs,
+    ranked,
+)
+from minitransformer.data.tokenizers.tokenizer import END, PAD, START, Tokenizer, printable
 
 # How a text is cut into pieces; merges stay within one. Only known patterns: one from a file could
 # take for ever. They need \p{L} and \p{N}, which `re` does not have.

@@ -1,0 +1,1 @@
+"""Corpora: the reviews of IMDB, plain texts, translations, tables, and tasks on strings."""

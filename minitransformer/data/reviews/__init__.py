@@ -1,0 +1,1 @@
+"""The bundled film reviews: a grammar writes them, and a few are written by hand."""

@@ -1,0 +1,67 @@
+"""The embedding: a table with a vector for each token."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitransformer import functional
+from minitransformer.layers.base import Layer, Parameter, generator
+
+MAX_DRAWN = 1 << 20
+"""Normal numbers that are drawn at a time."""
+
+
+def draw_normal(rng, std, out):
+    """Fill an array with normal numbers of standard deviation `std`.
+
+    The generator gives float64: in pieces, so that a large table is not held in it too.
+    """
+    rows = out.reshape(len(out), -1)
+    step = max(1, MAX_DRAWN // rows.shape[1])
+    for start in range(0, len(rows), step):
+        part = rows[start : start + step]
+        part[...] = std * rng.standard_normal(part.shape)
+
+
+class EmbeddingCache(NamedTuple):
+    """ids (...), the integers that were looked up."""
+
+    ids: Any
+
+
+class Embedding(Layer):
+    r"""Table of token vectors, :math:`y = s \, W_{\mathrm{ids}}`.
+
+    Parameters
+    ----------
+    vocab_size, d_model : int
+    scale : float
+        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4), so that a table
+        whose entries have variance 1/D gives vectors on a par with the positions.
+    rng : Generator or int
+        Draws the initial table: normal with variance 1/D.
+    dtype : dtype
+    ops : module
+    """
+
+    def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):
+        table = np.empty((vocab_size, d_model), dtype)
+        draw_normal(generator(rng), d_model**-0.5, table)
+        self.W = Parameter(table)
+        self.scale = float(scale)  # a NumPy scalar would turn a float32 model into float64
+        self.ops = ops
+
+    def forward(self, ids, *, mask=None, rng=None):
+        """ids (...), integers -> y (..., D), :class:`EmbeddingCache`."""
+        y = self.ops.embedding(ids, self.W.value)
+        if self.scale != 1.0:
+            y *= self.scale
+        return y, EmbeddingCache(ids)
+
+    def backward(self, dy, cache):
+        """dy (..., D) -> None: ids have no gradient; the table's is added to."""
+        # y = scale * W[ids]
+        if self.scale != 1.0:
+            dy = dy * self.scale
+        rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[0])
+        self.W.grad[rows] += dW_rows

@@ -1,0 +1,1 @@
+"""What a transformer has to beat: linear models on counts of words."""
