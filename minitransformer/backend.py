@@ -119,9 +119,7 @@ def check_ids(ids, n_rows, name="ids"):
         return
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= n_rows:
-        raise ValueError(
-            f"{name} must lie in 0 .. {n_rows - 1}, got {low if low < 0 else high}"
-        )
+        raise ValueError(f"{name} must lie in 0 .. {n_rows - 1}, got {low if low < 0 else high}")
 
 
 def swap(x):

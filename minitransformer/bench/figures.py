@@ -25,9 +25,7 @@ def bars(report):
         for s, side in enumerate(report.sides):
             values = [value(row.results[side.key]) or 0 for row in report.rows]
             places = [r + (s - (n_sides - 1) / 2) * 0.8 / n_sides for r in range(n_rows)]
-            axes.barh(
-                places, values, 0.7 / n_sides, color=STYLES[side.key][0], label=side.label
-            )
+            axes.barh(places, values, 0.7 / n_sides, color=STYLES[side.key][0], label=side.label)
             if label.startswith("time"):
                 _whiskers(axes, report.rows, side, places)
         names = [f"{row.case.name}\ndropout {row.case.dropout:g}" for row in report.rows]
@@ -88,8 +86,12 @@ def _lines(axes, sweep, value, sides):
         colour, marker, line = STYLES[side.key]
         if points := sweep.points(side.key, value):
             axes.plot(
-                *zip(*points, strict=True), color=colour, marker=marker, linestyle=line,
-                markersize=5, label=side.label,
+                *zip(*points, strict=True),
+                color=colour,
+                marker=marker,
+                linestyle=line,
+                markersize=5,
+                label=side.label,
             )
     if value is _milliseconds and (points := sweep.points(sides[0].key, value)):
         (x0, y0), (x1, _) = points[0], points[-1]

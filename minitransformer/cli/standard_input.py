@@ -25,7 +25,5 @@ def given_lines(what):
             f"standard input is not {error.encoding} text: {error.reason} at byte {error.start}"
         ) from None
     if not lines:
-        raise ValueError(
-            f"no {what}: give {what}s as arguments, or one a line on standard input"
-        )
+        raise ValueError(f"no {what}: give {what}s as arguments, or one a line on standard input")
     return lines

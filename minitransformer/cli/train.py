@@ -173,9 +173,7 @@ def _fit(folder, texts, resume, device, processes):
     recipe = folder.config.recipe
     prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
     model = folder.new_model().to(device)
-    _say(
-        f"{prepared.words}, {model.flat.values.size:,} parameters; run folder: {folder.path}"
-    )
+    _say(f"{prepared.words}, {model.flat.values.size:,} parameters; run folder: {folder.path}")
     keepers = recipe.callbacks()
     try:
         history = model.fit(

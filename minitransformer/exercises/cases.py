@@ -92,8 +92,14 @@ def backward_case(pair, twin, variant, rng, inputs=None):
     saved = pair.saved(inputs, outputs)
     arguments |= {k: v for k, v in saved.items() if k in names and v is not None}
     return Case(
-        variant.label, arguments, inputs, outputs[: pair.upstream], upstream,
-        about=variant.options, blame=variant.blame, tolerance=variant.tolerance,
+        variant.label,
+        arguments,
+        inputs,
+        outputs[: pair.upstream],
+        upstream,
+        about=variant.options,
+        blame=variant.blame,
+        tolerance=variant.tolerance,
         rebuild=lambda changed: backward_case(pair, twin, variant, rng, changed),
     )
 
@@ -103,7 +109,11 @@ def forward_case(example, variant, rng, inputs=None):
     drawn = example(variant, rng) if inputs is None else inputs
     inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
     return Case(
-        variant.label, inputs, inputs, about=variant.options, blame=variant.blame,
+        variant.label,
+        inputs,
+        inputs,
+        about=variant.options,
+        blame=variant.blame,
         tolerance=variant.tolerance,
         rebuild=lambda changed: forward_case(example, variant, rng, changed),
     )

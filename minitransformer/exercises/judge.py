@@ -55,9 +55,7 @@ def _verdict(exercise, function, trials, untried):
     results = exercise.results
     seen = set().union(*(trial.values for trial in trials))
     absent = [name for name in results if name not in seen] if not exercise.judge else []
-    return Verdict(
-        exercise.name, RIGHT, right=good, untried=(*dict.fromkeys(untried), *absent)
-    )
+    return Verdict(exercise.name, RIGHT, right=good, untried=(*dict.fromkeys(untried), *absent))
 
 
 def _place(trials):

@@ -57,9 +57,7 @@ def _keep(P, dropout, seed, i):
 
 
 @in_one_dtype
-def tiled_attention(
-    Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, block=128
-):
+def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, block=128):
     r"""Scaled dot-product attention, one block of queries at a time.
 
     .. math:: O_i = \sum_j e^{s_{ij} - \ell_i} \, \mathrm{keep}_{ij} \, V_j, \qquad
@@ -160,9 +158,7 @@ def tiled_attention_backward(
     Derivation: docs/derivations/tiled_attention.md, equations (6) and (11) to (14).
     Notebook: notebooks/07_heads_and_masks.ipynb.
     """
-    xp = array_module(
-        dO=dO, Q=Q, K=K, V=V, O=O, logsumexp=logsumexp, mask=mask, bias=bias
-    )
+    xp = array_module(dO=dO, Q=Q, K=K, V=V, O=O, logsumexp=logsumexp, mask=mask, bias=bias)
     scale = Q.shape[-1] ** -0.5
     kv_heads = K.shape[-3] if K.ndim > 2 else 1
     K, V = _prepared(Q, K, V, mask)

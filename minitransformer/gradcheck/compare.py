@@ -206,14 +206,16 @@ def _judge(row, problem, analytic, entries, scale, rng):
     everything = entries is None or not analytic or entries >= x.size
     drawn = None if everything else rng.choice(x.size, entries, replace=False)
     indices = None if everything else [np.unravel_index(i, x.shape) for i in drawn]
-    central, row.skipped = central_gradient(
-        problem.terms, problem.values, row.name, scale, indices
-    )
+    central, row.skipped = central_gradient(problem.terms, problem.values, row.name, scale, indices)
     if analytic:  # the complex step has seen every entry, and without the noise of differences
         row.central_error = relative_error(a, central, scale)
     else:
         row.central_error = judged_error(
-            problem, row.name, central, scale, row.tolerance.central,
+            problem,
+            row.name,
+            central,
+            scale,
+            row.tolerance.central,
             lambda values, upstream: central_gradient(
                 partial(problem.terms, upstream=upstream), values, row.name, 0.0, at_kinks=True
             )[0],

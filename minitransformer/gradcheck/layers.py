@@ -71,7 +71,10 @@ def check_layer(
     setting = _Network(layer, as_tuple(inputs), dict(options or {}), dropout_seed)
     problem = setting.problem(rng)
     rows = compare(
-        problem, analytic=analytic, tolerance=as_tolerance(tolerance, NETWORK), entries=entries,
+        problem,
+        analytic=analytic,
+        tolerance=as_tolerance(tolerance, NETWORK),
+        entries=entries,
         rng=rng,
     )
     report = Report(name or type(layer).__name__, rows)
@@ -81,9 +84,15 @@ def check_layer(
             setting_of = setting.with_inputs(changed)
             with setting_of.parameters_at(changed):
                 return check_layer(
-                    layer, setting_of.positional(), options=setting_of.options,
-                    dropout_seed=changed["dropout_seed"], analytic=analytic, seed=seed + 1,
-                    tolerance=tolerance, entries=4, diagnose=False,
+                    layer,
+                    setting_of.positional(),
+                    options=setting_of.options,
+                    dropout_seed=changed["dropout_seed"],
+                    analytic=analytic,
+                    seed=seed + 1,
+                    tolerance=tolerance,
+                    entries=4,
+                    diagnose=False,
                 )
 
         report.diagnose(problem, setting.everything(), again)

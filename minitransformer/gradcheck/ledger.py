@@ -51,9 +51,17 @@ def pair_subject(name, pair):
 
     def trial(rng, sizes):
         return check(
-            pair.forward, pair.backward, pair.example(rng, **sizes), wrt=pair.wrt,
-            saved=pair.saved, upstream=pair.upstream, analytic=pair.analytic, rng=rng,
-            entries=ENTRIES, tolerance=PAIR, name=name,
+            pair.forward,
+            pair.backward,
+            pair.example(rng, **sizes),
+            wrt=pair.wrt,
+            saved=pair.saved,
+            upstream=pair.upstream,
+            analytic=pair.analytic,
+            rng=rng,
+            entries=ENTRIES,
+            tolerance=PAIR,
+            name=name,
         )
 
     return Subject(name, "pair", trial, pair.edges)
@@ -81,8 +89,14 @@ def layer_subject(
     def trial(rng, sizes):
         layer, inputs, arguments = build(rng, **sizes)
         return check_layer(
-            layer, inputs, analytic=analytic, rng=rng, entries=entries, tolerance=NETWORK,
-            name=name, **arguments
+            layer,
+            inputs,
+            analytic=analytic,
+            rng=rng,
+            entries=entries,
+            tolerance=NETWORK,
+            name=name,
+            **arguments,
         )
 
     return Subject(name, kind, trial, tuple(edges), share)
@@ -158,14 +172,27 @@ class Line:
         if self.tolerance is not None:
             limits = f"{self.tolerance.complex_step:.0e} / {self.tolerance.central:.0e}"
         return (
-            self.name, self.kind, str(self.shapes), figure(self.complex_error),
-            figure(self.central_error), str(self.skipped), limits, f"{self.seconds:.1f} s",
+            self.name,
+            self.kind,
+            str(self.shapes),
+            figure(self.complex_error),
+            figure(self.central_error),
+            str(self.skipped),
+            limits,
+            f"{self.seconds:.1f} s",
             "ok" if self.ok else "WRONG",
         )
 
 
 HEADINGS = (
-    "name", "kind", "shapes", "complex step", "central", "skipped", "tolerances", "time",
+    "name",
+    "kind",
+    "shapes",
+    "complex step",
+    "central",
+    "skipped",
+    "tolerances",
+    "time",
     "verdict",
 )
 

@@ -84,7 +84,10 @@ def check(
     setting = _Pair(forward, backward, inputs, wrt, saved, upstream)
     problem = setting.problem(rng)
     rows = compare(
-        problem, analytic=analytic, tolerance=as_tolerance(tolerance, PAIR), entries=entries,
+        problem,
+        analytic=analytic,
+        tolerance=as_tolerance(tolerance, PAIR),
+        entries=entries,
         rng=rng,
     )
     report = Report(name or getattr(forward, "__name__", "pair"), rows)
@@ -92,9 +95,17 @@ def check(
 
         def again(changed):
             return check(
-                forward, backward, setting.rebuild(changed), wrt=wrt, saved=saved,
-                upstream=upstream, analytic=analytic, seed=seed + 1, tolerance=tolerance,
-                entries=4, diagnose=False,
+                forward,
+                backward,
+                setting.rebuild(changed),
+                wrt=wrt,
+                saved=saved,
+                upstream=upstream,
+                analytic=analytic,
+                seed=seed + 1,
+                tolerance=tolerance,
+                entries=4,
+                diagnose=False,
             )
 
         report.diagnose(problem, setting.inputs, again)
@@ -157,8 +168,10 @@ class _Pair:
         if self.positional:
             inputs = dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
         self.inputs = {key: in_float64(value) for key, value in inputs.items()}
-        self.wrt = tuple(wrt) if wrt is not None else tuple(
-            key for key, value in self.inputs.items() if is_floating(value)
+        self.wrt = (
+            tuple(wrt)
+            if wrt is not None
+            else tuple(key for key, value in self.inputs.items() if is_floating(value))
         )
         unknown = [key for key in self.wrt if key not in self.inputs]
         if unknown:
@@ -186,11 +199,15 @@ class _Pair:
         before = own(arguments), own(named)
         returned = as_tuple(self.backward(*arguments, **named))
         names = parameter_names(self.backward, len(arguments))
-        impure = impure or written_into(
-            "backward",
-            {**dict(zip(names, arguments, strict=True)), **named},
-            {**dict(zip(names, before[0], strict=True)), **before[1]},
-        ) or written_into("backward", given, self.inputs)
+        impure = (
+            impure
+            or written_into(
+                "backward",
+                {**dict(zip(names, arguments, strict=True)), **named},
+                {**dict(zip(names, before[0], strict=True)), **before[1]},
+            )
+            or written_into("backward", given, self.inputs)
+        )
         values = {key: self.inputs[key] for key in self.wrt if self.inputs[key] is not None}
         gradients = self._by_name(returned)
         failures = {
@@ -227,9 +244,7 @@ class _Pair:
 
     def _at(self, values):
         """All inputs, those in `values` exchanged and moved to their device, as copies."""
-        moved = {
-            key: array_module(self.inputs[key]).array(value) for key, value in values.items()
-        }
+        moved = {key: array_module(self.inputs[key]).array(value) for key, value in values.items()}
         return {key: moved[key] if key in moved else own(x) for key, x in self.inputs.items()}
 
     def _host_gradients(self, values, upstream):

@@ -7,9 +7,7 @@ import numpy as np
 
 def mask_forgotten(fault):
     """Right when nothing is masked."""
-    masks = {
-        key: mask for key, mask in fault.arrays("b").items() if mask.size and not mask.all()
-    }
+    masks = {key: mask for key, mask in fault.arrays("b").items() if mask.size and not mask.all()}
     if masks and fault.right_with({key: np.ones_like(mask) for key, mask in masks.items()}):
         return (
             f"right when {', '.join(masks)} is True everywhere: the backward pass forgets the "

@@ -196,6 +196,4 @@ def _lead_gradient(shape, classes, dtype):
 
 def _per_token(cache, products):
     """Products (B, T, D) added up over D, on the host; 0 at padding."""
-    return np.where(
-        real_tokens(cache, products.shape[:2]), to_host(products.sum(axis=-1)), 0
-    )
+    return np.where(real_tokens(cache, products.shape[:2]), to_host(products.sum(axis=-1)), 0)

@@ -67,8 +67,16 @@ class Attention(Layer):
         dO = self.ops.merge_heads_backward(self.W_o.backward(dy, cache.output), self.n_heads)
         if self.attention == "tiled":
             dQ, dK, dV = self.ops.tiled_attention_backward(
-                dO, cache.Q, cache.K, cache.V, cache.O, cache.logsumexp, cache.mask,
-                dropout=cache.dropout, seed=cache.seed, bias=cache.bias,
+                dO,
+                cache.Q,
+                cache.K,
+                cache.V,
+                cache.O,
+                cache.logsumexp,
+                cache.mask,
+                dropout=cache.dropout,
+                seed=cache.seed,
+                bias=cache.bias,
             )
         else:
             dQ, dK, dV = self.ops.attention_backward(

@@ -107,28 +107,40 @@ class DecoderBlock(ResidualBlock):
             x, self.norm1, self.self_attention, self.dropout1, rng, mask=mask
         )
         after, (n2, a2, d2) = self._sublayer_forward(
-            middle, self.norm2, self.cross_attention, self.dropout2, rng, (memory,),
+            middle,
+            self.norm2,
+            self.cross_attention,
+            self.dropout2,
+            rng,
+            (memory,),
             mask=memory_mask,
         )
         y, (n3, f, d3) = self._sublayer_forward(
             after, self.norm3, self.feed_forward, self.dropout3, rng
         )
-        return y, DecoderBlockCache(
-            x, n1, a1, d1, middle, n2, a2, d2, after, n3, f, d3, y
-        )
+        return y, DecoderBlockCache(x, n1, a1, d1, middle, n2, a2, d2, after, n3, f, d3, y)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), dmemory (B, S, D)."""
         dx, _ = self._sublayer_backward(
-            dy, self.norm3, self.feed_forward, self.dropout3,
+            dy,
+            self.norm3,
+            self.feed_forward,
+            self.dropout3,
             (cache.norm3, cache.feed_forward, cache.dropout3),
         )
         dx, (dmemory,) = self._sublayer_backward(
-            dx, self.norm2, self.cross_attention, self.dropout2,
+            dx,
+            self.norm2,
+            self.cross_attention,
+            self.dropout2,
             (cache.norm2, cache.cross_attention, cache.dropout2),
         )
         dx, _ = self._sublayer_backward(
-            dx, self.norm1, self.self_attention, self.dropout1,
+            dx,
+            self.norm1,
+            self.self_attention,
+            self.dropout1,
             (cache.norm1, cache.self_attention, cache.dropout1),
         )
         return dx, dmemory

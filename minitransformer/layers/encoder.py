@@ -99,8 +99,14 @@ class EncoderBlock(ResidualBlock):
         Mask, bias and rotary as for :class:`MultiHeadAttention`.
         """
         middle, (n1, a, d1) = self._sublayer_forward(
-            x, self.norm1, self.attention, self.dropout1, rng,
-            mask=mask, bias=bias, rotary=rotary,
+            x,
+            self.norm1,
+            self.attention,
+            self.dropout1,
+            rng,
+            mask=mask,
+            bias=bias,
+            rotary=rotary,
         )
         y, (n2, f, d2) = self._sublayer_forward(
             middle, self.norm2, self.feed_forward, self.dropout2, rng
@@ -110,11 +116,17 @@ class EncoderBlock(ResidualBlock):
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D)."""
         dx, _ = self._sublayer_backward(
-            dy, self.norm2, self.feed_forward, self.dropout2,
+            dy,
+            self.norm2,
+            self.feed_forward,
+            self.dropout2,
             (cache.norm2, cache.feed_forward, cache.dropout2),
         )
         dx, _ = self._sublayer_backward(
-            dx, self.norm1, self.attention, self.dropout1,
+            dx,
+            self.norm1,
+            self.attention,
+            self.dropout1,
             (cache.norm1, cache.attention, cache.dropout1),
         )
         return dx

@@ -51,9 +51,7 @@ class GroupedQueryAttention(MultiHeadAttention):
 
     def _project_backward(self, dQ, dK, dV, x):
         xp = array_module(dQ=dQ, dK=dK, dV=dV)
-        return self.ops.linear_backward(
-            xp.concatenate([dQ, dK, dV], axis=-1), x, self.W_qkv.value
-        )
+        return self.ops.linear_backward(xp.concatenate([dQ, dK, dV], axis=-1), x, self.W_qkv.value)
 
 
 def make_self_attention(d_model, n_heads, n_kv_heads=None, **options):

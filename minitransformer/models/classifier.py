@@ -120,8 +120,14 @@ class TransformerClassifier(Trainable):
         self.dropout = Dropout(dropout, ops=self.ops)
         self.blocks = [
             EncoderBlock(
-                d_model, n_heads, d_ff, dropout=dropout, norm=norm, activation=activation,
-                attention=attention, **draws,
+                d_model,
+                n_heads,
+                d_ff,
+                dropout=dropout,
+                norm=norm,
+                activation=activation,
+                attention=attention,
+                **draws,
             )
             for _ in range(n_layers)
         ]
@@ -165,7 +171,16 @@ class TransformerClassifier(Trainable):
         pooled, pooling = self._pool(x, mask)
         logits, head = self.head.forward(pooled)
         return logits, ClassifierCache(
-            embedding, embedded, positions, dropout, tuple(blocks), norm, x, mask, pooling, pooled,
+            embedding,
+            embedded,
+            positions,
+            dropout,
+            tuple(blocks),
+            norm,
+            x,
+            mask,
+            pooling,
+            pooled,
             head,
         )
 

@@ -115,7 +115,8 @@ class GPTConfig(Settings):
     def block_options(self):
         """What the blocks take by name."""
         return super().block_options() | {
-            "n_kv_heads": self.n_kv_heads, "norm_kind": self.norm_kind
+            "n_kv_heads": self.n_kv_heads,
+            "norm_kind": self.norm_kind,
         }
 
 

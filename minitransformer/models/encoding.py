@@ -48,9 +48,7 @@ class Encoding(SequenceModel):
     def encode_backward(self, dmemory, cache):
         """dmemory (B, S, D) -> the gradient of the embedded source, (B, S, D)."""
         dx = self._back_through(self.encoder, self.encoder_norm, dmemory, cache)
-        return self._embed_backward(
-            dx, self.source_embedding, self.source_positions, cache.input
-        )
+        return self._embed_backward(dx, self.source_embedding, self.source_positions, cache.input)
 
 
 def as_keys(mask):

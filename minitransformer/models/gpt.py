@@ -81,9 +81,7 @@ class GPT(SequenceModel, LanguageModelling):
         self.dropout = Dropout(settings.dropout, ops=self.ops)
         self.attention_inputs = AttentionInputs(settings)
         self.blocks = [
-            EncoderBlock(
-                D, settings.n_heads, settings.hidden, **settings.block_options(), **draws
-            )
+            EncoderBlock(D, settings.n_heads, settings.hidden, **settings.block_options(), **draws)
             for _ in range(settings.n_layers)
         ]
         self.final_norm = self._final_norm()

@@ -78,8 +78,11 @@ class SequenceModel:
         if not settings.has_final_norm:
             return None
         return make_norm(
-            getattr(settings, "norm_kind", "layer"), settings.d_model, eps=settings.norm_eps,
-            dtype=settings.dtype, ops=self.ops,
+            getattr(settings, "norm_kind", "layer"),
+            settings.d_model,
+            eps=settings.norm_eps,
+            dtype=settings.dtype,
+            ops=self.ops,
         )
 
     def _head(self, embedding, vocab_size, draws):
@@ -160,5 +163,3 @@ class SequenceModel:
             raise TypeError(f"capacity must be a whole number, got {capacity!r}")
         if not 1 <= capacity <= self.max_len:
             raise ValueError(f"capacity must lie in 1 .. max_len = {self.max_len}, got {capacity}")
-
-

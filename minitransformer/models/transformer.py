@@ -113,7 +113,12 @@ class Transformer(Encoding, Translating):
         inputs = self.attention_inputs.of(from_the_start(target.shape[1], xp), xp)
         memory_mask = as_keys(source_mask)
         x, blocks, norm = self._through(
-            self.decoder, self.decoder_norm, x, memory=memory, memory_mask=memory_mask, rng=rng,
+            self.decoder,
+            self.decoder_norm,
+            x,
+            memory=memory,
+            memory_mask=memory_mask,
+            rng=rng,
             **inputs,
         )
         logits, head = self.head.forward(x)

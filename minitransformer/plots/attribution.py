@@ -97,7 +97,12 @@ def heads(changes, *, label, form="{:+.2f}"):
     for i, j in np.ndindex(R, H):
         dark = abs(matrix[i, j]) > 0.75 * largest
         axes.text(
-            j, i, form.format(matrix[i, j]), ha="center", va="center", fontsize="small",
+            j,
+            i,
+            form.format(matrix[i, j]),
+            ha="center",
+            va="center",
+            fontsize="small",
             color="white" if dark else "black",
         )
     axes.set_xticks(range(H), [f"head {h + 1}" for h in range(H)], fontsize="small")

@@ -117,6 +117,11 @@ def _word(axes, column, row, token, share):
         Rectangle((column - 0.35, row - 0.42), len(token) + 0.7, 0.84, color=ground, linewidth=0)
     )
     axes.text(
-        column + len(token) / 2, row, literal(token),
-        ha="center", va="center", family="monospace", fontsize=10,
+        column + len(token) / 2,
+        row,
+        literal(token),
+        ha="center",
+        va="center",
+        family="monospace",
+        fontsize=10,
     )

@@ -142,7 +142,12 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
             text = form.format(matrix[i, j]) if labels is None else labels[title][i][j]
             share = (matrix[i, j] - low) / ((high - low) or 1)
             axes.text(
-                j, i, literal(text), ha="center", va="center", fontsize="small",
+                j,
+                i,
+                literal(text),
+                ha="center",
+                va="center",
+                fontsize="small",
                 color="white" if share > 0.6 else "black",
             )
         axes.set_title(title, fontsize="medium")
@@ -191,7 +196,7 @@ def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9
     rows = -(-len(tracks) // columns)
     figure = blank(width=2.9 * columns, height=2.2 * rows + 0.3, dpi=DPI)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes in np.ravel(grid)[len(tracks):]:
+    for axes in np.ravel(grid)[len(tracks) :]:
         axes.set_visible(False)
     for axes, (name, track) in zip(np.ravel(grid), tracks.items(), strict=False):
         axes.contour(x, y, z, levels=heights, colors=GREY, linewidths=0.6, alpha=0.6)

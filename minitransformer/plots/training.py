@@ -34,8 +34,13 @@ def curves(history):
     for axes, (key, label, factor) in zip(grid, panels, strict=True):
         _curve(axes, values.get(key), factor, "training", color=BLUE, marker="o")
         _curve(
-            axes, values.get(f"val_{key}"), factor, "validation",
-            color=ORANGE, marker="s", linestyle="--",
+            axes,
+            values.get(f"val_{key}"),
+            factor,
+            "validation",
+            color=ORANGE,
+            marker="s",
+            linestyle="--",
         )
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
@@ -85,8 +90,13 @@ def confusion(matrix, class_names):
     for i, j in np.ndindex(C, C):
         colour = "white" if share[i, j] > 0.5 else "black"
         axes.text(
-            j, i, f"{matrix[i, j]}\n{100 * share[i, j]:.1f} %",
-            ha="center", va="center", color=colour, fontsize=small,
+            j,
+            i,
+            f"{matrix[i, j]}\n{100 * share[i, j]:.1f} %",
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=small,
         )
     names = [short(name, 14) for name in class_names]
     axes.set_xticks(range(C), names, rotation=45 if C > 3 else 0, ha="right" if C > 3 else "center")

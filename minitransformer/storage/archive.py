@@ -19,8 +19,9 @@ MAX_GLOBALS = 100  # global extended headers stay in memory
 DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, RecursionError)
 
 
-def read_members(source, wanted=None, *, max_member=10 * MIB, max_total=1024 * MIB,
-                 max_members=250_000):
+def read_members(
+    source, wanted=None, *, max_member=10 * MIB, max_total=1024 * MIB, max_members=250_000
+):
     """Read the regular files of a ``.tar`` or ``.tar.gz``, one after the other.
 
     Parameters
@@ -85,8 +86,9 @@ def _members(file, wanted, max_member, max_total, max_members):
                     yield name, _content(tar, member, stream, max_member)
         stream.finish()
     except DAMAGED as error:
-        raise ValueError(f"archive {label} is damaged or not to be trusted: "
-                         f"{error or type(error).__name__}") from error
+        raise ValueError(
+            f"archive {label} is damaged or not to be trusted: {error or type(error).__name__}"
+        ) from error
 
 
 def _checked_name(member):

@@ -75,8 +75,9 @@ def write_json(path, value):
 
 def _write_and_sync(path, content):
     # O_EXCL: never write into a file that somebody else made
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
-                         0o666)
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
     try:
         if callable(content):
             with io.BufferedWriter(_Descriptor(descriptor), 1 << 20) as file:

@@ -37,17 +37,30 @@ def data_folders(data_dir=None):
     FileNotFoundError
         If one of them does not exist.
     """
-    given = [("data_dir", data_dir), (f"the environment variable {VARIABLE}",
-                                      os.environ.get(VARIABLE) or None)]
+    given = [
+        ("data_dir", data_dir),
+        (f"the environment variable {VARIABLE}", os.environ.get(VARIABLE) or None),
+    ]
     for name, folder in given:
         if folder is not None and not Path(folder).exists():
-            raise FileNotFoundError(errno.ENOENT, f"{name} names a folder that does not exist",
-                                    str(folder))
+            raise FileNotFoundError(
+                errno.ENOENT, f"{name} names a folder that does not exist", str(folder)
+            )
     return [Path(folder) for _, folder in given if folder is not None]
 
 
-def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, timeout=20.0,
-          attempts=4, wait=1.0, allow_loopback=False):
+def fetch(
+    name,
+    data_dir=None,
+    *,
+    progress=True,
+    cache=None,
+    sources=SOURCES,
+    timeout=20.0,
+    attempts=4,
+    wait=1.0,
+    allow_loopback=False,
+):
     """The path of a published file, downloaded if it is on no disk yet.
 
     Parameters
@@ -83,8 +96,10 @@ def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, ti
     if name not in sources:
         near = difflib.get_close_matches(str(name), sources, n=1)
         groups = dict.fromkeys(known.split("/")[0] for known in sources)
-        raise ValueError(f"no data called {name!r}; known: {', '.join(groups)}"
-                         + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ValueError(
+            f"no data called {name!r}; known: {', '.join(groups)}"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+        )
     source = sources[name]
     for folder in data_folders(data_dir):
         for path in (folder / source.filename, folder / name / source.filename):
@@ -92,13 +107,26 @@ def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, ti
                 return _verified(path, source, pooch.file_hash)
     target = Path(cache or pooch.os_cache("minitransformer")) / source.filename
     pooch.get_logger().setLevel("WARNING")
-    download = ResumingDownloader(target.with_name(f"{target.name}.part"), source.size,
-                                  timeout=timeout, attempts=attempts, wait=wait,
-                                  progress=progress, allow_loopback=allow_loopback)
+    download = ResumingDownloader(
+        target.with_name(f"{target.name}.part"),
+        source.size,
+        timeout=timeout,
+        attempts=attempts,
+        wait=wait,
+        progress=progress,
+        allow_loopback=allow_loopback,
+    )
     for again in (True, False):
         try:
-            return Path(pooch.retrieve(source.url, f"sha256:{source.sha256}", target.name,
-                                       target.parent, downloader=download))
+            return Path(
+                pooch.retrieve(
+                    source.url,
+                    f"sha256:{source.sha256}",
+                    target.name,
+                    target.parent,
+                    downloader=download,
+                )
+            )
         except ValueError as error:  # pooch's word for a wrong hash; the wrong file is gone
             if not (again and download.resumed):  # the older part may be the fault: start afresh
                 raise _failure(source, target, f"the server sent a wrong file: {error}") from error
@@ -109,8 +137,10 @@ def fetch(name, data_dir=None, *, progress=True, cache=None, sources=SOURCES, ti
 def _verified(path, source, file_hash):
     found = file_hash(str(path))
     if found != source.sha256:
-        raise DownloadError(f"{path} is not {source.title} as published: SHA-256 {found}, expected "
-                            f"{source.sha256}; remove or replace it")
+        raise DownloadError(
+            f"{path} is not {source.title} as published: SHA-256 {found}, expected "
+            f"{source.sha256}; remove or replace it"
+        )
     return path
 
 
@@ -125,4 +155,5 @@ def _failure(source, target, reason):
     return DownloadError(
         f"cannot download {source.title} from {source.url}: {reason}. Try again, or put the file "
         f"at {target}{stale}, or into a folder that --data-dir or {VARIABLE} "
-        f"names ({source.size:,} bytes, SHA-256 {source.sha256})")
+        f"names ({source.size:,} bytes, SHA-256 {source.sha256})"
+    )

@@ -50,8 +50,10 @@ class ArrayFile(Mapping):
         with open(self.path, "rb") as file:
             length = header_length(file.read(8), self.path)
             if 8 + length > n_bytes:
-                raise ValueError(f"{self.path} is truncated: {n_bytes} bytes, its header alone "
-                                 f"takes {8 + length}")
+                raise ValueError(
+                    f"{self.path} is truncated: {n_bytes} bytes, its header alone "
+                    f"takes {8 + length}"
+                )
             raw = file.read(length)
         self._body = 8 + length
         try:
@@ -141,12 +143,15 @@ def _files_of_index(path):
             raise ValueError(f"{path} names a file that does not lie beside it: {shard!r:.80}")
     missing = {shard for shard in weight_map.values() if not (path.parent / shard).exists()}
     if missing:
-        raise FileNotFoundError(f"{path} names files that are not there: "
-                                f"{', '.join(sorted(missing))}")
+        raise FileNotFoundError(
+            f"{path} names files that are not there: {', '.join(sorted(missing))}"
+        )
     files = {shard: ArrayFile(path.parent / shard) for shard in sorted(set(weight_map.values()))}
     held = {(name, shard) for shard, file in files.items() for name in file}
     wrong = sorted(held ^ set(weight_map.items()))
     if wrong:
-        raise ValueError(f"{path} and the files it names do not agree on where these lie: "
-                         f"{', '.join(f'{name} in {shard}' for name, shard in wrong[:8])}")
+        raise ValueError(
+            f"{path} and the files it names do not agree on where these lie: "
+            f"{', '.join(f'{name} in {shard}' for name, shard in wrong[:8])}"
+        )
     return {name: files[shard] for name, shard in weight_map.items()}

@@ -52,8 +52,10 @@ def header_length(first, path):
     """The length of the header from the first eight bytes of a file; ValueError if too long."""
     length = int.from_bytes(first[:8], "little")
     if length > MAX_HEADER:
-        raise ValueError(f"{path} is truncated, altered, or no safetensors file: header length "
-                         f"{length}, allowed at most {MAX_HEADER}")
+        raise ValueError(
+            f"{path} is truncated, altered, or no safetensors file: header length "
+            f"{length}, allowed at most {MAX_HEADER}"
+        )
     return length
 
 
@@ -82,14 +84,19 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
     if not isinstance(header, dict):
         raise ValueError(f"the header is not an object but {type(header).__name__}")
     _check_metadata(header.get(METADATA, {}))
-    entries = {name: _entry(name, value, n_bytes, dtypes)
-               for name, value in header.items() if name != METADATA}
+    entries = {
+        name: _entry(name, value, n_bytes, dtypes)
+        for name, value in header.items()
+        if name != METADATA
+    }
     entries = dict(sorted(entries.items(), key=lambda item: item[1][2:]))
     end, before = 0, None
     for name, entry in entries.items():
         if entry.start < end:
-            raise ValueError(f"{before!r} and {name!r} overlap: the first ends at byte {end}, the "
-                             f"second begins at byte {entry.start}")
+            raise ValueError(
+                f"{before!r} and {name!r} overlap: the first ends at byte {end}, the "
+                f"second begins at byte {entry.start}"
+            )
         if entry.start > end:
             raise ValueError(f"{entry.start - end} bytes before {name!r} belong to no array")
         end, before = entry.stop, name
@@ -111,21 +118,26 @@ def _entry(name, value, n_bytes, dtypes):
     if dtype not in dtypes:
         raise ValueError(f"{name!r} has dtype {dtype!r:.40}; allowed: {', '.join(dtypes)}")
     if not _are_counts(shape) or len(shape) > MAX_AXES:
-        raise ValueError(f"{name!r} has a shape that is no list of up to {MAX_AXES} lengths: "
-                         f"{shape!r:.60}")
+        raise ValueError(
+            f"{name!r} has a shape that is no list of up to {MAX_AXES} lengths: {shape!r:.60}"
+        )
     if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise ValueError(f"{name!r} has data_offsets that are no [begin, end]: {offsets!r:.60}")
     start, stop = offsets
     if stop > n_bytes:
-        raise ValueError(f"{name!r} lies beyond the end, or the file is truncated: bytes {start} "
-                         f"to {stop} of {n_bytes}")
+        raise ValueError(
+            f"{name!r} lies beyond the end, or the file is truncated: bytes {start} "
+            f"to {stop} of {n_bytes}"
+        )
     # NumPy multiplies the axes that are not 0, and refuses what does not fit
     if math.prod(n for n in shape if n) >= 1 << 60:
         raise ValueError(f"{name!r} has a shape that is too large: {shape!r:.60}")
     size = math.prod(shape) * np.dtype(FORMAT_DTYPES[dtype]).itemsize
     if size != stop - start:
-        raise ValueError(f"{name!r} of {dtype} and shape {shape!r:.60} takes {size} bytes, its "
-                         f"data_offsets give {stop - start}")
+        raise ValueError(
+            f"{name!r} of {dtype} and shape {shape!r:.60} takes {size} bytes, its "
+            f"data_offsets give {stop - start}"
+        )
     return Entry(dtype, tuple(shape), start, stop)
 
 

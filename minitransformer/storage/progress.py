@@ -52,8 +52,15 @@ def _bar(in_bytes):
     from rich.console import Console
 
     console = Console(file=sys.stderr)
-    amount = [progress.DownloadColumn(), progress.TransferSpeedColumn()] if in_bytes else [
-        progress.MofNCompleteColumn()]
-    columns = [progress.TextColumn("{task.description}"), progress.BarColumn(), *amount,
-               progress.TimeRemainingColumn()]
+    amount = (
+        [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+        if in_bytes
+        else [progress.MofNCompleteColumn()]
+    )
+    columns = [
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        *amount,
+        progress.TimeRemainingColumn(),
+    ]
     return progress.Progress(*columns, console=console, transient=True)

@@ -42,8 +42,10 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
             if (folder / place).is_file():
                 return folder / place
         if data_dir is not None:
-            raise ValueError(f"{data_dir} does not hold {SOURCES[name].title}: looked in it for "
-                             f"{', '.join(places)}")
+            raise ValueError(
+                f"{data_dir} does not hold {SOURCES[name].title}: looked in it for "
+                f"{', '.join(places)}"
+            )
     return fetch(name, progress=progress)
 
 

@@ -29,8 +29,21 @@ from minitransformer.storage.header import (
 from minitransformer.storage.json_text import strict_json
 
 DIGEST = "sha256"
-DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
-          "float16", "float32", "float64", "complex64")
+DTYPES = (
+    "bool",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+)
 OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)  # the same, as files call them
 
 
@@ -58,14 +71,16 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
     metadata = _checked_metadata(metadata or {})
     blob = safetensors.numpy.save(arrays)
     length = int.from_bytes(blob[:8], "little")
-    header = json.loads(blob[8:8 + length])
-    body = memoryview(blob)[8 + length:]
+    header = json.loads(blob[8 : 8 + length])
+    body = memoryview(blob)[8 + length :]
     header[METADATA] = metadata | {DIGEST: ""}
     header[METADATA][DIGEST] = _digest(header, body)
     encoded = _encode_header(header)
     if len(encoded) > MAX_HEADER:
-        raise ValueError(f"names and metadata take {len(encoded)} bytes; the header of a file may "
-                         f"have at most {MAX_HEADER}")
+        raise ValueError(
+            f"names and metadata take {len(encoded)} bytes; the header of a file may "
+            f"have at most {MAX_HEADER}"
+        )
 
     def write(file):
         file.write(len(encoded).to_bytes(8, "little"))
@@ -153,11 +168,14 @@ def _some(words, most=12):
 
 def _storable(name, array):
     if not isinstance(name, str) or not name or name == METADATA:
-        raise ValueError(f"name of an array: a non-empty text other than {METADATA!r}, "
-                         f"given {name!r}")
+        raise ValueError(
+            f"name of an array: a non-empty text other than {METADATA!r}, given {name!r}"
+        )
     if not isinstance(array, np.ndarray | np.generic):
-        raise TypeError(f"array {name!r} must be a NumPy array (move it with to_host first), "
-                        f"given {type(array).__name__}")
+        raise TypeError(
+            f"array {name!r} must be a NumPy array (move it with to_host first), "
+            f"given {type(array).__name__}"
+        )
     if array.dtype.name not in DTYPES:
         raise TypeError(f"array {name!r} has dtype {array.dtype}; allowed: {', '.join(DTYPES)}")
     # not np.ascontiguousarray: that one turns shape () into (1,)
@@ -198,14 +216,18 @@ def _array(raw, body, entry):
 def _verified_header(raw, length, path):
     """The header of a file whose every byte is as it was written; ValueError otherwise."""
     try:
-        header = strict_json(raw[8:8 + length])
+        header = strict_json(raw[8 : 8 + length])
         canonical = _encode_header(header)
         digest = header[METADATA][DIGEST]
-        found = _digest(header, memoryview(raw)[8 + length:])
+        found = _digest(header, memoryview(raw)[8 + length :])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is truncated, altered, or was not written by minitransformer: "
-                         f"its header cannot be read ({type(error).__name__}: {error})") from error
-    if found != digest or canonical != raw[8:8 + length]:
-        raise ValueError(f"{path} is truncated or altered: its content has not the SHA-256 that "
-                         "was stored with it")
+        raise ValueError(
+            f"{path} is truncated, altered, or was not written by minitransformer: "
+            f"its header cannot be read ({type(error).__name__}: {error})"
+        ) from error
+    if found != digest or canonical != raw[8 : 8 + length]:
+        raise ValueError(
+            f"{path} is truncated or altered: its content has not the SHA-256 that "
+            "was stored with it"
+        )
     return header

@@ -174,9 +174,7 @@ class Translating(TokenPrediction):
         if mask is not None:
             raise ValueError("a translation model takes ids alone, without a mask")
         if self.start_id is None:
-            raise RuntimeError(
-                f"no start token is known: call {self.compile_call} first"
-            )
+            raise RuntimeError(f"no start token is known: call {self.compile_call} first")
         if y is None:
             if not isinstance(x, tuple | list) or len(x) != 2:
                 raise TypeError("data must be sources and targets, two lists of id sequences")

@@ -50,7 +50,10 @@ def model_builds():
 def _models():
     return [
         layer_subject(
-            name, build, kind="model", edges=MODEL_EDGES,
+            name,
+            build,
+            kind="model",
+            edges=MODEL_EDGES,
             share=MODEL_SHARE / 3 if name.startswith("Transformer") else MODEL_SHARE,
             **({"analytic": False} if name.endswith(" relu") else {"entries": 1}),
         )

@@ -12,7 +12,11 @@ def _classifier(tied=False, dropout=0.0, **config):
         B, T = sizes.get("B", int(rng.integers(2, 4))), sizes.get("T", int(rng.integers(2, 5)))
         sizes_of = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1}
         model = TransformerClassifier(
-            5, 2, seed=int(rng.integers(1 << 30)), dtype="float64", dropout=dropout,
+            5,
+            2,
+            seed=int(rng.integers(1 << 30)),
+            dtype="float64",
+            dropout=dropout,
             **{**sizes_of, **config},
         )
         if tied:

@@ -55,10 +55,14 @@ def writer_builds():
         "post norm, sinusoidal positions": {"norm": "post", "positions": "sinusoidal"},
         "ALiBi, window, no biases": {"positions": "alibi", "window": 2, "bias": False},
         "no positions, scaled embeddings, bias of the head": {
-            "positions": "none", "scale_embeddings": True, "head_bias": True
+            "positions": "none",
+            "scale_embeddings": True,
+            "head_bias": True,
         },
         "rotary positions, tiled attention, dropout": {
-            "positions": "rotary", "attention": "tiled", "dropout": 0.2
+            "positions": "rotary",
+            "attention": "tiled",
+            "dropout": 0.2,
         },
         "two blocks, silu": {"n_layers": 2, "activation": "silu"},
         "plain functions only": {"ops": "plain"},

@@ -91,10 +91,7 @@ def layer_builds():
         "Linear, used twice": _on_x(lambda rng, D: Twice(Linear(D, D, rng=rng, dtype="float64"))),
         "Embedding, repeated ids": _embedding(scale=1.0),
         "Embedding, scaled": _embedding(scale=3.0),
-        **{
-            f"PositionalEncoding, {kind}": _on_x(_positions(kind))
-            for kind in POSITIONS
-        },
+        **{f"PositionalEncoding, {kind}": _on_x(_positions(kind)) for kind in POSITIONS},
         "LayerNorm": _on_x(lambda rng, D: LayerNorm(D, dtype="float64"), low=4),
         "Dropout": _on_x(lambda rng, D: Dropout(0.3), **DROPOUT),
         "MultiHeadAttention": _on_x(_attention, low=2),
@@ -125,7 +122,10 @@ def layer_subjects():
     edges = ({"B": 1, "T": 1}, {"B": 0}, {"T": 0})
     return [
         layer_subject(
-            name, build, edges=edges, share=0.03 if "Block" in name else 0.1,
+            name,
+            build,
+            edges=edges,
+            share=0.03 if "Block" in name else 0.1,
             analytic=not name.endswith(" relu"),
         )
         for name, build in layer_builds().items()

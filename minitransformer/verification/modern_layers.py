@@ -82,7 +82,13 @@ def _decoder(rng, norm="post", dropout=0.0, options=None, **sizes):
     B, T, S, E = random_sizes(rng, sizes, B=2, T=3, S=3, E=2)
     D = 2 * E + 2
     layer = DecoderBlock(
-        D, 2, 3, norm=norm, dropout=dropout, rng=rng, dtype="float64",
+        D,
+        2,
+        3,
+        norm=norm,
+        dropout=dropout,
+        rng=rng,
+        dtype="float64",
         **{"activation": "gelu", **(options or {})},
     )
     x, memory = rng.standard_normal((B, T, D)), rng.standard_normal((B, S, D))

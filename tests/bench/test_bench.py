@@ -29,9 +29,7 @@ TINY_CASES = {
     ],
     "language-model": [LanguageModelCase("tiny", 0.1, windows=2, max_len=6, **SMALL)],
     "generation": [GenerationCase("tiny", 0.0, prompt=3, written=4, max_len=9, **SMALL)],
-    "translation": [
-        TranslationCase("tiny", 0.1, pairs=3, shortest=2, longest=5, d_ff=8, **SMALL)
-    ],
+    "translation": [TranslationCase("tiny", 0.1, pairs=3, shortest=2, longest=5, d_ff=8, **SMALL)],
 }
 SIDES = [run.OURS, run.TORCH]
 
@@ -191,9 +189,7 @@ def with_torch(monkeypatch):
     monkeypatch.setattr(run.importlib.util, "find_spec", lambda name: name)
 
 
-def test_a_failure_of_pytorch_is_one_line_and_the_exit_status(
-    call, tiny, with_torch, monkeypatch
-):
+def test_a_failure_of_pytorch_is_one_line_and_the_exit_status(call, tiny, with_torch, monkeypatch):
     found = _report("classifier", fail="step")
     monkeypatch.setattr(run, "bench", lambda *arguments, **named: found)
     code, out, err = call("bench", "--against", "torch")

@@ -22,7 +22,6 @@ FILES = {
 }  # fmt: skip
 
 
-
 def test_train_writes_the_folder_and_ends_with_the_fixed_lines(trained):
     path, out = trained
     assert {file.name for file in path.iterdir()} == FILES
@@ -152,9 +151,7 @@ def test_windows_read_all_of_a_long_text_and_are_averaged(call, trained):
     assert [(place[0], place[-1] + 1) for place in places] == [(0, 12), (6, 18), (12, 24), (15, 27)]
     model = folder.load_model()
     each = model.predict([ids[place] for place in places])
-    np.testing.assert_allclose(
-        list(whole["probabilities"].values()), each.mean(axis=0), atol=1e-6
-    )
+    np.testing.assert_allclose(list(whole["probabilities"].values()), each.mean(axis=0), atol=1e-6)
     received = [
         attention_received(model, model.forward(ids[place][None])[1])[0] for place in places
     ]

@@ -24,9 +24,7 @@ main()
 """
 
 
-def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed_to_the_same_bits(
-    call, columns, tmp_path
-):
+def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed_to_the_same_bits(call, columns, tmp_path):
     many = [*columns, *TINY, "--epochs", 6, "--patience", 100, "--average", 0.9]
     command = [sys.executable, "-c", INTERRUPTED, "train", *many, "--out", tmp_path / "cut"]
     cut = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)

@@ -12,8 +12,12 @@ import pytest
 from minitransformer.storage import archive
 from minitransformer.storage.archive import read_members
 
-FILES = {"aclImdb/README": b"read me", "aclImdb/train/pos/0_9.txt": b"good " * 300,
-         "aclImdb/train/neg/größe.txt": b"", "long/" + "x" * 200: b"y" * 512}
+FILES = {
+    "aclImdb/README": b"read me",
+    "aclImdb/train/pos/0_9.txt": b"good " * 300,
+    "aclImdb/train/neg/größe.txt": b"",
+    "long/" + "x" * 200: b"y" * 512,
+}
 
 
 def member(name, content=b"", kind=tarfile.REGTYPE, **fields):
@@ -71,12 +75,19 @@ def test_members_are_read(tmp_path, kind, pack):
     (tmp_path / "a.tar").write_bytes(data)
     assert dict(read_members(tmp_path / "a.tar")) == FILES
     assert list(read(data, wanted=lambda name: name.endswith(".txt"))) == [
-        "aclImdb/train/pos/0_9.txt", "aclImdb/train/neg/größe.txt"]
+        "aclImdb/train/pos/0_9.txt",
+        "aclImdb/train/neg/größe.txt",
+    ]
 
 
 def test_leading_dots_are_dropped_and_folders_passed_over():
-    data = tar(member("./", kind=tarfile.DIRTYPE), member("./a/./b", b"1"), member("a/c", b"2"),
-               member("./a/", kind=tarfile.DIRTYPE), member("a/", kind=tarfile.DIRTYPE))
+    data = tar(
+        member("./", kind=tarfile.DIRTYPE),
+        member("./a/./b", b"1"),
+        member("a/c", b"2"),
+        member("./a/", kind=tarfile.DIRTYPE),
+        member("a/", kind=tarfile.DIRTYPE),
+    )
     assert read(data) == {"a/b": b"1", "a/c": b"2"}
 
 
@@ -100,19 +111,25 @@ HOSTILE = {
     "symbolic link": (tar(member("x", kind=tarfile.SYMTYPE, linkname="/etc")), "link"),
     "hard link": (tar(member("x", kind=tarfile.LNKTYPE, linkname="a")), "link"),
     "link under a wanted name": (
-        tar(member("train/pos/0_9.txt", kind=tarfile.SYMTYPE, linkname="a")), "link"),
+        tar(member("train/pos/0_9.txt", kind=tarfile.SYMTYPE, linkname="a")),
+        "link",
+    ),
     "character device": (tar(member("x", kind=tarfile.CHRTYPE)), "device"),
     "block device": (tar(member("x", kind=tarfile.BLKTYPE)), "device"),
     "named pipe": (tar(member("x", kind=tarfile.FIFOTYPE)), "device"),
     "unknown kind": (tar(member("x", kind=b"Z")), "something else"),
     "sparse file": (tar(header("x", 0, tarfile.GNUTYPE_SPARSE)), "sparse"),
     "sparse file in an extended header": (
-        tar(pax(GNU__sparse__map="0,1", GNU__sparse__size="1"), member("x", b"x")), "sparse"),
+        tar(pax(GNU__sparse__map="0,1", GNU__sparse__size="1"), member("x", b"x")),
+        "sparse",
+    ),
     "a name twice": (tar(member("a/x", b"x"), member("a/./x", b"y")), "twice"),
     "too large a member": (tar(member("x", bytes(20_000))), "'x' has 20,000 bytes; allowed"),
     "claims to be huge": (tar(header("x", 1 << 40), b"x"), "'x' has 1,099,511,627,776 bytes"),
     "claims to be huge in an extended header": (
-        tar(pax(size=1 << 70), member("x", b"x")), "bytes; allowed"),
+        tar(pax(size=1 << 70), member("x", b"x")),
+        "bytes; allowed",
+    ),
     "negative size": (tar(header("x", -512)), "-512 bytes"),
     "huge extended header": (tar(header("x", 1 << 34, tarfile.XHDTYPE)), "a header of"),
     "huge long name": (tar(header("x", 1 << 34, tarfile.GNUTYPE_LONGNAME)), "a header of"),
@@ -120,21 +137,31 @@ HOSTILE = {
     "endless chain of extended headers": (tar(CHAIN, member("x", b"x")), "recursion"),
     "too many members": (tar(*(member(f"{i}") for i in range(60))), "more than 50 members"),
     "too many folders": (
-        tar(*(member(f"{i}/", kind=tarfile.DIRTYPE) for i in range(60))), "more than 50 members"),
+        tar(*(member(f"{i}/", kind=tarfile.DIRTYPE) for i in range(60))),
+        "more than 50 members",
+    ),
     "too many global headers": (
-        tar(member("x"), pax_headers={f"k{i}": "v" for i in range(150)}), "global headers"),
+        tar(member("x"), pax_headers={f"k{i}": "v" for i in range(150)}),
+        "global headers",
+    ),
     "bomb of one file": (gzip.compress(tar(header("x", 1 << 30), bytes(200_000))), "allowed"),
     "bomb of many files": (
-        gzip.compress(tar(*(member(f"{i}", bytes(9_000)) for i in range(40)))), "decompression"),
+        gzip.compress(tar(*(member(f"{i}", bytes(9_000)) for i in range(40)))),
+        "decompression",
+    ),
     "bomb in what is passed over": (
-        gzip.compress(tar(header("skipped", 1 << 30), bytes(400_000))), "decompression"),
+        gzip.compress(tar(header("skipped", 1 << 30), bytes(400_000))),
+        "decompression",
+    ),
     "cut in a member": (good()[:2000], "truncated|unexpected end"),
     "cut between members": (good()[:3584], "truncated"),
     "cut gzip": (gzip.compress(good())[:-20], "end-of-stream|truncated"),
     "wrong CRC": (gzip.compress(good())[:-8] + bytes(8), "CRC"),
     "damaged gzip": (gzip.compress(bytes(50) + good())[:40] + b"\xff" * 60, ""),
     "damaged header in the middle": (
-        tar(BEFORE, member("a", b"x" * 1000)).replace(b"a\0\0", b"b\0\0", 1), "damaged"),
+        tar(BEFORE, member("a", b"x" * 1000)).replace(b"a\0\0", b"b\0\0", 1),
+        "damaged",
+    ),
     "header of zeros in the middle": (tar(BEFORE, bytes(512), member("a", b"x")), "goes on"),
     "empty": (b"", "empty"),
     "no archive": (b"This is not an archive. " * 100, "invalid header"),
@@ -150,9 +177,15 @@ def test_hostile_archives_are_refused(tmp_path, monkeypatch, name):
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=f"archive .*hostile.tar is .*: .*({message})"):
-            list(read_members(tmp_path / "hostile.tar",
-                              lambda name: name != "skipped",
-                              max_member=10_000, max_total=370_000, max_members=50))
+            list(
+                read_members(
+                    tmp_path / "hostile.tar",
+                    lambda name: name != "skipped",
+                    max_member=10_000,
+                    max_total=370_000,
+                    max_members=50,
+                )
+            )
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -167,14 +200,16 @@ def test_every_limit_can_be_raised_to_let_an_archive_in():
 
 def test_random_alterations_give_an_error_or_what_is_there():
     rng = np.random.default_rng(0)
-    whole = [tar(*(member(*f) for f in FILES.items()), kind=kind)
-             for kind in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)]
+    whole = [
+        tar(*(member(*f) for f in FILES.items()), kind=kind)
+        for kind in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT)
+    ]
     outcomes = set()
     for _ in range(3000):
         data = bytearray(whole[rng.integers(2)])
         for _ in range(rng.integers(1, 4)):
             i = int(rng.integers(len(data)))
-            data[i:i + int(rng.integers(3))] = rng.bytes(int(rng.integers(3)))
+            data[i : i + int(rng.integers(3))] = rng.bytes(int(rng.integers(3)))
         repair_checksums(data)
         try:
             found = read(bytes(data), max_total=1 << 20)
@@ -190,9 +225,9 @@ def test_random_alterations_give_an_error_or_what_is_there():
 def repair_checksums(data):
     """Make altered headers look genuine, so that what they say is looked at."""
     for at in range(0, len(data) - 511, 512):
-        if data[at + 257:at + 262] == b"ustar":
-            total = sum(data[at:at + 148]) + 256 + sum(data[at + 156:at + 512])
-            data[at + 148:at + 156] = b"%06o\0 " % total
+        if data[at + 257 : at + 262] == b"ustar":
+            total = sum(data[at : at + 148]) + 256 + sum(data[at + 156 : at + 512])
+            data[at + 148 : at + 156] = b"%06o\0 " % total
 
 
 def test_errors_of_the_disk_stay_errors_of_the_disk(tmp_path):
@@ -216,7 +251,7 @@ def test_damage_anywhere_in_the_compressed_bytes():
     packed = gzip.compress(tar(member("x", text)), mtime=0)
     for i in range(10, len(packed) - 8, 16):
         with pytest.raises(ValueError, match="damaged"):
-            read(packed[:i] + b"\xff" * 12 + packed[i + 12:])
+            read(packed[:i] + b"\xff" * 12 + packed[i + 12 :])
 
 
 def test_memory_does_not_grow_with_the_members():

@@ -14,8 +14,10 @@ from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS, from_symbo
 from minitransformer.data.tokenizers.bpe.merges import learn_merges, merge_pairs
 from tests.support.published_tables import STORED, published, write_small_bpe
 
-TEXT = ("the cat and the hat: they're here, there, anywhere! caf\u00e9 na\u00efve "
-        "\U0001f917\U0001f917 \u4f60\u597d\u4f60\u597d 1234 12 aaaa aaaa  \n\n  the end")
+TEXT = (
+    "the cat and the hat: they're here, there, anywhere! caf\u00e9 na\u00efve "
+    "\U0001f917\U0001f917 \u4f60\u597d\u4f60\u597d 1234 12 aaaa aaaa  \n\n  the end"
+)
 anything = st.text(st.characters(exclude_categories=()))  # halves of surrogate pairs too
 TRAINED = ByteLevelBPE.train([TEXT], 60)
 
@@ -58,9 +60,13 @@ def replaced(symbols, pair, new):
     return tuple(out)
 
 
-@given(st.dictionaries(st.text("ab\u00e9", min_size=1, max_size=12).map(str.encode),
-                       st.integers(1, 5), max_size=8),
-       st.integers(0, 30), st.integers(1, 4))
+@given(
+    st.dictionaries(
+        st.text("ab\u00e9", min_size=1, max_size=12).map(str.encode), st.integers(1, 5), max_size=8
+    ),
+    st.integers(0, 30),
+    st.integers(1, 4),
+)
 @example({b"aaaaaaa": 1, b"aaaa": 3, b"ababab": 2}, 30, 1)
 def test_merges_are_those_of_the_textbook(pieces, n_merges, min_count):
     expected = textbook_merges(pieces, n_merges, min_count)
@@ -69,13 +75,15 @@ def test_merges_are_those_of_the_textbook(pieces, n_merges, min_count):
 
 def test_merges_of_a_longer_text_are_those_of_the_textbook():
     rng = np.random.default_rng(0)
-    pieces = Counter(bytes(rng.choice(list(b"abcdefgh"), size=rng.integers(1, 10)).tolist())
-                     for _ in range(400))
+    pieces = Counter(
+        bytes(rng.choice(list(b"abcdefgh"), size=rng.integers(1, 10)).tolist()) for _ in range(400)
+    )
     assert learn_merges(pieces, 150, 2) == textbook_merges(pieces, 150, 2)
 
 
 def test_learning_looks_at_each_place_once(monkeypatch):
     """The work is in proportion to the text, not to the text times the merges."""
+
     class Counted(list):
         read = 0
 
@@ -100,7 +108,8 @@ def test_special_tokens_bytes_merges():
     assert TRAINED.tokens[:3] == ["<pad>", "<start>", "<end>"]
     assert (TRAINED.pad_id, TRAINED.start_id, TRAINED.end_id) == (0, 1, 2)
     assert [TRAINED.decode_bytes([3 + byte]) for byte in range(256)] == [
-        bytes([byte]) for byte in range(256)]
+        bytes([byte]) for byte in range(256)
+    ]
     assert TRAINED.decode([259]) == "he"  # the most frequent pair
     plain = ByteLevelBPE.train([TEXT], 60, specials=False)
     assert plain.decode_bytes(np.arange(256)) == bytes(range(256))
@@ -115,17 +124,20 @@ def test_merges_run_out():
     assert len(ByteLevelBPE.train(["ab"], 0)) == 259
 
 
-@pytest.mark.parametrize(("texts", "options", "message"), [
-    ("one string", {}, "texts must be a list of strings, not one string"),
-    ([], {}, "texts must hold at least one character"),
-    ([""], {}, "texts must hold at least one character"),
-    (["a", 3], {}, "text must be a string, not int"),
-    (["a"], {"n_merges": -1}, "n_merges must be at least 0, not -1"),
-    (["a"], {"n_merges": 2.0}, "n_merges must be an integer"),
-    (["a"], {"n_merges": True}, "n_merges must be an integer"),
-    (["a"], {"min_count": 0}, "min_count must be at least 1"),
-    (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, not 'gpt3'"),
-])
+@pytest.mark.parametrize(
+    ("texts", "options", "message"),
+    [
+        ("one string", {}, "texts must be a list of strings, not one string"),
+        ([], {}, "texts must hold at least one character"),
+        ([""], {}, "texts must hold at least one character"),
+        (["a", 3], {}, "text must be a string, not int"),
+        (["a"], {"n_merges": -1}, "n_merges must be at least 0, not -1"),
+        (["a"], {"n_merges": 2.0}, "n_merges must be an integer"),
+        (["a"], {"n_merges": True}, "n_merges must be an integer"),
+        (["a"], {"min_count": 0}, "min_count must be at least 1"),
+        (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, not 'gpt3'"),
+    ],
+)
 def test_what_cannot_be_learned_from(texts, options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         ByteLevelBPE.train(texts, **{"n_merges": 5} | options)
@@ -184,8 +196,14 @@ def test_merging_a_long_piece_takes_no_quadratic_time():
 
 
 def test_long_inputs_of_every_class():
-    for text in ("a" * 100_000, " " * 100_000 + "b", "!" * 100_000, "\n" * 99_999, "1" * 100_000,
-                 "\u4f60" * 50_000):
+    for text in (
+        "a" * 100_000,
+        " " * 100_000 + "b",
+        "!" * 100_000,
+        "\n" * 99_999,
+        "1" * 100_000,
+        "\u4f60" * 50_000,
+    ):
         assert TRAINED.decode(TRAINED.encode(text)) == text
 
 

@@ -22,12 +22,22 @@ def folder(tmp_path):
 def hugging_face(folder, **changes):
     """The small table as a tokenizer.json, with `changes` to its entries (dotted names)."""
     content = {
-        "version": "1.0", "normalizer": None, "post_processor": None,
-        "added_tokens": [{"id": N, "content": "<s>", "special": True},
-                         {"id": N + 1, "content": "</s>", "special": True}],
+        "version": "1.0",
+        "normalizer": None,
+        "post_processor": None,
+        "added_tokens": [
+            {"id": N, "content": "<s>", "special": True},
+            {"id": N + 1, "content": "</s>", "special": True},
+        ],
         "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True},
-        "model": {"type": "BPE", "dropout": None, "unk_token": None, "byte_fallback": False,
-                  "vocab": dict(SMALL["vocabulary"]), "merges": list(SMALL["merges"])},
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": None,
+            "byte_fallback": False,
+            "vocab": dict(SMALL["vocabulary"]),
+            "merges": list(SMALL["merges"]),
+        },
     }
     for name, value in changes.items():
         *outer, last = name.split("__")
@@ -40,8 +50,12 @@ def hugging_face(folder, **changes):
 
 
 def split_by(pattern, **changes):
-    first = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated",
-             "invert": False}
+    first = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     last = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
     return {"type": "Sequence", "pretokenizers": [first | changes, last]}
 
@@ -52,8 +66,12 @@ def think(**changes):
 
 def template(*pieces, ids=(N,)):
     """A post_processor; TEXT stands for the text, the other pieces for special tokens."""
-    single = [{"Sequence": {"id": "A", "type_id": 0}} if piece == "TEXT" else
-              {"SpecialToken": {"id": piece, "type_id": 0}} for piece in pieces]
+    single = [
+        {"Sequence": {"id": "A", "type_id": 0}}
+        if piece == "TEXT"
+        else {"SpecialToken": {"id": piece, "type_id": 0}}
+        for piece in pieces
+    ]
     tokens = {p: {"id": p, "ids": list(ids), "tokens": [p]} for p in pieces if p != "TEXT"}
     return {"type": "TemplateProcessing", "single": single, "special_tokens": tokens}
 
@@ -87,24 +105,27 @@ def test_merges_may_begin_with_a_number_sign(folder):
     assert bpe.encode("##").tolist() == 2 * [SMALL["vocabulary"]["#"]]
 
 
-@pytest.mark.parametrize(("name", "content", "message"), [
-    ("vocab.json", "[]", "must hold a JSON object, not list"),
-    ("vocab.json", "{", "vocab.json cannot be read: not JSON"),
-    ("vocab.json", "", "vocab.json cannot be read: not JSON"),
-    ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
-    ("vocab.json", '{"a": 0}', "is missing"),
-    ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),
-    ("vocab.json", '{"a": true}', "the id of 'a' is True"),
-    ("vocab.json", '{"a": 7}', "must be 0 to 0, each once"),
-    ("vocab.json", '{"a": 0, "b": 0}', "must be 0 to 1, each once"),
-    ("vocab.json", '{"a b": 0}', "holds ' ', which stands for no byte"),
-    ("merges.txt", "h e\nx\n", "merge 2 is not a pair of tokens but 'x'"),
-    ("merges.txt", "h e\na b c\n", "merge 2 is not a pair"),
-    ("merges.txt", "h e\nh  e\n", "merge 2 is not a pair"),
-    ("merges.txt", "h e\nh e\n", "the pair 'h' 'e' is merged twice"),
-    ("merges.txt", "h q\n", "the token 'hq' is missing"),
-    ("merges.txt", "h \u4e16\n", "the token '\u4e16' is missing"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("vocab.json", "[]", "must hold a JSON object, not list"),
+        ("vocab.json", "{", "vocab.json cannot be read: not JSON"),
+        ("vocab.json", "", "vocab.json cannot be read: not JSON"),
+        ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
+        ("vocab.json", '{"a": 0}', "is missing"),
+        ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),
+        ("vocab.json", '{"a": true}', "the id of 'a' is True"),
+        ("vocab.json", '{"a": 7}', "must be 0 to 0, each once"),
+        ("vocab.json", '{"a": 0, "b": 0}', "must be 0 to 1, each once"),
+        ("vocab.json", '{"a b": 0}', "holds ' ', which stands for no byte"),
+        ("merges.txt", "h e\nx\n", "merge 2 is not a pair of tokens but 'x'"),
+        ("merges.txt", "h e\na b c\n", "merge 2 is not a pair"),
+        ("merges.txt", "h e\nh  e\n", "merge 2 is not a pair"),
+        ("merges.txt", "h e\nh e\n", "the pair 'h' 'e' is merged twice"),
+        ("merges.txt", "h q\n", "the token 'hq' is missing"),
+        ("merges.txt", "h \u4e16\n", "the token '\u4e16' is missing"),
+    ],
+)
 def test_tables_that_are_not_right(folder, name, content, message):
     (folder / name).write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
@@ -174,15 +195,18 @@ def test_a_piece_that_is_a_token_may_be_taken_whole(folder):
     table = dict(SMALL["vocabulary"], zzz=N + 2)
     plain = ByteLevelBPE.from_huggingface(hugging_face(folder, model__vocab=table))
     whole = ByteLevelBPE.from_huggingface(
-        hugging_face(folder, model__vocab=table, model__ignore_merges=True))
+        hugging_face(folder, model__vocab=table, model__ignore_merges=True)
+    )
     assert len(plain.encode("zzz")) == 3
     assert whole.encode("zzz").tolist() == [N + 2]
     whole.save(folder / "saved.json")
     assert ByteLevelBPE.load(folder / "saved.json").encode("zzz").tolist() == [N + 2]
 
 
-SPECIALS = [{"id": N, "content": "<s>", "special": True},
-            {"id": N + 1, "content": "</s>", "special": True}]
+SPECIALS = [
+    {"id": N, "content": "<s>", "special": True},
+    {"id": N + 1, "content": "</s>", "special": True},
+]
 
 
 def test_added_tokens_that_are_not_special_are_text(folder):
@@ -207,10 +231,13 @@ def test_added_tokens_that_are_not_special_are_text(folder):
     assert (ended.end_id, ended.decode([a, N + 2])) == (N + 2, "a")
 
 
-@pytest.mark.parametrize("processor", [
-    template("<s>", "TEXT"),
-    {"type": "Sequence", "processors": [{"type": "ByteLevel"}, template("<s>", "TEXT")]},
-])
+@pytest.mark.parametrize(
+    "processor",
+    [
+        template("<s>", "TEXT"),
+        {"type": "Sequence", "processors": [{"type": "ByteLevel"}, template("<s>", "TEXT")]},
+    ],
+)
 def test_a_token_before_every_text(folder, processor):
     bpe = ByteLevelBPE.from_huggingface(hugging_face(folder, post_processor=processor))
     for text, ids in zip(TEXTS, SMALL["ids"], strict=True):
@@ -244,53 +271,92 @@ def test_a_token_is_either_special_or_text():
         ByteLevelBPE(table, [], prefix="<s>")
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"model": None}, "model must be an object, not NoneType"),
-    ({"model__type": "Unigram"}, "model.type is 'Unigram'; only 'BPE' is known"),
-    ({"model__dropout": 0.1}, "model.dropout = 0.1 is not known"),
-    ({"model__end_of_word_suffix": "</w>"}, "model.end_of_word_suffix = '</w>'"),
-    ({"model__continuing_subword_prefix": "##"}, "model.continuing_subword_prefix"),
-    ({"model__byte_fallback": True}, "model.byte_fallback = True"),
-    ({"model__vocab": []}, "the vocabulary must be an object, not list"),
-    ({"model__merges": None}, "the merges must be a list, not NoneType"),
-    ({"model__merges": [["a", "b", "c"]]}, "merge 1 is not a pair"),
-    ({"model__merges": [["a", 3]]}, "merge 1 is not a pair"),
-    ({"normalizer": {"type": "NFC"}}, "normalizer = .* is not known here"),
-    ({"pre_tokenizer": None}, "pre_tokenizer must be an object"),
-    ({"pre_tokenizer__type": "Metaspace"}, "pre_tokenizer is 'Metaspace', not 'ByteLevel'"),
-    ({"pre_tokenizer__add_prefix_space": True}, "add_prefix_space = true"),
-    ({"pre_tokenizer__use_regex": False}, "this pre_tokenizer is not known"),
-    ({"pre_tokenizer": split_by("(a+)+$")}, "this pre_tokenizer is not known"),
-    ({"pre_tokenizer": split_by(PATTERNS["gpt2"], behavior="Removed")}, "is not known"),
-    ({"pre_tokenizer": split_by(PATTERNS["gpt2"], invert=True)}, "is not known"),
-    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}}, "is None, not 'ByteLevel'"),
-    ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [3]}}, "is None, not 'ByteLevel'"),
-    ({"added_tokens": [3]}, "an entry of added_tokens is not a token but 3"),
-    ({"added_tokens": [{"content": "<s>"}]}, "added_tokens gives '<s>' the id None"),
-    ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
-    ({"added_tokens": [{"content": "<s>", "id": N + 5, "special": True}]}, "each once"),
-    ({"added_tokens": [{"content": "<s>", "id": N}]}, "says special = None of '<s>'; it must be"),
-    ({"added_tokens": [*SPECIALS, think(), think(id=N + 3, content="<x>", normalized=False)]},
-     "partly normalized, partly not"),
-    ({"added_tokens": [think(lstrip=True)]}, "says lstrip = True of '<think>'"),
-    ({"added_tokens": [think(single_word=True)]}, "says single_word = True of '<think>'"),
-    ({"added_tokens": [think(content="\u0120", id=SMALL["vocabulary"]["\u0120"])]}, "other bytes"),
-    ({"truncation": {"max_length": 4}}, "truncation = .'max_length': 4. is not known here"),
-    ({"padding": {"strategy": "BatchLongest"}}, "padding = .* is not known here"),
-    ({"decoder": {"type": "WordPiece"}}, "decoder is 'WordPiece', not 'ByteLevel'"),
-    ({"post_processor": {"type": "RobertaProcessing"}}, "post_processor is 'RobertaProcessing'"),
-    ({"post_processor": [3]}, r"post_processor is \[3\]; known are"),
-    ({"post_processor": {"type": "Sequence"}}, "post_processor.processors must be a list"),
-    ({"post_processor": {"type": "TemplateProcessing"}}, "post_processor.single must be a list"),
-    ({"post_processor": template("TEXT", "</s>")}, "single is 'TEXT </s>'; known is"),
-    ({"post_processor": template("<s>", "<s>", "TEXT")}, "puts 2 tokens before a text"),
-    ({"post_processor": template("<s>")}, "single is '<s>'; known is"),
-    ({"post_processor": template("<s>", "TEXT", ids=[3])}, "special_tokens gives '<s>' the ids .3"),
-    ({"post_processor": template("<pad>", "TEXT")}, "gives '<pad>' the ids .*the vocabulary None"),
-    ({"post_processor": template("a", "TEXT", ids=[SMALL["vocabulary"]["a"]])}, "'a' before a tex"),
-    ({"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}]}},
-     "post_processor.single holds .*'B'.*, which is not known"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None}, "model must be an object, not NoneType"),
+        ({"model__type": "Unigram"}, "model.type is 'Unigram'; only 'BPE' is known"),
+        ({"model__dropout": 0.1}, "model.dropout = 0.1 is not known"),
+        ({"model__end_of_word_suffix": "</w>"}, "model.end_of_word_suffix = '</w>'"),
+        ({"model__continuing_subword_prefix": "##"}, "model.continuing_subword_prefix"),
+        ({"model__byte_fallback": True}, "model.byte_fallback = True"),
+        ({"model__vocab": []}, "the vocabulary must be an object, not list"),
+        ({"model__merges": None}, "the merges must be a list, not NoneType"),
+        ({"model__merges": [["a", "b", "c"]]}, "merge 1 is not a pair"),
+        ({"model__merges": [["a", 3]]}, "merge 1 is not a pair"),
+        ({"normalizer": {"type": "NFC"}}, "normalizer = .* is not known here"),
+        ({"pre_tokenizer": None}, "pre_tokenizer must be an object"),
+        ({"pre_tokenizer__type": "Metaspace"}, "pre_tokenizer is 'Metaspace', not 'ByteLevel'"),
+        ({"pre_tokenizer__add_prefix_space": True}, "add_prefix_space = true"),
+        ({"pre_tokenizer__use_regex": False}, "this pre_tokenizer is not known"),
+        ({"pre_tokenizer": split_by("(a+)+$")}, "this pre_tokenizer is not known"),
+        ({"pre_tokenizer": split_by(PATTERNS["gpt2"], behavior="Removed")}, "is not known"),
+        ({"pre_tokenizer": split_by(PATTERNS["gpt2"], invert=True)}, "is not known"),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}}, "is None, not 'ByteLevel'"),
+        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [3]}}, "is None, not 'ByteLevel'"),
+        ({"added_tokens": [3]}, "an entry of added_tokens is not a token but 3"),
+        ({"added_tokens": [{"content": "<s>"}]}, "added_tokens gives '<s>' the id None"),
+        ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
+        ({"added_tokens": [{"content": "<s>", "id": N + 5, "special": True}]}, "each once"),
+        (
+            {"added_tokens": [{"content": "<s>", "id": N}]},
+            "says special = None of '<s>'; it must be",
+        ),
+        (
+            {
+                "added_tokens": [
+                    *SPECIALS,
+                    think(),
+                    think(id=N + 3, content="<x>", normalized=False),
+                ]
+            },
+            "partly normalized, partly not",
+        ),
+        ({"added_tokens": [think(lstrip=True)]}, "says lstrip = True of '<think>'"),
+        ({"added_tokens": [think(single_word=True)]}, "says single_word = True of '<think>'"),
+        (
+            {"added_tokens": [think(content="\u0120", id=SMALL["vocabulary"]["\u0120"])]},
+            "other bytes",
+        ),
+        ({"truncation": {"max_length": 4}}, "truncation = .'max_length': 4. is not known here"),
+        ({"padding": {"strategy": "BatchLongest"}}, "padding = .* is not known here"),
+        ({"decoder": {"type": "WordPiece"}}, "decoder is 'WordPiece', not 'ByteLevel'"),
+        (
+            {"post_processor": {"type": "RobertaProcessing"}},
+            "post_processor is 'RobertaProcessing'",
+        ),
+        ({"post_processor": [3]}, r"post_processor is \[3\]; known are"),
+        ({"post_processor": {"type": "Sequence"}}, "post_processor.processors must be a list"),
+        (
+            {"post_processor": {"type": "TemplateProcessing"}},
+            "post_processor.single must be a list",
+        ),
+        ({"post_processor": template("TEXT", "</s>")}, "single is 'TEXT </s>'; known is"),
+        ({"post_processor": template("<s>", "<s>", "TEXT")}, "puts 2 tokens before a text"),
+        ({"post_processor": template("<s>")}, "single is '<s>'; known is"),
+        (
+            {"post_processor": template("<s>", "TEXT", ids=[3])},
+            "special_tokens gives '<s>' the ids .3",
+        ),
+        (
+            {"post_processor": template("<pad>", "TEXT")},
+            "gives '<pad>' the ids .*the vocabulary None",
+        ),
+        (
+            {"post_processor": template("a", "TEXT", ids=[SMALL["vocabulary"]["a"]])},
+            "'a' before a tex",
+        ),
+        (
+            {
+                "post_processor": {
+                    "type": "TemplateProcessing",
+                    "single": [{"Sequence": {"id": "B"}}],
+                }
+            },
+            "post_processor.single holds .*'B'.*, which is not known",
+        ),
+    ],
+)
 def test_what_cannot_be_represented_is_refused(folder, changes, message):
     with pytest.raises(ValueError, match=message):
         ByteLevelBPE.from_huggingface(hugging_face(folder, **changes))

@@ -57,10 +57,17 @@ def test_a_text_of_ones_own(tmp_path):
     assert load_shakespeare(tmp_path).text == "another text" == load_shakespeare(folder).text
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "is empty"), (b" \n\n", "is empty"), (b"a\nb\xff\n", "line 2: not UTF-8"), (b"a", "too"),
-    (gzip.compress(b"some text")[:-9], "is damaged"), (b"\x1f\x8bnot gzip", "is damaged"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"a\nb\xff\n", "line 2: not UTF-8"),
+        (b"a", "too"),
+        (gzip.compress(b"some text")[:-9], "is damaged"),
+        (b"\x1f\x8bnot gzip", "is damaged"),
+    ],
+)
 def test_texts_that_are_none(tmp_path, content, message):
     (tmp_path / "input.txt").write_bytes(content)
     with pytest.raises(ValueError, match=message) as info:
@@ -128,7 +135,8 @@ def test_multi30k_as_published():
     data = load_multi30k(published("multi30k"))
     assert repr(data) == (
         "ParallelDataset('multi30k', en to de, train: 29000, validation: 1014, test_2016_flickr: "
-        "1000, test_2017_flickr: 1000, test_2017_mscoco: 461, test_2018_flickr: 1071)")
+        "1000, test_2017_flickr: 1000, test_2017_mscoco: 461, test_2018_flickr: 1071)"
+    )
     assert data.train.source[0] == "Two young, White males are outside near many bushes."
     french = load_multi30k(published("multi30k"), "fr", "en")
     assert french.train.target == data.train.source
@@ -136,8 +144,16 @@ def test_multi30k_as_published():
 
 
 def test_a_parallel_corpus_of_ones_own(tmp_path):
-    write(tmp_path, train__en=EN, train__de__gz=DE, val__en=EN, val__de=DE, test_2016_flickr__en=EN,
-          test_2016_flickr__de=DE, test_2017_flickr__en=EN)
+    write(
+        tmp_path,
+        train__en=EN,
+        train__de__gz=DE,
+        val__en=EN,
+        val__de=DE,
+        test_2016_flickr__en=EN,
+        test_2016_flickr__de=DE,
+        test_2017_flickr__en=EN,
+    )
     data = load_multi30k(tmp_path)
     assert data.train.source == ["A dog.", "Two men.", "A cat."]
     assert data.train.target == ["Ein Hund.", "Zwei M\u00e4nner.", "Eine Katze."]
@@ -149,14 +165,25 @@ def test_a_parallel_corpus_of_ones_own(tmp_path):
     assert load_multi30k(tmp_path) == data
 
 
-@pytest.mark.parametrize(("en", "de", "message"), [
-    (EN, DE + "Noch einer.\n", "de and .*en are misaligned at line 4: the first has 4 lines"),
-    (EN + "One\nTwo\n", DE, "en and .*de are misaligned at line 4: the first has 5 lines, the sec"),
-    (EN.replace("Two men.", " "), DE, "en and .*de are misaligned at line 2: the first is blank"),
-    (EN, DE.replace("Ein Hund.", ""), r"line 1: .*the second has 'A dog\.'"),
-    (EN.encode() + b"\xff\n", DE, "train.en, line 4: not UTF-8"),
-    (EN, "\n\n", "train.de is empty"),
-])
+@pytest.mark.parametrize(
+    ("en", "de", "message"),
+    [
+        (EN, DE + "Noch einer.\n", "de and .*en are misaligned at line 4: the first has 4 lines"),
+        (
+            EN + "One\nTwo\n",
+            DE,
+            "en and .*de are misaligned at line 4: the first has 5 lines, the sec",
+        ),
+        (
+            EN.replace("Two men.", " "),
+            DE,
+            "en and .*de are misaligned at line 2: the first is blank",
+        ),
+        (EN, DE.replace("Ein Hund.", ""), r"line 1: .*the second has 'A dog\.'"),
+        (EN.encode() + b"\xff\n", DE, "train.en, line 4: not UTF-8"),
+        (EN, "\n\n", "train.de is empty"),
+    ],
+)
 def test_misaligned_files_are_refused_with_the_line(tmp_path, en, de, message):
     write(tmp_path, train__en=en, train__de=de)
     with pytest.raises(ValueError, match=message):

@@ -14,14 +14,23 @@ from minitransformer.storage import DownloadError
 from minitransformer.storage.download import VARIABLE
 
 FOLDERS = [os.environ.get(VARIABLE), Path(__file__).parents[3] / "shared" / "data"]
-REAL = [path for folder in FOLDERS if folder for place in ("", "imdb")
-        for path in (Path(folder) / place).glob("aclImdb_labeled_50k.tar.gz")]
+REAL = [
+    path
+    for folder in FOLDERS
+    if folder
+    for place in ("", "imdb")
+    for path in (Path(folder) / place).glob("aclImdb_labeled_50k.tar.gz")
+]
 
 
 def reviews(n=20, unlabelled=3):
     """Contents of a small data set by name, and some of what else the original holds."""
-    files = {"aclImdb/README": b"about", "aclImdb/imdb.vocab": b"good\nbad",
-             "aclImdb/train/labeledBow.feat": b"9 0:1", "aclImdb/train/urls_pos.txt": b"http://"}
+    files = {
+        "aclImdb/README": b"about",
+        "aclImdb/imdb.vocab": b"good\nbad",
+        "aclImdb/train/labeledBow.feat": b"9 0:1",
+        "aclImdb/train/urls_pos.txt": b"http://",
+    }
     for part in ("train", "test"):
         for label, stars in (("neg", 2), ("pos", 9)):
             for i in range(n):
@@ -63,9 +72,14 @@ def no_download(monkeypatch, tmp_path):
 
 
 def same(one, other):
-    return all(a.texts == b.texts and (a.labels == b.labels).all() for a, b in zip(
-        (one.train, one.validation, one.test, *one.extra.values()),
-        (other.train, other.validation, other.test, *other.extra.values()), strict=True))
+    return all(
+        a.texts == b.texts and (a.labels == b.labels).all()
+        for a, b in zip(
+            (one.train, one.validation, one.test, *one.extra.values()),
+            (other.train, other.validation, other.test, *other.extra.values()),
+            strict=True,
+        )
+    )
 
 
 def test_every_place_gives_the_same(tmp_path, monkeypatch):
@@ -75,9 +89,14 @@ def test_every_place_gives_the_same(tmp_path, monkeypatch):
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [36, 4, 40]
     assert dataset.class_names == ("negative", "positive")
     assert dataset.test.texts[0] == "test neg number 0 Second paragraph."
-    assert all(("pos" in text) == label for text, label in zip(
-        dataset.train.texts + dataset.test.texts,
-        np.append(dataset.train.labels, dataset.test.labels), strict=True))
+    assert all(
+        ("pos" in text) == label
+        for text, label in zip(
+            dataset.train.texts + dataset.test.texts,
+            np.append(dataset.train.labels, dataset.test.labels),
+            strict=True,
+        )
+    )
     assert dataset.extra["unlabelled"].texts == [f"unlabelled {i}" for i in range(3)]
     assert (dataset.extra["unlabelled"].labels == -1).all()
     folder = unpack(tmp_path / "unpacked", files)
@@ -108,8 +127,13 @@ def test_copies(tmp_path):
     files["aclImdb/train/pos/4_9.txt"] = b"test neg  number 5 Second paragraph.\n"  # once cleaned
     for i in (7, 8, 9):
         files[f"aclImdb/train/pos/{i}_9.txt"] = b"three times the same"
-    unsup = ["new", "new", "train pos number 1 Second paragraph.", "three times the same",
-             "test pos number 1<br />Second paragraph."]
+    unsup = [
+        "new",
+        "new",
+        "train pos number 1 Second paragraph.",
+        "three times the same",
+        "test pos number 1<br />Second paragraph.",
+    ]
     for i, text in enumerate(unsup):
         files[f"aclImdb/train/unsup/{i}_0.txt"] = text.encode()
     archive = pack(tmp_path / "aclImdb.tar.gz", files)
@@ -118,8 +142,15 @@ def test_copies(tmp_path):
         assert len(dataset.train) == 38 - 8
         assert len(dataset.validation) == 8
         assert len(dataset.test) == 40
-        parts = [set(part.texts) for part in (dataset.train, dataset.validation, dataset.test,
-                                              dataset.extra["unlabelled"])]
+        parts = [
+            set(part.texts)
+            for part in (
+                dataset.train,
+                dataset.validation,
+                dataset.test,
+                dataset.extra["unlabelled"],
+            )
+        ]
         assert len(set.union(*parts)) == sum(map(len, parts))
         assert dataset.train.texts.count("three times the same") == 3
         assert dataset.extra["unlabelled"].texts == ["new"]
@@ -136,14 +167,17 @@ def test_validation_part(tmp_path):
             load_imdb(archive, validation=wrong)
 
 
-@pytest.mark.parametrize(("raw", "cleaned"), [
-    ("One.<br /><br />Two.<BR>Three<br/>", "One. Two. Three"),
-    ("<i>Alien</i> is <em class='x'>good</em>", "Alien is good"),
-    ("<grin> <bored> 3 < 4 <3 it >.< <sp?", "<grin> <bored> 3 < 4 <3 it >.< <sp?"),
-    ("caf&eacute; &amp; bar&#8230; &lt;3", "café & bar… <3"),
-    ("it\x92s \x96 well\x85 \x84so\x94 \x80 5", "it’s – well… „so” € 5"),
-    ("a\x08b\x81c\x00\td\xa0 e\n\nf", "a b c d e f"),
-])
+@pytest.mark.parametrize(
+    ("raw", "cleaned"),
+    [
+        ("One.<br /><br />Two.<BR>Three<br/>", "One. Two. Three"),
+        ("<i>Alien</i> is <em class='x'>good</em>", "Alien is good"),
+        ("<grin> <bored> 3 < 4 <3 it >.< <sp?", "<grin> <bored> 3 < 4 <3 it >.< <sp?"),
+        ("caf&eacute; &amp; bar&#8230; &lt;3", "café & bar… <3"),
+        ("it\x92s \x96 well\x85 \x84so\x94 \x80 5", "it’s – well… „so” € 5"),
+        ("a\x08b\x81c\x00\td\xa0 e\n\nf", "a b c d e f"),
+    ],
+)
 def test_markup_is_cleaned(raw, cleaned):
     assert clean(raw) == cleaned
 
@@ -177,12 +211,15 @@ def test_what_is_not_imdb(tmp_path, monkeypatch):
         load_imdb()
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"aclImdb/test/neg/3_2.txt": b"\xff\xfe"}, r"test/neg/3_2.txt is not UTF-8"),
-    ({"aclImdb/test/neg/3_2.txt": b" <br /> "}, r"test/neg/3_2.txt is empty"),
-    ({"aclImdb/test/neg/3_2.txt": b"x" * 2_000_000}, "bytes; allowed"),
-    ({"aclImdb/test/../neg/3_2.txt": b"x"}, "leads out"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"aclImdb/test/neg/3_2.txt": b"\xff\xfe"}, r"test/neg/3_2.txt is not UTF-8"),
+        ({"aclImdb/test/neg/3_2.txt": b" <br /> "}, r"test/neg/3_2.txt is empty"),
+        ({"aclImdb/test/neg/3_2.txt": b"x" * 2_000_000}, "bytes; allowed"),
+        ({"aclImdb/test/../neg/3_2.txt": b"x"}, "leads out"),
+    ],
+)
 def test_damaged_reviews(tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         load_imdb(pack(tmp_path / "aclImdb.tar.gz", reviews() | change))

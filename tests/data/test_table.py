@@ -9,14 +9,16 @@ import pytest
 from minitransformer.data.corpora.splits import split_off
 from minitransformer.data.corpora.table import load_table
 
-ROWS = [(f'review, number {i} "quoted"\nsecond line', ("bad", "fair", "good")[i % 3])
-        for i in range(60)]
+ROWS = [
+    (f'review, number {i} "quoted"\nsecond line', ("bad", "fair", "good")[i % 3]) for i in range(60)
+]
 
 
 def write(path, rows=ROWS, header=("review", "stars"), encoding="utf-8"):
     if path.suffix == ".jsonl":
-        lines = [json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False)
-                 for row in rows]
+        lines = [
+            json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False) for row in rows
+        ]
         path.write_text("\n".join(lines), encoding=encoding)
         return path
     with open(path, "w", newline="", encoding=encoding) as file:
@@ -30,9 +32,11 @@ def load(path, **options):
 
 
 def pairs(dataset):
-    return sorted((text, dataset.class_names[label]) for part in (
-        dataset.train, dataset.validation, dataset.test)
-        for text, label in zip(part.texts, part.labels, strict=True))
+    return sorted(
+        (text, dataset.class_names[label])
+        for part in (dataset.train, dataset.validation, dataset.test)
+        for text, label in zip(part.texts, part.labels, strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.CSV"])
@@ -55,13 +59,16 @@ def test_split_is_deterministic(tmp_path):
     assert [len(part) for part in (sizes.train, sizes.validation, sizes.test)] == [45, 0, 15]
 
 
-@pytest.mark.parametrize(("labels", "names"), [
-    ((10, 9, 1), ("1", "9", "10")),
-    ((-1, 0.5, 2), ("-1", "0.5", "2")),
-    (("10", "nan", "9"), ("10", "9", "nan")),
-    (("b ", "ä", "a"), ("a", "b", "ä")),
-    ((True, False, True), ("False", "True")),
-])
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ((10, 9, 1), ("1", "9", "10")),
+        ((-1, 0.5, 2), ("-1", "0.5", "2")),
+        (("10", "nan", "9"), ("10", "9", "nan")),
+        (("b ", "ä", "a"), ("a", "b", "ä")),
+        ((True, False, True), ("False", "True")),
+    ],
+)
 def test_class_names(tmp_path, labels, names):
     rows = [(f"text {i}", labels[i % 3]) for i in range(30)]
     for name in ("a.csv", "a.jsonl"):
@@ -73,13 +80,19 @@ def test_other_columns_lines_and_separators(tmp_path):
     dataset = load(write(tmp_path / "a.jsonl", rows, ("id", "review", "stars")))
     assert len(pairs(dataset)) == 20
     assert "\u2028" in dataset.train.texts[0]
-    (tmp_path / "b.csv").write_bytes(b"review,stars\r\n" + b"".join(
-        b'"first\r\nsecond %d",%d\r\n' % (i, i % 2) for i in range(20)))
+    (tmp_path / "b.csv").write_bytes(
+        b"review,stars\r\n"
+        + b"".join(b'"first\r\nsecond %d",%d\r\n' % (i, i % 2) for i in range(20))
+    )
     assert load(tmp_path / "b.csv").train.texts[0].startswith("first\r\nsecond")
     long = "word " * 100_000
     (tmp_path / "a.csv").write_bytes(
-        b"stars , review\r\n\r\n" + b"".join(b"%d,text %d\r\n" % (i % 2, i) for i in range(20))
-        + b"1," + long.encode() + b"\r\n\r\n")
+        b"stars , review\r\n\r\n"
+        + b"".join(b"%d,text %d\r\n" % (i % 2, i) for i in range(20))
+        + b"1,"
+        + long.encode()
+        + b"\r\n\r\n"
+    )
     assert len(pairs(load(tmp_path / "a.csv"))) == 21
     assert csv.field_size_limit() == 131_072
 
@@ -90,10 +103,17 @@ def csv_bytes(*lines):
 
 FINE = [f"text {i},{i % 2}" for i in range(20)]
 WRONG = {
-    "missing column": ("a.csv", b"reviews,stars\nx,1", r"line 2: no column 'review'; the columns "
-                       r"are 'reviews', 'stars'; did you mean 'reviews'\?"),
-    "missing key": ("a.jsonl", b'{"review": "x", "stars": 1}\n{"review": "x"}',
-                    "line 2: no column 'stars'; the columns are 'review'"),
+    "missing column": (
+        "a.csv",
+        b"reviews,stars\nx,1",
+        r"line 2: no column 'review'; the columns "
+        r"are 'reviews', 'stars'; did you mean 'reviews'\?",
+    ),
+    "missing key": (
+        "a.jsonl",
+        b'{"review": "x", "stars": 1}\n{"review": "x"}',
+        "line 2: no column 'stars'; the columns are 'review'",
+    ),
     "one class": ("a.csv", csv_bytes("x,1", "y,1"), "every label is '1'"),
     "empty": ("a.csv", b"", "a.csv is empty"),
     "blank": ("a.jsonl", b"\xef\xbb\xbf \n\n ", "a.jsonl is empty"),
@@ -104,8 +124,11 @@ WRONG = {
     "null text": ("a.jsonl", b'{"review": null, "stars": 1}', "line 1: .* 'review' is empty"),
     "list as text": ("a.jsonl", b'{"review": ["x"], "stars": 1}', "line 1: .* holds a list"),
     "too few rows": ("a.csv", csv_bytes("x,1", "y,2", "z,2"), "class '1' has 1 different texts"),
-    "copies only": ("a.csv", csv_bytes(*["x,1"] * 9, *(f"text {i},2" for i in range(9))),
-                    "class '1' has 1 different texts, but 3 are needed"),
+    "copies only": (
+        "a.csv",
+        csv_bytes(*["x,1"] * 9, *(f"text {i},2" for i in range(9))),
+        "class '1' has 1 different texts, but 3 are needed",
+    ),
     "a label for each text": ("a.csv", csv_bytes(*(f"x{i},{i}" for i in range(50))), "class '0'"),
     "bad JSON": ("a.jsonl", b'{"review": "x", "stars": 1}\n{"review": "x"', "line 2: not JSON"),
     "nested JSON": ("a.jsonl", b"[" * 100_000, "line 1: not JSON"),
@@ -171,14 +194,18 @@ def test_split_off_keeps_copies_together_and_every_class_everywhere():
 def test_split_off_is_exact_and_stratified_where_texts_stand_once():
     labels = np.repeat([0, 1, 2], [700, 200, 100])
     texts = [str(i) for i in range(1000)]
-    parts = split_off(texts, labels, "abc", {"a": 100, "b": 0.25, "c": 0},
-                      np.random.default_rng(0))
+    parts = split_off(texts, labels, "abc", {"a": 100, "b": 0.25, "c": 0}, np.random.default_rng(0))
     assert [np.bincount(labels[part], minlength=3).tolist() for part in parts] == [
-        [455, 130, 65], [70, 20, 10], [175, 50, 25], [0, 0, 0]]
+        [455, 130, 65],
+        [70, 20, 10],
+        [175, 50, 25],
+        [0, 0, 0],
+    ]
 
 
 def test_split_off_gives_the_rest_to_the_largest_remainders():
     labels = np.repeat([0, 1, 2], [60, 25, 15])  # of 9: 5.4, 2.25 and 1.35
-    _, part = split_off([str(i) for i in range(100)], labels, "abc", {"a": 9},
-                        np.random.default_rng(0))
+    _, part = split_off(
+        [str(i) for i in range(100)], labels, "abc", {"a": 9}, np.random.default_rng(0)
+    )
     assert np.bincount(labels[part]).tolist() == [6, 2, 1]

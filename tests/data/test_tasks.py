@@ -63,9 +63,14 @@ def test_lengths_and_letters_are_drawn_evenly():
 def test_the_seed_decides_everywhere():
     call = "from minitransformer.data import *; print(reverse_task([5, 1], 3), copy_task(9, 2))"
     found = {
-        subprocess.run([sys.executable, "-c", call], env=os.environ | {"PYTHONHASHSEED": seed},
-                       cwd=Path(__file__).parents[2], check=True, capture_output=True,
-                       text=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", call],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
         for seed in "12"
     }
     assert found == {f"{reverse_task([5, 1], 3)} {copy_task(9, 2)}\n"}
@@ -73,15 +78,23 @@ def test_the_seed_decides_everywhere():
     assert copy_task(0, 0) == []
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"n": -1}, "n must be at least 0, not -1"), ({"n": 2.0}, "n must be an integer, not 2.0"),
-    ({"min_length": 0}, "min_length must be at least 1"),
-    ({"min_length": 5, "max_length": 4}, "max_length must be at least 5, not 4"),
-    ({"max_length": True}, "max_length must be an integer"),
-    ({"alphabet": "a"}, "at least two letters"), ({"alphabet": "aab"}, "none twice"),
-    ({"alphabet": ["a", "b"]}, "alphabet must be a string, not list"),
-    ({"held_out": True, "n": 27, "max_length": 1}, "only 3 held-out ones were found of length 1"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n": -1}, "n must be at least 0, not -1"),
+        ({"n": 2.0}, "n must be an integer, not 2.0"),
+        ({"min_length": 0}, "min_length must be at least 1"),
+        ({"min_length": 5, "max_length": 4}, "max_length must be at least 5, not 4"),
+        ({"max_length": True}, "max_length must be an integer"),
+        ({"alphabet": "a"}, "at least two letters"),
+        ({"alphabet": "aab"}, "none twice"),
+        ({"alphabet": ["a", "b"]}, "alphabet must be a string, not list"),
+        (
+            {"held_out": True, "n": 27, "max_length": 1},
+            "only 3 held-out ones were found of length 1",
+        ),
+    ],
+)
 def test_what_cannot_be_drawn(options, message):
     for task in (copy_task, reverse_task):
         with pytest.raises((TypeError, ValueError), match=message):

@@ -53,7 +53,8 @@ def test_what_every_tokenizer_has(name):
             padded = [specials[1], *ids, specials[2], specials[0], specials[0]]
             assert tokenizer.decode(padded) == tokenizer.decode(ids)
     assert [ids.tolist() for ids in tokenizer.encode_all(TEXTS)] == [
-        tokenizer.encode(text).tolist() for text in TEXTS]
+        tokenizer.encode(text).tolist() for text in TEXTS
+    ]
 
 
 @every
@@ -72,10 +73,15 @@ def test_a_saved_tokenizer_is_the_same(name, tmp_path):
 
 
 @every
-@pytest.mark.parametrize(("ids", "message"), [
-    ([-1], "ids must lie in 0 .. LAST, got -1"), ([10**6], "LAST, got 1000000"),
-    ([1.0], "ids must be an integer array, got float64"), ([[1, 2]], "ids must have one axis"),
-])
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([-1], "ids must lie in 0 .. LAST, got -1"),
+        ([10**6], "LAST, got 1000000"),
+        ([1.0], "ids must be an integer array, got float64"),
+        ([[1, 2]], "ids must have one axis"),
+    ],
+)
 def test_ids_that_are_none(name, ids, message):
     message = message.replace("LAST", str(len(TOKENIZERS[name]) - 1))
     with pytest.raises((ValueError, TypeError), match=message):
@@ -152,21 +158,24 @@ def test_rare_words_are_left_out_when_asked():
     assert found.tokens == ["<pad>", "<unknown>", "<start>", "<end>", "c", "b"]
 
 
-@pytest.mark.parametrize(("build", "message"), [
-    (lambda: CharacterTokenizer.build("ab"), "texts must be a list of strings"),
-    (lambda: CharacterTokenizer.build([]), "at least one character"),
-    (lambda: CharacterTokenizer.build([3]), "text must be a string, not int"),
-    (lambda: CharacterTokenizer(["ab"]), "a character must be one character, not 'ab'"),
-    (lambda: CharacterTokenizer("aba"), "'a' stands there twice"),
-    (lambda: CharacterTokenizer("ab", specials=1), "specials must be True or False, not 1"),
-    (lambda: WordTokenizer("ab"), "not one string"),
-    (lambda: WordTokenizer(["a", ""]), "a token may not be empty"),
-    (lambda: WordTokenizer(["<end>"]), "'<end>' stands there twice"),
-    (lambda: WordTokenizer(["a", 2]), "tokens must be strings, not int"),
-    (lambda: WordTokenizer.build(["a"], max_size=4), "max_size must be at least 5, not 4"),
-    (lambda: WordTokenizer.build(["a"], max_size="5"), "max_size must be an integer, not '5'"),
-    (lambda: WordTokenizer.build("a b"), "texts must be a list of strings"),
-])
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: CharacterTokenizer.build("ab"), "texts must be a list of strings"),
+        (lambda: CharacterTokenizer.build([]), "at least one character"),
+        (lambda: CharacterTokenizer.build([3]), "text must be a string, not int"),
+        (lambda: CharacterTokenizer(["ab"]), "a character must be one character, not 'ab'"),
+        (lambda: CharacterTokenizer("aba"), "'a' stands there twice"),
+        (lambda: CharacterTokenizer("ab", specials=1), "specials must be True or False, not 1"),
+        (lambda: WordTokenizer("ab"), "not one string"),
+        (lambda: WordTokenizer(["a", ""]), "a token may not be empty"),
+        (lambda: WordTokenizer(["<end>"]), "'<end>' stands there twice"),
+        (lambda: WordTokenizer(["a", 2]), "tokens must be strings, not int"),
+        (lambda: WordTokenizer.build(["a"], max_size=4), "max_size must be at least 5, not 4"),
+        (lambda: WordTokenizer.build(["a"], max_size="5"), "max_size must be an integer, not '5'"),
+        (lambda: WordTokenizer.build("a b"), "texts must be a list of strings"),
+    ],
+)
 def test_what_no_tokenizer_is_made_of(build, message):
     with pytest.raises((ValueError, TypeError), match=message):
         build()
@@ -209,8 +218,10 @@ def test_every_changed_character_is_noticed(name, tmp_path):
             load_tokenizer(path)
 
 
-@pytest.mark.parametrize("content", [
-    b"[]", b"3", b'{"format": "another"}', b"{}", b"[" * 100_000, b"\xff\xfe", b'{"format": NaN}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"[]", b"3", b'{"format": "another"}', b"{}", b"[" * 100_000, b"\xff\xfe", b'{"format": NaN}'],
+)
 def test_files_that_are_no_tokenizer(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(ValueError, match="x.json is not a tokenizer"):
@@ -221,26 +232,33 @@ def put(key, value):
     return lambda content: content.__setitem__(key, value)
 
 
-@pytest.mark.parametrize(("name", "change", "message"), [
-    ("words", put("kind", "syllables"), "the kind 'syllables' is not known; allowed are bpe, char"),
-    ("words", put("kind", ["words"]), "is not known"),
-    ("words", lambda content: content.pop("words"), "'words' is missing"),
-    ("words", put("words", 3), "is not a tokenizer"),
-    ("words", put("words", [3]), "tokens must be strings"),
-    ("characters", put("characters", ["ab"]), "one character"),
-    ("characters", put("specials", "no"), "specials must be True or False"),
-    ("wordpiece", put("vocabulary", ["a"]), r"must hold \[UNK\]"),
-    ("wordpiece", put("lower_case", None), "lower_case must be True or False"),
-    ("bpe", put("merges", ["a"]), "merge 1 is not a pair of tokens but 'a'"),
-    ("bpe", put("merges", {"a": 1}), "must be a list, not dict"),
-    ("bpe", put("merges", ["a qq"]), "the token 'qq' is missing"),
-    ("bpe", put("pattern", "(a+)+$"), "pattern must be one of"),
-    ("bpe", put("pattern", []), "is not a tokenizer"),
-    ("bpe", put("end", "<eos>"), "the token '<eos>' is missing"),
-    ("bpe", put("end", "a"), "the token 'a' is missing"),  # a token, but no special one
-    ("bpe", put("vocabulary", ["a", "b"]), "is missing"),
-    ("bpe", put("specials", "<pad>"), "not one string"),
-])
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (
+            "words",
+            put("kind", "syllables"),
+            "the kind 'syllables' is not known; allowed are bpe, char",
+        ),
+        ("words", put("kind", ["words"]), "is not known"),
+        ("words", lambda content: content.pop("words"), "'words' is missing"),
+        ("words", put("words", 3), "is not a tokenizer"),
+        ("words", put("words", [3]), "tokens must be strings"),
+        ("characters", put("characters", ["ab"]), "one character"),
+        ("characters", put("specials", "no"), "specials must be True or False"),
+        ("wordpiece", put("vocabulary", ["a"]), r"must hold \[UNK\]"),
+        ("wordpiece", put("lower_case", None), "lower_case must be True or False"),
+        ("bpe", put("merges", ["a"]), "merge 1 is not a pair of tokens but 'a'"),
+        ("bpe", put("merges", {"a": 1}), "must be a list, not dict"),
+        ("bpe", put("merges", ["a qq"]), "the token 'qq' is missing"),
+        ("bpe", put("pattern", "(a+)+$"), "pattern must be one of"),
+        ("bpe", put("pattern", []), "is not a tokenizer"),
+        ("bpe", put("end", "<eos>"), "the token '<eos>' is missing"),
+        ("bpe", put("end", "a"), "the token 'a' is missing"),  # a token, but no special one
+        ("bpe", put("vocabulary", ["a", "b"]), "is missing"),
+        ("bpe", put("specials", "<pad>"), "not one string"),
+    ],
+)
 def test_files_with_a_right_checksum_and_wrong_content(tmp_path, name, change, message):
     path = tmp_path / "tokenizer.json"
     TOKENIZERS[name].save(path)

@@ -28,16 +28,24 @@ def test_the_very_ids_of_bert():
         assert bert.encode(text).tolist() == ids, ascii(text)
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("Hello, World!", "hello , world !"),
-    ("Caf\u00e9 CAFE\u0301 \u00c5ngstr\u00f6m Stra\u00dfe", "cafe cafe angstrom stra\u00dfe"),
-    ("\u4f60\u597d\u4e16", "\u4f60 \u597d \u4e16"), ("x\u4f60y", "x \u4f60 y"),
-    ("\u3053\u3093 \uc548\ub155", "\u3053\u3093 \u110b\u1161\u11ab\u1102\u1167\u11bc"),
-    ("$5+3^2~`x`", "$ 5 + 3 ^ 2 ~ ` x `"), ("don't", "don ' t"),
-    ("\u201ca\u201d", "\u201c a \u201d"),
-    ("a\u00a0b\u3000c\td\ne\rf", "a b c d e f"), ("a\u200bb\x00c\ufffdd\x7fe", "abcde"),
-    ("[MASK]", "[ mask ]"), ("", ""), (" \n\u200b", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Hello, World!", "hello , world !"),
+        ("Caf\u00e9 CAFE\u0301 \u00c5ngstr\u00f6m Stra\u00dfe", "cafe cafe angstrom stra\u00dfe"),
+        ("\u4f60\u597d\u4e16", "\u4f60 \u597d \u4e16"),
+        ("x\u4f60y", "x \u4f60 y"),
+        ("\u3053\u3093 \uc548\ub155", "\u3053\u3093 \u110b\u1161\u11ab\u1102\u1167\u11bc"),
+        ("$5+3^2~`x`", "$ 5 + 3 ^ 2 ~ ` x `"),
+        ("don't", "don ' t"),
+        ("\u201ca\u201d", "\u201c a \u201d"),
+        ("a\u00a0b\u3000c\td\ne\rf", "a b c d e f"),
+        ("a\u200bb\x00c\ufffdd\x7fe", "abcde"),
+        ("[MASK]", "[ mask ]"),
+        ("", ""),
+        (" \n\u200b", ""),
+    ],
+)
 def test_words(text, words):
     assert split_words(text) == words.split()
 
@@ -46,10 +54,18 @@ def test_capitals_and_accents_may_stay():
     assert split_words("Caf\u00e9, \u4f60A", lower_case=False) == ["Caf\u00e9", ",", "\u4f60", "A"]
 
 
-@pytest.mark.parametrize(("text", "tokens"), [
-    ("unaffable", "un ##aff ##able"), ("abc", "abc"), ("abbc", "ab ##bc"), ("abcb", "abc ##b"),
-    ("abq", "[UNK]"), ("qab", "[UNK]"), ("wwwwwwwwwww", "w ##wwwwwwwwww"),
-])
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("unaffable", "un ##aff ##able"),
+        ("abc", "abc"),
+        ("abbc", "ab ##bc"),
+        ("abcb", "abc ##b"),
+        ("abq", "[UNK]"),
+        ("qab", "[UNK]"),
+        ("wwwwwwwwwww", "w ##wwwwwwwwww"),
+    ],
+)
 def test_the_longest_piece_first(text, tokens):
     assert [PIECES.tokens[i] for i in PIECES.encode(text)] == tokens.split()
 
@@ -72,10 +88,15 @@ def test_decoding_attaches_pieces_and_punctuation():
     assert PIECES.decode([SMALL.index("##aff")]) == "##aff"  # nothing to attach it to
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("a\nb\n", r"must hold \[UNK\]"), ("[UNK]\na\na\n", "'a' stands there twice"),
-    ("[UNK]\n\na\n", "a token may not be empty"), ("", "vocab.txt is empty"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a\nb\n", r"must hold \[UNK\]"),
+        ("[UNK]\na\na\n", "'a' stands there twice"),
+        ("[UNK]\n\na\n", "a token may not be empty"),
+        ("", "vocab.txt is empty"),
+    ],
+)
 def test_files_that_are_no_vocabulary(tmp_path, content, message):
     (tmp_path / "vocab.txt").write_text(content)
     with pytest.raises(ValueError, match=message):

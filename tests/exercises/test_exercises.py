@@ -102,9 +102,9 @@ def test_the_page_links_to_the_notebook_and_is_in_the_index(exercise):
     page = (ROOT / exercise.solution).read_text(encoding="utf-8")
     if (ROOT / "notebooks" / f"{exercise.notebook}.ipynb").exists():  # a link once it is there
         assert f"notebooks/{exercise.notebook}.ipynb" in page
-    assert f"[{exercise.name}]({exercise.name}.md)" in (
-        ROOT / "docs/solutions/index.md"
-    ).read_text(encoding="utf-8")
+    assert f"[{exercise.name}]({exercise.name}.md)" in (ROOT / "docs/solutions/index.md").read_text(
+        encoding="utf-8"
+    )
     assert judge(exercise, solution(exercise.name)).state == RIGHT
 
 
@@ -163,8 +163,9 @@ def test_what_cannot_be_compared_is_said(words, function):
 
 
 def test_a_float64_that_comes_out_of_float32_is_explained():
-    words = fault("softmax_backward", lambda dy, y: np.float64(1) * y * (
-        dy - (y * dy).sum(-1, keepdims=True)))
+    words = fault(
+        "softmax_backward", lambda dy, y: np.float64(1) * y * (dy - (y * dy).sum(-1, keepdims=True))
+    )
     assert "it should be float32" in words
     assert "np.sqrt(64)" in words
 

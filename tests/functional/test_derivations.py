@@ -75,9 +75,7 @@ def test_a_page_names_its_source_notebook_and_pairs(page):
         shown = f"[{notebook}](../../notebooks/{notebook}.ipynb)"
     pairs = [f"`{n}`" for n, p in functional.PAIRS.items() if p.forward.__name__ == page.stem]
     assert text_of(page).splitlines()[2] == (
-        f"Source: [{source}](../../{source}). "
-        f"Notebook: {shown}. "
-        f"Pairs: {', '.join(pairs)}."
+        f"Source: [{source}](../../{source}). Notebook: {shown}. Pairs: {', '.join(pairs)}."
     )
 
 

@@ -11,11 +11,23 @@ from tests.support import scalar_model, scalar_reference, scalar_tiled, scalar_v
 from tests.support.tolerances import tolerance
 
 LARGE = {
-    "B": 2, "T": 7, "S": 6, "D": 12, "E": 4, "H": 3, "F": 9, "C": 7, "V": 11, "G": 2, "H/G": 2,
+    "B": 2,
+    "T": 7,
+    "S": 6,
+    "D": 12,
+    "E": 4,
+    "H": 3,
+    "F": 9,
+    "C": 7,
+    "V": 11,
+    "G": 2,
+    "H/G": 2,
     "E/2": 5,
 }
 SCALAR = {
-    "gelu_tanh": "gelu", "softmax_axis_1": "softmax", "log_softmax_axis_1": "log_softmax",
+    "gelu_tanh": "gelu",
+    "softmax_axis_1": "softmax",
+    "log_softmax_axis_1": "log_softmax",
 }
 
 
@@ -145,8 +157,12 @@ NORM_AND_POOLING = [(norm, pooling) for norm in ("pre", "post") for pooling in P
 )
 def test_classifier_against_scalar_loops(norm, pooling, positions, activation, dtype):
     choices = {
-        "norm": norm, "pooling": pooling, "positions": positions, "activation": activation,
-        "n_heads": 2, "n_layers": 2,
+        "norm": norm,
+        "pooling": pooling,
+        "positions": positions,
+        "activation": activation,
+        "n_heads": 2,
+        "n_layers": 2,
     }
     model = TransformerClassifier(
         11, 3, max_len=7, d_model=6, d_ff=10, dtype=dtype, seed=5, **choices

@@ -198,10 +198,13 @@ def test_dropout_mask_is_drawn_from_the_generator_alone():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_erf_within_2_ulp(dtype):
-    x = np.concatenate([
-        np.linspace(-7, 7, 40_001), np.geomspace(1e-12, 7, 20_001),
-        [0.0, -0.0, 1 / 32, 3 / 32, 6.0, -6.0, 1e30, -1e30, np.inf, -np.inf],
-    ]).astype(dtype)
+    x = np.concatenate(
+        [
+            np.linspace(-7, 7, 40_001),
+            np.geomspace(1e-12, 7, 20_001),
+            [0.0, -0.0, 1 / 32, 3 / 32, 6.0, -6.0, 1e30, -1e30, np.inf, -np.inf],
+        ]
+    ).astype(dtype)
     exact = np.array([math.erf(v) for v in x.tolist()]).astype(dtype)
     y = F.erf(x)
     assert y.dtype == dtype

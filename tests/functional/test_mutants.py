@@ -84,16 +84,31 @@ def test_every_kind_of_fault_is_planted():
         "    return dx, -x[1:]\n"
     )
     for new in (
-        "x = x + 2", "x = 2 - x", "x = x", "x = x - 3", "x = x - 4", "x = x - 0", "pass",
-        "dx = (dy @ W).sum(axis=-1, keepdims=True)", "dx = dy.sum(axis=-1, keepdims=True)",
+        "x = x + 2",
+        "x = 2 - x",
+        "x = x",
+        "x = x - 3",
+        "x = x - 4",
+        "x = x - 0",
+        "pass",
+        "dx = (dy @ W).sum(axis=-1, keepdims=True)",
+        "dx = dy.sum(axis=-1, keepdims=True)",
         "dx = (W.T @ dy).sum(axis=-1, keepdims=True)",
         "dx = (dy @ W.T).mean(axis=-1, keepdims=True)",
         "dx = (dy @ W.T).sum(axis=1, keepdims=True)",
-        "dx = (dy @ W.T).sum(axis=-0, keepdims=True)", "dx = (dy @ W.T).sum(keepdims=True)",
-        "dx = (dy @ W.T).sum(axis=-1)", "dx = (dy @ W.T).sum(axis=-1, keepdims=False)",
-        "dx = dy @ W.T", "dx += xp.where(x > 0, dx, dy)", "dx = xp.where(x > 0, dx, dy)",
-        "dx -= xp.where(x >= 0, dx, dy)", "dx -= xp.where(x > 0, dy, dx)", "return (-x[1:], dx)",
-        "return (-dx, -x[1:])", "return (dx, --x[1:])", "return (dx, -x[:])",
+        "dx = (dy @ W.T).sum(axis=-0, keepdims=True)",
+        "dx = (dy @ W.T).sum(keepdims=True)",
+        "dx = (dy @ W.T).sum(axis=-1)",
+        "dx = (dy @ W.T).sum(axis=-1, keepdims=False)",
+        "dx = dy @ W.T",
+        "dx += xp.where(x > 0, dx, dy)",
+        "dx = xp.where(x > 0, dx, dy)",
+        "dx -= xp.where(x >= 0, dx, dy)",
+        "dx -= xp.where(x > 0, dy, dx)",
+        "return (-x[1:], dx)",
+        "return (-dx, -x[1:])",
+        "return (dx, --x[1:])",
+        "return (dx, -x[:])",
     ):
         assert any(change.endswith(f"->  {new}") for change in found), new
     assert not any("raise" in change or "array_module" in change for change in found)

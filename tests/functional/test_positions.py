@@ -150,7 +150,8 @@ BAD = {
     "rotary: empty": (lambda: F.rotary(X[..., :0], *TABLE), "x must have an even last axis"),
     "rotary: a number": (lambda: F.rotary(np.array(1.0), *TABLE), r"x must have .* got shape \(\)"),
     "rotary: too many": (
-        lambda: F.rotary(X, *F.rotary_tables(6, 6)), r"cos \(6, 3\) does not broadcast to the halv"
+        lambda: F.rotary(X, *F.rotary_tables(6, 6)),
+        r"cos \(6, 3\) does not broadcast to the halv",
     ),
     "rotary: width": (lambda: F.rotary(X, *F.rotary_tables(5, 4)), r"end in 3, half .* \(5, 2\)"),
     "rotary: one column": (lambda: F.rotary(X, COS[:, :1], SIN[:, :1]), "end in 3"),
@@ -160,7 +161,8 @@ BAD = {
     "slopes": (lambda: F.alibi_slopes(0), "n_heads must be at least 1, got 0"),
     "bias: heads": (lambda: F.alibi_bias(-1, np.arange(2), np.arange(2)), "n_heads must be"),
     "bias: axes": (
-        lambda: F.alibi_bias(2, np.arange(2), np.zeros((1, 1, 2), int)), r"key_positions .* \(1, 1"
+        lambda: F.alibi_bias(2, np.arange(2), np.zeros((1, 1, 2), int)),
+        r"key_positions .* \(1, 1",
     ),
     "bias: a number": (lambda: F.alibi_bias(2, np.array(3), np.arange(2)), "query_positions must"),
     "window": (lambda: F.sliding_window_mask(3, 0), "window must be at least 1, got 0"),
@@ -170,10 +172,12 @@ BAD = {
 }
 WRONG_TYPE = {
     "bias: floats": (
-        lambda: F.alibi_bias(2, np.arange(2.0), np.arange(2)), "query_positions must be an integer"
+        lambda: F.alibi_bias(2, np.arange(2.0), np.arange(2)),
+        "query_positions must be an integer",
     ),
     "bias: a list": (
-        lambda: F.alibi_bias(2, np.arange(2), [0, 1]), "key_positions must be a NumPy or CuPy"
+        lambda: F.alibi_bias(2, np.arange(2), [0, 1]),
+        "key_positions must be a NumPy or CuPy",
     ),
     "rotary: a list": (lambda: F.rotary(X, COS.tolist(), SIN), "cos must be a NumPy or CuPy array"),
 }

@@ -62,8 +62,11 @@ def test_pairs_against_stored_pytorch(name, dtype):
     ],
 )
 def test_the_stored_cases_have_every_option_on_and_off(name, options):
-    given = [set(arrays) | set(o) for case, (arrays, o) in PAIR_CASES.items()
-             if case.startswith(f"{name}/")]
+    given = [
+        set(arrays) | set(o)
+        for case, (arrays, o) in PAIR_CASES.items()
+        if case.startswith(f"{name}/")
+    ]
     for option in options:
         assert {option in case for case in given} == {True, False}
 

@@ -109,9 +109,7 @@ def test_an_entry_near_a_kink_is_checked_with_smaller_steps(distance):
 
 
 def test_nothing_but_kinks_does_not_pass():
-    report = gradcheck.check(
-        absolute, absolute_backward, {"x": np.zeros(3)}, analytic=False
-    )
+    report = gradcheck.check(absolute, absolute_backward, {"x": np.zeros(3)}, analytic=False)
     assert "every entry stands at a kink" in report.row("x").failure
 
 

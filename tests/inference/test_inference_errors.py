@@ -93,7 +93,8 @@ def test_arguments_of_a_wrong_type(prompts, options, message):
         ([[1]], {"end_id": 3}, "start_id is missing"),
         ([[1]], {"start_id": 2}, "end_id is missing"),
         (
-            [[1]], {**ENDS, "max_new_tokens": 7},
+            [[1]],
+            {**ENDS, "max_new_tokens": 7},
             "max_new_tokens is 7, .* room for 6 in a translation: ask for fewer$",
         ),
     ],

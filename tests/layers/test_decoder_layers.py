@@ -68,9 +68,7 @@ def test_turned_by_the_same_angle_everywhere_attention_stays():
     layer = _scattered(layers.MultiHeadAttention(D, 2, dtype="float64"))
     cos, sin = functional.rotary_tables(16, D // 2)
     x, mask = _random(0, B, T, D), functional.causal_mask(T)
-    here, there = (
-        layer(x, mask=mask, rotary=(cos[i : i + T], sin[i : i + T])) for i in (0, 3)
-    )
+    here, there = (layer(x, mask=mask, rotary=(cos[i : i + T], sin[i : i + T])) for i in (0, 3))
     assert _relative(there, here) <= 10 * LIMIT
     assert _relative(layer(x, mask=mask), here) > 0.01
 
@@ -167,9 +165,7 @@ def test_the_cache_shows_the_residual_stream(norm):
 def test_no_gradient_flows_back_from_earlier_tokens_or_to_padding(norm):
     block, x, memory = _decoder(norm=norm), _random(0, B, T, D), _random(1, B, S, D)
     memory_mask = functional.padding_mask(np.array([5, 2]), S)
-    y, cache = block.forward(
-        x, memory, mask=functional.causal_mask(T), memory_mask=memory_mask
-    )
+    y, cache = block.forward(x, memory, mask=functional.causal_mask(T), memory_mask=memory_mask)
     dy = np.zeros_like(y)
     dy[:, :2] = _random(3, B, 2, D)
     dx, dmemory = block.backward(dy, cache)

@@ -56,20 +56,23 @@ def test_heads_must_divide_even_where_no_block_would_notice():
 
 BAD_BATCHES = {
     "one text without a batch axis": (
-        lambda m: m(IDS[0]), ValueError, r"ids must be \(B, T\), got shape \(4,\)"
+        lambda m: m(IDS[0]),
+        ValueError,
+        r"ids must be \(B, T\), got shape \(4,\)",
     ),
     "id too large": (lambda m: m(IDS + 9), ValueError, r"ids must lie in 0 \.\. 8, got 9"),
     "negative id": (lambda m: m(IDS - 1), ValueError, r"ids must lie in 0 \.\. 8, got -1"),
     "float ids": (lambda m: m(X[:, :, 0]), TypeError, "ids must be an integer array, got float32"),
-    "too long": (
-        lambda m: m(np.zeros((1, 6), int)), ValueError, "6 tokens, more than max_len = 5"
-    ),
+    "too long": (lambda m: m(np.zeros((1, 6), int)), ValueError, "6 tokens, more than max_len = 5"),
     "mask of another shape": (
-        lambda m: m(IDS, mask=np.ones((2, 3), bool)), ValueError,
+        lambda m: m(IDS, mask=np.ones((2, 3), bool)),
+        ValueError,
         r"mask must have the shape of ids, \(2, 4\), got \(2, 3\)",
     ),
     "0/1 mask": (
-        lambda m: m(IDS, mask=np.ones((2, 4), int)), TypeError, "mask must be boolean .* got int64"
+        lambda m: m(IDS, mask=np.ones((2, 4), int)),
+        TypeError,
+        "mask must be boolean .* got int64",
     ),
     "a list of lists": (lambda m: m([[1, 2]]), TypeError, "ids must be a NumPy .* got a list"),
 }
@@ -87,36 +90,45 @@ def test_a_bad_batch_is_named(case):
 
 BAD_LAYERS = {
     "MultiHeadAttention: heads": (
-        lambda: layers.MultiHeadAttention(10, 4), "n_heads must divide d_model = 10, got 4"
+        lambda: layers.MultiHeadAttention(10, 4),
+        "n_heads must divide d_model = 10, got 4",
     ),
     "MultiHeadAttention: no heads": (
-        lambda: layers.MultiHeadAttention(10, 0), "n_heads must divide d_model = 10, got 0"
+        lambda: layers.MultiHeadAttention(10, 0),
+        "n_heads must divide d_model = 10, got 0",
     ),
     "MultiHeadAttention: dropout": (
-        lambda: layers.MultiHeadAttention(8, 4, dropout=1), r"dropout must lie in \[0, 1\), got 1"
+        lambda: layers.MultiHeadAttention(8, 4, dropout=1),
+        r"dropout must lie in \[0, 1\), got 1",
     ),
     "MultiHeadAttention: attention": (
         lambda: layers.MultiHeadAttention(8, 4, attention="flash"),
         "attention must be 'full' or 'tiled', got 'flash'",
     ),
     "MultiHeadCrossAttention: heads": (
-        lambda: layers.MultiHeadCrossAttention(8, 3), "n_heads must divide d_model = 8, got 3"
+        lambda: layers.MultiHeadCrossAttention(8, 3),
+        "n_heads must divide d_model = 8, got 3",
     ),
     "MultiHeadCrossAttention: another batch": (
-        lambda: layers.MultiHeadCrossAttention(8, 2)(X, X[:1]), "the batches agree"
+        lambda: layers.MultiHeadCrossAttention(8, 2)(X, X[:1]),
+        "the batches agree",
     ),
     "Dropout: p": (lambda: layers.Dropout(1.5), r"p must lie in \[0, 1\), got 1.5"),
     "EncoderBlock: norm": (
-        lambda: layers.EncoderBlock(8, 2, 8, norm="both"), "norm must be 'pre' or 'post'"
+        lambda: layers.EncoderBlock(8, 2, 8, norm="both"),
+        "norm must be 'pre' or 'post'",
     ),
     "FeedForward: activation": (
-        lambda: layers.FeedForward(8, 8, activation="tanh"), "activation must be one of relu"
+        lambda: layers.FeedForward(8, 8, activation="tanh"),
+        "activation must be one of relu",
     ),
     "PositionalEncoding: kind": (
-        lambda: layers.PositionalEncoding("rotary", 5, 8), "positions must be one of sinusoidal"
+        lambda: layers.PositionalEncoding("rotary", 5, 8),
+        "positions must be one of sinusoidal",
     ),
     "PositionalEncoding: too long": (
-        lambda: layers.PositionalEncoding("learned", 3, 8)(X), "4 tokens, more than max_len = 3"
+        lambda: layers.PositionalEncoding("learned", 3, 8)(X),
+        "4 tokens, more than max_len = 3",
     ),
     "Linear: width": (lambda: layers.Linear(6, 3)(X), r"x is \(2, 4, 8\), W is \(6, 3\)"),
     "LayerNorm: width": (lambda: layers.LayerNorm(6)(X), r"gamma must have shape \(8,\)"),

@@ -21,39 +21,53 @@ def _classifier(**choices):
 LAYERS = {
     "Linear": (lambda dtype: layers.Linear(D, 4, dtype=dtype), False, None),
     "Linear without bias": (
-        lambda dtype: layers.Linear(D, 4, bias=False, dtype=dtype), False, None
+        lambda dtype: layers.Linear(D, 4, bias=False, dtype=dtype),
+        False,
+        None,
     ),
     "Embedding": (lambda dtype: layers.Embedding(V, D, scale=D**0.5, dtype=dtype), True, None),
     "LayerNorm": (lambda dtype: layers.LayerNorm(D, dtype=dtype), False, None),
     "RMSNorm": (lambda dtype: layers.RMSNorm(D, dtype=dtype), False, None),
     "SwiGLU": (lambda dtype: layers.SwiGLU(D, 4, bias=True, dtype=dtype), False, None),
     "TiedHead": (
-        lambda dtype: layers.TiedHead(layers.Embedding(V, D, dtype=dtype), bias=True), False, None
+        lambda dtype: layers.TiedHead(layers.Embedding(V, D, dtype=dtype), bias=True),
+        False,
+        None,
     ),
     "Dropout": (lambda dtype: layers.Dropout(0.4), False, None),
     "MultiHeadAttention": (
-        lambda dtype: layers.MultiHeadAttention(D, 2, dropout=0.3, dtype=dtype), False, "BHTS"
+        lambda dtype: layers.MultiHeadAttention(D, 2, dropout=0.3, dtype=dtype),
+        False,
+        "BHTS",
     ),
     "MultiHeadCrossAttention": (
-        lambda dtype: layers.MultiHeadCrossAttention(D, 3, dropout=0.3, dtype=dtype), False, "BHTS"
+        lambda dtype: layers.MultiHeadCrossAttention(D, 3, dropout=0.3, dtype=dtype),
+        False,
+        "BHTS",
     ),
     "GroupedQueryAttention": (
-        lambda dtype: layers.GroupedQueryAttention(D, 2, 1, dropout=0.3, dtype=dtype), False,
+        lambda dtype: layers.GroupedQueryAttention(D, 2, 1, dropout=0.3, dtype=dtype),
+        False,
         "BHTS",
     ),
     "DecoderBlock": (
-        lambda dtype: layers.DecoderBlock(D, 2, 8, dropout=0.3, dtype=dtype), False, "BHTS"
+        lambda dtype: layers.DecoderBlock(D, 2, 8, dropout=0.3, dtype=dtype),
+        False,
+        "BHTS",
     ),
     **{
         f"PositionalEncoding {kind}": (
-            lambda dtype, kind=kind: layers.PositionalEncoding(kind, T, D, dtype=dtype), False, None
+            lambda dtype, kind=kind: layers.PositionalEncoding(kind, T, D, dtype=dtype),
+            False,
+            None,
         )
         for kind in layers.POSITIONS
     },
     **{
         f"FeedForward {name}": (
             lambda dtype, name=name: layers.FeedForward(D, 8, activation=name, dtype=dtype),
-            False, None,
+            False,
+            None,
         )
         for name in layers.ACTIVATIONS
     },
@@ -62,7 +76,8 @@ LAYERS = {
             lambda dtype, norm=norm: layers.EncoderBlock(
                 D, 2, 8, dropout=0.3, norm=norm, activation="gelu", dtype=dtype
             ),
-            False, "BHTS",
+            False,
+            "BHTS",
         )
         for norm in layers.NORMS
     },
@@ -71,7 +86,8 @@ LAYERS = {
             lambda dtype, norm=norm, pooling=pooling: _classifier(
                 norm=norm, pooling=pooling, dtype=dtype
             ),
-            True, "BT",
+            True,
+            "BT",
         )
         for norm, pooling in (("pre", "mean"), ("post", "max"), ("pre", "first"))
     },
@@ -172,9 +188,7 @@ def test_a_replica_shares_values_and_owns_gradients(name):
     assert list(twin.parameters()) == list(layer.parameters())
     y, cache, dy = _call(twin, name)
     twin.backward(dy, cache)
-    for ours, theirs in zip(
-        layer.parameters().values(), twin.parameters().values(), strict=True
-    ):
+    for ours, theirs in zip(layer.parameters().values(), twin.parameters().values(), strict=True):
         assert ours is not theirs
         assert np.shares_memory(ours.value, theirs.value)
         assert theirs.grad.any()

@@ -98,7 +98,7 @@ def test_selected_rows_go_on_as_what_they_were(variant, padded):
     mask = np.arange(3) >= np.array([[0], [1], [2]]) if padded else None
     state = model.start(3, T)
     model.extend(ids[:, :3], state, mask=mask)
-    histories = [ids[i, : 3] if mask is None else ids[i, :3][mask[i]] for i in range(3)]
+    histories = [ids[i, :3] if mask is None else ids[i, :3][mask[i]] for i in range(3)]
     for step, rows in enumerate(([2, 0, 0, 1, 2], [4, 4, 1], [1, 0, 2])):
         state.select(np.array(rows))
         histories = [histories[row] for row in rows]

@@ -12,13 +12,29 @@ torch_models = pytest.importorskip("tests.support.reference.torch_models")
 
 WIDER = {
     "transformer": {"d_model": 24, "n_heads": 3, "d_ff": 28, "n_layers": 1, "n_decoder_layers": 3},
-    "gpt2": {"n_embd": 24, "n_head": 3, "n_inner": None, "layer_norm_epsilon": 1e-3,
-             "activation_function": "gelu"},
-    "llama": {"hidden_size": 24, "num_attention_heads": 6, "num_hidden_layers": 3,
-              "intermediate_size": 9, "rms_norm_eps": 1e-2},
+    "gpt2": {
+        "n_embd": 24,
+        "n_head": 3,
+        "n_inner": None,
+        "layer_norm_epsilon": 1e-3,
+        "activation_function": "gelu",
+    },
+    "llama": {
+        "hidden_size": 24,
+        "num_attention_heads": 6,
+        "num_hidden_layers": 3,
+        "intermediate_size": 9,
+        "rms_norm_eps": 1e-2,
+    },
     "mistral": {"hidden_size": 24, "sliding_window": 2},
-    "marian": {"d_model": 24, "encoder_attention_heads": 3, "decoder_attention_heads": 3,
-               "decoder_layers": 3, "encoder_ffn_dim": 28, "decoder_ffn_dim": 28},
+    "marian": {
+        "d_model": 24,
+        "encoder_attention_heads": 3,
+        "decoder_attention_heads": 3,
+        "decoder_layers": 3,
+        "encoder_ffn_dim": 28,
+        "decoder_ffn_dim": 28,
+    },
 }
 
 

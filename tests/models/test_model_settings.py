@@ -27,7 +27,8 @@ BAD_OF_BOTH = {
     "dropout": ([1.0, -0.1, float("nan")], r"dropout must lie in \[0, 1\)"),
     "norm": (["before", None], "norm must be one of pre, post"),
     "norm_eps": (
-        [0, -1e-5, "small", True, float("inf"), 10**400, None], "norm_eps must be a number above 0"
+        [0, -1e-5, "small", True, float("inf"), 10**400, None],
+        "norm_eps must be a number above 0",
     ),
     "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, silu, swiglu"),
     "attention": (["sparse"], "attention must be one of full, tiled"),

@@ -112,8 +112,10 @@ def test_older_files_of_gpt2(gpt2):
 
     def older(arrays):
         arrays = {name.removeprefix("transformer."): array for name, array in arrays.items()}
-        masks = {"h.0.attn.bias": np.tri(8, dtype=np.uint8)[None, None],
-                 "h.1.attn.masked_bias": np.float32([-1e4])}
+        masks = {
+            "h.0.attn.bias": np.tri(8, dtype=np.uint8)[None, None],
+            "h.1.attn.masked_bias": np.float32([-1e4]),
+        }
         return arrays | masks | {"lm_head.weight": arrays["wte.weight"]}
 
     rewrite(gpt2, older)
@@ -126,8 +128,16 @@ def test_older_files_of_gpt2(gpt2):
 def test_older_configs_of_llama(llama):
     model = GPT.from_pretrained(llama)
     assert model.settings.rotary_base == 500.0
-    change_config(llama, rope_parameters=..., rope_theta=500.0, rope_scaling=None, head_dim=...,
-                  torch_dtype="bfloat16", dtype=..., mlp_bias=...)
+    change_config(
+        llama,
+        rope_parameters=...,
+        rope_theta=500.0,
+        rope_scaling=None,
+        head_dim=...,
+        torch_dtype="bfloat16",
+        dtype=...,
+        mlp_bias=...,
+    )
     assert GPT.from_pretrained(llama).config == model.config
     change_config(llama, num_key_value_heads=None)
     with pytest.raises(ValueError, match=r"k_proj.weight is BF16 \(8, 24\), expected \(24, 24\)"):
@@ -147,22 +157,37 @@ def test_an_untied_head_and_tied_tables(gpt2, llama):
     assert model.head.W is model.embedding.W
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"lm_head.weight": None}, "missing: lm_head.weight"),
-    ({"model.norm.weight": None, "model.norm.bias": np.ones(24, np.float32)},
-     "missing: model.norm.weight; unexpected: model.norm.bias"),
-    ({"model.layers.2.mlp.up_proj.weight": np.ones((40, 24), np.float32)},
-     "unexpected: model.layers.2.mlp.up_proj.weight"),
-    ({"score.weight": np.ones((2, 24), np.float32)}, "unexpected: score.weight"),
-    ({"model.layers.0.mlp.down_proj.weight": np.ones((40, 24), np.float32)},
-     r"model.layers.0.mlp.down_proj.weight is F32 \(40, 24\), expected \(24, 40\)"),
-    ({"model.norm.weight": np.ones((24, 1), np.float32)}, r"\(24, 1\), expected \(24,\)"),
-    ({"model.norm.weight": np.ones(24, np.int8)}, "model.norm.weight holds I8; weights are one of"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lm_head.weight": None}, "missing: lm_head.weight"),
+        (
+            {"model.norm.weight": None, "model.norm.bias": np.ones(24, np.float32)},
+            "missing: model.norm.weight; unexpected: model.norm.bias",
+        ),
+        (
+            {"model.layers.2.mlp.up_proj.weight": np.ones((40, 24), np.float32)},
+            "unexpected: model.layers.2.mlp.up_proj.weight",
+        ),
+        ({"score.weight": np.ones((2, 24), np.float32)}, "unexpected: score.weight"),
+        (
+            {"model.layers.0.mlp.down_proj.weight": np.ones((40, 24), np.float32)},
+            r"model.layers.0.mlp.down_proj.weight is F32 \(40, 24\), expected \(24, 40\)",
+        ),
+        ({"model.norm.weight": np.ones((24, 1), np.float32)}, r"\(24, 1\), expected \(24,\)"),
+        (
+            {"model.norm.weight": np.ones(24, np.int8)},
+            "model.norm.weight holds I8; weights are one of",
+        ),
+    ],
+)
 def test_arrays_that_do_not_fit(llama, change, message):
-    rewrite(llama, lambda arrays: {
-        name: array for name, array in (arrays | change).items() if array is not None
-    })
+    rewrite(
+        llama,
+        lambda arrays: {
+            name: array for name, array in (arrays | change).items() if array is not None
+        },
+    )
     with pytest.raises(ValueError, match=message) as info:
         GPT.from_pretrained(llama)
     assert "llama" in str(info.value)
@@ -174,11 +199,17 @@ def test_an_error_names_some_of_many_missing_arrays(llama):
         GPT.from_pretrained(llama)
 
 
-@pytest.mark.parametrize(("kind", "key", "value"), [
-    ("gpt2", "n_layer", 100_000), ("gpt2", "n_positions", 10**12), ("gpt2", "n_inner", 10**12),
-    ("llama", "num_hidden_layers", 10**9), ("llama", "max_position_embeddings", 10**12),
-    ("llama", "vocab_size", 10**12),
-])
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("gpt2", "n_layer", 100_000),
+        ("gpt2", "n_positions", 10**12),
+        ("gpt2", "n_inner", 10**12),
+        ("llama", "num_hidden_layers", 10**9),
+        ("llama", "max_position_embeddings", 10**12),
+        ("llama", "vocab_size", 10**12),
+    ],
+)
 def test_a_size_that_the_weights_cannot_have_is_refused_before_it_is_made(
     kind, key, value, request, monkeypatch
 ):
@@ -203,8 +234,10 @@ def test_tokenizers_that_do_not_fit(llama, gpt2):
     (llama / "tokenizer.model").write_bytes(b"\n\x0e")  # SentencePiece
     with pytest.raises(ValueError, match="the tokenizer cannot be read"):
         GPT.from_pretrained(llama)
-    rewrite(gpt2, lambda arrays: arrays | {
-        "transformer.wte.weight": arrays["transformer.wte.weight"][:319]})
+    rewrite(
+        gpt2,
+        lambda arrays: arrays | {"transformer.wte.weight": arrays["transformer.wte.weight"][:319]},
+    )
     change_config(gpt2, vocab_size=319)
     with pytest.raises(ValueError, match="the tokenizer has 320 tokens, the model 319"):
         GPT.from_pretrained(gpt2)

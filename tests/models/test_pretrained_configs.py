@@ -16,11 +16,23 @@ from minitransformer.models.pretrained.huggingface import (
     translate,
 )
 
-GPT2 = {"model_type": "gpt2", "vocab_size": 50257, "n_positions": 1024, "n_embd": 768,
-        "n_head": 12, "n_layer": 12}
-LLAMA = {"model_type": "llama", "vocab_size": 32000, "max_position_embeddings": 2048,
-         "hidden_size": 4096, "num_attention_heads": 32, "num_hidden_layers": 32,
-         "intermediate_size": 11008}
+GPT2 = {
+    "model_type": "gpt2",
+    "vocab_size": 50257,
+    "n_positions": 1024,
+    "n_embd": 768,
+    "n_head": 12,
+    "n_layer": 12,
+}
+LLAMA = {
+    "model_type": "llama",
+    "vocab_size": 32000,
+    "max_position_embeddings": 2048,
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "intermediate_size": 11008,
+}
 MISTRAL = LLAMA | {"model_type": "mistral"}
 FOLDERS = Path(__file__).parents[1] / "support" / "reference" / "folders"
 
@@ -28,13 +40,26 @@ FOLDERS = Path(__file__).parents[1] / "support" / "reference" / "folders"
 def test_the_published_configs():
     assert GPTConfig(**translate(GPT2)) == GPTConfig(50257)  # our defaults are GPT-2's
     assert GPTConfig(**translate(LLAMA)) == GPTConfig.llama(
-        32000, max_len=2048, d_model=4096, n_heads=32, n_layers=32, d_ff=11008)
+        32000, max_len=2048, d_model=4096, n_heads=32, n_layers=32, d_ff=11008
+    )
     # what TinyLlama and Mistral 7B say besides
-    tiny = LLAMA | {"num_key_value_heads": 4, "rms_norm_eps": 1e-5, "rope_theta": 1e6,
-                    "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": 2,
-                    "hidden_act": "silu", "initializer_range": 0.02, "rope_scaling": None,
-                    "tie_word_embeddings": False, "torch_dtype": "bfloat16", "use_cache": True,
-                    "transformers_version": "4.35.0", "attention_bias": False, "pretraining_tp": 1}
+    tiny = LLAMA | {
+        "num_key_value_heads": 4,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1e6,
+        "architectures": ["LlamaForCausalLM"],
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "hidden_act": "silu",
+        "initializer_range": 0.02,
+        "rope_scaling": None,
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        "use_cache": True,
+        "transformers_version": "4.35.0",
+        "attention_bias": False,
+        "pretraining_tp": 1,
+    }
     found = GPTConfig(**translate(tiny))
     assert (found.n_kv_heads, found.norm_eps, found.rotary_base) == (4, 1e-5, 1e6)
     assert found.window is None
@@ -43,24 +68,31 @@ def test_the_published_configs():
     assert GPTConfig(**translate(MISTRAL)).window == 4096  # the library's default
 
 
-@pytest.mark.parametrize(("config", "option", "value"), [
-    (GPT2 | {"n_inner": 7}, "hidden", 7),
-    (GPT2 | {"n_inner": None}, "hidden", 3072),
-    (GPT2 | {"layer_norm_epsilon": 1e-3}, "norm_eps", 1e-3),
-    (GPT2 | {"activation_function": "gelu"}, "activation", "gelu"),
-    (GPT2 | {"activation_function": "gelu_pytorch_tanh"}, "activation", "gelu_tanh"),
-    (GPT2 | {"activation_function": "relu"}, "activation", "relu"),
-    (GPT2 | {"activation_function": "swish"}, "activation", "silu"),
-    (GPT2 | {"tie_word_embeddings": False}, "tied", False),
-    (GPT2 | {"resid_pdrop": 0.2, "embd_pdrop": 0.2, "attn_pdrop": 0.2}, "dropout", 0.2),
-    (LLAMA | {"tie_word_embeddings": True}, "tied", True),
-    (LLAMA | {"attention_bias": True, "mlp_bias": True}, "bias", True),
-    (LLAMA | {"head_dim": 128}, "bias", False),
-    (LLAMA | {"rope_theta": 5e5}, "rotary_base", 5e5),
-    (LLAMA | {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}}, "rotary_base", 3.0),
-    (LLAMA | {"rope_scaling": {"type": "default"}}, "rotary_base", 10000.0),
-    (LLAMA | {"num_key_value_heads": 8}, "n_kv_heads", 8),
-])
+@pytest.mark.parametrize(
+    ("config", "option", "value"),
+    [
+        (GPT2 | {"n_inner": 7}, "hidden", 7),
+        (GPT2 | {"n_inner": None}, "hidden", 3072),
+        (GPT2 | {"layer_norm_epsilon": 1e-3}, "norm_eps", 1e-3),
+        (GPT2 | {"activation_function": "gelu"}, "activation", "gelu"),
+        (GPT2 | {"activation_function": "gelu_pytorch_tanh"}, "activation", "gelu_tanh"),
+        (GPT2 | {"activation_function": "relu"}, "activation", "relu"),
+        (GPT2 | {"activation_function": "swish"}, "activation", "silu"),
+        (GPT2 | {"tie_word_embeddings": False}, "tied", False),
+        (GPT2 | {"resid_pdrop": 0.2, "embd_pdrop": 0.2, "attn_pdrop": 0.2}, "dropout", 0.2),
+        (LLAMA | {"tie_word_embeddings": True}, "tied", True),
+        (LLAMA | {"attention_bias": True, "mlp_bias": True}, "bias", True),
+        (LLAMA | {"head_dim": 128}, "bias", False),
+        (LLAMA | {"rope_theta": 5e5}, "rotary_base", 5e5),
+        (
+            LLAMA | {"rope_parameters": {"rope_type": "default", "rope_theta": 3.0}},
+            "rotary_base",
+            3.0,
+        ),
+        (LLAMA | {"rope_scaling": {"type": "default"}}, "rotary_base", 10000.0),
+        (LLAMA | {"num_key_value_heads": 8}, "n_kv_heads", 8),
+    ],
+)
 def test_keys_that_are_translated(config, option, value):
     assert getattr(GPTConfig(**translate(config)), option) == value
 
@@ -103,12 +135,16 @@ REFUSED = [
     (LLAMA | {"attention_dropout": 0.1}, "attention_dropout = 0.1, elsewhere = 0.0: here one rate"),
     (LLAMA | {"pretraining_tp": 2}, "pretraining_tp = 2; only 1 is known"),
     (LLAMA | {"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling.type = 'linear'"),
-    (LLAMA | {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
-     "rope_scaling.rope_type = 'llama3'; only angles that are not scaled"),
+    (
+        LLAMA | {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
+        "rope_scaling.rope_type = 'llama3'; only angles that are not scaled",
+    ),
     (LLAMA | {"rope_scaling": {"rope_type": "default", "factor": 2.0}}, "rope_scaling.factor = 2"),
     (LLAMA | {"rope_scaling": "linear"}, "rope_scaling = 'linear'; it must be an object"),
-    (LLAMA | {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
-     "rope_parameters.rope_type = 'yarn'"),
+    (
+        LLAMA | {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
+        "rope_parameters.rope_type = 'yarn'",
+    ),
     (LLAMA | {"partial_rotary_factor": 0.5}, "partial_rotary_factor = 0.5; only 1.0"),
     (LLAMA | {"rope_theta": True}, "rope_theta = True; it must be a number"),
     (LLAMA | {"rope_theta": "big"}, "rope_theta = 'big'; it must be a number"),
@@ -131,8 +167,10 @@ def test_keys_that_are_refused(tmp_path, config, message):
     assert len(str(info.value)) < 1500
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff{}", b'{"n_head": 1, "n_head": 2}',
-                                     b"[" * 100_000, b'{"n_head": NaN'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{", b"\xff{}", b'{"n_head": 1, "n_head": 2}', b"[" * 100_000, b'{"n_head": NaN'],
+)
 def test_a_config_that_is_none(tmp_path, content):
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ValueError, match="config.json"):

@@ -48,13 +48,16 @@ def test_models_without_such_ids_keep_none(tmp_path):
         type(model).load(tmp_path / "model.safetensors")
 
 
-@pytest.mark.parametrize(("kept", "message"), [
-    ({"start_id": 11}, "start_id must lie in 0..10, got 11"),
-    ({"start_id": "1"}, "start_id must be a whole number"),
-    ({"end_id": -1}, "end_id must be >= 0"),
-    ({"recipe": 1}, "allowed: 'end_id', 'start_id'"),
-    ([], "keeps what is no id of its model"),
-])
+@pytest.mark.parametrize(
+    ("kept", "message"),
+    [
+        ({"start_id": 11}, "start_id must lie in 0..10, got 11"),
+        ({"start_id": "1"}, "start_id must be a whole number"),
+        ({"end_id": -1}, "end_id must be >= 0"),
+        ({"recipe": 1}, "allowed: 'end_id', 'start_id'"),
+        ([], "keeps what is no id of its model"),
+    ],
+)
 def test_ids_that_are_none_are_refused(saved, kept, message):
     _, path = saved
     arrays, metadata = load_arrays(path)

@@ -130,7 +130,9 @@ def test_two_vocabularies_have_two_tables():
 def test_final_norms_stand_where_they_are_wanted():
     ends = {"encoder_norm.gamma", "decoder_norm.gamma"}
     for variant, present in (
-        ("as published", False), ("pre norm", True), ("gated, final norm", True)
+        ("as published", False),
+        ("pre norm", True),
+        ("gated, final norm", True),
     ):
         names = set(writers.transformer(variant).parameters())
         assert (names & ends) == (ends if present else set())

@@ -12,13 +12,13 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-FIRST_CELL = '''\
+FIRST_CELL = """\
 try:
     import minitransformer
 except ModuleNotFoundError:  # on Colab, or in a fresh environment: from a copy of the repository
     %pip install -q -e "..[notebooks]"
     import minitransformer
-'''
+"""
 HEADINGS = (
     "The equation", "Shapes", "In code", "Backward, step by step", "Is it right?", "A picture",
     "Your turn", "Where this lives", "Next",

@@ -43,8 +43,17 @@ ALLOWED = {
 }
 
 FORBIDDEN_MODULES = {
-    "pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "torch", "jax",
-    "tensorflow", "autograd",
+    "pickle",
+    "cPickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "shelve",
+    "marshal",
+    "torch",
+    "jax",
+    "tensorflow",
+    "autograd",
 }
 # The one folder that may import PyTorch, which is to be measured, and who may import it.
 TORCH_SIDE, TORCH_WORKER = "minitransformer.bench.torch_side", "minitransformer.bench.worker"

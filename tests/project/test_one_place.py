@@ -7,8 +7,13 @@ import minitransformer
 
 PACKAGE = pathlib.Path(minitransformer.__file__).parent
 # Who may call json.loads: the reader, and who reads back what the same process has just written
-READERS = {"storage/json_text.py", "storage/weights.py", "training/checkpoint.py",
-           "bench/worker.py", "bench/worker_process.py"}
+READERS = {
+    "storage/json_text.py",
+    "storage/weights.py",
+    "training/checkpoint.py",
+    "bench/worker.py",
+    "bench/worker_process.py",
+}
 
 
 def nodes(kind):
@@ -19,8 +24,11 @@ def nodes(kind):
 
 
 def test_json_is_read_in_one_way():
-    calls = {path for path, node in nodes(ast.Attribute)
-             if getattr(node.value, "id", "") == "json" and node.attr in ("load", "loads")}
+    calls = {
+        path
+        for path, node in nodes(ast.Attribute)
+        if getattr(node.value, "id", "") == "json" and node.attr in ("load", "loads")
+    }
     assert calls == READERS
 
 

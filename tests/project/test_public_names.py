@@ -100,7 +100,8 @@ def test_every_public_name_exists_and_none_is_left_out():
         assert len(names) == len(set(names))
         assert [name for name in names if not hasattr(package, name)] == []
     offered = {
-        name for name, value in vars(functional).items()
+        name
+        for name, value in vars(functional).items()
         if not name.startswith(("_", "check_")) and not isinstance(value, ModuleType)
     }
     # `from x import f` binds the function over the module of that name, as with softmax

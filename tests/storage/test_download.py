@@ -38,13 +38,20 @@ def server(monkeypatch):
 def get(server, tmp_path):
     """``get(*script)``: fetch the file from a server that answers as the script says."""
     url = f"http://127.0.0.1:{server.server_port}/data.bin"
-    source = Source("the test data", "data.bin", url, hashlib.sha256(CONTENT).hexdigest(),
-                    len(CONTENT))
+    source = Source(
+        "the test data", "data.bin", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT)
+    )
 
     def get(*script, **options):
         server.script = list(script) or [whole]
-        options = {"cache": tmp_path / "cache", "wait": 0.0, "timeout": 10.0, "progress": False,
-                   "allow_loopback": True, "sources": {"test": source}} | options
+        options = {
+            "cache": tmp_path / "cache",
+            "wait": 0.0,
+            "timeout": 10.0,
+            "progress": False,
+            "allow_loopback": True,
+            "sources": {"test": source},
+        } | options
         return fetch("test", **options)
 
     return get
@@ -91,19 +98,38 @@ def test_a_server_without_ranges(get, server):
     assert server.requests == [None, "bytes=100000-"]
 
 
-@pytest.mark.parametrize("script", [
-    (lies,), (cut_at(100_000), lies), (too_long,), (too_short,), (cut_at(9), elsewhere),
-    (status(500),), (status(404),), (status(416),), (status(206),),
-    (status(301, Location="http://example.org/x"),), (status(301, Location="file:///etc/hosts"),),
-    (status(200),), (lambda handler: handler.wfile.write(b"no http at all\r\n\r\n"),),
-])
+@pytest.mark.parametrize(
+    "script",
+    [
+        (lies,),
+        (cut_at(100_000), lies),
+        (too_long,),
+        (too_short,),
+        (cut_at(9), elsewhere),
+        (status(500),),
+        (status(404),),
+        (status(416),),
+        (status(206),),
+        (status(301, Location="http://example.org/x"),),
+        (status(301, Location="file:///etc/hosts"),),
+        (status(200),),
+        (lambda handler: handler.wfile.write(b"no http at all\r\n\r\n"),),
+    ],
+)
 def test_a_wrong_answer_never_replaces_a_file(get, tmp_path, script):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "data.bin").write_bytes(b"old")
     with pytest.raises(DownloadError) as info:
         get(*script)
-    for part in ("cannot download the test data", "put the file at", "the file there now is",
-                 "300,000 bytes, SHA-256", VARIABLE, "--data-dir", str(tmp_path / "cache")):
+    for part in (
+        "cannot download the test data",
+        "put the file at",
+        "the file there now is",
+        "300,000 bytes, SHA-256",
+        VARIABLE,
+        "--data-dir",
+        str(tmp_path / "cache"),
+    ):
         assert part in str(info.value)
     assert "\n" not in str(info.value)
     assert (tmp_path / "cache" / "data.bin").read_bytes() == b"old"
@@ -158,8 +184,10 @@ def test_a_full_disk_is_not_retried(get, server, monkeypatch):
 def test_only_https(get):
     with pytest.raises(DownloadError, match="not https"):
         get(allow_loopback=False)
-    assert all(re.fullmatch("https://.*", source.url) and len(source.sha256) == 64
-               for source in SOURCES.values())
+    assert all(
+        re.fullmatch("https://.*", source.url) and len(source.sha256) == 64
+        for source in SOURCES.values()
+    )
 
 
 def test_no_network(get, server):
@@ -186,8 +214,14 @@ def test_local_folders_come_first(get, server, tmp_path, monkeypatch):
 def test_a_file_in_a_folder_of_its_own(server, tmp_path):
     url = f"http://127.0.0.1:{server.server_port}/a.gz"
     source = Source("a", "set/a.gz", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
-    options = {"cache": tmp_path / "cache", "progress": False, "wait": 0.0, "attempts": 1,
-               "allow_loopback": True, "sources": {"set/a": source}}
+    options = {
+        "cache": tmp_path / "cache",
+        "progress": False,
+        "wait": 0.0,
+        "attempts": 1,
+        "allow_loopback": True,
+        "sources": {"set/a": source},
+    }
     server.script = [cut_at(1000), whole]
     with pytest.raises(DownloadError, match=r"put the file at .*cache/set/a\.gz"):
         fetch("set/a", **options)
@@ -221,8 +255,11 @@ def test_the_bar_comes_late_and_only_to_terminals(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     drawn = {}
     for name, stream, delay, shown in [
-            ("terminal", Terminal(), 0.0, True), ("file", io.StringIO(), 0.0, True),
-            ("early", Terminal(), 60.0, True), ("off", Terminal(), 0.0, False)]:
+        ("terminal", Terminal(), 0.0, True),
+        ("file", io.StringIO(), 0.0, True),
+        ("early", Terminal(), 60.0, True),
+        ("off", Terminal(), 0.0, False),
+    ]:
         monkeypatch.setattr("sys.stderr", stream)
         with late_bar("fetching", 10, delay=delay, shown=shown) as update:
             update(5)

@@ -13,8 +13,10 @@ from tests.storage.test_foreign_weights import ARRAYS, same
 @pytest.fixture
 def shards(tmp_path):
     """A folder of two files and an index."""
-    parts = {"model-00001-of-00002.safetensors": ["wte.weight", "scale"],
-             "model-00002-of-00002.safetensors": ["ln.bias", "empty", "mask"]}
+    parts = {
+        "model-00001-of-00002.safetensors": ["wte.weight", "scale"],
+        "model-00002-of-00002.safetensors": ["ln.bias", "empty", "mask"],
+    }
     for shard, names in parts.items():
         (tmp_path / shard).write_bytes(safetensors.numpy.save({n: ARRAYS[n] for n in names}))
     weight_map = {name: shard for shard, names in parts.items() for name in names}
@@ -51,17 +53,20 @@ def test_a_folder_without_weights(tmp_path):
 SECOND = "model-00002-of-00002.safetensors"
 
 
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"scale": SECOND}, "do not agree on where these lie: scale in model-00001.*, scale"),
-    ({"more": SECOND}, "more in model-00002"),
-    ({"ln.bias": None}, "ln.bias in model-00002"),
-    ({"scale": "../model.safetensors"}, "does not lie beside it: '../model.safetensors'"),
-    ({"scale": "/etc/passwd"}, "does not lie beside it"),
-    ({"scale": "a\\b"}, "does not lie beside it"),
-    ({"scale": ".."}, "does not lie beside it|is not a file"),
-    ({"scale": 3}, "does not lie beside it: 3"),
-    ({"scale": ["x"]}, "does not lie beside it"),
-])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": SECOND}, "do not agree on where these lie: scale in model-00001.*, scale"),
+        ({"more": SECOND}, "more in model-00002"),
+        ({"ln.bias": None}, "ln.bias in model-00002"),
+        ({"scale": "../model.safetensors"}, "does not lie beside it: '../model.safetensors'"),
+        ({"scale": "/etc/passwd"}, "does not lie beside it"),
+        ({"scale": "a\\b"}, "does not lie beside it"),
+        ({"scale": ".."}, "does not lie beside it|is not a file"),
+        ({"scale": 3}, "does not lie beside it: 3"),
+        ({"scale": ["x"]}, "does not lie beside it"),
+    ],
+)
 def test_an_index_that_does_not_fit(shards, changes, message):
     folder, weight_map = shards
     changed = weight_map | changes
@@ -77,12 +82,19 @@ def test_an_index_of_absent_files(shards):
         ArrayFolder(folder)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"[]", "must hold a JSON object, not list"), (b"{", "not JSON"), (b"", "not JSON"),
-    (b'{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' stands there twice"),
-    (b"{}", "has no weight_map"), (b'{"weight_map": []}', "has no weight_map"),
-    (b'{"weight_map": {}}', "has no weight_map"), (b"\xff\xfe", "not JSON .*utf-8"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[]", "must hold a JSON object, not list"),
+        (b"{", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' stands there twice"),
+        (b"{}", "has no weight_map"),
+        (b'{"weight_map": []}', "has no weight_map"),
+        (b'{"weight_map": {}}', "has no weight_map"),
+        (b"\xff\xfe", "not JSON .*utf-8"),
+    ],
+)
 def test_an_index_that_is_none(shards, content, message):
     folder, _ = shards
     (folder / "model.safetensors.index.json").write_bytes(content)

@@ -29,8 +29,11 @@ def path(tmp_path):
 
 def same(arrays, others):
     return sorted(arrays) == sorted(others) and all(
-        arrays[k].dtype == others[k].dtype and arrays[k].shape == others[k].shape
-        and arrays[k].tobytes() == others[k].tobytes() for k in arrays)
+        arrays[k].dtype == others[k].dtype
+        and arrays[k].shape == others[k].shape
+        and arrays[k].tobytes() == others[k].tobytes()
+        for k in arrays
+    )
 
 
 def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
@@ -58,8 +61,11 @@ def test_what_others_wrote_is_read(path):
 
 
 def test_every_dtype_of_the_format(path):
-    arrays = {name: np.arange(6).astype(dtype).reshape(2, 3)
-              for name, dtype in FORMAT_DTYPES.items() if name != "BF16"}
+    arrays = {
+        name: np.arange(6).astype(dtype).reshape(2, 3)
+        for name, dtype in FORMAT_DTYPES.items()
+        if name != "BF16"
+    }
     path.write_bytes(safetensors.numpy.save(arrays))
     assert {entry.dtype for entry in ArrayFile(path).entries.values()} == set(arrays)
     assert same(dict(ArrayFile(path)), arrays)
@@ -73,8 +79,15 @@ def test_bfloat16_is_the_upper_half_of_float32(path):
     assert values.shape == (256, 256)
     assert np.array_equal(values.view(np.uint32).reshape(-1), bits.astype(np.uint32) << 16)
     # 1, -2, the largest, the smallest normal, infinity, and pi with its 8 bits
-    known = {0x3F80: 1.0, 0xC000: -2.0, 0x7F7F: (2 - 2**-7) * 2.0**127, 0x0080: 2.0**-126,
-             0x7F80: np.inf, 0x4049: 3.140625, 0x0001: 2.0**-133}
+    known = {
+        0x3F80: 1.0,
+        0xC000: -2.0,
+        0x7F7F: (2 - 2**-7) * 2.0**127,
+        0x0080: 2.0**-126,
+        0x7F80: np.inf,
+        0x4049: 3.140625,
+        0x0001: 2.0**-133,
+    }
     assert from_bfloat16(np.array(list(known), np.uint16)).tolist() == list(known.values())
     assert np.isnan(from_bfloat16(np.array([0x7FC0], np.uint16)))[0]
 
@@ -82,10 +95,14 @@ def test_bfloat16_is_the_upper_half_of_float32(path):
 HOSTILE = {
     "overlap": (raw({"a": entry(), "b": entry(offsets=(4, 12))}, bytes(12)), "'a' and 'b' overlap"),
     "the same bytes twice": (raw({"a": entry(), "b": entry()}, bytes(8)), "overlap"),
-    "inside another": (raw({"a": entry(shape=(4,), offsets=(0, 16)), "b": entry(offsets=(4, 12))},
-                           bytes(16)), "'a' and 'b' overlap"),
-    "beyond the end": (raw({"a": entry(shape=(200,), offsets=(0, 800))}, bytes(8)),
-                       "'a' lies beyond the end"),
+    "inside another": (
+        raw({"a": entry(shape=(4,), offsets=(0, 16)), "b": entry(offsets=(4, 12))}, bytes(16)),
+        "'a' and 'b' overlap",
+    ),
+    "beyond the end": (
+        raw({"a": entry(shape=(200,), offsets=(0, 800))}, bytes(8)),
+        "'a' lies beyond the end",
+    ),
     "far beyond the end": (raw({"a": entry(offsets=(2**62, 2**62 + 8))}, bytes(8)), "beyond"),
     "offsets over 64 bits": (raw({"a": entry(offsets=(2**64, 2**64 + 8))}, bytes(8)), "no .begin"),
     "backwards": (raw({"a": entry(offsets=(8, 0))}, bytes(8)), "no .begin, end"),
@@ -93,8 +110,10 @@ HOSTILE = {
     "three offsets": (raw({"a": entry(offsets=(0, 4, 8))}, bytes(8)), "no .begin, end"),
     "fractional offset": (raw({"a": entry(offsets=(0, 8.0))}, bytes(8)), "no .begin, end"),
     "a truth as offset": (raw({"a": entry("U8", (1,), (False, True))}, bytes(1)), "no .begin, end"),
-    "a hole": (raw({"a": entry(), "b": entry(offsets=(16, 24))}, bytes(24)),
-               "8 bytes before 'b' belong to no array"),
+    "a hole": (
+        raw({"a": entry(), "b": entry(offsets=(16, 24))}, bytes(24)),
+        "8 bytes before 'b' belong to no array",
+    ),
     "a hole at the start": (raw({"a": entry(offsets=(4, 12))}, bytes(12)), "4 bytes before 'a'"),
     "bytes left over": (raw({"a": entry()}, bytes(16)), "the last 8 bytes belong to no array"),
     "shape too large": (raw({"a": entry(shape=(3,))}, bytes(8)), "takes 12 bytes, its .* give 8"),
@@ -113,8 +132,10 @@ HOSTILE = {
     "a field missing": (raw({"a": {"dtype": "F32", "shape": [2]}}, bytes(8)), "needs dtype"),
     "a field too many": (raw({"a": entry() | {"code": "import os"}}, bytes(8)), "nothing else"),
     "not an entry": (raw({"a": "F32"}, bytes(8)), "needs dtype"),
-    "a name twice": (raw('{"a":%s,"a":%s}' % ((json.dumps(entry()),) * 2), bytes(8)),
-                     "the key 'a' stands there twice"),
+    "a name twice": (
+        raw('{"a":%s,"a":%s}' % ((json.dumps(entry()),) * 2), bytes(8)),
+        "the key 'a' stands there twice",
+    ),
     "metadata a number": (raw({"__metadata__": {"x": 1}}), "must map text to text"),
     "metadata a list": (raw({"__metadata__": ["x"]}), "must map text to text"),
     "a list": (raw("[]"), "not an object but list"),
@@ -182,9 +203,14 @@ def altered(rng, good, header_end):
     i, j = sorted(int(k) for k in rng.integers(0, end, 2))
     noise = rng.bytes(int(rng.integers(1, 9)))
     digits = str(rng.integers(0, 10 ** int(rng.integers(1, 19)))).encode()
-    return [good[:i] + noise + good[i:], good[:i] + good[j:], good[:j] + good[i:],
-            good[:i] + noise + good[i + len(noise):], good[:i] + digits + good[i + len(digits):],
-            noise[:8].ljust(8, b"\0") + good[8:]][int(rng.integers(6))]
+    return [
+        good[:i] + noise + good[i:],
+        good[:i] + good[j:],
+        good[:j] + good[i:],
+        good[:i] + noise + good[i + len(noise) :],
+        good[:i] + digits + good[i + len(digits) :],
+        noise[:8].ljust(8, b"\0") + good[8:],
+    ][int(rng.integers(6))]
 
 
 def test_random_alterations_give_an_error_or_what_the_library_reads(path):

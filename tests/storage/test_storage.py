@@ -146,8 +146,12 @@ def test_a_writer_that_raises_changes_nothing(tmp_path, error):
 
 def test_what_cannot_be_written_costs_nothing(tmp_path):
     write_json(tmp_path / "f", {"größe": 1})
-    for save in (lambda p: write_json(p, float("nan")), lambda p: write_json(p, object()),
-                 lambda p: write_text(p, "\ud800"), lambda p: atomic_write(p, "text")):
+    for save in (
+        lambda p: write_json(p, float("nan")),
+        lambda p: write_json(p, object()),
+        lambda p: write_text(p, "\ud800"),
+        lambda p: atomic_write(p, "text"),
+    ):
         with pytest.raises((ValueError, TypeError)):
             save(tmp_path / "f")
     assert json.loads((tmp_path / "f").read_text(encoding="utf-8")) == {"größe": 1}
@@ -200,8 +204,12 @@ print(last)
 def test_killed_while_saving(tmp_path):
     kills = 200
     path = tmp_path / "model.safetensors"
-    done = subprocess.run([sys.executable, "-c", CHILD, str(path), str(kills)],
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(path), str(kills)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0  # saves did happen
     left = [name for name in os.listdir(tmp_path) if name != path.name]
@@ -223,8 +231,12 @@ except OSError as error:
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
 def test_a_file_that_finds_no_room(tmp_path):
-    done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "f")],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path / "f")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert "File too large; what stood there before is unchanged" in done.stdout, done.stderr
     assert (tmp_path / "f").read_text() == "old"
     assert os.listdir(tmp_path) == ["f"]

@@ -25,8 +25,11 @@ def path(tmp_path):
 
 def same(arrays, others):
     return arrays.keys() == others.keys() and all(
-        arrays[k].dtype == others[k].dtype and arrays[k].shape == others[k].shape
-        and arrays[k].tobytes() == others[k].tobytes() for k in arrays)
+        arrays[k].dtype == others[k].dtype
+        and arrays[k].shape == others[k].shape
+        and arrays[k].tobytes() == others[k].tobytes()
+        for k in arrays
+    )
 
 
 def test_round_trip_of_every_dtype_and_layout(tmp_path):
@@ -36,9 +39,16 @@ def test_round_trip_of_every_dtype_and_layout(tmp_path):
         for shape in [(), (0,), (0, 3), (1,), (3, 5), (2, 3, 4)]:
             arrays[f"{dtype}{shape}"] = rng.normal(0, 100, shape).astype(dtype)
     whole = rng.normal(size=(6, 8))
-    arrays |= {"transposed": whole.T, "reversed": whole[::-1], "strided": whole[:, ::3],
-               "broadcast": np.broadcast_to(whole[0], (4, 8)), "by columns": whole.copy(order="F"),
-               "scalar": np.float32(2.5), "nan": np.array([np.nan, -0.0]), "größe \"x\"": whole}
+    arrays |= {
+        "transposed": whole.T,
+        "reversed": whole[::-1],
+        "strided": whole[:, ::3],
+        "broadcast": np.broadcast_to(whole[0], (4, 8)),
+        "by columns": whole.copy(order="F"),
+        "scalar": np.float32(2.5),
+        "nan": np.array([np.nan, -0.0]),
+        'größe "x"': whole,
+    }
     save_arrays(tmp_path / "f", arrays)
     loaded, metadata = load_arrays(tmp_path / "f")
     assert metadata == {}
@@ -61,18 +71,21 @@ def test_other_readers_of_the_format_can_read_it(path):
         assert file.metadata()["config"] == METADATA["config"]
 
 
-@pytest.mark.parametrize(("arrays", "metadata", "error", "message"), [
-    ({"W": [1.0]}, {}, TypeError, "'W' must be a NumPy array"),
-    ({"W": np.array([None])}, {}, TypeError, "'W' has dtype object"),
-    ({"W": np.array(["a"])}, {}, TypeError, "'W' has dtype"),
-    ({"W": np.zeros(2, complex)}, {}, TypeError, "'W' has dtype complex128"),
-    ({1: np.zeros(2)}, {}, ValueError, "name of an array"),
-    ({"__metadata__": np.zeros(2)}, {}, ValueError, "name of an array"),
-    ({}, {"step": 3}, TypeError, "'step': 3"),
-    ({}, {"sha256": ""}, ValueError, "'sha256'"),
-    ({}, {"x": "\ud800"}, ValueError, "surrogates"),
-    ({}, {"x": "x" * 2_000_000}, ValueError, "header"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "metadata", "error", "message"),
+    [
+        ({"W": [1.0]}, {}, TypeError, "'W' must be a NumPy array"),
+        ({"W": np.array([None])}, {}, TypeError, "'W' has dtype object"),
+        ({"W": np.array(["a"])}, {}, TypeError, "'W' has dtype"),
+        ({"W": np.zeros(2, complex)}, {}, TypeError, "'W' has dtype complex128"),
+        ({1: np.zeros(2)}, {}, ValueError, "name of an array"),
+        ({"__metadata__": np.zeros(2)}, {}, ValueError, "name of an array"),
+        ({}, {"step": 3}, TypeError, "'step': 3"),
+        ({}, {"sha256": ""}, ValueError, "'sha256'"),
+        ({}, {"x": "\ud800"}, ValueError, "surrogates"),
+        ({}, {"x": "x" * 2_000_000}, ValueError, "header"),
+    ],
+)
 def test_what_cannot_be_saved(path, arrays, metadata, error, message):
     before = path.read_bytes()
     with pytest.raises(error, match=message):
@@ -104,10 +117,16 @@ def alter(rng, good):
     """`good` with something inserted, removed, repeated, overwritten or moved."""
     i, j = sorted(int(k) for k in rng.integers(0, len(good) + 1, 2))
     noise = rng.bytes(int(rng.integers(1, 20)))
-    return [good[:i] + noise + good[i:], good[:i] + good[j:], good[:j] + good[i:],
-            good[:i] + noise + good[i + len(noise):], good[i:] + good[:i],
-            good[:i] + bytes(j - i) + good[j:], noise[:8].ljust(8, b"\0") + good[8:],
-            good[:i].replace(b"0", b"1") + good[i:]][int(rng.integers(8))]
+    return [
+        good[:i] + noise + good[i:],
+        good[:i] + good[j:],
+        good[:j] + good[i:],
+        good[:i] + noise + good[i + len(noise) :],
+        good[i:] + good[:i],
+        good[:i] + bytes(j - i) + good[j:],
+        noise[:8].ljust(8, b"\0") + good[8:],
+        good[:i].replace(b"0", b"1") + good[i:],
+    ][int(rng.integers(8))]
 
 
 def test_random_alterations_give_an_error_or_the_same_weights(path):
@@ -180,13 +199,23 @@ def test_forging_works_at_all(path):
     assert metadata == {"k": "v"}
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"\0" * 8, b"\xff" * 8, b"\xff" * 100, (10**6).to_bytes(8, "little") + b"{}",
-    (1 << 40).to_bytes(8, "little") + b"{", b"\x02" + b"\0" * 7 + b"{}",
-    b"\x02" + b"\0" * 7 + b"[]", b"\x04" + b"\0" * 7 + b"null",
-    b"\x10" + b"\0" * 7 + b'{"__metadata__":1', b"\x80\x04K\x01.",
-    (200_000).to_bytes(8, "little") + b"[" * 200_000,
-])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 8,
+        b"\xff" * 8,
+        b"\xff" * 100,
+        (10**6).to_bytes(8, "little") + b"{}",
+        (1 << 40).to_bytes(8, "little") + b"{",
+        b"\x02" + b"\0" * 7 + b"{}",
+        b"\x02" + b"\0" * 7 + b"[]",
+        b"\x04" + b"\0" * 7 + b"null",
+        b"\x10" + b"\0" * 7 + b'{"__metadata__":1',
+        b"\x80\x04K\x01.",
+        (200_000).to_bytes(8, "little") + b"[" * 200_000,
+    ],
+)
 def test_other_files_are_refused(path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="model.safetensors"):
@@ -215,8 +244,12 @@ def test_faults_are_named(path):
     del expect["blocks.0.b"]
     with pytest.raises(ValueError) as info:
         load_arrays(path, expect)
-    for part in ("missing: head.W", "unexpected: blocks.0.b", "scale is int64 (), expected float32",
-                 "blocks.0.W is float32 (4, 6), expected float32 (6, 4)"):
+    for part in (
+        "missing: head.W",
+        "unexpected: blocks.0.b",
+        "scale is int64 (), expected float32",
+        "blocks.0.W is float32 (4, 6), expected float32 (6, 4)",
+    ):
         assert part in str(info.value)
 
 

@@ -28,8 +28,12 @@ class Broken(NamedTuple):
     def arguments(self):
         """Keyword arguments of ``gradcheck.check``."""
         return {
-            "forward": self.forward, "backward": self.backward, "inputs": self.inputs,
-            "saved": self.saved, "wrt": self.wrt, "upstream": self.upstream,
+            "forward": self.forward,
+            "backward": self.backward,
+            "inputs": self.inputs,
+            "saved": self.saved,
+            "wrt": self.wrt,
+            "upstream": self.upstream,
         }
 
 
@@ -87,8 +91,10 @@ GALLERY = {
     "sign": _softmax(wrong.softmax_negated, "sign is wrong"),
     "loss not divided by its positions": _loss(wrong.cross_entropy_not_divided, "B = 3"),
     "mean over padding": _loss(
-        wrong.cross_entropy_over_padding, "positions that count in targets",
-        np.where([[1, 0], [1, 1], [0, 1]], TARGETS, -1), ignore_index=-1,
+        wrong.cross_entropy_over_padding,
+        "positions that count in targets",
+        np.where([[1, 0], [1, 1], [0, 1]], TARGETS, -1),
+        ignore_index=-1,
     ),
     "gamma outside the sums": _norm(wrong.norm_gamma_outside, "right only at gamma = 1"),
     "norm without mean term": _norm(wrong.norm_without_mean, "the mean term"),
@@ -117,12 +123,19 @@ GALLERY = {
     "dW transposed": Broken(F.linear, wrong.linear_transposed, LINEAR, "transposed", "W"),
     "mean in place of the sum": Broken(F.linear, wrong.linear_bias_mean, LINEAR, "B = 3", "b"),
     "heads merged by reshape alone": Broken(
-        F.split_heads, wrong.heads_by_reshape, {"x": normal(1, 4, 6), "n_heads": 2},
-        "reshape where a transpose", saved=lambda inputs, outputs: (),
+        F.split_heads,
+        wrong.heads_by_reshape,
+        {"x": normal(1, 4, 6), "n_heads": 2},
+        "reshape where a transpose",
+        saved=lambda inputs, outputs: (),
     ),
     "repeated ids overwrite": Broken(
-        F.embedding, wrong.embedding_last_wins, {"ids": IDS, "W": normal(5, 3)},
-        "repeated in ids", "W", wrt=("W",),
+        F.embedding,
+        wrong.embedding_last_wins,
+        {"ids": IDS, "W": normal(5, 3)},
+        "repeated in ids",
+        "W",
+        wrt=("W",),
     ),
     "dropout forgotten": Broken(
         F.dropout, wrong.dropout_forgotten, DROPOUT, "keep is 1 everywhere", wrt=("x",)
@@ -136,8 +149,10 @@ GALLERY = {
     "reversed": Broken(F.gelu, wrong.gelu_reversed, X, "reversed along axis 2"),
     "factor 2": Broken(wrong.square, wrong.square_without_two, X, "a factor 2 too little"),
     "gain left out": Broken(
-        wrong.gain, wrong.gain_left_out, {"x": normal(3, 5), "gamma": normal(5)},
-        "right only at gamma = 1"
+        wrong.gain,
+        wrong.gain_left_out,
+        {"x": normal(3, 5), "gamma": normal(5)},
+        "right only at gamma = 1",
     ),
     "residual through the norm": Broken(
         wrong.skip, wrong.skip_through_norm, SKIP, "sent through the norm"
@@ -147,7 +162,9 @@ GALLERY = {
         wrong.skip, wrong.skip_counted_twice, SKIP, "counted once too often"
     ),
     "two gradients in one": Broken(
-        wrong.two_paths, wrong.paths_added, {"x": normal(3, 2), "z": normal(3, 2)},
+        wrong.two_paths,
+        wrong.paths_added,
+        {"x": normal(3, 2), "z": normal(3, 2)},
         "gradient of z is added",
     ),
     "an input left out": Broken(

@@ -78,6 +78,7 @@ def status(code, **headers):
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
+
     return answer
 
 

@@ -94,8 +94,11 @@ def ignores_layout(pair, inputs, rng):
         outputs, (upstream, saved), _ = run(pair, other, np.random.default_rng(seed))
         upstream = tuple(relaid(dy) for dy in upstream)
         gradients = as_tuple(pair.backward(*upstream, **saved))
-        for one, two in zip(floating(leaves((plain[0], plain[2]))),
-                            floating(leaves((outputs, gradients))), strict=True):
+        for one, two in zip(
+            floating(leaves((plain[0], plain[2]))),
+            floating(leaves((outputs, gradients))),
+            strict=True,
+        ):
             np.testing.assert_allclose(two, one, rtol=LAYOUT, atol=LAYOUT, err_msg=relaid.__name__)
 
 

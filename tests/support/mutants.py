@@ -152,9 +152,16 @@ def _gradient_sees(name, pair):
     for i, (rng, sizes) in enumerate(_cases(pair)):
         try:
             report = gradcheck.check(
-                pair.forward, pair.backward, pair.example(rng, **sizes), wrt=pair.wrt,
-                saved=pair.saved, upstream=pair.upstream, analytic=pair.analytic, rng=rng,
-                entries=0, diagnose=False,
+                pair.forward,
+                pair.backward,
+                pair.example(rng, **sizes),
+                wrt=pair.wrt,
+                saved=pair.saved,
+                upstream=pair.upstream,
+                analytic=pair.analytic,
+                rng=rng,
+                entries=0,
+                diagnose=False,
             )
         except Exception as error:  # a mutant may fail in any way whatever
             return f"{name}, shape {i}: {type(error).__name__}"

@@ -47,8 +47,10 @@ def _classes():
         value
         for module in (*modules, classifier, common, encoding, gpt, transformer)
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, (Layer, common.SequenceModel))
-        and value.__module__ == module.__name__ and value is not Layer
+        if isinstance(value, type)
+        and issubclass(value, (Layer, common.SequenceModel))
+        and value.__module__ == module.__name__
+        and value is not Layer
     ]
 
 
@@ -128,8 +130,13 @@ def _wrong(name, build, rng):
     layer, inputs, arguments = build(rng)
     try:
         report = gradcheck.check_layer(
-            layer, inputs, analytic=not name.endswith(" relu"), rng=rng, entries=0,
-            diagnose=False, **arguments,
+            layer,
+            inputs,
+            analytic=not name.endswith(" relu"),
+            rng=rng,
+            entries=0,
+            diagnose=False,
+            **arguments,
         )
     except Exception as error:  # a mutant may fail in any way whatever
         return type(error).__name__

@@ -4,17 +4,36 @@ import ast
 import copy
 
 SWAPS = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
     ast.FloorDiv: ast.Mult,
 }
 COMPARISONS = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
-    ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
-    ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
 }
 METHODS = {
-    "sum": "mean", "mean": "sum", "max": "min", "min": "max", "maximum": "minimum",
-    "any": "all", "all": "any", "ones": "zeros", "zeros": "ones", "ones_like": "zeros_like",
+    "sum": "mean",
+    "mean": "sum",
+    "max": "min",
+    "min": "max",
+    "maximum": "minimum",
+    "any": "all",
+    "all": "any",
+    "ones": "zeros",
+    "zeros": "ones",
+    "ones_like": "zeros_like",
 }
 
 
@@ -139,8 +158,18 @@ def of_return(node):
 
 
 RULES = {
-    ast.BinOp: of_binary, ast.UnaryOp: of_unary, ast.Compare: of_compare,
-    ast.Constant: of_constant, ast.Call: of_call, ast.Attribute: of_attribute,
-    ast.IfExp: of_choice, ast.BoolOp: of_boolean, ast.Tuple: of_tuple, ast.Slice: of_slice,
-    ast.AugAssign: of_augmented, ast.Assign: of_assign, ast.If: of_if, ast.Return: of_return,
+    ast.BinOp: of_binary,
+    ast.UnaryOp: of_unary,
+    ast.Compare: of_compare,
+    ast.Constant: of_constant,
+    ast.Call: of_call,
+    ast.Attribute: of_attribute,
+    ast.IfExp: of_choice,
+    ast.BoolOp: of_boolean,
+    ast.Tuple: of_tuple,
+    ast.Slice: of_slice,
+    ast.AugAssign: of_augmented,
+    ast.Assign: of_assign,
+    ast.If: of_if,
+    ast.Return: of_return,
 }

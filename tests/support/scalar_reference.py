@@ -28,7 +28,7 @@ def _entries(function, x):
 
 def _at(x, *index):
     """An entry of an array that broadcasts: a missing or length-1 axis is the same everywhere."""
-    for i in index[len(index) - _depth(x):]:
+    for i in index[len(index) - _depth(x) :]:
         x = x[0 if len(x) == 1 else i]
     return x
 
@@ -83,8 +83,7 @@ def _along(function, x, axis):
         return _rows(function, x)
     turned = [[list(column) for column in zip(*matrix, strict=True)] for matrix in x]
     return [
-        [list(column) for column in zip(*matrix, strict=True)]
-        for matrix in _rows(function, turned)
+        [list(column) for column in zip(*matrix, strict=True)] for matrix in _rows(function, turned)
     ]
 
 
@@ -150,8 +149,7 @@ def attention(Q, K, V, mask=None, keep=None, bias=None):
         return _attend(Q[n][h][t], K[n][g], V[n][g], (n, h, t), mask, keep, bias)
 
     both = [
-        [[one_query(n, h, t) for t in range(len(Q[n][h]))] for h in range(H)]
-        for n in range(len(Q))
+        [[one_query(n, h, t) for t in range(len(Q[n][h]))] for h in range(H)] for n in range(len(Q))
     ]
     return _each(lambda pair: pair[0], both, 3), _each(lambda pair: pair[1], both, 3)
 
@@ -174,7 +172,10 @@ def split_heads(x, n_heads):
     """Head h of a token is its features h E to (h + 1) E."""
     return [
         [
-            [token[h * (len(token) // n_heads):(h + 1) * (len(token) // n_heads)] for token in text]
+            [
+                token[h * (len(token) // n_heads) : (h + 1) * (len(token) // n_heads)]
+                for token in text
+            ]
             for h in range(n_heads)
         ]
         for text in x
@@ -184,8 +185,7 @@ def split_heads(x, n_heads):
 def merge_heads(x):
     """The features of all heads of a token, one head after the other."""
     return [
-        [[value for head in text for value in head[t]] for t in range(len(text[0]))]
-        for text in x
+        [[value for head in text for value in head[t]] for t in range(len(text[0]))] for text in x
     ]
 
 

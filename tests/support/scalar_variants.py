@@ -34,9 +34,7 @@ def rotary(x, cos, sin, index=()):
 
 def rotary_tables(max_len, d_k, base=10000.0):
     """Su et al. 2021, equation (15): the angle pos base^(-2i/E)."""
-    angles = [
-        [pos / base ** (2 * i / d_k) for i in range(d_k // 2)] for pos in range(max_len)
-    ]
+    angles = [[pos / base ** (2 * i / d_k) for i in range(d_k // 2)] for pos in range(max_len)]
     return _entries(math.cos, angles), _entries(math.sin, angles)
 
 

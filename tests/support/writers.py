@@ -24,10 +24,15 @@ GPTS = {
     "rotary, tiled, grouped": {**_LLAMA, "attention": "tiled"},
     "sinusoidal, post norm": {"positions": "sinusoidal", "norm": "post"},
     "no positions, scaled, bias of the head": {
-        "positions": "none", "scale_embeddings": True, "head_bias": True
+        "positions": "none",
+        "scale_embeddings": True,
+        "head_bias": True,
     },
     "plain functions, relu, final norm": {
-        "ops": "plain", "activation": "relu", "norm": "post", "final_norm": True
+        "ops": "plain",
+        "activation": "relu",
+        "norm": "post",
+        "final_norm": True,
     },
 }
 

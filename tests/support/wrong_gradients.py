@@ -102,7 +102,11 @@ def passing(i):
 
     with np.errstate(all="ignore"):
         report = gradcheck.check(
-            lambda **given: forward(*given.values()), wrong, inputs, analytic=analytic, seed=i,
+            lambda **given: forward(*given.values()),
+            wrong,
+            inputs,
+            analytic=analytic,
+            seed=i,
             diagnose=False,
         )
     if changed[0] < LEAST:

@@ -85,9 +85,7 @@ def test_micro_batches_add_up_to_the_mean_over_all_target_tokens(kind, smoothing
     batch = examples.batch(np.arange(len(examples)))
     logits, cache = model.run(batch, None)
     rows = batch.targets != -1
-    value, saved = cross_entropy(
-        logits[rows], batch.targets[rows], label_smoothing=smoothing
-    )
+    value, saved = cross_entropy(logits[rows], batch.targets[rows], label_smoothing=smoothing)
     dlogits = np.zeros_like(logits)
     dlogits[rows] = cross_entropy_backward(1.0, saved)
     model.backward(dlogits, cache)

@@ -138,9 +138,10 @@ def test_every_edge_is_tried():
     subject = subjects("attention")[0]
     seen = []
     watched = gradcheck.Subject(
-        subject.name, subject.kind, lambda rng, sizes: seen.append(sizes) or subject.trial(
-            rng, sizes
-        ), subject.edges,
+        subject.name,
+        subject.kind,
+        lambda rng, sizes: seen.append(sizes) or subject.trial(rng, sizes),
+        subject.edges,
     )
     gradcheck.ledger([watched], shapes=2, progress=False)
     assert seen == [{}, {}, *subject.edges]
@@ -208,7 +209,11 @@ def test_a_direction_across_a_kink_is_counted_as_skipped():
     pair = F.PAIRS["relu"]
     x = np.array([0.0, 1.0, -1.0, 2.0])
     report = gradcheck.check(
-        pair.forward, pair.backward, {"x": x}, saved=pair.saved, entries=0,
+        pair.forward,
+        pair.backward,
+        {"x": x},
+        saved=pair.saved,
+        entries=0,
     )
     assert (report.row("x").skipped, report.row("x").visited) == (1, 1)
 

@@ -24,7 +24,8 @@ def test_subjects_cover_what_the_engine_offers():
     words = {word for name in names for word in re.split(r"[ ,]+", name)}
     norms = {name.split(", ")[1] for name in names if name.startswith("EncoderBlock, ")}
     offered = [
-        name for name, value in vars(layers).items()
+        name
+        for name, value in vars(layers).items()
         if isinstance(value, type) and issubclass(value, Layer) and value is not Layer
     ]
     assert len(offered) >= 8

@@ -33,8 +33,13 @@ def about():
     blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
     if torch.backends.mkldnn.is_available():
         blas += ", oneDNN"
-    return {"PyTorch": torch.__version__, "BLAS": blas, "threads": str(torch.get_num_threads()),
-            "kernels": torch.backends.cpu.get_cpu_capability(), "Python": platform.python_version()}
+    return {
+        "PyTorch": torch.__version__,
+        "BLAS": blas,
+        "threads": str(torch.get_num_threads()),
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        "Python": platform.python_version(),
+    }
 
 
 def peak(device):

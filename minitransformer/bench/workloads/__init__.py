@@ -16,8 +16,7 @@ WORKLOADS = {
 """The cases of each workload, as functions of the dropout asked for (None: the usual ones)."""
 
 KINDS = {
-    case.kind: case
-    for case in (ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase)
+    case.kind: case for case in (ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase)
 }
 
 

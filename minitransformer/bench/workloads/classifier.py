@@ -134,4 +134,3 @@ def attention(dropout=None):
         replace(base, name=f"{texts} texts of {length:,} tokens", texts=texts, max_len=length)
         for texts, length in shapes
     ]
-

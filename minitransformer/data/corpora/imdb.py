@@ -29,13 +29,15 @@ MAX_TEXT = 1 << 20  # the longest review has 14,000 bytes
 
 _REVIEW = re.compile(rf"(?:.*/)?({'|'.join(FOLDERS)})/(\d+)_(\d+)\.txt")
 # Only elements of HTML: reviewers also write <grin>, <3, and "a < b > c", which are their words
-_MARKUP = re.compile(r"</?(?:a|b|br|center|div|em|font|hr|i|img|li|ol|p|span|strong|u|ul)\b[^<>]*>",
-                     re.IGNORECASE)
+_MARKUP = re.compile(
+    r"</?(?:a|b|br|center|div|em|font|hr|i|img|li|ol|p|span|strong|u|ul)\b[^<>]*>", re.IGNORECASE
+)
 # Bytes of Windows-1252 that were published as control characters; other controls become spaces
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS = dict.fromkeys([*range(32), 0x7F], " ")
-_CONTROLS |= {i: bytes([i]).decode("cp1252", "replace").replace("\ufffd", " ")
-              for i in range(0x80, 0xA0)}
+_CONTROLS |= {
+    i: bytes([i]).decode("cp1252", "replace").replace("\ufffd", " ") for i in range(0x80, 0xA0)
+}
 
 
 def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1, seed=0):
@@ -106,8 +108,9 @@ def _train_and_validation(reviews, in_test, validation, seed):
         validation = round(validation * len(everything))
     kept = [i for i, text in enumerate(everything.texts) if text not in in_test]
     texts, labels = [everything.texts[i] for i in kept], everything.labels[kept]
-    rest, chosen = split_off(texts, labels, CLASS_NAMES, {"validation": validation},
-                             np.random.default_rng(seed))
+    rest, chosen = split_off(
+        texts, labels, CLASS_NAMES, {"validation": validation}, np.random.default_rng(seed)
+    )
     return tuple(Split([texts[i] for i in part], labels[part]) for part in (rest, chosen))
 
 
@@ -125,7 +128,8 @@ def _locate(data_dir, progress):
             raise ValueError(
                 f"{data_dir} is not IMDB: looked in it and in its folders "
                 f"{', '.join(filter(None, PLACES))} for train/neg, train/pos, test/neg and "
-                f"test/pos, and for {', '.join(ARCHIVES)}")
+                f"test/pos, and for {', '.join(ARCHIVES)}"
+            )
     return fetch("imdb", progress=progress)
 
 
@@ -194,12 +198,21 @@ def _unlabelled_file(source, progress):
     """Cleaned texts of the file with one unlabelled review a line."""
     path = source.parent / UNLABELLED_FILE
     if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, f"no unlabelled reviews in train/unsup of {source}, "
-                                f"nor a file {UNLABELLED_FILE} beside it", str(path))
+        raise FileNotFoundError(
+            errno.ENOENT,
+            f"no unlabelled reviews in train/unsup of {source}, "
+            f"nor a file {UNLABELLED_FILE} beside it",
+            str(path),
+        )
     texts = []
     try:
-        with open(path, "rb") as file, gzip.open(file) as lines, late_bar(
-                f"reading {path.name}", os.fstat(file.fileno()).st_size, shown=progress) as update:
+        with (
+            open(path, "rb") as file,
+            gzip.open(file) as lines,
+            late_bar(
+                f"reading {path.name}", os.fstat(file.fileno()).st_size, shown=progress
+            ) as update,
+        ):
             while line := lines.readline(MAX_TEXT):
                 texts.append(_decoded(line, f"{path}, line {len(texts) + 1}"))
                 update(file.tell())

@@ -15,8 +15,9 @@ HELD_OUT_SHARE = 1 / 16
 MAX_REFUSED = 10_000  # draws in a row that give nothing new: there is nothing left to draw
 
 
-def copy_task(seed, n, *, held_out=False, min_length=1, max_length=20,
-              alphabet=string.ascii_lowercase):
+def copy_task(
+    seed, n, *, held_out=False, min_length=1, max_length=20, alphabet=string.ascii_lowercase
+):
     """Strings of random letters, each with itself as the answer.
 
     Parameters
@@ -51,8 +52,9 @@ def copy_task(seed, n, *, held_out=False, min_length=1, max_length=20,
     return [(text, text) for text in _draw(seed, n, held_out, min_length, max_length, alphabet)]
 
 
-def reverse_task(seed, n, *, held_out=False, min_length=1, max_length=20,
-                 alphabet=string.ascii_lowercase):
+def reverse_task(
+    seed, n, *, held_out=False, min_length=1, max_length=20, alphabet=string.ascii_lowercase
+):
     """The strings of :func:`copy_task`, each with its reverse as the answer.
 
     Examples
@@ -87,7 +89,8 @@ def _draw(seed, n, held_out, min_length, max_length, alphabet):
             raise ValueError(
                 f"n = {n} strings were asked for, but only {len(found)} "
                 f"{'held-out' if held_out else 'training'} ones were found of length "
-                f"{min_length} to {max_length} with the letters {alphabet!r}")
+                f"{min_length} to {max_length} with the letters {alphabet!r}"
+            )
     return found[:n]
 
 

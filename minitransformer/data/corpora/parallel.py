@@ -28,8 +28,10 @@ class Parallel:
 
     def __post_init__(self):
         if len(self.source) != len(self.target):
-            raise ValueError(f"source and target must be of the same length, but there are "
-                             f"{len(self.source)} and {len(self.target)} sentences")
+            raise ValueError(
+                f"source and target must be of the same length, but there are "
+                f"{len(self.source)} and {len(self.target)} sentences"
+            )
 
     def __len__(self):
         return len(self.source)
@@ -56,8 +58,10 @@ class ParallelDataset:
 
     def __repr__(self):
         tests = "".join(f", {name}: {len(part)}" for name, part in self.tests.items())
-        return (f"ParallelDataset({self.name!r}, {' to '.join(self.languages)}, train: "
-                f"{len(self.train)}, validation: {len(self.validation)}{tests})")
+        return (
+            f"ParallelDataset({self.name!r}, {' to '.join(self.languages)}, train: "
+            f"{len(self.train)}, validation: {len(self.validation)}{tests})"
+        )
 
 
 def load_multi30k(data_dir=None, source="en", target="de", progress=True):
@@ -131,13 +135,17 @@ def read_parallel(source, target) -> Parallel:
         if all(pair):
             pairs.append(pair)
         elif any(pair):
-            blank, other = (paths if not pair[0] else paths[::-1])
-            raise ValueError(f"{blank} and {other} are misaligned at line {number}: the first is "
-                             f"blank there, the second has {max(pair)[:60]!r}")
+            blank, other = paths if not pair[0] else paths[::-1]
+            raise ValueError(
+                f"{blank} and {other} are misaligned at line {number}: the first is "
+                f"blank there, the second has {max(pair)[:60]!r}"
+            )
     if len(texts[0]) != len(texts[1]):
         short, long = sorted(zip(texts, paths, strict=True), key=lambda item: len(item[0]))
-        raise ValueError(f"{long[1]} and {short[1]} are misaligned at line {len(short[0]) + 1}: "
-                         f"the first has {len(long[0]):,} lines, the second {len(short[0]):,}")
+        raise ValueError(
+            f"{long[1]} and {short[1]} are misaligned at line {len(short[0]) + 1}: "
+            f"the first has {len(long[0]):,} lines, the second {len(short[0]):,}"
+        )
     return Parallel([a for a, _ in pairs], [b for _, b in pairs])
 
 
@@ -148,8 +156,10 @@ def _folder(data_dir, source, target):
             if all(_local(folder / place, f"train.{language}") for language in (source, target)):
                 return folder / place
         if data_dir is not None:
-            raise ValueError(f"{data_dir} does not hold Multi30k: looked in it and in its folder "
-                             f"multi30k for train.{source} and train.{target}, also as .gz")
+            raise ValueError(
+                f"{data_dir} does not hold Multi30k: looked in it and in its folder "
+                f"multi30k for train.{source} and train.{target}, also as .gz"
+            )
     return None
 
 

@@ -29,8 +29,7 @@ class PlainText:
         return self.train + self.held_out
 
     def __repr__(self):
-        return (f"PlainText({self.name!r}, {len(self.train):,} + {len(self.held_out):,} "
-                "characters)")
+        return f"PlainText({self.name!r}, {len(self.train):,} + {len(self.held_out):,} characters)"
 
 
 def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
@@ -64,8 +63,9 @@ def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
     cut = int(len(text) * (1 - held_out))
     if cut == 0:
         raise ValueError(f"{path} is too short: {len(text)} characters")
-    return PlainText("shakespeare" if path.name == "input.txt" else path.stem, text[:cut],
-                     text[cut:])
+    return PlainText(
+        "shakespeare" if path.name == "input.txt" else path.stem, text[:cut], text[cut:]
+    )
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,13 @@ def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0
     check_integer("seed", seed, 0)
     for name, share, other in (("validation", validation, 0), ("test", test, validation)):
         if not (isinstance(share, int | float) and 0 <= share < 1 - other):
-            raise ValueError(f"{name} must be a share from 0.0, and both below 1.0 together, not "
-                             f"{share!r}")
+            raise ValueError(
+                f"{name} must be a share from 0.0, and both below 1.0 together, not {share!r}"
+            )
     path = find("names", data_dir, ("names.txt",), progress)
-    names = list(dict.fromkeys(name for line in read_text(path).split("\n")
-                               if (name := line.strip())))
+    names = list(
+        dict.fromkeys(name for line in read_text(path).split("\n") if (name := line.strip()))
+    )
     order = np.random.default_rng(seed).permutation(len(names))
     cuts = [round(len(names) * (1 - validation - test)), round(len(names) * (1 - test))]
     parts = [[names[i] for i in part] for part in np.split(order, cuts)]

@@ -32,14 +32,18 @@ def split_off(texts, labels, class_names, sizes: dict, rng):
     """
     numbers = {name: _number(name, size, len(texts)) for name, size in sizes.items()}
     if sum(numbers.values()) >= len(texts):
-        raise ValueError(f"{' and '.join(numbers)} take {sum(numbers.values())} texts, but there "
-                         f"are {len(texts)}: none is left to train on")
+        raise ValueError(
+            f"{' and '.join(numbers)} take {sum(numbers.values())} texts, but there "
+            f"are {len(texts)}: none is left to train on"
+        )
     groups = _copies(texts, labels, len(class_names))
     needed = 1 + sum(number > 0 for number in numbers.values())
     for name, members in zip(class_names, groups, strict=True):
         if len(members) < needed:
-            raise ValueError(f"class {name!r} has {len(members)} different texts, but {needed} "
-                             f"are needed: one to train on and one each for {', '.join(numbers)}")
+            raise ValueError(
+                f"class {name!r} has {len(members)} different texts, but {needed} "
+                f"are needed: one to train on and one each for {', '.join(numbers)}"
+            )
     counts = np.array([sum(map(len, members)) for members in groups])
     quotas = [_quotas(number, counts) for number in numbers.values()]
     parts = [[] for _ in range(len(sizes) + 1)]
@@ -54,8 +58,9 @@ def _number(name, size, n):
     is_share = isinstance(size, float | np.floating) and 0 <= size < 1
     is_number = isinstance(size, int | np.integer) and not isinstance(size, bool) and 0 <= size
     if not (is_share or is_number):
-        raise ValueError(f"{name} must be a number of texts, or a share from 0.0 to below 1.0, "
-                         f"given {size!r}")
+        raise ValueError(
+            f"{name} must be a number of texts, or a share from 0.0 to below 1.0, given {size!r}"
+        )
     if is_share:
         return max(round(size * n), int(size > 0))
     return int(size)
@@ -82,7 +87,7 @@ def _quotas(number, counts):
     exact = number * counts / counts.sum()
     quotas = np.floor(exact).astype(int)
     first = np.argsort(quotas - exact, kind="stable")
-    quotas[first[:number - quotas.sum()]] += 1
+    quotas[first[: number - quotas.sum()]] += 1
     return np.maximum(quotas, 1)
 
 

@@ -49,14 +49,21 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"{path}: the format {path.suffix or 'without suffix'!r} is not known; "
-                         f"allowed are {', '.join(FORMATS)}")
+        raise ValueError(
+            f"{path}: the format {path.suffix or 'without suffix'!r} is not known; "
+            f"allowed are {', '.join(FORMATS)}"
+        )
     content = _decoded(path)
     delimiter = FORMATS[path.suffix.lower()]
-    read = _read_json_lines(path, content) if delimiter is None else _read_csv(
-        path, content, delimiter)
-    rows = [(where, _text(row, text_column, where), _text(row, label_column, where))
-            for where, row in list(read)]
+    read = (
+        _read_json_lines(path, content)
+        if delimiter is None
+        else _read_csv(path, content, delimiter)
+    )
+    rows = [
+        (where, _text(row, text_column, where), _text(row, label_column, where))
+        for where, row in list(read)
+    ]
     if not rows:
         raise ValueError(f"{path} has no rows")
     for where, text, label in rows:
@@ -64,17 +71,24 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
             column = label_column if text else text_column
             raise ValueError(f"{where}: the column {column!r} is empty")
         if not tokenize(text):
-            raise ValueError(f"{where}: the column {text_column!r} holds no word and no mark, but "
-                             f"{text[:20]!r}")
-    return _dataset(path, [row[1] for row in rows], [row[2] for row in rows],
-                    {"validation": validation, "test": test}, seed)
+            raise ValueError(
+                f"{where}: the column {text_column!r} holds no word and no mark, but {text[:20]!r}"
+            )
+    return _dataset(
+        path,
+        [row[1] for row in rows],
+        [row[2] for row in rows],
+        {"validation": validation, "test": test},
+        seed,
+    )
 
 
 def _dataset(path, texts, names, sizes, seed):
     class_names = sorted(set(names), key=_sort_key(set(names)))
     if len(class_names) < 2:
-        raise ValueError(f"{path}: every label is {class_names[0]!r}; at least two classes are "
-                         "needed")
+        raise ValueError(
+            f"{path}: every label is {class_names[0]!r}; at least two classes are needed"
+        )
     index = {name: k for k, name in enumerate(class_names)}
     labels = np.array([index[name] for name in names])
     parts = split_off(texts, labels, class_names, sizes, np.random.default_rng(seed))
@@ -100,12 +114,15 @@ def _decoded(path):
         content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8 ({error.reason}); save the file as UTF-8 "
-                         "first") from error
+        raise ValueError(
+            f"{path}, line {line}: not UTF-8 ({error.reason}); save the file as UTF-8 first"
+        ) from error
     if "\0" in content:
         line = content.count("\n", 0, content.index("\0")) + 1
-        raise ValueError(f"{path}, line {line}: a NUL character; this is not a text file, or "
-                         "UTF-16: save it as UTF-8 first")
+        raise ValueError(
+            f"{path}, line {line}: a NUL character; this is not a text file, or "
+            "UTF-16: save it as UTF-8 first"
+        )
     if not content.strip():
         raise ValueError(f"{path} is empty")
     return content
@@ -157,9 +174,10 @@ def _text(row, column, where):
     """The value in a column as text; numbers and true/false are written out."""
     if column not in row:
         near = difflib.get_close_matches(str(column), row, n=1)
-        raise ValueError(f"{where}: no column {column!r}; the columns are "
-                         f"{', '.join(map(repr, row))}"
-                         + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise ValueError(
+            f"{where}: no column {column!r}; the columns are "
+            f"{', '.join(map(repr, row))}" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
     value = row[column]
     if value is None:
         return ""

@@ -84,7 +84,8 @@ class CharacterTokenizer(Tokenizer):
                 character = error.args[0]
                 raise ValueError(
                     f"the character {character!r} at position {text.index(character)} is not "
-                    f"one of the {len(self)} that this tokenizer knows") from None
+                    f"one of the {len(self)} that this tokenizer knows"
+                ) from None
         return np.array(ids, dtype=np.int64)
 
     def decode(self, ids) -> str:

@@ -58,8 +58,10 @@ class Tokenizer:
         """Read what :meth:`save` wrote; ValueError if it is not a tokenizer of this kind."""
         found = load_tokenizer(path)
         if not isinstance(found, cls):
-            raise ValueError(f"{path} holds a tokenizer of the kind {found.kind!r}, not "
-                             f"{cls.kind!r}; load_tokenizer opens every kind")
+            raise ValueError(
+                f"{path} holds a tokenizer of the kind {found.kind!r}, not "
+                f"{cls.kind!r}; load_tokenizer opens every kind"
+            )
         return found
 
     def __len__(self):
@@ -114,8 +116,10 @@ def load_tokenizer(path):
         raise ValueError(f"{path} is not a tokenizer: its 'format' must be {FORMAT!r}")
     known = {cls.kind: cls for cls in _subclasses(Tokenizer)}
     if content.get("kind") not in list(known):
-        raise ValueError(f"{path}: the kind {content.get('kind')!r} is not known; allowed are "
-                         f"{', '.join(sorted(known))}")
+        raise ValueError(
+            f"{path}: the kind {content.get('kind')!r} is not known; allowed are "
+            f"{', '.join(sorted(known))}"
+        )
     if content.pop("sha256", None) != _checksum(content):
         raise ValueError(f"{path} is damaged, or was changed: its checksum is wrong")
     try:

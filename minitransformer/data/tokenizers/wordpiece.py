@@ -19,8 +19,16 @@ CONTINUED = "##"  # before a piece that does not begin a word
 MAX_WORD = 100  # characters; a longer word is unknown
 # Blocks of Chinese characters, each a word of its own (Hangul and Kana are written with spaces or
 # as words)
-CHINESE = ((0x4E00, 0x9FFF), (0x3400, 0x4DBF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
-           (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0xF900, 0xFAFF), (0x2F800, 0x2FA1F))
+CHINESE = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
 REMOVED = ("Cc", "Cf", "Co", "Cs")  # control and format characters; unassigned ones (Cn) stay
 
 
@@ -57,7 +65,8 @@ class WordPiece(Tokenizer):
             raise ValueError(f"the vocabulary must hold {UNKNOWN}")
         self.unknown_id = self._ids[UNKNOWN]
         self.pad_id, self.start_id, self.end_id, self.mask_id = (
-            self._ids.get(name) for name in (PADDING, START, END, MASK))
+            self._ids.get(name) for name in (PADDING, START, END, MASK)
+        )
 
     @classmethod
     def from_file(cls, path=None, lower_case=True):
@@ -152,8 +161,7 @@ def _cleaned(character):
 def _without_accents(text):
     if text.isascii():
         return text
-    return "".join(c for c in unicodedata.normalize("NFD", text)
-                   if unicodedata.category(c) != "Mn")
+    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
 
 
 def _is_punctuation(character):

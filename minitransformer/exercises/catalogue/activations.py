@@ -54,19 +54,26 @@ def gelu_tanh_backward(dy, x):
 
 def _tanh_parts(c):
     t, du = _tanh(c.x)
-    return {"dx": {"1/2 (1 + t)": c.dy * (1 + t) / 2, "1/2 x (1 - t^2) du/dx":
-                   c.dy * c.x * (1 - t * t) * du / 2}}
+    return {
+        "dx": {
+            "1/2 (1 + t)": c.dy * (1 + t) / 2,
+            "1/2 x (1 - t^2) du/dx": c.dy * c.x * (1 - t * t) * du / 2,
+        }
+    }
 
 
 KINK = Variant(
-    "x = 0", adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
+    "x = 0",
+    adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
     blame="right where x is not 0: at the kink the gradient is taken to be 0",
 )
 
 
 EXERCISES = [
     backward(
-        "relu_backward", ("dx",), LINEAR,
+        "relu_backward",
+        ("dx",),
+        LINEAR,
         (
             "Where the input was positive, relu did nothing. Where it was not, it gave 0.",
             "The output alone tells which entries these were.",
@@ -92,14 +99,17 @@ EXERCISES = [
         },
     ),
     forward(
-        "gelu", ("y",), LINEAR,
+        "gelu",
+        ("y",),
+        LINEAR,
         (
             "Each number is weighed with the probability that a standard normal one is smaller.",
             "NumPy has no erf; minitransformer.functional.erf is one, for whole arrays.",
             "Half of x, times one plus erf of x over the root of 2.",
         ),
-        parts=lambda c: {"y": {"x / 2": c.x / 2, "x / 2 erf(x / sqrt 2)":
-                               c.x / 2 * erf(c.x / math.sqrt(2))}},
+        parts=lambda c: {
+            "y": {"x / 2": c.x / 2, "x / 2 erf(x / sqrt 2)": c.x / 2 * erf(c.x / math.sqrt(2))}
+        },
         mistakes={
             "the root of 2 is missing inside erf": lambda c: c.x / 2 * (1 + erf(c.x)),
             "this is the tanh form, an approximation": lambda c: c.x / 2 * (1 + _tanh(c.x)[0]),
@@ -111,7 +121,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "gelu_backward", ("dx",), LINEAR,
+        "gelu_backward",
+        ("dx",),
+        LINEAR,
         (
             "y = x Phi(x) is a product: the product rule gives two terms.",
             "The derivative of Phi is the density of the normal distribution.",
@@ -123,10 +135,10 @@ EXERCISES = [
                 c.dy * (_Phi(c.x) + _phi(c.x))
             ),
             "the density lacks its 1/2 in the exponent": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-c.x**2) / math.sqrt(2 * math.pi))
+                c.dy * (_Phi(c.x) + c.x * np.exp(-(c.x**2)) / math.sqrt(2 * math.pi))
             ),
             "the density lacks its 1 / sqrt(2 pi)": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-c.x**2 / 2))
+                c.dy * (_Phi(c.x) + c.x * np.exp(-(c.x**2) / 2))
             ),
             "this is the derivative of the tanh form": lambda c: sum(_tanh_parts(c)["dx"].values()),
             "the upstream gradient is not used": lambda c: _Phi(c.x) + c.x * _phi(c.x),
@@ -140,52 +152,73 @@ EXERCISES = [
         },
     ),
     backward(
-        "gelu_tanh_backward", ("dx",), LINEAR,
+        "gelu_tanh_backward",
+        ("dx",),
+        LINEAR,
         (
             "y = x/2 (1 + tanh u) is a product, and u depends on x: product rule and chain rule.",
             "With t = tanh u the derivative of t by u is 1 - t^2.",
             "dy times (1/2 (1 + t) + 1/2 x (1 - t^2) du/dx), and du/dx = sqrt(2/pi) (1 + 3 * "
             "0.044715 x^2).",
         ),
-        pair="gelu_tanh", twin=gelu_tanh_backward,
+        pair="gelu_tanh",
+        twin=gelu_tanh_backward,
         parts=_tanh_parts,
         mistakes={
-            "du/dx, the chain rule's last factor, is missing": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2 + c.x * (1 - _tanh(c.x)[0] ** 2) / 2
+            "du/dx, the chain rule's last factor, is missing": lambda c: (
+                c.dy * ((1 + _tanh(c.x)[0]) / 2 + c.x * (1 - _tanh(c.x)[0] ** 2) / 2)
             ),
-            "du/dx lacks the 3 of the cube's derivative": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2)
-                * math.sqrt(2 / math.pi) * (1 + 0.044715 * c.x**2)
+            "du/dx lacks the 3 of the cube's derivative": lambda c: (
+                c.dy
+                * (
+                    (1 + _tanh(c.x)[0]) / 2
+                    + c.x
+                    / 2
+                    * (1 - _tanh(c.x)[0] ** 2)
+                    * math.sqrt(2 / math.pi)
+                    * (1 + 0.044715 * c.x**2)
+                )
             ),
-            "du/dx lacks the cube's term": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * math.sqrt(2 / math.pi)
+            "du/dx lacks the cube's term": lambda c: (
+                c.dy
+                * (
+                    (1 + _tanh(c.x)[0]) / 2
+                    + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * math.sqrt(2 / math.pi)
+                )
             ),
-            "du/dx lacks its factor sqrt(2/pi)": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2
-                + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * (1 + 3 * 0.044715 * c.x**2)
+            "du/dx lacks its factor sqrt(2/pi)": lambda c: (
+                c.dy
+                * (
+                    (1 + _tanh(c.x)[0]) / 2
+                    + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * (1 + 3 * 0.044715 * c.x**2)
+                )
             ),
-            "the derivative of tanh is 1 - t^2, not 1 - t": lambda c: c.dy * (
-                (1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0]) * _tanh(c.x)[1]
+            "the derivative of tanh is 1 - t^2, not 1 - t": lambda c: (
+                c.dy * ((1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0]) * _tanh(c.x)[1])
             ),
             "the upstream gradient is not used": lambda c: (
                 (1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * _tanh(c.x)[1]
             ),
-            "this is the derivative of the exact form, with erf": lambda c: c.dy * (
-                _Phi(c.x) + c.x * _phi(c.x)
+            "this is the derivative of the exact form, with erf": lambda c: (
+                c.dy * (_Phi(c.x) + c.x * _phi(c.x))
             ),
         },
     ),
     backward(
-        "silu_backward", ("dx",), LINEAR,
+        "silu_backward",
+        ("dx",),
+        LINEAR,
         (
             "y = x sigma(x) is a product: the product rule gives two terms.",
             "The derivative of the sigmoid is sigma (1 - sigma).",
             "dy times (sigma + x sigma (1 - sigma)).",
         ),
-        parts=lambda c: {"dx": {"sigma(x)": c.dy * _sigmoid(c.x), "x sigma (1 - sigma)":
-                                c.dy * c.x * _sigmoid(c.x) * (1 - _sigmoid(c.x))}},
+        parts=lambda c: {
+            "dx": {
+                "sigma(x)": c.dy * _sigmoid(c.x),
+                "x sigma (1 - sigma)": c.dy * c.x * _sigmoid(c.x) * (1 - _sigmoid(c.x)),
+            }
+        },
         mistakes={
             "the derivative of the sigmoid is sigma (1 - sigma); the factor 1 - sigma is missing": (
                 lambda c: c.dy * (_sigmoid(c.x) + c.x * _sigmoid(c.x))
@@ -193,15 +226,17 @@ EXERCISES = [
             "the derivative of the sigmoid is sigma (1 - sigma); the factor sigma is missing": (
                 lambda c: c.dy * (_sigmoid(c.x) + c.x * (1 - _sigmoid(c.x)))
             ),
-            "the factor x of the second term is missing": lambda c: c.dy * (
-                _sigmoid(c.x) * (2 - _sigmoid(c.x))
+            "the factor x of the second term is missing": lambda c: (
+                c.dy * (_sigmoid(c.x) * (2 - _sigmoid(c.x)))
             ),
             "the upstream gradient is not used": lambda c: _silu_slope(c.x),
             "this is the forward pass times dy, not the derivative": lambda c: c.dy * _silu(c.x),
         },
     ),
     forward(
-        "swiglu", ("y",), LINEAR,
+        "swiglu",
+        ("y",),
+        LINEAR,
         (
             "One of the two opens and closes the other, entry by entry.",
             "silu(z) = z sigmoid(z), and sigmoid(z) = 1 / (1 + exp(-z)).",
@@ -223,7 +258,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "swiglu_backward", ("dgate", "dup"), LINEAR,
+        "swiglu_backward",
+        ("dgate", "dup"),
+        LINEAR,
         (
             "y = silu(gate) up is a product of two inputs: each gets dy times the other factor.",
             "dup = dy silu(gate). For dgate dy goes through up first, then through silu.",

@@ -51,16 +51,25 @@ def _causal(inputs, rng):
 
 MASKED = (
     Variant(
-        "padding", {"mask": True}, ("mask",), _padded,
+        "padding",
+        {"mask": True},
+        ("mask",),
+        _padded,
         "right without a mask; scores of keys that are masked become -inf before the softmax",
     ),
     Variant(
-        "a causal mask", {"mask": True, "T": 5, "S": 5}, ("mask",), _causal,
+        "a causal mask",
+        {"mask": True, "T": 5, "S": 5},
+        ("mask",),
+        _causal,
         "right with a padding mask, wrong with a causal one: a mask (T, S) is broadcast over texts "
         "and heads",
     ),
     Variant(
-        "a query with nothing to attend to", {"mask": True}, ("mask",), _empty_row,
+        "a query with nothing to attend to",
+        {"mask": True},
+        ("mask",),
+        _empty_row,
         "right where every query has a key: a row that is masked everywhere gives 0, not NaN and "
         "not a mean",
     ),
@@ -74,7 +83,9 @@ PLAIN = (
     SINGLE,
 )
 DROPOUT = Variant(
-    "dropout of the weights", {}, ("keep",),
+    "dropout of the weights",
+    {},
+    ("keep",),
     blame="right without dropout: O = (P keep) V, so keep multiplies P for dV, and dP on its way "
     "to the softmax",
 )
@@ -114,28 +125,43 @@ def _attention_mistakes(weights):
     return {
         SUM: lambda c: _only(_gradients(c, weights(c), lambda P, dP: dP), "dQ", "dK"),
         "the scale 1 / sqrt(d_k) is missing on the way back": lambda c: _only(
-            _gradients(c, weights(c), scale=0.0), "dQ", "dK"),
+            _gradients(c, weights(c), scale=0.0), "dQ", "dK"
+        ),
         "divided by d_k where sqrt(d_k) is meant, or scaled twice": lambda c: _only(
-            _gradients(c, weights(c), scale=1.0), "dQ", "dK"),
+            _gradients(c, weights(c), scale=1.0), "dQ", "dK"
+        ),
         "the sum runs over the queries (axis -2), not over the keys": lambda c: _only(
             _gradients(c, weights(c), lambda P, dP: dP - (P * dP).sum(-2, keepdims=True)),
-            "dQ", "dK"),
+            "dQ",
+            "dK",
+        ),
         "the sum is of dP alone: it should be of P dP": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP - dP.sum(-1, keepdims=True)), "dQ", "dK"),
+            _gradients(c, weights(c), lambda P, dP: dP - dP.sum(-1, keepdims=True)), "dQ", "dK"
+        ),
         "a mean of P dP where the sum is meant": lambda c: _only(
             _gradients(c, weights(c), lambda P, dP: dP - (P * dP).mean(-1, keepdims=True)),
-            "dQ", "dK"),
+            "dQ",
+            "dK",
+        ),
         "the softmax is passed as P (1 - P), the diagonal of its Jacobian alone": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"),
+            _gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"
+        ),
         "the softmax is passed over on the way back: dP is used as dS": lambda c: _only(
-            {"dQ": (c.dO @ swap(c.V)) @ c.K / c.Q.shape[-1] ** 0.5,
-             "dK": swap(c.dO @ swap(c.V)) @ c.Q / c.Q.shape[-1] ** 0.5}, "dQ", "dK"),
+            {
+                "dQ": (c.dO @ swap(c.V)) @ c.K / c.Q.shape[-1] ** 0.5,
+                "dK": swap(c.dO @ swap(c.V)) @ c.Q / c.Q.shape[-1] ** 0.5,
+            },
+            "dQ",
+            "dK",
+        ),
     }
 
 
 EXERCISES = [
     forward(
-        "attention", ("O", "P"), ATTENTION,
+        "attention",
+        ("O", "P"),
+        ATTENTION,
         (
             "Four steps: compare, scale, softmax, mix. Each is one line.",
             "scores = Q @ K.swapaxes(-1, -2) / sqrt(E); where the mask is False they become -inf "
@@ -144,38 +170,53 @@ EXERCISES = [
             "or by 1 where it is 0. Then O = P @ V.",
         ),
         variants=(
-            *PLAIN, *MASKED,
-            scaled("Q", 1e4, "large scores",
-                   "right for small scores; exp overflows at large ones: subtract each row's "
-                   "largest score first"),
+            *PLAIN,
+            *MASKED,
+            scaled(
+                "Q",
+                1e4,
+                "large scores",
+                "right for small scores; exp overflows at large ones: subtract each row's "
+                "largest score first",
+            ),
         ),
-        required=1, needed=("mask",),
+        required=1,
+        needed=("mask",),
         mistakes={
             "the scores are not divided by sqrt(d_k)": _attend(lambda c: _softmax(_scores(c, 0))),
             "divided by d_k: its root is meant": _attend(lambda c: _softmax(_scores(c, 1))),
             "divided by sqrt(T) or another size: sqrt(d_k) is meant, the last axis of Q": _attend(
-                lambda c: _softmax(_scores(c, 0) / c.Q.shape[-2] ** 0.5)),
+                lambda c: _softmax(_scores(c, 0) / c.Q.shape[-2] ** 0.5)
+            ),
             "divided by sqrt(d_model), all heads together: sqrt(d_k) is meant, the features of one "
-            "head": _attend(lambda c: _softmax(
-                _scores(c, 0) / (c.Q.shape[-1] * c.Q.shape[1]) ** 0.5)),
+            "head": _attend(
+                lambda c: _softmax(_scores(c, 0) / (c.Q.shape[-1] * c.Q.shape[1]) ** 0.5)
+            ),
             "the softmax runs over the queries (axis -2): each query's weights over the keys sum "
             "to 1": _attend(lambda c: _softmax(_scores(c), -2)),
             "the softmax is missing": _attend(_scores),
             "multiplied by sqrt(d_k): the scores are divided by it": _attend(
-                lambda c: _softmax(_scores(c, -0.5))),
+                lambda c: _softmax(_scores(c, -0.5))
+            ),
             "K is mixed, not V: the result is a mean of values": lambda c: {
-                "O": _softmax(_scores(c)) @ c.K},
+                "O": _softmax(_scores(c)) @ c.K
+            },
             "the mask is applied behind the softmax: the rows no longer sum to 1": _attend(
-                _minus_mask),
+                _minus_mask
+            ),
             "the mask is the wrong way round: True = may attend": _attend(
-                lambda c: _softmax(np.where(c.mask, -1e300, _scores(c)))),
+                lambda c: _softmax(np.where(c.mask, -1e300, _scores(c)))
+            ),
             "masked scores become 0, which is a score like any other: -inf is meant": _attend(
-                lambda c: _softmax(np.where(c.mask, _scores(c), 0))),
+                lambda c: _softmax(np.where(c.mask, _scores(c), 0))
+            ),
             "the mask is not used": _attend(lambda c: _softmax(_scores(c)) * (0 * c.mask + 1)),
         },
     ),
     backward(
-        "attention_backward", GRADIENTS, ATTENTION,
+        "attention_backward",
+        GRADIENTS,
+        ATTENTION,
         (
             "The four steps in reverse; for each you need its own forward line only.",
             "dV and dP from O = P V; dS = P (dP - sum of P dP along the keys); scale; dQ and dK "
@@ -187,17 +228,23 @@ EXERCISES = [
         mistakes={
             **_attention_mistakes(lambda c: c.P),
             "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
-                "dV": c.P @ c.dO},
+                "dV": c.P @ c.dO
+            },
             "the scores' gradient dP is used where the weights P are meant": lambda c: {
-                "dV": swap(c.dO @ swap(c.V)) @ c.dO},
+                "dV": swap(c.dO @ swap(c.V)) @ c.dO
+            },
             "a factor sqrt(d_k) that belongs to the scores only": lambda c: {
-                "dV": swap(c.P) @ c.dO / c.Q.shape[-1] ** 0.5},
+                "dV": swap(c.P) @ c.dO / c.Q.shape[-1] ** 0.5
+            },
             "dS is not transposed: dK = dS^T Q, summed over the queries": lambda c: {
-                "dK": swap(_gradients(c)["dQ"]) if c.Q.shape[-2] == c.K.shape[-2] else None},
+                "dK": swap(_gradients(c)["dQ"]) if c.Q.shape[-2] == c.K.shape[-2] else None
+            },
         },
     ),
     backward(
-        "tiled_attention_backward", GRADIENTS, HEADS,
+        "tiled_attention_backward",
+        GRADIENTS,
+        HEADS,
         (
             "P is not there, but logsumexp is: P = exp(scores - logsumexp).",
             "The sum of P dP along the keys is the sum of dO O along the features: no second pass.",
@@ -212,17 +259,24 @@ EXERCISES = [
             **_attention_mistakes(_weights),
             "the mask is forgotten when P is computed again": lambda c: _gradients(c, _unmasked(c)),
             "the scale is forgotten when P is computed again": lambda c: _gradients(
-                c, np.exp(c.Q @ swap(c.K) - c.logsumexp[..., None])),
+                c, np.exp(c.Q @ swap(c.K) - c.logsumexp[..., None])
+            ),
             "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
-                "dV": _weights(c) @ c.dO},
+                "dV": _weights(c) @ c.dO
+            },
             "logsumexp is forgotten: the weights are exp(scores - logsumexp)": lambda c: _gradients(
-                c, np.exp(_scores(c)),
-                lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True)),
+                c, np.exp(_scores(c)), lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True)
+            ),
             "divided by logsumexp: it is a logarithm, subtract it from the scores": lambda c: (
-                _gradients(c, np.exp(_scores(c)) / c.logsumexp[..., None],
-                           lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True))),
+                _gradients(
+                    c,
+                    np.exp(_scores(c)) / c.logsumexp[..., None],
+                    lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True),
+                )
+            ),
             "the sum dO O runs over all heads, or tokens, together": lambda c: _only(
-                _gradients(c, _weights(c), lambda P, dP: dP - (c.dO * c.O).sum()), "dQ", "dK"),
+                _gradients(c, _weights(c), lambda P, dP: dP - (c.dO * c.O).sum()), "dQ", "dK"
+            ),
         },
     ),
 ]

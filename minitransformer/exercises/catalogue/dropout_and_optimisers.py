@@ -13,8 +13,13 @@ BLOCK, OPTIMISERS = "08_the_block", "09_optimisers"
 
 def _mask_arguments(p, dtype=np.float64):
     def drawn(inputs, rng):
-        return {"rng": np.random.default_rng(int(rng.integers(1 << 30))), "shape": (40, 50),
-                "p": p, "dtype": dtype}
+        return {
+            "rng": np.random.default_rng(int(rng.integers(1 << 30))),
+            "shape": (40, 50),
+            "p": p,
+            "dtype": dtype,
+        }
+
     return drawn
 
 
@@ -54,8 +59,16 @@ def _state(t):
     def drawn(sizes, rng):
         theta, g, m = rng.standard_normal((3, 6))
         return {
-            "theta": theta, "g": g, "m": m, "v": rng.random(6), "t": t, "lr": 0.1, "beta1": 0.9,
-            "beta2": 0.99, "eps": 1e-3, "weight_decay": 0.05,
+            "theta": theta,
+            "g": g,
+            "m": m,
+            "v": rng.random(6),
+            "t": t,
+            "lr": 0.1,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "eps": 1e-3,
+            "weight_decay": 0.05,
         }
 
     return drawn
@@ -94,8 +107,10 @@ def _adam_parts(c):
     m, v = _mv(c)
     step = (m / (1 - c.beta1**c.t)) / (np.sqrt(v / (1 - c.beta2**c.t)) + c.eps)
     return {
-        "theta": {"theta": c.theta - c.lr * c.weight_decay * c.theta, "- lr m_hat / ...":
-                  -c.lr * step},
+        "theta": {
+            "theta": c.theta - c.lr * c.weight_decay * c.theta,
+            "- lr m_hat / ...": -c.lr * step,
+        },
         "m": {"beta1 m": c.beta1 * c.m, "(1 - beta1) g": (1 - c.beta1) * c.g},
         "v": {"beta2 v": c.beta2 * c.v, "(1 - beta2) g^2": (1 - c.beta2) * c.g**2},
     }
@@ -103,23 +118,31 @@ def _adam_parts(c):
 
 EXERCISES = [
     alone(
-        "dropout_mask", ("keep",), BLOCK,
+        "dropout_mask",
+        ("keep",),
+        BLOCK,
         (
             "Draw one random number for each entry, rng.random(shape), and compare.",
             "An entry is dropped with probability p: it is kept where the number is at least p.",
             "Turn the comparison into `dtype`, and divide by 1 - p: the expected value stays.",
         ),
-        example=lambda sizes, rng: {}, judge=judge_mask,
+        example=lambda sizes, rng: {},
+        judge=judge_mask,
         variants=(
             Variant("p = 0.3", adjust=_mask_arguments(0.3)),
             Variant("p = 0.8", adjust=_mask_arguments(0.8)),
-            Variant("p = 0", adjust=_mask_arguments(0.0),
-                    blame="wrong where nothing is dropped: every entry is 1 then"),
+            Variant(
+                "p = 0",
+                adjust=_mask_arguments(0.0),
+                blame="wrong where nothing is dropped: every entry is 1 then",
+            ),
             Variant("float32", adjust=_mask_arguments(0.3, np.float32)),
         ),
     ),
     backward(
-        "dropout_backward", ("dx",), BLOCK,
+        "dropout_backward",
+        ("dx",),
+        BLOCK,
         (
             "y = x keep: for this mask it is a product with a constant.",
             "Use the mask of the forward pass, not a new one. Is 1 / (1 - p) in it already?",
@@ -132,27 +155,35 @@ EXERCISES = [
         mistakes={
             "dropped entries pass: where keep is 0 nothing comes back": lambda c: c.dy,
             "the factor 1 / (1 - p), which stands in keep, is missing": lambda c: (
-                c.dy * (c.keep > 0)),
+                c.dy * (c.keep > 0)
+            ),
             "1 / (1 - p) stands in keep already: it is applied twice": lambda c: (
-                c.dy * c.keep * c.keep.max()),
+                c.dy * c.keep * c.keep.max()
+            ),
             "keep is applied twice": lambda c: c.dy * c.keep**2,
             "the upstream gradient is not used": lambda c: c.keep,
             "the mask is the wrong way round: what was dropped gets the gradient": lambda c: (
-                c.dy * (c.keep == 0)),
+                c.dy * (c.keep == 0)
+            ),
             "the mask is the wrong way round, with its factor": lambda c: (
-                c.dy * (c.keep == 0) * c.keep.max()),
+                c.dy * (c.keep == 0) * c.keep.max()
+            ),
             "the input is used: x is not needed, y = x keep is linear in x": lambda c: (
-                c.dy * c.x * c.keep),
+                c.dy * c.x * c.keep
+            ),
         },
     ),
     alone(
-        "sgd_momentum_step", ("theta", "v"), OPTIMISERS,
+        "sgd_momentum_step",
+        ("theta", "v"),
+        OPTIMISERS,
         (
             "The velocity remembers: first it is updated, then it moves the parameters.",
             "v = beta v + g (no factor 1 - beta here).",
             "theta - lr v with the new v; return new arrays, do not write into those that came in.",
         ),
-        example=_moment, twin=sgd_momentum_step,
+        example=_moment,
+        twin=sgd_momentum_step,
         variants=(
             Variant("the first step", adjust=lambda i, rng: i | {"v": np.zeros(6)}),
             Variant("a later step"),
@@ -165,22 +196,28 @@ EXERCISES = [
         },
         mistakes={
             "the parameters move with the old velocity: update it first": lambda c: {
-                "theta": c.theta - c.lr * c.v},
+                "theta": c.theta - c.lr * c.v
+            },
             "the step goes uphill: minus is meant": lambda c: {
-                "theta": c.theta + c.lr * (c.beta * c.v + c.g)},
+                "theta": c.theta + c.lr * (c.beta * c.v + c.g)
+            },
             "g has a factor 1 - beta: here it has none": lambda c: {
-                "v": c.beta * c.v + (1 - c.beta) * c.g},
+                "v": c.beta * c.v + (1 - c.beta) * c.g
+            },
             "the learning rate stands in the velocity already": lambda c: {
-                "v": c.beta * c.v + c.lr * c.g},
-            "this is the step, not the velocity": lambda c: {
-                "v": c.lr * (c.beta * c.v + c.g)},
+                "v": c.beta * c.v + c.lr * c.g
+            },
+            "this is the step, not the velocity": lambda c: {"v": c.lr * (c.beta * c.v + c.g)},
             "this is Nesterov's step, which looks ahead": lambda c: {
-                "theta": c.theta - c.lr * (c.g + c.beta * (c.beta * c.v + c.g))},
+                "theta": c.theta - c.lr * (c.g + c.beta * (c.beta * c.v + c.g))
+            },
             "the velocity is subtracted where it is added": lambda c: {"v": c.beta * c.v - c.g},
         },
     ),
     alone(
-        "adamw_step", ("theta", "m", "v"), OPTIMISERS,
+        "adamw_step",
+        ("theta", "m", "v"),
+        OPTIMISERS,
         (
             "Two running means, one of g, one of its square; both start at 0 and are too small at "
             "first.",
@@ -189,45 +226,56 @@ EXERCISES = [
             "theta - lr weight_decay theta - lr m_hat / (sqrt(v_hat) + eps): the decay does not go "
             "through m and v.",
         ),
-        example=_state(7), twin=adamw_step,
+        example=_state(7),
+        twin=adamw_step,
         variants=(
-            Variant("the first step", adjust=lambda i, rng: i | {
-                "t": 1, "m": np.zeros(6), "v": np.zeros(6)}),
+            Variant(
+                "the first step",
+                adjust=lambda i, rng: i | {"t": 1, "m": np.zeros(6), "v": np.zeros(6)},
+            ),
             Variant("a later step"),
             Variant("no decay", adjust=lambda i, rng: i | {"weight_decay": 0.0}),
             Variant("float32", dtype=np.float32),
         ),
         parts=_adam_parts,
         mistakes={
-            "the correction of the start at zero is missing: m / (1 - beta1^t), v / (1 - beta2^t)":
-                lambda c: {"theta": _adam(c, correct=False)},
+            "the correction of the start at zero is missing: m / (1 - beta1^t), v / (1 - beta2^t)": lambda c: {
+                "theta": _adam(c, correct=False)
+            },
             "t counts from 1: the correction is one step off": lambda c: {
-                "theta": _adam(c, t=c.t + 1)},
+                "theta": _adam(c, t=c.t + 1)
+            },
             "the correction has t - 1: t is this step's number": lambda c: {
-                "theta": _adam(c, t=max(c.t - 1, 1e-9))},
+                "theta": _adam(c, t=max(c.t - 1, 1e-9))
+            },
             "eps is added inside the root: here it is added to the root": lambda c: {
-                "theta": _adam(c, eps_inside=True)},
-            "the root of v is missing": lambda c: {"theta": c.theta * (1 - c.lr * c.weight_decay)
-                - c.lr * (_mv(c)[0] / (1 - c.beta1**c.t))
-                / (_mv(c)[1] / (1 - c.beta2**c.t) + c.eps)},
-            "the weight decay is added to the gradient: that is Adam with L2, and not AdamW":
-                _coupled,
+                "theta": _adam(c, eps_inside=True)
+            },
+            "the root of v is missing": lambda c: {
+                "theta": c.theta * (1 - c.lr * c.weight_decay)
+                - c.lr * (_mv(c)[0] / (1 - c.beta1**c.t)) / (_mv(c)[1] / (1 - c.beta2**c.t) + c.eps)
+            },
+            "the weight decay is added to the gradient: that is Adam with L2, and not AdamW": _coupled,
             "weight decay is left out": lambda c: {"theta": _adam(c, decay=None)},
             "weight decay lacks its factor lr": lambda c: {
-                "theta": _adam(c, decay=None) - c.weight_decay * c.theta},
-            "the old m and v are used: update them first": lambda c: {
-                "theta": _adam(c, c.m, c.v)},
+                "theta": _adam(c, decay=None) - c.weight_decay * c.theta
+            },
+            "the old m and v are used: update them first": lambda c: {"theta": _adam(c, c.m, c.v)},
             "the corrected m is returned: keep the uncorrected one": lambda c: {
-                "m": _mv(c)[0] / (1 - c.beta1**c.t)},
+                "m": _mv(c)[0] / (1 - c.beta1**c.t)
+            },
             "the corrected v is returned: keep the uncorrected one": lambda c: {
-                "v": _mv(c)[1] / (1 - c.beta2**c.t)},
+                "v": _mv(c)[1] / (1 - c.beta2**c.t)
+            },
             "g is not squared": lambda c: {"v": c.beta2 * c.v + (1 - c.beta2) * c.g},
             "beta1 and beta2 are exchanged": lambda c: {
                 "m": c.beta2 * c.m + (1 - c.beta2) * c.g,
-                "v": c.beta1 * c.v + (1 - c.beta1) * c.g**2},
+                "v": c.beta1 * c.v + (1 - c.beta1) * c.g**2,
+            },
             "beta and 1 - beta are exchanged": lambda c: {
                 "m": (1 - c.beta1) * c.m + c.beta1 * c.g,
-                "v": (1 - c.beta2) * c.v + c.beta2 * c.g**2},
+                "v": (1 - c.beta2) * c.v + c.beta2 * c.g**2,
+            },
         },
     ),
 ]

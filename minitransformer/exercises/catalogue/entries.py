@@ -36,6 +36,8 @@ def alone(name, results, notebook, hints, *, example, variants, twin=None, **mor
 def scaled(name, factor, label, blame, **more):
     """A variant whose input `name` is `factor` times as large."""
     return Variant(
-        label, adjust=lambda inputs, rng: inputs | {name: factor * inputs[name]}, blame=blame,
+        label,
+        adjust=lambda inputs, rng: inputs | {name: factor * inputs[name]},
+        blame=blame,
         **more,
     )

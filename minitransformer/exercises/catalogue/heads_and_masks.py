@@ -40,7 +40,8 @@ def _merge_mistakes(x):
     return {
         "the right numbers at wrong places: a reshape alone mixes heads with tokens; exchange T "
         "and H first, then put H and E on one axis": lambda c: x(c).reshape(
-            x(c).shape[0], x(c).shape[2], -1),
+            x(c).shape[0], x(c).shape[2], -1
+        ),
         "E and H have changed places: the features of a head stand side by side": lambda c: (
             x(c).transpose(0, 2, 3, 1).reshape(x(c).shape[0], x(c).shape[2], -1)
         ),
@@ -57,8 +58,11 @@ SPLIT_CASES = (
     SINGLE,
 )
 MERGED_CASES = (
-    Variant("one head", {"H": 1}), Variant("B = 1", {"B": 1}), Variant("B = 3", {"E": 3}),
-    Variant("H = T", {"H": 3, "T": 3}), SINGLE,
+    Variant("one head", {"H": 1}),
+    Variant("B = 1", {"B": 1}),
+    Variant("B = 3", {"E": 3}),
+    Variant("H = T", {"H": 3, "T": 3}),
+    SINGLE,
 )
 
 
@@ -73,7 +77,9 @@ def _seen(T, S, rule):
 
 EXERCISES = [
     forward(
-        "split_heads", ("heads",), HEADS,
+        "split_heads",
+        ("heads",),
+        HEADS,
         (
             "The features of one token lie side by side: cut that axis first.",
             "reshape(B, T, H, E) cuts the features into heads; H then stands in the wrong place.",
@@ -83,25 +89,33 @@ EXERCISES = [
         mistakes=_split_mistakes(lambda c: c.x, lambda c: c.n_heads),
     ),
     backward(
-        "split_heads_backward", ("dx",), HEADS,
+        "split_heads_backward",
+        ("dx",),
+        HEADS,
         (
             "Numbers only moved. The backward pass moves them back.",
             "Undo the last step first: exchange T and H again.",
             "transpose(0, 2, 1, 3), then reshape(B, T, H * E).",
         ),
-        variants=SPLIT_CASES, mistakes=_merge_mistakes(lambda c: c.dy),
+        variants=SPLIT_CASES,
+        mistakes=_merge_mistakes(lambda c: c.dy),
     ),
     forward(
-        "merge_heads", ("y",), HEADS,
+        "merge_heads",
+        ("y",),
+        HEADS,
         (
             "The features of all heads of one token are to stand side by side.",
             "A reshape reads numbers in their order: T and H must be exchanged before.",
             "transpose(0, 2, 1, 3), then reshape(B, T, H * E).",
         ),
-        variants=MERGED_CASES, mistakes=_merge_mistakes(lambda c: c.x),
+        variants=MERGED_CASES,
+        mistakes=_merge_mistakes(lambda c: c.x),
     ),
     backward(
-        "merge_heads_backward", ("dx",), HEADS,
+        "merge_heads_backward",
+        ("dx",),
+        HEADS,
         (
             "Numbers only moved. The backward pass moves them back.",
             "Cut the features into heads, then exchange T and H.",
@@ -111,23 +125,31 @@ EXERCISES = [
         mistakes=_split_mistakes(lambda c: c.dy, lambda c: c.n_heads),
     ),
     alone(
-        "causal_mask", ("mask",), HEADS,
+        "causal_mask",
+        ("mask",),
+        HEADS,
         (
             "Query t may see key s if s does not come after it.",
             "Compare a column of query positions with a row of key positions.",
             "The T queries are the last of S positions: query t stands at S - T + t.",
         ),
-        example=lambda sizes, rng: {"T": 4}, needed=("S",),
+        example=lambda sizes, rng: {"T": 4},
+        needed=("S",),
         variants=(
             Variant("T = S"),
             Variant("one token", adjust=lambda i, rng: {"T": 1}),
             Variant(
-                "more keys than queries", {}, ("S",), lambda i, rng: {"T": 2, "S": 5},
+                "more keys than queries",
+                {},
+                ("S",),
+                lambda i, rng: {"T": 2, "S": 5},
                 "right for as many keys as queries; with more keys the queries are the last T of S "
                 "positions",
             ),
             Variant(
-                "random sizes", {}, ("S",),
+                "random sizes",
+                {},
+                ("S",),
                 lambda i, rng: {"T": (T := int(rng.integers(1, 7))), "S": T + int(rng.integers(4))},
                 "right for as many keys as queries; with more keys the queries are the last T of S "
                 "positions",
@@ -135,21 +157,28 @@ EXERCISES = [
         ),
         mistakes={
             "the wrong way round: True = may be seen, which is what came before": lambda c: _seen(
-                c.T, getattr(c, "S", None), lambda t, s, back: s > t + back),
+                c.T, getattr(c, "S", None), lambda t, s, back: s > t + back
+            ),
             "transposed: rows are queries, columns are keys": lambda c: _seen(
-                c.T, getattr(c, "S", None), lambda t, s, back: s >= t + back),
+                c.T, getattr(c, "S", None), lambda t, s, back: s >= t + back
+            ),
             "a token may see itself: the diagonal is True": lambda c: _seen(
-                c.T, getattr(c, "S", None), lambda t, s, back: s < t + back),
+                c.T, getattr(c, "S", None), lambda t, s, back: s < t + back
+            ),
             "a token sees the one that comes next: the diagonal is the last True": lambda c: _seen(
-                c.T, getattr(c, "S", None), lambda t, s, back: s <= t + back + 1),
+                c.T, getattr(c, "S", None), lambda t, s, back: s <= t + back + 1
+            ),
             "everything may be seen": lambda c: _seen(
-                c.T, getattr(c, "S", None), lambda t, s, back: (s >= 0) & (t >= 0)),
+                c.T, getattr(c, "S", None), lambda t, s, back: (s >= 0) & (t >= 0)
+            ),
             "with more keys than queries, the queries are the last T of S positions, not the "
             "first": lambda c: _seen(c.T, c.S, lambda t, s, back: s <= t),
         },
     ),
     alone(
-        "padding_mask", ("mask",), HEADS,
+        "padding_mask",
+        ("mask",),
+        HEADS,
         (
             "Key s of text b is real if s is below the text's length.",
             "Compare np.arange(S) with the lengths as a column.",
@@ -164,17 +193,22 @@ EXERCISES = [
         ),
         mistakes={
             "the wrong way round: True = a real token": lambda c: (
-                np.arange(c.S) >= c.lengths[:, None, None, None]),
+                np.arange(c.S) >= c.lengths[:, None, None, None]
+            ),
             "one token too many: a text of n tokens has the keys 0 to n - 1": lambda c: (
-                np.arange(c.S) <= c.lengths[:, None, None, None]),
+                np.arange(c.S) <= c.lengths[:, None, None, None]
+            ),
             "one token too few": lambda c: np.arange(c.S) < c.lengths[:, None, None, None] - 1,
             "padding stands behind the text here, not in front": lambda c: (
-                np.arange(c.S)[::-1] < c.lengths[:, None, None, None]),
+                np.arange(c.S)[::-1] < c.lengths[:, None, None, None]
+            ),
             "everything may be seen": lambda c: (
-                np.arange(c.S) < c.S + 0 * c.lengths[:, None, None, None]),
+                np.arange(c.S) < c.S + 0 * c.lengths[:, None, None, None]
+            ),
             "all texts have the first text's length": lambda c: (
-                np.arange(c.S) < c.lengths[:1, None, None, None] + 0 * c.lengths[
-                    :, None, None, None]),
+                np.arange(c.S)
+                < c.lengths[:1, None, None, None] + 0 * c.lengths[:, None, None, None]
+            ),
         },
     ),
 ]

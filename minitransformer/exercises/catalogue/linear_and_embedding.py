@@ -18,10 +18,12 @@ def _linear_mistakes(dy):
     """What is often made of dx, dW and db; `dy` puts the upstream gradients side by side."""
     return {
         "only the first text's contribution: sum over all texts": lambda c: {
-            "dW": c.x[0].T @ dy(c)[0], "db": dy(c)[0].sum(axis=0),
+            "dW": c.x[0].T @ dy(c)[0],
+            "db": dy(c)[0].sum(axis=0),
         },
         "only the last text's contribution: sum over all texts": lambda c: {
-            "dW": c.x[-1].T @ dy(c)[-1], "db": dy(c)[-1].sum(axis=0),
+            "dW": c.x[-1].T @ dy(c)[-1],
+            "db": dy(c)[-1].sum(axis=0),
         },
         "a mean over the tokens where a sum is meant: the mean is the loss's business": lambda c: {
             "dW": _rows(c.x).T @ _rows(dy(c)) / _rows(c.x).shape[0],
@@ -51,15 +53,18 @@ def _added(c, texts=slice(None)):
 
 ROWS = Variant("one feature out", {"F": 1})
 SQUARE = Variant(
-    "a square W", {"D": 4, "F": 4},
+    "a square W",
+    {"D": 4, "F": 4},
     blame="right where W is not square, which is strange: is something decided by the shapes?",
 )
 ONCE = Variant(
-    "no id twice", {"V": 40},
+    "no id twice",
+    {"V": 40},
     adjust=lambda i, rng: i | {"ids": rng.permutation(40)[: i["ids"].size].reshape(i["ids"].shape)},
 )
 UNUSED = Variant(
-    "ids that do not occur", {"V": 30},
+    "ids that do not occur",
+    {"V": 30},
     adjust=lambda inputs, rng: inputs | {"ids": inputs["ids"] // 2},
     blame="right where every id occurs: rows of the table that are not looked up get 0",
 )
@@ -84,22 +89,27 @@ def _blocks(c, use):
 
 EXERCISES = [
     forward(
-        "linear", ("y",), LINEAR,
+        "linear",
+        ("y",),
+        LINEAR,
         (
             "One product of x and W; the last axis of x meets the first of W.",
             "x (B, T, D_in) @ W (D_in, D_out) works as it is: NumPy takes the leading axes along.",
             "Add b at the end: its shape (D_out,) is broadcast over all tokens.",
         ),
         variants=(*USUAL, ROWS, SQUARE),
-        parts=lambda c: {"y": {"x W": c.x @ c.W, "b": np.broadcast_to(c.b, c.x.shape[:-1] +
-                                                                       c.b.shape)}},
+        parts=lambda c: {
+            "y": {"x W": c.x @ c.W, "b": np.broadcast_to(c.b, c.x.shape[:-1] + c.b.shape)}
+        },
         mistakes={
             "W is turned round: with W (D_in, D_out) it is x @ W": lambda c: c.x @ c.W.T + c.b,
             "b is added before the product": lambda c: (c.x + c.b) @ c.W,
         },
     ),
     backward(
-        "linear_backward", ("dx", "dW", "db"), LINEAR,
+        "linear_backward",
+        ("dx", "dW", "db"),
+        LINEAR,
         (
             "Let the shapes guide you: dx has the shape of x, dW that of W, db that of b.",
             "W is used once for each token, so its gradient is a sum over all tokens: put B and T "
@@ -111,7 +121,9 @@ EXERCISES = [
         mistakes=_linear_mistakes(lambda c: c.dy),
     ),
     forward(
-        "embedding", ("y",), EMBEDDING,
+        "embedding",
+        ("y",),
+        EMBEDDING,
         (
             "No product is needed: each id names a row of the table.",
             "NumPy indexes with whole arrays of integers.",
@@ -134,7 +146,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "embedding_backward", ("dW",), EMBEDDING,
+        "embedding_backward",
+        ("dW",),
+        EMBEDDING,
         (
             "Which rows of the table were used? They get the gradient of the tokens that did.",
             "A token that occurs twice sends two gradients to one row: they add up. dW[ids] += dy "
@@ -158,7 +172,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "qkv_projection_backward", ("dx", "dW", "db"), ATTENTION,
+        "qkv_projection_backward",
+        ("dx", "dW", "db"),
+        ATTENTION,
         (
             "x was used three times: its gradient is a sum of three.",
             "Put dQ, dK and dV side by side on the last axis: then it is the linear map's backward "
@@ -173,18 +189,25 @@ EXERCISES = [
             "the path through K is missing": lambda c: _blocks(c, ("dQ", "dV")),
             "the path through V is missing": lambda c: _blocks(c, ("dQ", "dK")),
             "the thirds stand in the order K, Q, V: it is Q, K, V": lambda c: _qkv(
-                c, np.concatenate([c.dK, c.dQ, c.dV], axis=-1)),
+                c, np.concatenate([c.dK, c.dQ, c.dV], axis=-1)
+            ),
             "the thirds stand in the order V, K, Q: it is Q, K, V": lambda c: _qkv(
-                c, np.concatenate([c.dV, c.dK, c.dQ], axis=-1)),
+                c, np.concatenate([c.dV, c.dK, c.dQ], axis=-1)
+            ),
             "the thirds stand in the order Q, V, K: it is Q, K, V": lambda c: _qkv(
-                c, np.concatenate([c.dQ, c.dV, c.dK], axis=-1)),
+                c, np.concatenate([c.dQ, c.dV, c.dK], axis=-1)
+            ),
             "a mean over the three paths where their sum is meant": lambda c: {
-                "dx": _qkv(c, _thirds(c))["dx"] / 3},
+                "dx": _qkv(c, _thirds(c))["dx"] / 3
+            },
             "a mean over the tokens where a sum is meant": lambda c: {
                 "dW": _qkv(c, _thirds(c))["dW"] / (c.x.size // c.x.shape[-1]),
-                "db": _thirds(c).mean(axis=(0, 1))},
+                "db": _thirds(c).mean(axis=(0, 1)),
+            },
             "only the first text's contribution: sum over all texts": lambda c: {
-                "dW": c.x[0].T @ _thirds(c)[0], "db": _thirds(c)[0].sum(axis=0)},
+                "dW": c.x[0].T @ _thirds(c)[0],
+                "db": _thirds(c)[0].sum(axis=0),
+            },
         },
     ),
 ]

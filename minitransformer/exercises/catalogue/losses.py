@@ -45,17 +45,23 @@ def _log_p_y(c):
 LOSS_CASES = (
     *USUAL,
     Variant(
-        "some targets ignored", {"ignored": 0.4}, ("ignore_index",),
+        "some targets ignored",
+        {"ignored": 0.4},
+        ("ignore_index",),
         blame="right while every target counts: ignored positions get no gradient, and are left "
         "out of the number that the sum is divided by",
     ),
     Variant(
-        "class weights", {}, ("class_weights",),
+        "class weights",
+        {},
+        ("class_weights",),
         blame="right while all classes weigh the same: each position counts with the weight of "
         "its target, and the sum is divided by the sum of these weights",
     ),
     Variant(
-        "label smoothing", {}, ("label_smoothing",),
+        "label smoothing",
+        {},
+        ("label_smoothing",),
         blame="right without label smoothing: the target is 1 - eps on the right class, and eps / "
         "C on every class besides",
     ),
@@ -64,7 +70,9 @@ LOSS_CASES = (
 
 EXERCISES = [
     forward(
-        "cross_entropy", ("loss",), HERE,
+        "cross_entropy",
+        ("loss",),
+        HERE,
         (
             "For each position, only the log-probability of the right class counts.",
             "Take log_softmax of the logits and pick the entry of each target "
@@ -75,7 +83,9 @@ EXERCISES = [
         variants=(
             *LOSS_CASES,
             scaled(
-                "logits", 500.0, "large logits",
+                "logits",
+                500.0,
+                "large logits",
                 "right for small logits, but a probability of 0 has no logarithm: use log_softmax, "
                 "with the largest logit subtracted",
             ),
@@ -107,7 +117,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "cross_entropy_backward", ("dlogits",), HERE,
+        "cross_entropy_backward",
+        ("dlogits",),
+        HERE,
         (
             "Without weights and smoothing it is short: what does (p - onehot) say?",
             "Divide by saved.normaliser, not by a count, and multiply by dloss. Positions with "
@@ -142,7 +154,9 @@ EXERCISES = [
         },
     ),
     forward(
-        "mean_squared_error", ("loss", "difference"), FIRST,
+        "mean_squared_error",
+        ("loss", "difference"),
+        FIRST,
         (
             "A mean over all entries, whatever the shape.",
             "First the difference y - target, which the backward pass will want, then its square.",
@@ -174,7 +188,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "mean_squared_error_backward", ("dy",), FIRST,
+        "mean_squared_error_backward",
+        ("dy",),
+        FIRST,
         (
             "The loss is a sum of squares divided by a number. What is the derivative of a square?",
             "Each entry occurs in one square only: 2 times its difference, divided by n.",

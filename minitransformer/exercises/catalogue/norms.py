@@ -35,11 +35,15 @@ NORM_CASES = (
     Variant("two features", {"D": 2}),
 )
 EPS = Variant(
-    "rows that hardly vary", adjust=_flat,
+    "rows that hardly vary",
+    adjust=_flat,
     blame="right for rows that vary: eps belongs inside the root, added to the variance",
 )
 OFFSET = Variant(
-    "an offset of 3000 in float32", adjust=_shifted, dtype=np.float32, tolerance=1e-2,
+    "an offset of 3000 in float32",
+    adjust=_shifted,
+    dtype=np.float32,
+    tolerance=1e-2,
     blame="right for small numbers; at an offset E[x^2] - E[x]^2 loses all digits: subtract the "
     "mean first, then square",
 )
@@ -71,23 +75,28 @@ def _backward_mistakes(mean):
     """Of layer norm (mean = 1) and RMS norm (mean = 0)."""
     return {
         "right while gamma is 1: gamma belongs inside the mean, with the upstream gradient": (
-            lambda c: {"dx": c.gamma * c.rstd * (
-                c.dy - mean * _mean(c.dy) - c.xhat * _mean(c.dy * c.xhat))}
+            lambda c: {
+                "dx": c.gamma * c.rstd * (c.dy - mean * _mean(c.dy) - c.xhat * _mean(c.dy * c.xhat))
+            }
         ),
         "right while gamma is 1: gamma is left out": lambda c: {
             "dx": c.rstd * (c.dy - mean * _mean(c.dy) - c.xhat * _mean(c.dy * c.xhat))
         },
         "the means run over the tokens (axis 1), not over the features": lambda c: {
-            "dx": c.rstd * (_dxhat(c) - mean * _mean(_dxhat(c), 1)
-                            - c.xhat * _mean(_dxhat(c) * c.xhat, 1))
+            "dx": c.rstd
+            * (_dxhat(c) - mean * _mean(_dxhat(c), 1) - c.xhat * _mean(_dxhat(c) * c.xhat, 1))
         },
         "the means run over the batch, not over the features": lambda c: {
-            "dx": c.rstd * (_dxhat(c) - mean * _mean(_dxhat(c), 0)
-                            - c.xhat * _mean(_dxhat(c) * c.xhat, 0))
+            "dx": c.rstd
+            * (_dxhat(c) - mean * _mean(_dxhat(c), 0) - c.xhat * _mean(_dxhat(c) * c.xhat, 0))
         },
         "sums where means are meant: divide by D": lambda c: {
-            "dx": c.rstd * (_dxhat(c) - mean * _dxhat(c).sum(-1, keepdims=True)
-                            - c.xhat * (_dxhat(c) * c.xhat).sum(-1, keepdims=True))
+            "dx": c.rstd
+            * (
+                _dxhat(c)
+                - mean * _dxhat(c).sum(-1, keepdims=True)
+                - c.xhat * (_dxhat(c) * c.xhat).sum(-1, keepdims=True)
+            )
         },
         "divided by rstd: rstd is already one over the standard deviation": lambda c: {
             "dx": (_dxhat(c) - mean * _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat))
@@ -96,14 +105,14 @@ def _backward_mistakes(mean):
         "the factor rstd is missing": lambda c: {
             "dx": _dxhat(c) - mean * _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat)
         },
-        "xhat is left out: gamma multiplied xhat": lambda c: {
-            "dgamma": c.dy.sum(axis=(0, 1))
-        },
+        "xhat is left out: gamma multiplied xhat": lambda c: {"dgamma": c.dy.sum(axis=(0, 1))},
         "a mean over the tokens where a sum is meant": lambda c: {
-            "dgamma": (c.dy * c.xhat).mean(axis=(0, 1)), "dbeta": c.dy.mean(axis=(0, 1)),
+            "dgamma": (c.dy * c.xhat).mean(axis=(0, 1)),
+            "dbeta": c.dy.mean(axis=(0, 1)),
         },
         "only the first text is summed": lambda c: {
-            "dgamma": (c.dy * c.xhat)[0].sum(axis=0), "dbeta": c.dy[0].sum(axis=0),
+            "dgamma": (c.dy * c.xhat)[0].sum(axis=0),
+            "dbeta": c.dy[0].sum(axis=0),
         },
         "gamma is a factor too much": lambda c: {
             "dgamma": (c.dy * c.xhat).sum(axis=(0, 1)) * c.gamma,
@@ -117,25 +126,32 @@ def _backward_mistakes(mean):
 
 def _layer_parts(c):
     dxhat = _dxhat(c)
-    return {"dx": {
-        "gamma dy": c.rstd * dxhat,
-        "- mean(gamma dy), which the mean feels": -c.rstd * _mean(dxhat) * np.ones_like(dxhat),
-        "- xhat mean(gamma dy xhat), which the variance feels":
-            -c.rstd * c.xhat * _mean(dxhat * c.xhat),
-    }}
+    return {
+        "dx": {
+            "gamma dy": c.rstd * dxhat,
+            "- mean(gamma dy), which the mean feels": -c.rstd * _mean(dxhat) * np.ones_like(dxhat),
+            "- xhat mean(gamma dy xhat), which the variance feels": -c.rstd
+            * c.xhat
+            * _mean(dxhat * c.xhat),
+        }
+    }
 
 
 def _rms_parts(c):
     dxhat = _dxhat(c)
-    return {"dx": {
-        "gamma dy": c.rstd * dxhat,
-        "- xhat mean(gamma dy xhat)": -c.rstd * c.xhat * _mean(dxhat * c.xhat),
-    }}
+    return {
+        "dx": {
+            "gamma dy": c.rstd * dxhat,
+            "- xhat mean(gamma dy xhat)": -c.rstd * c.xhat * _mean(dxhat * c.xhat),
+        }
+    }
 
 
 EXERCISES = [
     forward(
-        "layer_norm", ("y", "xhat", "rstd"), NORM,
+        "layer_norm",
+        ("y", "xhat", "rstd"),
+        NORM,
         (
             "Each token is normalised by itself: all means run over the last axis.",
             "Subtract the mean, then take the mean of the squares of what is left: that is the "
@@ -144,8 +160,9 @@ EXERCISES = [
         ),
         variants=(*NORM_CASES, EPS, OFFSET),
         required=1,
-        parts=lambda c: {"y": {"gamma xhat": c.gamma * _norm(c.x),
-                               "beta": np.broadcast_to(c.beta, c.x.shape)}},
+        parts=lambda c: {
+            "y": {"gamma xhat": c.gamma * _norm(c.x), "beta": np.broadcast_to(c.beta, c.x.shape)}
+        },
         mistakes={
             "eps is added to the standard deviation: it belongs inside the root, added to the "
             "variance": _layer(lambda x: (x - _mean(x)) / (x.std(-1, keepdims=True) + 1e-5)),
@@ -153,26 +170,34 @@ EXERCISES = [
             "another eps than 1e-5": _layer(lambda x: _norm(x, 1e-6)),
             "the variance is divided by D - 1: here by D": _layer(lambda x: _norm(x, ddof=1)),
             "the root is missing: divided by the variance": _layer(
-                lambda x: (x - _mean(x)) / (x.var(-1, keepdims=True) + 1e-5)),
+                lambda x: (x - _mean(x)) / (x.var(-1, keepdims=True) + 1e-5)
+            ),
             "the mean is not subtracted": _layer(
-                lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-5)),
+                lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+            ),
             "the mean is not subtracted: this is RMS norm": _layer(
-                lambda x: x / np.sqrt(_mean_square(x) + 1e-5)),
+                lambda x: x / np.sqrt(_mean_square(x) + 1e-5)
+            ),
             "normalised over the tokens (axis 1): the features of each token are meant": _layer(
-                lambda x: _norm(x, axis=1)),
+                lambda x: _norm(x, axis=1)
+            ),
             "normalised over the batch (axis 0): that is batch norm": _layer(
-                lambda x: _norm(x, axis=0)),
+                lambda x: _norm(x, axis=0)
+            ),
             "normalised over tokens and features together": _layer(lambda x: _norm(x, axis=(1, 2))),
             "normalised over the whole array": _layer(lambda x: _norm(x, axis=(0, 1, 2))),
             "gamma is left out": lambda c: {"y": _norm(c.x) + c.beta},
             "gamma multiplies beta too": lambda c: {"y": c.gamma * (_norm(c.x) + c.beta)},
             "gamma and beta are exchanged": lambda c: {"y": c.beta * _norm(c.x) + c.gamma},
             "this is the standard deviation: rstd is one over it": lambda c: {
-                "rstd": np.sqrt(c.x.var(-1, keepdims=True) + 1e-5)},
+                "rstd": np.sqrt(c.x.var(-1, keepdims=True) + 1e-5)
+            },
         },
     ),
     backward(
-        "layer_norm_backward", ("dx", "dgamma", "dbeta"), NORM,
+        "layer_norm_backward",
+        ("dx", "dgamma", "dbeta"),
+        NORM,
         (
             "Backwards through y = gamma xhat + beta first: dgamma, dbeta and dxhat = gamma dy.",
             "x_i moves xhat_i by itself, and all of its row through the mean and through the "
@@ -180,10 +205,14 @@ EXERCISES = [
             "dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)), means over the features; "
             "dgamma and dbeta are sums over all tokens.",
         ),
-        variants=NORM_CASES, parts=_layer_parts, mistakes=_backward_mistakes(1),
+        variants=NORM_CASES,
+        parts=_layer_parts,
+        mistakes=_backward_mistakes(1),
     ),
     forward(
-        "rms_norm", ("y", "xhat", "rstd"), NORM,
+        "rms_norm",
+        ("y", "xhat", "rstd"),
+        NORM,
         (
             "Like layer norm, but no mean is subtracted.",
             "The mean of the squares over the last axis, keepdims=True.",
@@ -193,33 +222,42 @@ EXERCISES = [
         required=1,
         mistakes={
             "eps is added outside of the root": _rms(
-                lambda x: x / (np.sqrt(_mean_square(x)) + 1e-6)),
+                lambda x: x / (np.sqrt(_mean_square(x)) + 1e-6)
+            ),
             "eps is forgotten inside the root": _rms(lambda x: x / np.sqrt(_mean_square(x))),
             "another eps than 1e-6": _rms(lambda x: x / np.sqrt(_mean_square(x) + 1e-5)),
             "the mean is subtracted: this is layer norm": _rms(lambda x: _norm(x, 1e-6)),
             "divided by the standard deviation: RMS takes no mean away": _rms(
-                lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-6)),
+                lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
+            ),
             "a sum of squares where their mean is meant": _rms(
-                lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True) + 1e-6)),
+                lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True) + 1e-6)
+            ),
             "the root is missing": _rms(lambda x: x / (_mean_square(x) + 1e-6)),
             "the mean of the squares runs over the whole array": _rms(
-                lambda x: x / np.sqrt((x * x).mean() + 1e-6)),
+                lambda x: x / np.sqrt((x * x).mean() + 1e-6)
+            ),
             "the mean of the squares runs over the tokens (axis 1)": _rms(
-                lambda x: x / np.sqrt((x * x).mean(1, keepdims=True) + 1e-6)),
+                lambda x: x / np.sqrt((x * x).mean(1, keepdims=True) + 1e-6)
+            ),
             "gamma is left out": lambda c: {"y": c.x / np.sqrt(_mean_square(c.x) + 1e-6)},
             "this is the root mean square: rstd is one over it": lambda c: {
-                "rstd": np.sqrt(_mean_square(c.x) + 1e-6)},
+                "rstd": np.sqrt(_mean_square(c.x) + 1e-6)
+            },
         },
     ),
     backward(
-        "rms_norm_backward", ("dx", "dgamma"), NORM,
+        "rms_norm_backward",
+        ("dx", "dgamma"),
+        NORM,
         (
             "Layer norm's backward pass without the mean's term.",
             "dxhat = gamma dy; x_i moves xhat_i by itself, and its row through the mean square.",
             "dx = rstd (dxhat - xhat mean(dxhat xhat)); dgamma is the sum of dy xhat over all "
             "tokens.",
         ),
-        variants=NORM_CASES, parts=_rms_parts,
+        variants=NORM_CASES,
+        parts=_rms_parts,
         mistakes={
             "the mean of dxhat is subtracted: that is layer norm's gradient": lambda c: {
                 "dx": c.rstd * (_dxhat(c) - _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat))

@@ -28,11 +28,13 @@ def _rotary_mistakes(x, sign):
     same = "both halves have the same sign: the rotation has one plus and one minus"
     return {
         "turned the other way: the sign of the sine is wrong": lambda c: _halves(
-            x(c), c.cos, c.sin, sign, -sign),
+            x(c), c.cos, c.sin, sign, -sign
+        ),
         same: lambda c: _halves(x(c), c.cos, c.sin, 1, 1),
         f"{same}, not two of them": lambda c: _halves(x(c), c.cos, c.sin, -1, -1),
         "neighbouring features are paired: here feature i goes with i + E/2": lambda c: _neighbours(
-            x(c), c.cos, sign * c.sin),
+            x(c), c.cos, sign * c.sin
+        ),
         "cosine and sine are exchanged": lambda c: _halves(x(c), c.sin, c.cos, -sign, sign),
         "the terms with the sine are missing": lambda c: _halves(x(c), c.cos, c.sin, 0, 0),
     }
@@ -52,7 +54,7 @@ def _table(max_len, D, base=10000.0, exponent=lambda i, D: i / D, interleave=Tru
 
 def _swapped(P):
     even = P[:, : P.shape[1] // 2 * 2].reshape(len(P), -1, 2)[..., ::-1].reshape(len(P), -1)
-    return np.concatenate([even, P[:, even.shape[1]:]], axis=1)
+    return np.concatenate([even, P[:, even.shape[1] :]], axis=1)
 
 
 def _sizes(max_len, d_model):
@@ -65,7 +67,9 @@ def _drawn(inputs, rng):
 
 EXERCISES = [
     alone(
-        "sinusoidal_positions", ("P",), POSITIONS,
+        "sinusoidal_positions",
+        ("P",),
+        POSITIONS,
         (
             "Even features are sines, odd ones cosines, of the same angle for each pair.",
             "The angle is pos / 10000^(2i/D): a column of positions divided by a row of powers.",
@@ -78,56 +82,79 @@ EXERCISES = [
             Variant("random sizes", adjust=_drawn),
             Variant("one position", adjust=lambda i, rng: i | {"max_len": 1}),
             Variant(
-                "odd D", adjust=lambda i, rng: i | {"d_model": 7},
+                "odd D",
+                adjust=lambda i, rng: i | {"d_model": 7},
                 blame="right for even D; an odd one ends with a sine, and has one cosine less",
             ),
         ),
         mistakes={
             "sines and cosines are exchanged: the even features are sines": lambda c: _swapped(
-                _table(c.max_len, c.d_model)),
+                _table(c.max_len, c.d_model)
+            ),
             "first all sines, then all cosines: they take turns": lambda c: _table(
-                c.max_len, c.d_model, interleave=False),
+                c.max_len, c.d_model, interleave=False
+            ),
             "the exponent is i / D with i the pair's number: it is 2i / D": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / 2 / D),
+                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / 2 / D
+            ),
             "the exponent is twice too large: 2i is the even feature's number itself": (
-                lambda c: _table(c.max_len, c.d_model, exponent=lambda two_i, D: 2 * two_i / D)),
+                lambda c: _table(c.max_len, c.d_model, exponent=lambda two_i, D: 2 * two_i / D)
+            ),
             "the base is 1000: it is 10000": lambda c: _table(c.max_len, c.d_model, 1000.0),
             "the exponent counts D - 2: it is 2i / D": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / max(D - 2, 1)),
+                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / max(D - 2, 1)
+            ),
             "positions are counted from 1: the first is 0": lambda c: _table(
-                c.max_len + 1, c.d_model)[1:],
+                c.max_len + 1, c.d_model
+            )[1:],
             "multiplied by the power: the position is divided by it": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: -two_i / D),
+                c.max_len, c.d_model, exponent=lambda two_i, D: -two_i / D
+            ),
             "every feature has an exponent of its own: the cosine uses the sine's": lambda c: (
                 np.where(
                     np.arange(c.d_model) % 2,
-                    np.cos(np.arange(c.max_len)[:, None] / 1e4 ** (np.arange(c.d_model)
-                                                                   / c.d_model)),
+                    np.cos(
+                        np.arange(c.max_len)[:, None] / 1e4 ** (np.arange(c.d_model) / c.d_model)
+                    ),
                     _table(c.max_len, c.d_model),
                 )
             ),
         },
     ),
     forward(
-        "rotary", ("y",), POSITIONS,
+        "rotary",
+        ("y",),
+        POSITIONS,
         (
             "Each pair (x_i, x_{i + E/2}) is a point in the plane that is turned by an angle.",
             "Cut the last axis into halves x1 and x2; the tables fit each half.",
             "(x1 cos - x2 sin, x1 sin + x2 cos), concatenated along the last axis.",
         ),
-        variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, Variant("positions of each text", {"rows": 1})
-                  ),
+        variants=(
+            BATCH_OF_ONE,
+            BATCH,
+            SMALL,
+            SINGLE,
+            Variant("positions of each text", {"rows": 1}),
+        ),
         mistakes=_rotary_mistakes(lambda c: c.x, 1),
     ),
     backward(
-        "rotary_backward", ("dx",), POSITIONS,
+        "rotary_backward",
+        ("dx",),
+        POSITIONS,
         (
             "A rotation's Jacobian is the rotation itself. What is its transpose?",
             "The transpose turns back: by the opposite angle.",
             "Like the forward pass, with the sine's sign changed in both halves.",
         ),
-        variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, Variant("positions of each text", {"rows": 1})
-                  ),
+        variants=(
+            BATCH_OF_ONE,
+            BATCH,
+            SMALL,
+            SINGLE,
+            Variant("positions of each text", {"rows": 1}),
+        ),
         mistakes=_rotary_mistakes(lambda c: c.dy, -1),
     ),
 ]

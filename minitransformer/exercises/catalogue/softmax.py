@@ -7,7 +7,9 @@ from minitransformer.exercises.catalogue.entries import backward, forward, scale
 
 HERE = "01_softmax_and_cross_entropy"
 LARGE = scaled(
-    "x", 500.0, "large scores",
+    "x",
+    500.0,
+    "large scores",
     "right for small scores, but exp overflows at large ones: subtract the largest score of each "
     "row first, the result is the same",
 )
@@ -29,7 +31,9 @@ def sum_rows(x, axis=-1):
 
 EXERCISES = [
     forward(
-        "softmax", ("y",), HERE,
+        "softmax",
+        ("y",),
+        HERE,
         (
             "Every row has to sum to 1, and every entry to be positive: which function makes any "
             "number positive?",
@@ -56,7 +60,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "softmax_backward", ("dx",), HERE,
+        "softmax_backward",
+        ("dx",),
+        HERE,
         (
             "x_i moves y_i, but also every other y_j of its row: they share a sum.",
             "The Jacobian is dy_j/dx_i = y_j ([i = j] - y_i). Multiply it by dy and sum over j.",
@@ -87,7 +93,9 @@ EXERCISES = [
         },
     ),
     forward(
-        "log_softmax", ("y",), HERE,
+        "log_softmax",
+        ("y",),
+        HERE,
         (
             "Write the logarithm of the fraction as a difference before you compute anything.",
             "log y_i = x_i - log sum_j exp(x_j): no division, no logarithm of a small number.",
@@ -101,8 +109,8 @@ EXERCISES = [
             "the sum runs over the whole array, not along each row": lambda c: (
                 c.x - np.log(np.exp(c.x).sum())
             ),
-            "the sum runs over the first axis, not along each row": lambda c: (
-                np.log(softmax_rows(c.x, 0))
+            "the sum runs over the first axis, not along each row": lambda c: np.log(
+                softmax_rows(c.x, 0)
             ),
             "the largest entry is subtracted once too often, or not given back: subtract it from "
             "both x and the sum's exponents": lambda c: (
@@ -120,7 +128,9 @@ EXERCISES = [
         },
     ),
     backward(
-        "log_softmax_backward", ("dx",), HERE,
+        "log_softmax_backward",
+        ("dx",),
+        HERE,
         (
             "y_i = x_i - log sum_j exp(x_j): x_i occurs once by itself, and once in the sum.",
             "The derivative of the log of the sum by x_i is the softmax, which is exp(y_i).",

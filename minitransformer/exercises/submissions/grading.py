@@ -49,8 +49,7 @@ def submissions(folder):
     found = [
         (path.name, files_of(path))
         for path in sorted(folder.iterdir())
-        if not path.name.startswith((".", "_"))
-        and (path.is_dir() or path.suffix in SUFFIXES)
+        if not path.name.startswith((".", "_")) and (path.is_dir() or path.suffix in SUFFIXES)
     ]
     found = [(name, files) for name, files in found if files]
     if not found:

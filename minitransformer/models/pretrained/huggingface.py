@@ -85,8 +85,10 @@ def _check_keys(config, own):
             if value is not None and value != FIXED[key]:
                 raise Unrepresentable(f"{key} = {value!r:.60}; only {FIXED[key]!r} is known here")
         elif key not in HARMLESS and key not in own:
-            raise Unrepresentable(f"{key} = {value!r:.60}: this key is not known here, so what it "
-                                  f"changes is not known either; {near_names(key, sorted(own))}")
+            raise Unrepresentable(
+                f"{key} = {value!r:.60}: this key is not known here, so what it "
+                f"changes is not known either; {near_names(key, sorted(own))}"
+            )
 
 
 def _check_counts(config, counts):
@@ -122,7 +124,8 @@ def _renamed(config, keys):
 
 def _gpt2(config):
     return {
-        "norm_eps": 1e-5, **_renamed(config, GPT2_KEYS),
+        "norm_eps": 1e-5,
+        **_renamed(config, GPT2_KEYS),
         "tied": _flag(config, "tie_word_embeddings", True),
         "activation": _one_of(config, "activation_function", GPT2_ACTIVATIONS, "gelu_new"),
         "rates": {key: config.get(key, 0.1) for key in GPT2_DROPOUTS},
@@ -132,17 +135,26 @@ def _gpt2(config):
 def _llama(config):
     D, H = config["hidden_size"], config["num_attention_heads"]
     if config.get("head_dim") not in (None, D / H):
-        raise Unrepresentable(f"head_dim = {config['head_dim']!r}; only hidden_size / "
-                              f"num_attention_heads is known here")
+        raise Unrepresentable(
+            f"head_dim = {config['head_dim']!r}; only hidden_size / "
+            f"num_attention_heads is known here"
+        )
     bias = _flag(config, "attention_bias", False)
     if bias != _flag(config, "mlp_bias", False):
-        raise Unrepresentable("attention_bias and mlp_bias differ; here all linear maps of a block "
-                              "have a bias, or none")
+        raise Unrepresentable(
+            "attention_bias and mlp_bias differ; here all linear maps of a block "
+            "have a bias, or none"
+        )
     _one_of(config, "hidden_act", {"silu": "silu", "swish": "silu"}, "silu")
     return {
-        "norm_kind": "rms", "positions": "rotary", "activation": "swiglu", "norm_eps": 1e-6,
-        **_renamed(config, LLAMA_KEYS), "tied": _flag(config, "tie_word_embeddings", False),
-        "bias": bias, "rotary_base": _rotary_base(config),
+        "norm_kind": "rms",
+        "positions": "rotary",
+        "activation": "swiglu",
+        "norm_eps": 1e-6,
+        **_renamed(config, LLAMA_KEYS),
+        "tied": _flag(config, "tie_word_embeddings", False),
+        "bias": bias,
+        "rotary_base": _rotary_base(config),
         "rates": {"attention_dropout": config.get("attention_dropout", 0.0), "elsewhere": 0.0},
     }
 
@@ -157,10 +169,15 @@ def _rotary_base(config):
         for name, value in rope.items():
             if name == "rope_theta":
                 base = value
-            elif (name, value) not in (("rope_type", "default"), ("type", "default"),
-                                       ("partial_rotary_factor", 1.0)):
-                raise Unrepresentable(f"{key}.{name} = {value!r:.60}; only angles that are not "
-                                      "scaled ('default') are known here")
+            elif (name, value) not in (
+                ("rope_type", "default"),
+                ("type", "default"),
+                ("partial_rotary_factor", 1.0),
+            ):
+                raise Unrepresentable(
+                    f"{key}.{name} = {value!r:.60}; only angles that are not "
+                    "scaled ('default') are known here"
+                )
     return base
 
 
@@ -173,8 +190,18 @@ def _counts(keys):
     return [key for key, ours in keys.items() if ours != "norm_eps"]
 
 
-LLAMA_OWN = {*LLAMA_KEYS, "tie_word_embeddings", "head_dim", "attention_bias", "mlp_bias",
-             "hidden_act", "rope_theta", "attention_dropout", "rope_scaling", "rope_parameters"}
+LLAMA_OWN = {
+    *LLAMA_KEYS,
+    "tie_word_embeddings",
+    "head_dim",
+    "attention_bias",
+    "mlp_bias",
+    "hidden_act",
+    "rope_theta",
+    "attention_dropout",
+    "rope_scaling",
+    "rope_parameters",
+}
 GPT2_OWN = {*GPT2_KEYS, *GPT2_DROPOUTS, "tie_word_embeddings", "activation_function"}
 # model_type -> how to translate its config, the keys that this looks at, those that are counts
 FAMILIES = {

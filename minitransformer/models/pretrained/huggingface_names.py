@@ -27,8 +27,10 @@ def names(kind, settings, prefix):
         What stands before the names of all but the head: ``"transformer."``, ``"model."`` or "".
     """
     found = _gpt2_names(settings) if kind == "gpt2" else _llama_names(settings)
-    found = {name: part._replace(names=tuple(prefix + n for n in part.names))
-             for name, part in found.items()}
+    found = {
+        name: part._replace(names=tuple(prefix + n for n in part.names))
+        for name, part in found.items()
+    }
     if not settings.tied:
         found["head.W"] = Part(("lm_head.weight",), transposed=True)
     return found
@@ -37,17 +39,28 @@ def names(kind, settings, prefix):
 def _gpt2_names(settings):
     """GPT-2's linear maps are (d_in, d_out), as ours: its file has the layout of a convolution."""
     found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
-    maps = {"attention.W_qkv": "attn.c_attn.weight", "attention.b_qkv": "attn.c_attn.bias",
-            "attention.W_o.W": "attn.c_proj.weight", "attention.W_o.b": "attn.c_proj.bias"}
+    maps = {
+        "attention.W_qkv": "attn.c_attn.weight",
+        "attention.b_qkv": "attn.c_attn.bias",
+        "attention.W_o.W": "attn.c_proj.weight",
+        "attention.W_o.b": "attn.c_proj.bias",
+    }
     for ours, theirs in (("linear1", "c_fc"), ("linear2", "c_proj")):
-        maps |= {f"feed_forward.{ours}.W": f"mlp.{theirs}.weight",
-                 f"feed_forward.{ours}.b": f"mlp.{theirs}.bias"}
+        maps |= {
+            f"feed_forward.{ours}.W": f"mlp.{theirs}.weight",
+            f"feed_forward.{ours}.b": f"mlp.{theirs}.bias",
+        }
     for i in (1, 2):
         maps |= {f"norm{i}.gamma": f"ln_{i}.weight", f"norm{i}.beta": f"ln_{i}.bias"}
-    found |= {f"blocks.{n}.{ours}": Part((f"h.{n}.{theirs}",))
-              for n in range(settings.n_layers) for ours, theirs in maps.items()}
-    return found | {"final_norm.gamma": Part(("ln_f.weight",)),
-                    "final_norm.beta": Part(("ln_f.bias",))}
+    found |= {
+        f"blocks.{n}.{ours}": Part((f"h.{n}.{theirs}",))
+        for n in range(settings.n_layers)
+        for ours, theirs in maps.items()
+    }
+    return found | {
+        "final_norm.gamma": Part(("ln_f.weight",)),
+        "final_norm.beta": Part(("ln_f.bias",)),
+    }
 
 
 def _llama_names(settings):
@@ -63,8 +76,10 @@ def _llama_names(settings):
         ("feed_forward.down.W", "feed_forward.down.b", "mlp", ("down_proj",), None),
     ]  # fmt: skip
     norms = {"norm1.gamma": "input_layernorm", "norm2.gamma": "post_attention_layernorm"}
-    found = {"embedding.W": Part(("embed_tokens.weight",)),
-             "final_norm.gamma": Part(("norm.weight",))}
+    found = {
+        "embedding.W": Part(("embed_tokens.weight",)),
+        "final_norm.gamma": Part(("norm.weight",)),
+    }
     for n in range(settings.n_layers):
         ours, theirs = f"blocks.{n}.", f"layers.{n}."
         for W, b, place, layers, widths in maps:

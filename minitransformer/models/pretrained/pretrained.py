@@ -30,8 +30,10 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     folder = Path(folder)
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise TypeError(f"{', '.join(unknown)}: the folder decides; options are "
-                        f"{', '.join(OPTIONS)} and tokenizer")
+        raise TypeError(
+            f"{', '.join(unknown)}: the folder decides; options are "
+            f"{', '.join(OPTIONS)} and tokenizer"
+        )
     config = read_json(folder / "config.json")
     settings = _settings(cls, config, folder / "config.json", options)
     arrays = ArrayFolder(folder)
@@ -126,11 +128,14 @@ def _check(arrays, shapes, settings, parts, folder):
     check_arrays(kept, {name: (shape, None) for name, shape in shapes.items()}, folder)
     for name, entry in kept.items():
         if entry.dtype not in FLOATS:
-            raise ValueError(f"{folder}: {name} holds {entry.dtype}; weights are one of "
-                             f"{', '.join(FLOATS)}")
+            raise ValueError(
+                f"{folder}: {name} holds {entry.dtype}; weights are one of {', '.join(FLOATS)}"
+            )
     if doubled is not None and not np.array_equal(arrays[head], arrays[table], equal_nan=True):
-        raise ValueError(f"{folder}: tie_word_embeddings is true in config.json, but {head} is "
-                         f"another array than {table}")
+        raise ValueError(
+            f"{folder}: tie_word_embeddings is true in config.json, but {head} is "
+            f"another array than {table}"
+        )
 
 
 def fill(value, part, arrays):
@@ -155,9 +160,11 @@ def read_tokenizer(folder, vocab_size):
     try:
         tokenizer = ByteLevelBPE.from_huggingface(folder)
     except (ValueError, OSError) as error:
-        raise ValueError(f"the tokenizer cannot be read (tokenizer=False leaves it out): {error}"
-                         ) from error
+        raise ValueError(
+            f"the tokenizer cannot be read (tokenizer=False leaves it out): {error}"
+        ) from error
     if len(tokenizer) > vocab_size:
-        raise ValueError(f"{folder}: the tokenizer has {len(tokenizer)} tokens, the model "
-                         f"{vocab_size}")
+        raise ValueError(
+            f"{folder}: the tokenizer has {len(tokenizer)} tokens, the model {vocab_size}"
+        )
     return tokenizer

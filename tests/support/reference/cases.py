@@ -9,12 +9,26 @@ from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
 
 SIZES = {
-    "B": 2, "T": 4, "S": 5, "D": 6, "E": 3, "H": 2, "F": 4, "C": 5, "V": 6, "G": 2, "H/G": 2,
+    "B": 2,
+    "T": 4,
+    "S": 5,
+    "D": 6,
+    "E": 3,
+    "H": 2,
+    "F": 4,
+    "C": 5,
+    "V": 6,
+    "G": 2,
+    "H/G": 2,
     "E/2": 3,
 }
 # Functions with options that the examples draw at random need more cases to meet each of them.
 N_CASES = {
-    "attention": 10, "tiled_attention": 10, "cross_entropy": 10, "mean_pool": 4, "max_pool": 4,
+    "attention": 10,
+    "tiled_attention": 10,
+    "cross_entropy": 10,
+    "mean_pool": 4,
+    "max_pool": 4,
     "rotary": 5,
 }
 
@@ -40,12 +54,21 @@ MODELS = {
     "post-mean": {"norm": "post", "pooling": "mean", "activation": "relu"},
     "post-max": {"norm": "post", "pooling": "max", "activation": "gelu"},
     "post-first": {
-        "norm": "post", "pooling": "first", "activation": "gelu", "positions": "learned",
+        "norm": "post",
+        "pooling": "first",
+        "activation": "gelu",
+        "positions": "learned",
     },
 }
 MODEL_SIZES = {
-    "vocab_size": 17, "n_classes": 3, "max_len": 9, "d_model": 8, "n_heads": 2, "d_ff": 12,
-    "n_layers": 2, "dropout": 0.0,
+    "vocab_size": 17,
+    "n_classes": 3,
+    "max_len": 9,
+    "d_model": 8,
+    "n_heads": 2,
+    "d_ff": 12,
+    "n_layers": 2,
+    "dropout": 0.0,
 }
 RUNS = {
     "pre": {"norm": "pre", "pooling": "mean", "activation": "gelu"},

@@ -45,13 +45,17 @@ def make_tokenizer(pattern):
     if pattern == "gpt2":
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     else:
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-            pre_tokenizers.Split(tokenizers.Regex(PATTERNS[pattern]), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ])
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(tokenizers.Regex(PATTERNS[pattern]), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=N_TOKENS, special_tokens=[END], show_progress=False,
+        vocab_size=N_TOKENS,
+        special_tokens=[END],
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(TEXT, trainer)
@@ -76,23 +80,33 @@ def generate(folder, tokenizer):
     for prompt in PROMPTS:
         ids = tokenizer.encode(prompt).ids
         out = model.generate(
-            torch.tensor([ids]), do_sample=False, max_new_tokens=100, pad_token_id=0,
-            return_dict_in_generate=True, output_logits=True,
+            torch.tensor([ids]),
+            do_sample=False,
+            max_new_tokens=100,
+            pad_token_id=0,
+            return_dict_in_generate=True,
+            output_logits=True,
         )
         best = torch.stack(out.logits)[:, 0].topk(2).values
-        tokens = out.sequences[0, len(ids):].tolist()
-        found.append({"prompt": prompt, "ids": ids, "tokens": tokens,
-                      "lead": float((best[:, 0] - best[:, 1]).min())})
-        print(f"{folder.name}: {len(set(tokens))} different tokens, "
-              f"smallest lead {found[-1]['lead']:.1e}: {tokenizer.decode(tokens)!r:.60}")
+        tokens = out.sequences[0, len(ids) :].tolist()
+        found.append(
+            {
+                "prompt": prompt,
+                "ids": ids,
+                "tokens": tokens,
+                "lead": float((best[:, 0] - best[:, 1]).min()),
+            }
+        )
+        print(
+            f"{folder.name}: {len(set(tokens))} different tokens, "
+            f"smallest lead {found[-1]['lead']:.1e}: {tokenizer.decode(tokens)!r:.60}"
+        )
     return found
 
 
 def make_gpt2(folder):
     tokenizer = make_tokenizer("gpt2")
-    config = transformers.GPT2Config(
-        vocab_size=N_TOKENS, bos_token_id=0, eos_token_id=0, **GPT2
-    )
+    config = transformers.GPT2Config(vocab_size=N_TOKENS, bos_token_id=0, eos_token_id=0, **GPT2)
     make_model(transformers.GPT2LMHeadModel(config), 1, 0.5).save_pretrained(folder)
     tokenizer.model.save(str(folder))
     return tokenizer
@@ -100,9 +114,7 @@ def make_gpt2(folder):
 
 def make_llama(folder):
     tokenizer = make_tokenizer("llama3")
-    config = transformers.LlamaConfig(
-        vocab_size=N_TOKENS, bos_token_id=0, eos_token_id=0, **LLAMA
-    )
+    config = transformers.LlamaConfig(vocab_size=N_TOKENS, bos_token_id=0, eos_token_id=0, **LLAMA)
     model = make_model(transformers.LlamaForCausalLM(config), 2, 0.5).to(torch.bfloat16)
     model.save_pretrained(folder, max_shard_size="20KB")
     transformers.PreTrainedTokenizerFast(

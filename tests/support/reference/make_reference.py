@@ -65,9 +65,7 @@ def make_classifiers():
         settings = cases.RUN_SIZES | choices
         values = cases.initial_values(choices, cases.RUN_SIZES)
         batches = [cases.batch(cases.RUN_SIZES, 8, seed=[8, i]) for i in range(4)]
-        losses = adam_losses(
-            settings, values, batches, cases.RUN_STEPS, cases.RUN_LEARNING_RATE
-        )
+        losses = adam_losses(settings, values, batches, cases.RUN_STEPS, cases.RUN_LEARNING_RATE)
         run = f"run-{name}"
         arrays |= {f"{run}/value/{k}": v.astype(np.float32) for k, v in values.items()}
         for k, part in enumerate(("ids", "mask", "labels")):

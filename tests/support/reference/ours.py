@@ -16,11 +16,16 @@ from tests.support.reference import model_cases, stored
 
 # Where a decoder block's parts lie; an encoder block has the first and the last kind of each
 TORCH = {
-    "attention": "self_attn", "self_attention": "self_attn", "cross_attention": "multihead_attn",
-    "linear1": "linear1", "linear2": "linear2",
+    "attention": "self_attn",
+    "self_attention": "self_attn",
+    "cross_attention": "multihead_attn",
+    "linear1": "linear1",
+    "linear2": "linear2",
 }
 MARIAN_ATTENTION = {
-    "attention": "self_attn", "self_attention": "self_attn", "cross_attention": "encoder_attn",
+    "attention": "self_attn",
+    "self_attention": "self_attn",
+    "cross_attention": "encoder_attn",
 }
 MARIAN_NORMS = {
     "encoder": ("self_attn_layer_norm", "final_layer_norm"),
@@ -35,11 +40,18 @@ def build(kind, settings):
         return model, _transformer_names(model, _torch_block, "body.", "norm")
     if kind == "marian":
         model = Transformer(
-            vocab_size=settings["vocab_size"], max_len=settings["max_position_embeddings"],
-            d_model=settings["d_model"], n_heads=settings["encoder_attention_heads"],
-            d_ff=settings["encoder_ffn_dim"], n_layers=settings["encoder_layers"],
-            n_decoder_layers=settings["decoder_layers"], dropout=settings["dropout"],
-            activation="silu", positions="sinusoidal_halves", head_bias=True, dtype="float64",
+            vocab_size=settings["vocab_size"],
+            max_len=settings["max_position_embeddings"],
+            d_model=settings["d_model"],
+            n_heads=settings["encoder_attention_heads"],
+            d_ff=settings["encoder_ffn_dim"],
+            n_layers=settings["encoder_layers"],
+            n_decoder_layers=settings["decoder_layers"],
+            dropout=settings["dropout"],
+            activation="silu",
+            positions="sinusoidal_halves",
+            head_bias=True,
+            dtype="float64",
         )
         return model, _transformer_names(model, _marian_block, "model.", "layer_norm")
     model = GPT(**translate({"model_type": kind} | settings), dtype="float64")
@@ -71,13 +83,17 @@ def _torch_block(stack, theirs):
     for ours in _attentions(stack):
         place = theirs + TORCH[ours]
         if ours == "cross_attention":
-            found |= {f"{ours}.W_q.W": Part((f"{place}.in_proj_weight[q]",), None, True),
-                      f"{ours}.W_q.b": Part((f"{place}.in_proj_bias[q]",)),
-                      f"{ours}.W_kv": Part((f"{place}.in_proj_weight[kv]",), None, True),
-                      f"{ours}.b_kv": Part((f"{place}.in_proj_bias[kv]",))}
+            found |= {
+                f"{ours}.W_q.W": Part((f"{place}.in_proj_weight[q]",), None, True),
+                f"{ours}.W_q.b": Part((f"{place}.in_proj_bias[q]",)),
+                f"{ours}.W_kv": Part((f"{place}.in_proj_weight[kv]",), None, True),
+                f"{ours}.b_kv": Part((f"{place}.in_proj_bias[kv]",)),
+            }
         else:
-            found |= {f"{ours}.W_qkv": Part((f"{place}.in_proj_weight",), None, True),
-                      f"{ours}.b_qkv": Part((f"{place}.in_proj_bias",))}
+            found |= {
+                f"{ours}.W_qkv": Part((f"{place}.in_proj_weight",), None, True),
+                f"{ours}.b_qkv": Part((f"{place}.in_proj_bias",)),
+            }
         found |= _linear(f"{ours}.W_o", f"{place}.out_proj")
     for i in (1, 2):
         found |= _linear(f"feed_forward.linear{i}", f"{theirs}linear{i}")
@@ -107,13 +123,17 @@ def _marian_block(stack, theirs):
 
 
 def _linear(ours, theirs):
-    return {f"{ours}.W": Part((f"{theirs}.weight",), None, True),
-            f"{ours}.b": Part((f"{theirs}.bias",))}
+    return {
+        f"{ours}.W": Part((f"{theirs}.weight",), None, True),
+        f"{ours}.b": Part((f"{theirs}.bias",)),
+    }
 
 
 def _norm(i, theirs):
-    return {f"norm{i}.gamma": Part((f"{theirs}.weight",)),
-            f"norm{i}.beta": Part((f"{theirs}.bias",))}
+    return {
+        f"norm{i}.gamma": Part((f"{theirs}.weight",)),
+        f"norm{i}.beta": Part((f"{theirs}.bias",)),
+    }
 
 
 def in_our_layout(model, parts, arrays):

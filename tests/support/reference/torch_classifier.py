@@ -7,7 +7,9 @@ from torch.nn import functional as T
 from tests.support.scalar_model import scalar_positions, sinusoidal_positions
 
 ACTIVATIONS = {
-    "relu": T.relu, "gelu": T.gelu, "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),
+    "relu": T.relu,
+    "gelu": T.gelu,
+    "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),
 }
 # Where each parameter of the engine lies in PyTorch's modules; weights are transposed there.
 NAMES = {
@@ -41,8 +43,20 @@ class TorchClassifier(nn.Module):
     """Embedding, positions, ``nn.TransformerEncoder``, pooling, linear head; all float64."""
 
     def __init__(
-        self, *, vocab_size, n_classes, max_len, d_model, n_heads, d_ff, n_layers, norm, pooling,
-        activation, dropout=0.0, positions="sinusoidal",
+        self,
+        *,
+        vocab_size,
+        n_classes,
+        max_len,
+        d_model,
+        n_heads,
+        d_ff,
+        n_layers,
+        norm,
+        pooling,
+        activation,
+        dropout=0.0,
+        positions="sinusoidal",
     ):
         super().__init__()
         self.scale, self.pooling = d_model**0.5, pooling
@@ -54,11 +68,18 @@ class TorchClassifier(nn.Module):
             table = torch.tensor(tables[positions](max_len, d_model), dtype=torch.float64)
             self.register_buffer("positions", table)
         block = nn.TransformerEncoderLayer(
-            d_model, n_heads, d_ff, dropout=dropout, activation=ACTIVATIONS[activation],
-            batch_first=True, norm_first=norm == "pre",
+            d_model,
+            n_heads,
+            d_ff,
+            dropout=dropout,
+            activation=ACTIVATIONS[activation],
+            batch_first=True,
+            norm_first=norm == "pre",
         )
         self.encoder = nn.TransformerEncoder(
-            block, n_layers, norm=nn.LayerNorm(d_model) if norm == "pre" else None,
+            block,
+            n_layers,
+            norm=nn.LayerNorm(d_model) if norm == "pre" else None,
             enable_nested_tensor=False,
         )
         self.head = nn.Linear(d_model, n_classes)
@@ -90,7 +111,9 @@ class TorchClassifier(nn.Module):
         return {
             name: (
                 own[torch_name(name)].grad.T if _is_transposed(name) else own[torch_name(name)].grad
-            ).contiguous().numpy()
+            )
+            .contiguous()
+            .numpy()
             for name in names
         }
 

@@ -29,18 +29,41 @@ ROTARIES = ("LlamaRotaryEmbedding", "MistralRotaryEmbedding")
 class TorchTransformer(nn.Module):
     """Tables around PyTorch's own encoder-decoder; the head is the table of the embeddings."""
 
-    def __init__(self, *, vocab_size, max_len, d_model, n_heads, d_ff, n_layers, n_decoder_layers,
-                 dropout, final_norm, norm, activation):
+    def __init__(
+        self,
+        *,
+        vocab_size,
+        max_len,
+        d_model,
+        n_heads,
+        d_ff,
+        n_layers,
+        n_decoder_layers,
+        dropout,
+        final_norm,
+        norm,
+        activation,
+    ):
         super().__init__()
         assert final_norm  # nn.Transformer has one behind both stacks, whatever the norm
         self.table = nn.Embedding(vocab_size, d_model)
-        self.register_buffer("positions", torch.tensor(
-            sinusoidal_positions(max_len, d_model), dtype=torch.float64), persistent=False)
+        self.register_buffer(
+            "positions",
+            torch.tensor(sinusoidal_positions(max_len, d_model), dtype=torch.float64),
+            persistent=False,
+        )
         with warnings.catch_warnings():  # of a fast path that it does not take
             warnings.filterwarnings("ignore", "enable_nested_tensor is True")
             self.body = nn.Transformer(
-                d_model, n_heads, n_layers, n_decoder_layers, d_ff, dropout, activation,
-                batch_first=True, norm_first=norm == "pre",
+                d_model,
+                n_heads,
+                n_layers,
+                n_decoder_layers,
+                d_ff,
+                dropout,
+                activation,
+                batch_first=True,
+                norm_first=norm == "pre",
             )
 
     def forward(self, source, source_mask, ids):
@@ -50,7 +73,10 @@ class TorchTransformer(nn.Module):
 
         future = torch.ones(2 * ids.shape[1:], dtype=torch.bool).triu(1)
         hidden = self.body(
-            embed(source), embed(ids), tgt_mask=future, src_key_padding_mask=~source_mask,
+            embed(source),
+            embed(ids),
+            tgt_mask=future,
+            src_key_padding_mask=~source_mask,
             memory_key_padding_mask=~source_mask,
         )
         return hidden @ self.table.weight.T
@@ -118,8 +144,10 @@ def logits_of(model, batch):
         return model(batch["source"], batch["source_mask"], batch["ids"])
     if "source" in batch:
         return model(
-            input_ids=batch["source"], attention_mask=batch["source_mask"].long(),
-            decoder_input_ids=batch["ids"], use_cache=False,
+            input_ids=batch["source"],
+            attention_mask=batch["source_mask"].long(),
+            decoder_input_ids=batch["ids"],
+            use_cache=False,
         ).logits
     return model(batch["ids"], use_cache=False).logits
 
@@ -142,12 +170,16 @@ def run(kind, settings, inputs, seed, steps=model_cases.STEPS):
     model = build(kind, settings, seed)
     parameters = trained(model)
     found = {f"value/{name}": p.detach().float().numpy() for name, p in parameters.items()}
-    every = [{k: torch.from_numpy(v[i]) for k, v in inputs.items()}
-             for i in range(len(inputs["ids"]))]
+    every = [
+        {k: torch.from_numpy(v[i]) for k, v in inputs.items()} for i in range(len(inputs["ids"]))
+    ]
     adamw = dict(model_cases.ADAMW)
     optimizer = torch.optim.AdamW(
-        parameters.values(), lr=adamw["learning_rate"], betas=(adamw["beta1"], adamw["beta2"]),
-        eps=adamw["eps"], weight_decay=adamw["weight_decay"],
+        parameters.values(),
+        lr=adamw["learning_rate"],
+        betas=(adamw["beta1"], adamw["beta2"]),
+        eps=adamw["eps"],
+        weight_decay=adamw["weight_decay"],
     )
     losses = []
     for step in range(steps):

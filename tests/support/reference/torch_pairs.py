@@ -114,8 +114,11 @@ def merge_heads(x):
 
 def cross_entropy(logits, targets, label_smoothing=0.0, class_weights=None, ignore_index=-100):
     loss = T.cross_entropy(
-        logits.flatten(0, -2), targets.flatten(), weight=class_weights,
-        ignore_index=ignore_index, label_smoothing=label_smoothing,
+        logits.flatten(0, -2),
+        targets.flatten(),
+        weight=class_weights,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
     )
     return (loss,)
 
@@ -145,11 +148,14 @@ def first_pool(x, mask=None):
 
 
 FORWARD = {
-    name: function for name, function in globals().items()
+    name: function
+    for name, function in globals().items()
     if callable(function) and getattr(function, "__module__", None) == __name__
 }
 FORWARD |= {
-    "gelu_tanh": gelu, "softmax_axis_1": softmax, "log_softmax_axis_1": log_softmax,
+    "gelu_tanh": gelu,
+    "softmax_axis_1": softmax,
+    "log_softmax_axis_1": log_softmax,
 }
 
 

@@ -123,14 +123,20 @@ WRONG = {
         ("divided by d_k", attention(lambda Q, K: Q @ swap(K) / Q.shape[-1])),
         ("runs over the queries", attention(weights=lambda S, mask: softmax(S, -2))),
         ("nothing to attend to|NaN", attention(weights=lambda S, mask: softmax(S))),
-        ("behind the softmax", attention(
-            hidden=None, weights=lambda S, m: softmax(S) if m is None else softmax(S) * m)),
+        (
+            "behind the softmax",
+            attention(
+                hidden=None, weights=lambda S, m: softmax(S) if m is None else softmax(S) * m
+            ),
+        ),
         ("masked scores become 0", attention(hidden=0.0)),
         ("mask is not used", attention(hidden=None)),
         ("takes no argument `mask`", lambda Q, K, V: attention()(Q, K, V)),
         ("K is mixed", attention(mix=lambda P, Q, K, V: P @ K)),
-        ("all heads together|d_model", attention(
-            lambda Q, K: Q @ swap(K) / (Q.shape[-1] * Q.shape[1]) ** 0.5)),
+        (
+            "all heads together|d_model",
+            attention(lambda Q, K: Q @ swap(K) / (Q.shape[-1] * Q.shape[1]) ** 0.5),
+        ),
         ("not a mean|every query has a key|gives 0", attention(hidden=-1e9)),
         ("ValueError", attention(lambda Q, K: Q @ K / Q.shape[-1] ** 0.5)),
     ],
@@ -151,23 +157,30 @@ WRONG = {
     ],
     "tiled_attention_backward": [
         ("mask is forgotten", tiled(lambda S, L, mask: np.exp(S - L[..., None]))),
-        ("logsumexp", tiled(lambda S, L, mask: np.exp(
-            S if mask is None else np.where(mask, S, -np.inf)),
-            softmax_part=None)),
+        (
+            "logsumexp",
+            tiled(
+                lambda S, L, mask: np.exp(S if mask is None else np.where(mask, S, -np.inf)),
+                softmax_part=None,
+            ),
+        ),
         ("sum term", tiled(softmax_part=lambda P, dP: P * dP)),
         ("scale .* is missing", tiled(power=0)),
         ("exchanged", tiled(order=(0, 2, 1))),
-        ("sum is of dP alone", tiled(
-            softmax_part=lambda P, dP: P * (dP - dP.sum(-1, keepdims=True)))),
+        (
+            "sum is of dP alone",
+            tiled(softmax_part=lambda P, dP: P * (dP - dP.sum(-1, keepdims=True))),
+        ),
     ],
     "qkv_projection_backward": [
         ("only the path through Q", qkv(dx=lambda q, k, v, W: q @ W[:, : q.shape[-1]].T)),
         ("order", qkv(("dK", "dQ", "dV"))),
         ("order", qkv(("dV", "dK", "dQ"))),
-        ("path through V is missing", qkv(dx=lambda q, k, v, W: np.concatenate(
-            [q, k], -1) @ W[:, : 2 * q.shape[-1]].T)),
-        ("mean over the three", qkv(dx=lambda q, k, v, W: np.concatenate(
-            [q, k, v], -1) @ W.T / 3)),
+        (
+            "path through V is missing",
+            qkv(dx=lambda q, k, v, W: np.concatenate([q, k], -1) @ W[:, : 2 * q.shape[-1]].T),
+        ),
+        ("mean over the three", qkv(dx=lambda q, k, v, W: np.concatenate([q, k, v], -1) @ W.T / 3)),
         ("only the first text", qkv(dW=lambda x, d: x[0].T @ d[0])),
         ("shape", qkv(dW=lambda x, d: swap(x) @ d)),
         ("mean over the tokens", qkv(db=lambda d: d.mean((0, 1)))),

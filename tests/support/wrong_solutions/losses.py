@@ -114,8 +114,10 @@ WRONG = {
         ("log_softmax", lambda logits, targets: -np.log(picked(logits, targets)).mean()),
         ("shape", lambda logits, targets: -np.log(picked(logits, targets))),
         ("natural", lambda logits, targets: -np.log2(picked(logits, targets)).mean()),
-        ("log-probabilities",
-         lambda logits, targets: -np.take_along_axis(logits, targets[..., None], -1).mean()),
+        (
+            "log-probabilities",
+            lambda logits, targets: -np.take_along_axis(logits, targets[..., None], -1).mean(),
+        ),
     ],
     "cross_entropy_backward": [
         ("ignored|class weights|every target counts", plain),
@@ -124,8 +126,10 @@ WRONG = {
         ("dloss is not used", lambda dloss, s: (s.probabilities - onehot(s)) / s.normaliser),
         ("1 / saved.normaliser, is missing", lambda d, s: (s.probabilities - onehot(s)) * d),
         ("is missing", lambda dloss, s: s.probabilities * dloss / s.normaliser),
-        ("not to the logits",
-         lambda dloss, s: -onehot(s) / s.probabilities * (dloss / s.normaliser)),
+        (
+            "not to the logits",
+            lambda dloss, s: -onehot(s) / s.probabilities * (dloss / s.normaliser),
+        ),
         ("sign", lambda dloss, s: (onehot(s) - s.probabilities) * dloss / s.normaliser),
         ("writes into its argument", in_place),
     ],

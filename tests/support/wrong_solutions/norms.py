@@ -60,7 +60,7 @@ def even_only(max_len, d_model):
     pos, i = np.arange(max_len)[:, None], np.arange(d_model // 2)
     angle = pos / 10000 ** (2 * i / d_model)
     P = np.zeros((max_len, d_model))
-    P[:, 0:d_model // 2 * 2:2] = np.sin(angle)
+    P[:, 0 : d_model // 2 * 2 : 2] = np.sin(angle)
     P[:, 1::2] = np.cos(angle)
     return P
 
@@ -95,8 +95,16 @@ WRONG = {
     "layer_norm": [
         ("inside the root", layer(lambda x: (x - x.mean(**LAST)) / (x.std(**LAST) + 1e-5))),
         ("eps is forgotten", layer(lambda x: (x - x.mean(**LAST)) / x.std(**LAST))),
-        ("D - 1", layer(lambda x: normed(x, axis=-1, keepdims=True, ddof=1) if x.ndim < 0 else
-                        (x - x.mean(**LAST)) / np.sqrt(x.var(ddof=1, **LAST) + 1e-5))),
+        (
+            "D - 1",
+            layer(
+                lambda x: (
+                    normed(x, axis=-1, keepdims=True, ddof=1)
+                    if x.ndim < 0
+                    else (x - x.mean(**LAST)) / np.sqrt(x.var(ddof=1, **LAST) + 1e-5)
+                )
+            ),
+        ),
         ("root is missing", layer(lambda x: (x - x.mean(**LAST)) / (x.var(**LAST) + 1e-5))),
         ("batch norm", layer(lambda x: normed(x, axis=0, keepdims=True))),
         ("axis 1", layer(lambda x: normed(x, axis=1, keepdims=True))),
@@ -105,29 +113,74 @@ WRONG = {
         ("beta is missing", lambda x, gamma, beta: gamma * normed(x)),
         ("loses all digits", layer(one_pass)),
         ("gamma is left out|gamma", lambda x, gamma, beta: normed(x) + beta),
-        ("rstd is one over it",
-         lambda x, g, b: (g * normed(x) + b, normed(x), np.sqrt(x.var(**LAST) + 1e-5))),
+        (
+            "rstd is one over it",
+            lambda x, g, b: (g * normed(x) + b, normed(x), np.sqrt(x.var(**LAST) + 1e-5)),
+        ),
     ],
     "layer_norm_backward": [
-        ("gamma belongs inside the mean", layer_backward(lambda dy, xhat, rstd, gamma:
-         gamma * rstd * (dy - dy.mean(**LAST) - xhat * (dy * xhat).mean(**LAST)))),
-        ("which the mean feels.* is missing", layer_backward(lambda dy, xhat, rstd, gamma:
-         rstd * (dy * gamma - xhat * (dy * gamma * xhat).mean(**LAST)))),
-        ("which the variance feels.* is missing", layer_backward(lambda dy, xhat, rstd, gamma:
-         rstd * (dy * gamma - (dy * gamma).mean(**LAST)))),
-        ("one over the standard deviation", layer_backward(lambda dy, xhat, rstd, gamma: (
-            dy * gamma - (dy * gamma).mean(**LAST)
-            - xhat * (dy * gamma * xhat).mean(**LAST)) / rstd)),
+        (
+            "gamma belongs inside the mean",
+            layer_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    gamma * rstd * (dy - dy.mean(**LAST) - xhat * (dy * xhat).mean(**LAST))
+                )
+            ),
+        ),
+        (
+            "which the mean feels.* is missing",
+            layer_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    rstd * (dy * gamma - xhat * (dy * gamma * xhat).mean(**LAST))
+                )
+            ),
+        ),
+        (
+            "which the variance feels.* is missing",
+            layer_backward(
+                lambda dy, xhat, rstd, gamma: rstd * (dy * gamma - (dy * gamma).mean(**LAST))
+            ),
+        ),
+        (
+            "one over the standard deviation",
+            layer_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    (
+                        dy * gamma
+                        - (dy * gamma).mean(**LAST)
+                        - xhat * (dy * gamma * xhat).mean(**LAST)
+                    )
+                    / rstd
+                )
+            ),
+        ),
         ("is missing; ", layer_backward(lambda dy, xhat, rstd, gamma: rstd * gamma * dy)),
-        ("mean over the tokens|batch divided", layer_backward(
-            dgamma=lambda dy, xhat, gamma: (dy * xhat).mean((0, 1)))),
+        (
+            "mean over the tokens|batch divided",
+            layer_backward(dgamma=lambda dy, xhat, gamma: (dy * xhat).mean((0, 1))),
+        ),
         ("xhat is left out", layer_backward(dgamma=lambda dy, xhat, gamma: dy.sum((0, 1)))),
         ("shape", layer_backward(dbeta=lambda dy, xhat, gamma: dy.sum(axis=0))),
-        ("dgamma and dbeta are exchanged", layer_backward(
-            dgamma=lambda dy, xhat, gamma: dy.sum((0, 1)),
-            dbeta=lambda dy, xhat, gamma: (dy * xhat).sum((0, 1)))),
-        ("wrong sign", layer_backward(lambda dy, xhat, rstd, gamma: rstd * (
-            dy * gamma + (dy * gamma).mean(**LAST) - xhat * (dy * gamma * xhat).mean(**LAST)))),
+        (
+            "dgamma and dbeta are exchanged",
+            layer_backward(
+                dgamma=lambda dy, xhat, gamma: dy.sum((0, 1)),
+                dbeta=lambda dy, xhat, gamma: (dy * xhat).sum((0, 1)),
+            ),
+        ),
+        (
+            "wrong sign",
+            layer_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    rstd
+                    * (
+                        dy * gamma
+                        + (dy * gamma).mean(**LAST)
+                        - xhat * (dy * gamma * xhat).mean(**LAST)
+                    )
+                )
+            ),
+        ),
     ],
     "rms_norm": [
         ("layer norm", lambda x, gamma: gamma * normed(x, 1e-6)),
@@ -139,15 +192,35 @@ WRONG = {
         ("gamma", lambda x, gamma: x / np.sqrt((x * x).mean(**LAST) + 1e-6)),
     ],
     "rms_norm_backward": [
-        ("layer norm's gradient", rms_backward(lambda dy, xhat, rstd, gamma: rstd * (
-            dy * gamma - (dy * gamma).mean(**LAST) - xhat * (dy * gamma * xhat).mean(**LAST)))),
-        ("gamma belongs inside the mean", rms_backward(lambda dy, xhat, rstd, gamma:
-         gamma * rstd * (dy - xhat * (dy * xhat).mean(**LAST)))),
+        (
+            "layer norm's gradient",
+            rms_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    rstd
+                    * (
+                        dy * gamma
+                        - (dy * gamma).mean(**LAST)
+                        - xhat * (dy * gamma * xhat).mean(**LAST)
+                    )
+                )
+            ),
+        ),
+        (
+            "gamma belongs inside the mean",
+            rms_backward(
+                lambda dy, xhat, rstd, gamma: gamma * rstd * (dy - xhat * (dy * xhat).mean(**LAST))
+            ),
+        ),
         ("is missing", rms_backward(lambda dy, xhat, rstd, gamma: rstd * gamma * dy)),
-        ("means are meant|7 times", rms_backward(lambda dy, xhat, rstd, gamma: rstd * (
-            dy * gamma - xhat * (dy * gamma * xhat).sum(**LAST)))),
-        ("mean over the tokens", rms_backward(
-            rms_dx, lambda dy, xhat: (dy * xhat).mean((0, 1)))),
+        (
+            "means are meant|7 times",
+            rms_backward(
+                lambda dy, xhat, rstd, gamma: (
+                    rstd * (dy * gamma - xhat * (dy * gamma * xhat).sum(**LAST))
+                )
+            ),
+        ),
+        ("mean over the tokens", rms_backward(rms_dx, lambda dy, xhat: (dy * xhat).mean((0, 1)))),
         ("xhat is left out", rms_backward(rms_dx, lambda dy, xhat: dy.sum((0, 1)))),
         ("2 are expected", rms_dx),
     ],
@@ -156,8 +229,10 @@ WRONG = {
         ("from 1", lambda n, D: table(n, D, first=1)),
         ("base is 1000", lambda n, D: table(n, D, 1000)),
         ("odd", even_only),
-        ("take turns", lambda n, D: np.concatenate(
-            [table(n, D)[:, 0::2], table(n, D)[:, 1::2]], axis=1)),
+        (
+            "take turns",
+            lambda n, D: np.concatenate([table(n, D)[:, 0::2], table(n, D)[:, 1::2]], axis=1),
+        ),
         ("i the pair's number", lambda n, D: table(n, D, step=0.5)),
         ("shape", lambda n, D: table(n, D).T),
     ],

@@ -139,8 +139,10 @@ WRONG = {
         ("divided by T", mean(n=lambda x, m: x.shape[1])),
         ("padding is in the sum", mean(total=lambda x, m: x.sum(axis=1))),
         ("mask is not used", lambda x, mask=None: x.mean(axis=1)),
-        ("without any gives 0|has a token|NaN", mean(
-            n=lambda x, m: m.sum(1, keepdims=True).astype(x.dtype))),
+        (
+            "without any gives 0|has a token|NaN",
+            mean(n=lambda x, m: m.sum(1, keepdims=True).astype(x.dtype)),
+        ),
         ("sum where the mean", mean(n=lambda x, m: 1)),
         ("takes no argument `mask`", lambda x: x.mean(axis=1)),
         ("shape", lambda x, mask=None: x.mean(axis=2)),
@@ -161,8 +163,7 @@ WRONG = {
         ("last token", put),
         ("first feature", won(lambda i, T: i[:, None, :1])),
         ("next to the winner", won(lambda i, T: i[:, None, :] + 1)),
-        ("not used", lambda dy, i, T: (
-            np.arange(T)[:, None] == i[:, None, :]).astype(dy.dtype)),
+        ("not used", lambda dy, i, T: (np.arange(T)[:, None] == i[:, None, :]).astype(dy.dtype)),
         ("evenly", lambda dy, i, T: np.repeat(dy[:, None], T, axis=1) / T),
     ],
     "first_pool_backward": [

@@ -34,8 +34,9 @@ class AddedTokens:
         If one is no string, is missing from the vocabulary, or is in both.
     """
 
-    def __init__(self, vocabulary: Mapping[str, int], specials: Sequence[str],
-                 added: Sequence[str], prefix):
+    def __init__(
+        self, vocabulary: Mapping[str, int], specials: Sequence[str], added: Sequence[str], prefix
+    ):
         self.specials = {name: id_of(vocabulary, name) for name in check_tokens(specials)}
         self.added = {name: id_of(vocabulary, name) for name in check_tokens(added)}
         if both := sorted(self.added.keys() & self.specials):

@@ -23,8 +23,9 @@ def from_symbols(symbols: str) -> bytes:
     try:
         return bytes(_BYTES[symbol] for symbol in symbols)
     except KeyError as error:
-        raise ValueError(f"the token {symbols!r} holds {error.args[0]!r}, which stands for no "
-                         "byte") from None
+        raise ValueError(
+            f"the token {symbols!r} holds {error.args[0]!r}, which stands for no byte"
+        ) from None
 
 
 def readable(content: bytes) -> str:

@@ -18,8 +18,12 @@ TABLES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 END_OF_TEXT = "<|endoftext|>"
 MAX_JSON = 1 << 26  # bytes; Llama 3's has 17 million
 # Settings of a "model" in tokenizer.json that change what comes out, with the values that do not
-NEUTRAL = {"dropout": (None, 0.0), "continuing_subword_prefix": (None, ""),
-           "end_of_word_suffix": (None, ""), "byte_fallback": (None, False)}
+NEUTRAL = {
+    "dropout": (None, 0.0),
+    "continuing_subword_prefix": (None, ""),
+    "end_of_word_suffix": (None, ""),
+    "byte_fallback": (None, False),
+}
 ABSENT = ("truncation", "padding", "normalizer")  # these change the ids, and have to be null
 
 
@@ -31,8 +35,13 @@ def read_gpt2(folder=None):
         encoder, merges = _tables(Path(folder))
     vocabulary = _vocabulary(read_json(encoder, MAX_JSON), encoder)
     special = END_OF_TEXT if END_OF_TEXT in vocabulary else None
-    return {"vocabulary": vocabulary, "merges": _read_merges(merges),
-            "specials": [special] if special else [], "start": special, "end": special}
+    return {
+        "vocabulary": vocabulary,
+        "merges": _read_merges(merges),
+        "specials": [special] if special else [],
+        "start": special,
+        "end": special,
+    }
 
 
 def read_huggingface(folder, patterns):
@@ -56,8 +65,10 @@ def read_huggingface(folder, patterns):
     around = {"add_bos_token": found.get("prefix") is not None, "add_eos_token": False}
     for key, there in around.items():
         if named.get(key) is not None and named[key] is not there:
-            raise ValueError(f"{settings}: {key} = {named[key]!r}, but by {path.name} there is "
-                             f"{'a' if there else 'no'} token there")
+            raise ValueError(
+                f"{settings}: {key} = {named[key]!r}, but by {path.name} there is "
+                f"{'a' if there else 'no'} token there"
+            )
     return found
 
 
@@ -68,8 +79,11 @@ def split_merges(lines, where):
     pairs = []
     for number, line in enumerate(lines, start=1):
         parts = line.split(" ") if isinstance(line, str) else line
-        if not (isinstance(parts, list) and len(parts) == 2
-                and all(isinstance(part, str) and part for part in parts)):
+        if not (
+            isinstance(parts, list)
+            and len(parts) == 2
+            and all(isinstance(part, str) and part for part in parts)
+        ):
             raise ValueError(f"{where}: merge {number} is not a pair of tokens but {line!r}")
         pairs.append((parts[0], parts[1]))
     return pairs
@@ -110,19 +124,28 @@ def _read_tokenizer_json(path, patterns):
             raise ValueError(f"{path}: model.{key} = {model[key]!r} is not known here")
     for key in ABSENT:
         if content.get(key) is not None:
-            raise ValueError(f"{path}: {key} = {content[key]!r:.60} is not known here; the text is "
-                             "taken as it is")
+            raise ValueError(
+                f"{path}: {key} = {content[key]!r:.60} is not known here; the text is "
+                "taken as it is"
+            )
     _check_decoder(content, path)
     vocabulary = _vocabulary(model.get("vocab"), path)
     specials, added = _added(content, vocabulary, path)
     prefix = token_before(content.get("post_processor"), vocabulary, path)
     if prefix is not None and prefix not in specials:
-        raise ValueError(f"{path}: post_processor puts {prefix!r} before a text, which is not "
-                         "special among added_tokens")
-    return {"vocabulary": vocabulary, "merges": split_merges(model.get("merges"), path),
-            "specials": specials, "added": added, "prefix": prefix,
-            "pattern": _pattern(content, patterns, path),
-            "ignore_merges": model.get("ignore_merges") is True}
+        raise ValueError(
+            f"{path}: post_processor puts {prefix!r} before a text, which is not "
+            "special among added_tokens"
+        )
+    return {
+        "vocabulary": vocabulary,
+        "merges": split_merges(model.get("merges"), path),
+        "specials": specials,
+        "added": added,
+        "prefix": prefix,
+        "pattern": _pattern(content, patterns, path),
+        "ignore_merges": model.get("ignore_merges") is True,
+    }
 
 
 def _part(content, key, path):
@@ -142,23 +165,30 @@ def _added(content, vocabulary, path):
         if vocabulary.setdefault(name, i) != i or not isinstance(i, int):
             raise ValueError(f"{path}: added_tokens gives {name!r} the id {i!r}")
         if not isinstance(token.get("special"), bool):
-            raise ValueError(f"{path}: added_tokens says special = {token.get('special')!r} of "
-                             f"{name!r}; it must be true or false")
+            raise ValueError(
+                f"{path}: added_tokens says special = {token.get('special')!r} of "
+                f"{name!r}; it must be true or false"
+            )
         if token["special"]:
             specials.append(name)
             continue
         for key in ("lstrip", "rstrip", "single_word"):
             if token.get(key):
-                raise ValueError(f"{path}: added_tokens says {key} = {token[key]!r} of {name!r}, "
-                                 "which is not known here")
+                raise ValueError(
+                    f"{path}: added_tokens says {key} = {token[key]!r} of {name!r}, "
+                    "which is not known here"
+                )
         if name in own and not name.isascii():
-            raise ValueError(f"{path}: {name!r} is in added_tokens and model.vocab, where it means "
-                             "other bytes")
+            raise ValueError(
+                f"{path}: {name!r} is in added_tokens and model.vocab, where it means other bytes"
+            )
         others.append(name)
         normalized.add(token.get("normalized", True))
     if len(normalized) > 1:
-        raise ValueError(f"{path}: added_tokens that stand for text are partly normalized, partly "
-                         "not: they are found in two passes, which is not known here")
+        raise ValueError(
+            f"{path}: added_tokens that stand for text are partly normalized, partly "
+            "not: they are found in two passes, which is not known here"
+        )
     return specials, others
 
 
@@ -186,9 +216,16 @@ def _pattern(content, patterns, path):
     known = {text: name for name, text in patterns.items()}
     wanted = split.get("pattern")
     wanted = wanted.get("Regex") if isinstance(wanted, dict) else None
-    plain = (len(steps) == 2 and split.get("type") == "Split" and not last.get("use_regex", True)
-             and split.get("behavior") == "Isolated" and not split.get("invert"))
+    plain = (
+        len(steps) == 2
+        and split.get("type") == "Split"
+        and not last.get("use_regex", True)
+        and split.get("behavior") == "Isolated"
+        and not split.get("invert")
+    )
     if not plain or wanted not in list(known):
-        raise ValueError(f"{path}: this pre_tokenizer is not known; known are ByteLevel alone, and "
-                         f"Split by the pattern of {', '.join(patterns)} before it")
+        raise ValueError(
+            f"{path}: this pre_tokenizer is not known; known are ByteLevel alone, and "
+            f"Split by the pattern of {', '.join(patterns)} before it"
+        )
     return known[wanted]

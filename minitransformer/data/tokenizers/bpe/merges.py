@@ -101,8 +101,9 @@ class _Chain:
         return created
 
 
-def merge_pairs(symbols: Sequence[int], ranks: Mapping[tuple[int, int], int],
-                results: Sequence[int]) -> list[int]:
+def merge_pairs(
+    symbols: Sequence[int], ranks: Mapping[tuple[int, int], int], results: Sequence[int]
+) -> list[int]:
     """Merge neighbours until no pair is left that has a rank.
 
     In each round the pair of the lowest rank is merged wherever it stands, from left to right. The
@@ -118,8 +119,11 @@ def merge_pairs(symbols: Sequence[int], ranks: Mapping[tuple[int, int], int],
     """
     symbols, n = list(symbols), len(symbols)
     before, after = list(range(-1, n - 1)), list(range(1, n + 1))
-    heap = [(ranks[pair], i) for i, pair in enumerate(zip(symbols, symbols[1:], strict=False))
-            if pair in ranks]
+    heap = [
+        (ranks[pair], i)
+        for i, pair in enumerate(zip(symbols, symbols[1:], strict=False))
+        if pair in ranks
+    ]
     heapify(heap)
     while heap:
         rank, places = heap[0][0], []
@@ -144,8 +148,9 @@ def in_order(vocabulary):
     """Tokens by id; ValueError unless the ids are 0 to V - 1."""
     names = sorted(vocabulary, key=vocabulary.get)
     if [vocabulary[name] for name in names] != list(range(len(names))):
-        raise ValueError(f"the {len(names)} ids of the vocabulary must be 0 to {len(names) - 1}, "
-                         "each once")
+        raise ValueError(
+            f"the {len(names)} ids of the vocabulary must be 0 to {len(names) - 1}, each once"
+        )
     return names
 
 

@@ -28,11 +28,15 @@ def token_before(processor, vocabulary, path):
         if kind == "TemplateProcessing":
             tokens += _template(step, vocabulary, path)
         elif kind != "ByteLevel":
-            raise ValueError(f"{path}: post_processor is {kind!r:.60}; known are ByteLevel, "
-                             "TemplateProcessing and a Sequence of them")
+            raise ValueError(
+                f"{path}: post_processor is {kind!r:.60}; known are ByteLevel, "
+                "TemplateProcessing and a Sequence of them"
+            )
     if len(tokens) > 1:
-        raise ValueError(f"{path}: post_processor puts {len(tokens)} tokens before a text; here "
-                         "there is one at most")
+        raise ValueError(
+            f"{path}: post_processor puts {len(tokens)} tokens before a text; here "
+            "there is one at most"
+        )
     return tokens[0] if tokens else None
 
 
@@ -41,8 +45,9 @@ def _steps(processor, path):
         return [] if processor is None else [processor]
     steps = processor.get("processors")
     if not isinstance(steps, list):
-        raise ValueError(f"{path}: post_processor.processors must be a list, not "
-                         f"{type(steps).__name__}")
+        raise ValueError(
+            f"{path}: post_processor.processors must be a list, not {type(steps).__name__}"
+        )
     return steps
 
 
@@ -57,15 +62,19 @@ def _template(step, vocabulary, path):
     names = [_piece(piece, where) for piece in pieces]
     if names.count(None) != 1 or names[-1] is not None:
         shown = " ".join("TEXT" if name is None else name for name in names)
-        raise ValueError(f"{where} is {shown!r:.80}; known is a text at the end, with or without "
-                         "a token before it")
+        raise ValueError(
+            f"{where} is {shown!r:.80}; known is a text at the end, with or without "
+            "a token before it"
+        )
     tables = step.get("special_tokens")
     for name in names[:-1]:
         meant = tables.get(name) if isinstance(tables, dict) else None
         ids = meant.get("ids") if isinstance(meant, dict) else None
         if name not in vocabulary or ids != [vocabulary[name]]:
-            raise ValueError(f"{path}: post_processor.special_tokens gives {name!r} the ids "
-                             f"{ids!r:.60}, the vocabulary {vocabulary.get(name)!r}")
+            raise ValueError(
+                f"{path}: post_processor.special_tokens gives {name!r} the ids "
+                f"{ids!r:.60}, the vocabulary {vocabulary.get(name)!r}"
+            )
     return names[:-1]
 
 

@@ -26,9 +26,9 @@ from minitransformer.data.tokenizers.tokenizer import END, PAD, START, Tokenizer
 PATTERNS = {
     "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-              r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-             r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
 }
 CACHED_PIECES = 1 << 16
 LONGEST_CACHED = 64  # bytes; with the number above it bounds what the cache can take
@@ -71,29 +71,55 @@ class ByteLevelBPE(Tokenizer):
 
     kind = "bpe"
 
-    def __init__(self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], *,
-                 specials: Sequence[str] = (), added: Sequence[str] = (), prefix=None, pad=None,
-                 start=None, end=None, pattern="gpt2", ignore_merges=False):
+    def __init__(
+        self,
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        *,
+        specials: Sequence[str] = (),
+        added: Sequence[str] = (),
+        prefix=None,
+        pad=None,
+        start=None,
+        end=None,
+        pattern="gpt2",
+        ignore_merges=False,
+    ):
         if pattern not in PATTERNS:
             raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, not {pattern!r}")
         names = in_order(vocabulary)
         self._added_tokens = AddedTokens(vocabulary, specials, added, prefix)
         self._specials = self._added_tokens.specials
         self.pad_id, self.start_id, self.end_id = (
-            None if name is None else id_of(self._specials, name) for name in (pad, start, end))
+            None if name is None else id_of(self._specials, name) for name in (pad, start, end)
+        )
         self._bytes = [self._added_tokens.bytes_of(name) for name in names]
         self._byte_ids = [id_of(vocabulary, symbol) for symbol in SYMBOLS]
         self._merges = [tuple(merge) for merge in merges]
         self._ranks, self._results = ranked(self._merges, vocabulary)
         self._names, self._pattern_name = names, pattern
         self._pattern = regex.compile(PATTERNS[pattern])
-        self._whole = {b: i for i, (b, name) in enumerate(zip(self._bytes, names, strict=True))
-                       if b and name not in self._added_tokens.added} if ignore_merges else {}
+        self._whole = (
+            {
+                b: i
+                for i, (b, name) in enumerate(zip(self._bytes, names, strict=True))
+                if b and name not in self._added_tokens.added
+            }
+            if ignore_merges
+            else {}
+        )
         self._cached = lru_cache(CACHED_PIECES)(self._merged)
 
     @classmethod
-    def train(cls, texts: Iterable[str], n_merges: int, specials: bool = True, *,
-              min_count: int = 2, pattern: str = "gpt2"):
+    def train(
+        cls,
+        texts: Iterable[str],
+        n_merges: int,
+        specials: bool = True,
+        *,
+        min_count: int = 2,
+        pattern: str = "gpt2",
+    ):
         """Learn merges from texts.
 
         Parameters
@@ -125,9 +151,13 @@ class ByteLevelBPE(Tokenizer):
         names = [to_symbols(token) for token in content]
         special = (PAD, START, END) if specials else ()
         roles = dict(zip(("pad", "start", "end"), special, strict=False))
-        return cls({name: i for i, name in enumerate((*special, *names))},
-                   [(names[first], names[second]) for first, second in pairs],
-                   specials=special, pattern=pattern, **roles)
+        return cls(
+            {name: i for i, name in enumerate((*special, *names))},
+            [(names[first], names[second]) for first, second in pairs],
+            specials=special,
+            pattern=pattern,
+            **roles,
+        )
 
     @classmethod
     def from_gpt2(cls, folder=None):
@@ -210,9 +240,12 @@ class ByteLevelBPE(Tokenizer):
     @cached_property
     def tokens(self):
         """What each id stands for; bytes that are no whole character as ``\\xe2``."""
-        return [name if name in self._specials
-                else printable(content.decode("utf-8", "backslashreplace"))
-                for name, content in zip(self._names, self._bytes, strict=True)]
+        return [
+            name
+            if name in self._specials
+            else printable(content.decode("utf-8", "backslashreplace"))
+            for name, content in zip(self._names, self._bytes, strict=True)
+        ]
 
     def __len__(self):
         return len(self._bytes)
@@ -220,16 +253,22 @@ class ByteLevelBPE(Tokenizer):
     def _content(self):
         named = {i: name for name, i in self._specials.items()}
         roles = {"pad": self.pad_id, "start": self.start_id, "end": self.end_id}
-        return {"pattern": self._pattern_name, "ignore_merges": bool(self._whole),
-                **self._added_tokens.content(),
-                **{role: named.get(i) for role, i in roles.items()},
-                "vocabulary": self._names, "merges": [" ".join(merge) for merge in self._merges]}
+        return {
+            "pattern": self._pattern_name,
+            "ignore_merges": bool(self._whole),
+            **self._added_tokens.content(),
+            **{role: named.get(i) for role, i in roles.items()},
+            "vocabulary": self._names,
+            "merges": [" ".join(merge) for merge in self._merges],
+        }
 
     @classmethod
     def _from_content(cls, content):
         names = check_tokens(content["vocabulary"])
-        options = {key: content[key] for key in ("specials", "pad", "start", "end", "pattern",
-                                                 "ignore_merges")}
+        options = {
+            key: content[key]
+            for key in ("specials", "pad", "start", "end", "pattern", "ignore_merges")
+        }
         options |= {key: content[key] for key in ("added", "prefix") if key in content}
         merges = bpe_files.split_merges(content["merges"], "merges")
         return cls({name: i for i, name in enumerate(names)}, merges, **options)
