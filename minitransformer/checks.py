@@ -1,17 +1,22 @@
-"""Looking things up by name, with an error that helps when the name is wrong."""
+"""Argument checks. Every message has the form "NAME must be WHAT, got VALUE"."""
 
 import difflib
+from collections.abc import Iterable
+
+import numpy as np
+
+from minitransformer.backend import check_ids
 
 
 def near_names(name, known):
-    """Sentence part naming what `name` may have meant, and everything that is allowed.
+    """The part of an error message that suggests close matches and lists what is allowed.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The name that was given.
     known : iterable of str
-        What exists.
+        The names that exist.
 
     Returns
     -------
@@ -25,23 +30,23 @@ def near_names(name, known):
 
 
 def lookup(kind, name, table):
-    """Entry of `table` under `name`, ignoring case.
+    """The entry of `table` under `name`, ignoring case.
 
     Parameters
     ----------
     kind : str
-        What the names stand for ("optimizer"), for the message.
+        What the names refer to ("optimizer"), for the message.
     name : str
-        Name that was given.
+        The name that was given.
     table : dict
-        Lower-case name to entry.
+        Maps lower-case names to entries.
 
     Raises
     ------
     TypeError
-        When `name` is not a string.
+        If `name` is not a string.
     ValueError
-        When there is no such entry; the message names the near ones.
+        If there is no such entry; the message suggests close matches.
     """
     if not isinstance(name, str):
         raise TypeError(f"{kind} must be a name or an object, got {type(name).__name__}: {name!r}")
@@ -53,12 +58,12 @@ def lookup(kind, name, table):
 def check_number(name, value, low=None, high=None, *, above=None, below=None):
     """`value` as a Python float, after a check of its range.
 
-    A Python float matters: NumPy 2 lets a NumPy float64 scalar turn a float32 array into float64.
+    A Python float matters: in NumPy 2, a float64 scalar turns a float32 array into float64.
 
     Parameters
     ----------
     name : str
-        Argument that is checked, for the message.
+        Name of the argument, for the message.
     value : float
         What was given.
     low, high : float, optional
@@ -69,12 +74,13 @@ def check_number(name, value, low=None, high=None, *, above=None, below=None):
     Raises
     ------
     TypeError
-        When `value` is not a number.
+        If `value` is not a number.
     ValueError
-        When it is not finite or out of range.
+        If it is not finite or out of range.
     """
     try:
-        # a Decimal would convert too, and mix with no float later; NumPy's numbers have a dtype
+        # A Decimal could be converted too, but does not mix with floats; NumPy's numbers have a
+        # dtype.
         known = isinstance(value, int | float) or hasattr(value, "dtype")
         number = float(value if known else None)
     except (TypeError, ValueError, OverflowError):
@@ -101,12 +107,78 @@ def check_count(name, value, low=1):
     Raises
     ------
     TypeError
-        When `value` is not a whole number.
+        If `value` is not a whole number.
     ValueError
-        When it is below `low`.
+        If it is below `low`.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be a whole number >= {low}, got {value!r}")
     if int(value) < low:
         raise ValueError(f"{name} must be >= {low}, got {value}")
     return int(value)
+
+
+def check_flag(name, value):
+    """`value` as a bool; TypeError if it is anything but True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_choice(name, value, choices):
+    """`value`; ValueError if it is not one of `choices`."""
+    if value not in list(choices):  # a list: `value` need not be hashable
+        raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}, got {value!r}")
+    return value
+
+
+def check_instance(name, value, kind):
+    """`value`; TypeError if it is not an instance of the class `kind`."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
+        raise TypeError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def check_row(ids, n) -> np.ndarray:
+    """`ids` as an array; an error if they are not a flat sequence of integers in 0..n - 1."""
+    ids = np.asarray(ids)
+    if ids.ndim != 1:
+        raise ValueError(f"ids must be a flat sequence, got shape {ids.shape}")
+    if ids.size:  # NumPy makes an empty list an array of floats
+        check_ids(ids, n)
+    return ids
+
+
+def check_text(text, name="text"):
+    """`text`; TypeError if it is not a string."""
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string, got {type(text).__name__}")
+    return text
+
+
+def check_texts(texts):
+    """TypeError if `texts` is a single string, or cannot be iterated over."""
+    if isinstance(texts, str | bytes):
+        raise TypeError("texts must be a list of strings, got one string")
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be a list of strings, got {type(texts).__name__}")
+
+
+def check_tokens(tokens) -> list[str]:
+    """`tokens` as a list; an error if they are not unique non-empty strings."""
+    if isinstance(tokens, str):
+        raise TypeError("tokens must be a sequence of strings, got one string")
+    if not isinstance(tokens, Iterable):
+        raise TypeError(f"tokens must be a sequence of strings, got {type(tokens).__name__}")
+    tokens = list(tokens)
+    seen = set()
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"tokens must be strings, got {type(token).__name__}")
+        if not token:
+            raise ValueError("tokens must be non-empty, got ''")
+        if token in seen:
+            raise ValueError(f"tokens must be unique, got {token!r} twice")
+        seen.add(token)
+    return tokens

@@ -155,7 +155,7 @@ def test_a_data_set():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: Split("ab", [0, 1]), TypeError, "texts must be a list of strings, not str"),
+        (lambda: Split("ab", [0, 1]), TypeError, "texts must be a list of strings, got str"),
         (lambda: Split(["a", 3], [0, 1]), TypeError, r"texts\[1\] is int"),
         (lambda: Split(["a", " \n"], [0, 1]), ValueError, r"texts\[1\] is empty"),
         (lambda: Split(["a", ""], [0, 1]), ValueError, r"texts\[1\] is empty"),

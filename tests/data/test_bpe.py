@@ -127,14 +127,14 @@ def test_merges_run_out():
 @pytest.mark.parametrize(
     ("texts", "options", "message"),
     [
-        ("one string", {}, "texts must be a list of strings, not one string"),
+        ("one string", {}, "texts must be a list of strings, got one string"),
         ([], {}, "texts must hold at least one character"),
         ([""], {}, "texts must hold at least one character"),
-        (["a", 3], {}, "text must be a string, not int"),
-        (["a"], {"n_merges": -1}, "n_merges must be at least 0, not -1"),
-        (["a"], {"n_merges": 2.0}, "n_merges must be an integer"),
-        (["a"], {"n_merges": True}, "n_merges must be an integer"),
-        (["a"], {"min_count": 0}, "min_count must be at least 1"),
+        (["a", 3], {}, "text must be a string, got int"),
+        (["a"], {"n_merges": -1}, "n_merges must be >= 0, got -1"),
+        (["a"], {"n_merges": 2.0}, "n_merges must be a whole number"),
+        (["a"], {"n_merges": True}, "n_merges must be a whole number"),
+        (["a"], {"min_count": 0}, "min_count must be >= 1"),
         (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, not 'gpt3'"),
     ],
 )

@@ -113,7 +113,7 @@ def test_names_are_in_one_part_only(tmp_path):
     assert load_names(tmp_path) == names
     assert load_names(tmp_path, seed=1) != names
     assert len(load_names(tmp_path, validation=0, test=0).train) == 100
-    with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
+    with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
         load_names(tmp_path, seed=-1)
     for wrong in ({"validation": 0.9}, {"test": -0.1}, {"test": "a"}):
         with pytest.raises(ValueError, match="must be a share"):

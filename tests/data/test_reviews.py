@@ -102,12 +102,12 @@ def test_another_seed_draws_other_reviews(dataset):
 
 @pytest.mark.parametrize("seed", [1.0, True, "0", None])
 def test_seed_of_a_wrong_type(seed):
-    with pytest.raises(TypeError, match="seed must be an integer"):
+    with pytest.raises(TypeError, match="seed must be a whole number"):
         load_reviews(seed)
 
 
 def test_negative_seed():
-    with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
+    with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
         load_reviews(-1)
 
 

@@ -81,14 +81,14 @@ def test_the_seed_decides_everywhere():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": -1}, "n must be at least 0, not -1"),
-        ({"n": 2.0}, "n must be an integer, not 2.0"),
-        ({"min_length": 0}, "min_length must be at least 1"),
-        ({"min_length": 5, "max_length": 4}, "max_length must be at least 5, not 4"),
-        ({"max_length": True}, "max_length must be an integer"),
+        ({"n": -1}, "n must be >= 0, got -1"),
+        ({"n": 2.0}, "n must be a whole number >= 0, got 2.0"),
+        ({"min_length": 0}, "min_length must be >= 1"),
+        ({"min_length": 5, "max_length": 4}, "max_length must be >= 5, got 4"),
+        ({"max_length": True}, "max_length must be a whole number"),
         ({"alphabet": "a"}, "at least two letters"),
         ({"alphabet": "aab"}, "none twice"),
-        ({"alphabet": ["a", "b"]}, "alphabet must be a string, not list"),
+        ({"alphabet": ["a", "b"]}, "alphabet must be a string, got list"),
         (
             {"held_out": True, "n": 27, "max_length": 1},
             "only 3 held-out ones were found of length 1",

@@ -92,8 +92,8 @@ def test_decoding_attaches_pieces_and_punctuation():
     ("content", "message"),
     [
         ("a\nb\n", r"must hold \[UNK\]"),
-        ("[UNK]\na\na\n", "'a' stands there twice"),
-        ("[UNK]\n\na\n", "a token may not be empty"),
+        ("[UNK]\na\na\n", "tokens must be unique, got 'a' twice"),
+        ("[UNK]\n\na\n", "tokens must be non-empty"),
         ("", "vocab.txt is empty"),
     ],
 )

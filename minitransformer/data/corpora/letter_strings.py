@@ -9,7 +9,7 @@ import string
 
 import numpy as np
 
-from minitransformer.data.checks import check_integer
+from minitransformer.checks import check_count
 
 HELD_OUT_SHARE = 1 / 16
 MAX_REFUSED = 10_000  # draws in a row that give nothing new: there is nothing left to draw
@@ -103,9 +103,9 @@ def _candidates(rng, n, min_length, max_length, alphabet):
 
 
 def _check(n, min_length, max_length, alphabet):
-    check_integer("n", n, 0)
-    check_integer("min_length", min_length, 1)
-    check_integer("max_length", max_length, min_length)
+    check_count("n", n, 0)
+    check_count("min_length", min_length, 1)
+    check_count("max_length", max_length, min_length)
     if not isinstance(alphabet, str):
         raise TypeError(f"alphabet must be a string, not {type(alphabet).__name__}")
     if len(alphabet) < 2 or len(set(alphabet)) < len(alphabet):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.data.checks import check_integer
+from minitransformer.checks import check_count
 from minitransformer.storage.text_files import find, read_text
 
 
@@ -108,7 +108,7 @@ def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0
     TypeError, ValueError
         If `seed` is no integer or negative, or a share is out of range.
     """
-    check_integer("seed", seed, 0)
+    check_count("seed", seed, 0)
     for name, share, other in (("validation", validation, 0), ("test", test, validation)):
         if not (isinstance(share, int | float) and 0 <= share < 1 - other):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from minitransformer.data.checks import check_integer
+from minitransformer.checks import check_count
 from minitransformer.data.corpora.dataset import Dataset, Split
 from minitransformer.data.reviews import lexicon
 from minitransformer.data.reviews.constructions import HELD_OUT
@@ -36,7 +36,7 @@ def load_reviews(seed: int = 0) -> Dataset:
 
     The grammar: docs/reviews.md.
     """
-    check_integer("seed", seed, 0)
+    check_count("seed", seed, 0)
     draw = Draw(seed)
     held_out = held_out_pairs(draw)
     written = handwritten()

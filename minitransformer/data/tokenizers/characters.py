@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minitransformer.data.checks import check_text, check_texts, check_tokens
+from minitransformer.checks import check_text, check_texts, check_tokens
 from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, printable
 
 SPECIALS = (PAD, UNKNOWN, START, END)

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from minitransformer.data.checks import check_row
+from minitransformer.checks import check_row
 from minitransformer.storage import read_json, write_text
 
 FORMAT = "minitransformer tokenizer 1"

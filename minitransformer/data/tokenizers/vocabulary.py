@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minitransformer.data.checks import check_integer, check_row, check_texts, check_tokens
+from minitransformer.checks import check_count, check_row, check_texts, check_tokens
 from minitransformer.data.tokenizers.word_split import join, tokenize
 from minitransformer.storage.atomic import write_text
 
@@ -57,8 +57,8 @@ class Vocabulary:
             If there is no text, no token, or `max_size` leaves no room for one.
         """
         check_texts(texts)
-        check_integer("max_size", max_size, len(SPECIAL) + 1)
-        check_integer("min_count", min_count, 1)
+        check_count("max_size", max_size, len(SPECIAL) + 1)
+        check_count("min_count", min_count, 1)
         counts = Counter()
         for text in texts:
             counts.update(tokenize(text))
@@ -90,7 +90,7 @@ class Vocabulary:
             If the text has no token, or `max_len` or `truncate` is not as above.
         """
         if max_len is not None:
-            check_integer("max_len", max_len, 1)
+            check_count("max_len", max_len, 1)
         if truncate not in ("end", "ends"):
             raise ValueError(f'truncate must be "end" or "ends", not {truncate!r}')
         tokens = tokenize(text)

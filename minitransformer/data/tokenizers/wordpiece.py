@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minitransformer.data.checks import check_text, check_tokens
+from minitransformer.checks import check_text, check_tokens
 from minitransformer.data.tokenizers.tokenizer import Tokenizer
 from minitransformer.data.tokenizers.word_split import join
 from minitransformer.storage.text_files import find, read_text

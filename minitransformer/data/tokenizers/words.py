@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from minitransformer.data.checks import check_integer, check_texts, check_tokens
+from minitransformer.checks import check_count, check_texts, check_tokens
 from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
 from minitransformer.data.tokenizers.vocabulary import SPECIAL, Vocabulary
 from minitransformer.data.tokenizers.word_split import join, tokenize
@@ -52,7 +52,7 @@ class WordTokenizer(Tokenizer):
             Words that occur less often are left out.
         """
         check_texts(texts)
-        check_integer("max_size", max_size, len(SPECIALS) + 1)
+        check_count("max_size", max_size, len(SPECIALS) + 1)
         found = Vocabulary.build(texts, max_size - len(SPECIALS) + len(SPECIAL), min_count)
         return cls(found.tokens[len(SPECIAL) :])
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import regex
 
-from minitransformer.data.checks import check_tokens
+from minitransformer.checks import check_tokens
 from minitransformer.data.tokenizers.bpe.byte_symbols import from_symbols
 from minitransformer.data.tokenizers.bpe.merges import id_of
 

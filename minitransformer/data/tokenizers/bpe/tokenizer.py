@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import regex
 
-from minitransformer.data.checks import check_integer, check_text, check_texts, check_tokens
+from minitransformer.checks import check_count, check_text, check_texts, check_tokens
 from minitransformer.data.tokenizers.bpe import files as bpe_files
 from minitransformer.data.tokenizers.bpe.added_tokens import AddedTokens
 from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS, readable, to_symbols
@@ -140,8 +140,8 @@ class ByteLevelBPE(Tokenizer):
             If an argument is not as above, or the texts are empty.
         """
         check_texts(texts)
-        check_integer("n_merges", n_merges, 0)
-        check_integer("min_count", min_count, 1)
+        check_count("n_merges", n_merges, 0)
+        check_count("min_count", min_count, 1)
         if pattern not in PATTERNS:
             raise ValueError(f"pattern must be one of {', '.join(PATTERNS)}, not {pattern!r}")
         content = [bytes([byte]) for byte in range(N_BYTES)]
