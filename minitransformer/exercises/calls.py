@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minitransformer.exercises.contract import contract_fault, describe_error, name_results
-from minitransformer.gradcheck.pairs import as_tuple
+from minitransformer.gradcheck.arguments import as_tuple
 
 TOLERANCE = {"f4": 1e-4, "f8": 1e-9}
 EMPTY = inspect.Parameter.empty

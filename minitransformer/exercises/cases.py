@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from minitransformer.exercises.exercise import Case
-from minitransformer.gradcheck.pairs import as_tuple, draw_upstream
+from minitransformer.gradcheck.arguments import as_tuple, draw_upstream
 
 # No two sizes are equal and few products: a factor too much can then be named, and no transpose
 # fits by chance.

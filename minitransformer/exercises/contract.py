@@ -5,7 +5,7 @@ import traceback
 
 import numpy as np
 
-from minitransformer.gradcheck.pairs import as_tuple
+from minitransformer.gradcheck.arguments import as_tuple
 
 DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are told apart
 

@@ -16,9 +16,10 @@ True
 
 from minitransformer.gradcheck.compare import Tolerance
 from minitransformer.gradcheck.layers import check_layer
-from minitransformer.gradcheck.ledger import Ledger, Subject, layer_subject, ledger, pair_subject
+from minitransformer.gradcheck.ledger import Ledger, ledger
 from minitransformer.gradcheck.pairs import check
 from minitransformer.gradcheck.report import GradientError, Report
+from minitransformer.gradcheck.subject import Subject, layer_subject, pair_subject
 
 __all__ = [
     "GradientError",

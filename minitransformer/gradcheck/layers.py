@@ -7,9 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from minitransformer.backend import array_module, to_host
-from minitransformer.gradcheck.compare import NETWORK, Problem, compare
-from minitransformer.gradcheck.pairs import (
-    as_tolerance,
+from minitransformer.gradcheck.arguments import (
     as_tuple,
     draw_upstream,
     gradient_failure,
@@ -17,6 +15,8 @@ from minitransformer.gradcheck.pairs import (
     is_floating,
     parameter_names,
 )
+from minitransformer.gradcheck.compare import NETWORK, as_tolerance, compare
+from minitransformer.gradcheck.problem import Problem
 from minitransformer.gradcheck.purity import own, written_into
 from minitransformer.gradcheck.report import Report
 

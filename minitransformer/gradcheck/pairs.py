@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 
-from minitransformer.backend import array_module, is_cupy, to_host
-from minitransformer.gradcheck.compare import PAIR, Problem, Tolerance, compare
+from minitransformer.backend import array_module, to_host
+from minitransformer.gradcheck.arguments import (
+    as_tuple,
+    draw_upstream,
+    gradient_failure,
+    in_float64,
+    is_floating,
+    parameter_names,
+)
+from minitransformer.gradcheck.compare import PAIR, as_tolerance, compare
+from minitransformer.gradcheck.problem import Problem
 from minitransformer.gradcheck.purity import own, written_into
 from minitransformer.gradcheck.report import Report
 
@@ -112,52 +119,6 @@ def check(
     return report
 
 
-def as_tolerance(tolerance, default):
-    """A :class:`Tolerance` from None, one number for both oracles, or a Tolerance."""
-    if tolerance is None or isinstance(tolerance, Tolerance):
-        return tolerance or default
-    return Tolerance(complex_step=float(tolerance), central=float(tolerance))
-
-
-def as_tuple(x):
-    """`x` as a tuple; an array or a single value becomes a tuple of one."""
-    return tuple(x) if type(x) in (tuple, list) or hasattr(x, "_fields") else (x,)
-
-
-def is_floating(x):
-    """Whether `x` is a floating array."""
-    return hasattr(x, "dtype") and not np.isscalar(x) and x.dtype.kind == "f"
-
-
-def in_float64(x):
-    """Floating arrays in float64, contiguous and copied; everything else as it is."""
-    return x.astype(np.float64).copy(order="C") if is_floating(x) else x
-
-
-def draw_upstream(rng, outputs):
-    """A random upstream gradient for each output, on the output's device."""
-    drawn = []
-    for y in outputs:
-        dy = rng.standard_normal(np.shape(y))
-        drawn.append(array_module(y).asarray(dy) if is_cupy(y) else np.asarray(dy)[()])
-    return tuple(drawn)
-
-
-def gradient_failure(gradient, x):
-    """What keeps `gradient` from being compared with the gradient of `x`, in words, or None."""
-    if gradient is None:
-        return "the gradient is missing: the backward pass returned None for it"
-    if not hasattr(gradient, "shape"):
-        return f"the gradient is not an array but a {type(gradient).__name__}"
-    if gradient.shape != x.shape:
-        return f"the gradient has the wrong shape {gradient.shape}; the input has {x.shape}"
-    if gradient.dtype != x.dtype:
-        return f"the gradient has the wrong dtype {gradient.dtype}; the input has {x.dtype}"
-    if not np.isfinite(to_host(gradient)).all():
-        return "the gradient holds NaN or infinity"
-    return None
-
-
 class _Pair:
     """The inputs of one check by name, and how to call the two functions with them."""
 
@@ -258,13 +219,3 @@ class _Pair:
 
     def _host_outputs(self, values):
         return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
-
-
-def parameter_names(forward, count):
-    """Names for positional inputs: those of `forward`'s parameters where it has so many."""
-    try:
-        names = list(inspect.signature(forward).parameters)
-    except (TypeError, ValueError):
-        names = []
-    enough = len(names) >= count and "args" not in names
-    return names[:count] if enough else [f"argument {i}" for i in range(count)]

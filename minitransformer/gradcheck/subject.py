@@ -1,0 +1,95 @@
+"""What the ledger checks: a pair, layer or model that can be tried at random sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from minitransformer.gradcheck.compare import Tolerance
+from minitransformer.gradcheck.layers import check_layer
+from minitransformer.gradcheck.pairs import check
+
+# Stricter for central differences than what is asked of anybody's functions: ours are smooth.
+PAIR = Tolerance(complex_step=1e-14, central=1e-10)
+NETWORK = Tolerance(complex_step=1e-13, central=1e-10)
+ENTRIES = 2  # per variable and shape, visited by central differences besides one direction
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something whose gradient is to be proved.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"pair", "layer", "model"}
+    trial : callable
+        ``trial(rng, sizes)`` -> Report: one check at random sizes, save those given.
+    edges : tuple of dict
+        Sizes that are tried once each besides the random ones.
+    share : float
+        Part of the ledger's number of shapes that this subject is tried with: a model has more
+        parameters than a pair, and so needs fewer.
+    """
+
+    name: str
+    kind: str
+    trial: Callable
+    edges: tuple = ()
+    share: float = 1.0
+
+
+def pair_subject(name, pair):
+    """The subject for an entry of ``functional.PAIRS``."""
+
+    def trial(rng, sizes):
+        return check(
+            pair.forward,
+            pair.backward,
+            pair.example(rng, **sizes),
+            wrt=pair.wrt,
+            saved=pair.saved,
+            upstream=pair.upstream,
+            analytic=pair.analytic,
+            rng=rng,
+            entries=ENTRIES,
+            tolerance=PAIR,
+            name=name,
+        )
+
+    return Subject(name, "pair", trial, pair.edges)
+
+
+def layer_subject(
+    name, build, *, kind="layer", share=0.1, edges=(), analytic=True, entries=ENTRIES
+):
+    """The subject for a layer or model.
+
+    Parameters
+    ----------
+    name : str
+    build : callable
+        ``build(rng, **sizes)`` -> layer, inputs, keyword arguments of
+        :func:`~minitransformer.gradcheck.check_layer`.
+    kind, share, edges
+        As in :class:`Subject`.
+    analytic : bool
+        Whether the complex step applies.
+    entries : int
+        As for :func:`~minitransformer.gradcheck.check_layer`.
+    """
+
+    def trial(rng, sizes):
+        layer, inputs, arguments = build(rng, **sizes)
+        return check_layer(
+            layer,
+            inputs,
+            analytic=analytic,
+            rng=rng,
+            entries=entries,
+            tolerance=NETWORK,
+            name=name,
+            **arguments,
+        )
+
+    return Subject(name, kind, trial, tuple(edges), share)
