@@ -1,4 +1,4 @@
-"""Multi-head attention of a sequence to itself, and what it shares with cross-attention."""
+"""Multi-head attention: what all kinds share, and self-attention."""
 
 import numpy as np
 
@@ -20,9 +20,13 @@ def _check_heads(d_model, n_heads, n_kv_heads):
 
 
 class Attention(Layer):
-    """What all kinds share: heads, scaled dot-product attention, the output projection."""
+    """What all kinds of attention share: the heads, and the way from Q, K, V to the output.
 
-    def _set(self, d_model, n_heads, n_kv_heads, dropout, attention, ops):
+    The projections that make Q, K and V belong to the subclasses. The shapes are B texts, T
+    queries, S keys, H heads, G heads of keys and values (H unless grouped), and E = D / H.
+    """
+
+    def __init__(self, d_model, n_heads, n_kv_heads, dropout, attention, ops):
         _check_heads(d_model, n_heads, n_kv_heads)
         check_probability("dropout", dropout)
         if attention not in ATTENTIONS:
@@ -33,37 +37,38 @@ class Attention(Layer):
         self.ops = ops
 
     def _heads(self, projected, rotary=None):
-        """From projections, each (B, ., H E), to Q, K, V (B, H, ., E); Q and K turned."""
-        Q, K, V = projected
-        Q = self.ops.split_heads(Q, self.n_heads)
-        K, V = (self.ops.split_heads(x, self.n_kv_heads) for x in (K, V))
+        """Split the projections of queries, keys and values into heads; rotate Q and K."""
+        queries, keys, values = projected  # (B, T, D), (B, S, G E), (B, S, G E)
+        Q = self.ops.split_heads(queries, self.n_heads)  # (B, H, T, E)
+        K = self.ops.split_heads(keys, self.n_kv_heads)  # (B, G, S, E)
+        V = self.ops.split_heads(values, self.n_kv_heads)  # (B, G, S, E)
         if rotary is not None:
             Q, K = self.ops.rotary(Q, *rotary), self.ops.rotary(K, *rotary)
         return Q, K, V
 
     def _attend(self, x, memory, projected, mask, rng, bias=None, rotary=None):
-        """From the projections to the layer's result and cache."""
+        """From the projections to the layer's output and cache."""
         Q, K, V = self._heads(projected, rotary)
         drops = rng is not None and self.dropout > 0
         if self.attention == "tiled":
-            drawn = (self.dropout, draw_seed(rng)) if drops else (0.0, None)
-            O, logsumexp = self.ops.tiled_attention(
-                Q, K, V, mask, dropout=drawn[0], seed=drawn[1], bias=bias
+            p, seed = (self.dropout, draw_seed(rng)) if drops else (0.0, None)
+            O, logsumexp = self.ops.tiled_attention(  # (B, H, T, E), (B, H, T)
+                Q, K, V, mask, dropout=p, seed=seed, bias=bias
             )
-            y, output = self.W_o.forward(self.ops.merge_heads(O))
+            y, output = self.W_o.forward(self.ops.merge_heads(O))  # (B, T, D)
             return y, TiledAttentionCache(
-                x, memory, Q, K, V, mask, *drawn, O, logsumexp, output, bias, rotary
+                x, memory, Q, K, V, mask, p, seed, O, logsumexp, output, bias, rotary
             )
         keep = None
         if drops:
             shape = (*Q.shape[:3], K.shape[2])  # (B, H, T, S)
             keep = self.ops.dropout_mask(rng, shape, self.dropout, Q.dtype)
-        O, P = self.ops.attention(Q, K, V, mask, keep=keep, bias=bias)
-        y, output = self.W_o.forward(self.ops.merge_heads(O))
+        O, P = self.ops.attention(Q, K, V, mask, keep=keep, bias=bias)  # (B, H, T, E), (B, H, T, S)
+        y, output = self.W_o.forward(self.ops.merge_heads(O))  # (B, T, D)
         return y, AttentionCache(x, memory, Q, K, V, keep, P, O, output, rotary)
 
     def _attend_backward(self, dy, cache):
-        """Gradients of the projections, dQ, dK, dV, each (B, ., H E)."""
+        """Gradients of the projections: (B, T, D), (B, S, G E), (B, S, G E)."""
         dO = self.ops.merge_heads_backward(self.W_o.backward(dy, cache.output), self.n_heads)
         if self.attention == "tiled":
             dQ, dK, dV = self.ops.tiled_attention_backward(
@@ -87,9 +92,9 @@ class Attention(Layer):
             dK = self.ops.rotary_backward(dK, *cache.rotary)
         return tuple(self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV))
 
-    def _attend_to(self, Q, K, V, mask, bias=None):
-        """The result for Q (B, H, T, E), K and V (B, H, S, E), without a cache."""
-        O, _ = self.ops.attention(Q, K, V, mask, bias=bias)
+    def _attend_without_cache(self, Q, K, V, mask, bias=None):
+        """Q (B, H, T, E), K and V (B, G, S, E) -> y (B, T, D)."""
+        O, _ = self.ops.attention(Q, K, V, mask, bias=bias)  # (B, H, T, E)
         return self.W_o(self.ops.merge_heads(O))
 
 
@@ -104,18 +109,21 @@ class MultiHeadAttention(Attention):
     Parameters
     ----------
     d_model, n_heads : int
-        The number of heads must divide d_model.
+        Features per token, and heads. The number of heads must divide d_model.
     dropout : float
-        Of the attention weights.
+        Dropout probability of the attention weights.
     attention : {"full", "tiled"}
-        "tiled" computes block by block and keeps no weights for the backward pass: the same
-        numbers, memory in proportion to T instead of its square, and a little slower.
+        "tiled" computes block by block and stores no attention weights for the backward pass. It
+        gives the same numbers, uses memory proportional to T instead of T squared, and is a
+        little slower.
     bias : bool
-        Of the projections and of the output.
+        Whether the projections and the output have biases.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
+        Of the parameters.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.2.2.
     """
@@ -132,28 +140,29 @@ class MultiHeadAttention(Attention):
         dtype="float32",
         ops=functional,
     ):
-        self._set(d_model, n_heads, n_heads, dropout, attention, ops)
+        super().__init__(d_model, n_heads, n_heads, dropout, attention, ops)
         self._make_parameters(d_model, bias, generator(rng), dtype)
 
     def _make_parameters(self, d_model, bias, rng, dtype):
-        width = d_model + 2 * self.n_kv_heads * (d_model // self.n_heads)
+        E = d_model // self.n_heads
+        width = d_model + 2 * self.n_kv_heads * E  # queries, keys and values
         self.W_qkv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=width))
         self.b_qkv = Parameter(np.zeros(width, dtype)) if bias else None
         self.W_o = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=self.ops)
 
     def forward(self, x, *, mask=None, bias=None, rotary=None, rng=None):
-        """Attend from every token to all that it may see.
+        """Attend from every token to all tokens that it may see.
 
         Parameters
         ----------
         x : (B, T, D) array
         mask : bool array that broadcasts to (B, H, T, T), optional
-            True = may attend; a causal mask makes it the decoder's masked self-attention.
+            True = may attend. A causal mask makes this the decoder's masked self-attention.
         bias : array that broadcasts to (B, H, T, T), optional
-            Added to the scores: ALiBi. It gets no gradient.
+            Added to the scores, as in ALiBi. It gets no gradient.
         rotary : (cos, sin), optional
             Tables of :func:`~minitransformer.functional.rotary_tables` at the tokens' positions,
-            (T, E/2) or (B, 1, T, E/2): queries and keys are turned by them.
+            (T, E/2) or (B, 1, T, E/2). Queries and keys are rotated by them.
         rng : Generator, optional
             Turns dropout on.
 
@@ -173,27 +182,28 @@ class MultiHeadAttention(Attention):
         return dx
 
     def extend(self, x, kv_cache, *, mask=None, bias=None, rotary=None):
-        """The result for the next tokens of sequences whose keys and values are kept.
+        """The output for the next tokens of sequences whose keys and values are cached.
 
         Parameters
         ----------
         x : (B, T, D) array
             The next T tokens.
         kv_cache : KVCache
-            Of the tokens before them; theirs are added.
+            Keys and values of the tokens before x; those of x are appended.
         mask, bias : arrays that broadcast to (B, H, T, S), optional
-            S counts all tokens, those before and these.
+            S counts all tokens, the earlier ones and those of x.
         rotary : (cos, sin), optional
-            At the positions of the T tokens.
+            Tables at the positions of the T tokens.
 
         Returns
         -------
         y : (B, T, D) array
         """
         Q, K, V = self._heads(self._project(x), rotary)
-        return self._attend_to(Q, *kv_cache.append(K, V), mask, bias)
+        return self._attend_without_cache(Q, *kv_cache.append(K, V), mask, bias)
 
     def _project(self, x):
+        """x (B, T, D) -> queries, keys and values, each (B, T, D)."""
         return self.ops.qkv_projection(x, self.W_qkv.value, value_of(self.b_qkv))
 
     def _project_backward(self, dQ, dK, dV, x):
@@ -201,5 +211,5 @@ class MultiHeadAttention(Attention):
 
 
 def value_of(parameter):
-    """The value of a parameter that may be missing."""
+    """The value of a parameter, or None if there is no parameter."""
     return None if parameter is None else parameter.value

@@ -1,4 +1,4 @@
-"""Multi-head attention of one sequence to another."""
+"""Multi-head cross-attention: from one sequence to another."""
 
 import numpy as np
 
@@ -18,7 +18,9 @@ class MultiHeadCrossAttention(Attention):
     Parameters
     ----------
     d_model, n_heads, dropout, attention, bias, rng, dtype, ops
-        As for :class:`MultiHeadAttention`. W_q is (D, D); W_kv (D, 2D) holds keys and values.
+        As for :class:`MultiHeadAttention`.
+
+    W_q (D, D) projects the queries. W_kv (D, 2D) holds both other projections, keys first.
 
     Source: Vaswani et al. 2017, section 3.2.3.
     """
@@ -35,7 +37,7 @@ class MultiHeadCrossAttention(Attention):
         dtype="float32",
         ops=functional,
     ):
-        self._set(d_model, n_heads, n_heads, dropout, attention, ops)
+        super().__init__(d_model, n_heads, n_heads, dropout, attention, ops)
         rng = generator(rng)
         self.W_q = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
         self.W_kv = Parameter(glorot_uniform(rng, d_model, d_model, dtype, width=2 * d_model))
@@ -43,9 +45,12 @@ class MultiHeadCrossAttention(Attention):
         self.W_o = Linear(d_model, d_model, bias=bias, rng=rng, dtype=dtype, ops=ops)
 
     def forward(self, x, memory, *, mask=None, rng=None):
-        """x (B, T, D), memory (B, S, D) -> y (B, T, D), a cache."""
-        Q, _ = self.W_q.forward(x)
-        return self._attend(x, memory, (Q, *self._project_memory(memory)), mask, rng)
+        """x (B, T, D), memory (B, S, D) -> y (B, T, D) and a cache, as in self-attention.
+
+        The mask broadcasts to (B, H, T, S), and True = may attend. A generator turns dropout on.
+        """
+        projected = self.W_q(x), *self._project_memory(memory)
+        return self._attend(x, memory, projected, mask, rng)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), dmemory (B, S, D)."""
@@ -58,18 +63,21 @@ class MultiHeadCrossAttention(Attention):
         return self.W_q.backward(dQ, LinearCache(cache.x)), dmemory
 
     def keys_values(self, memory):
-        """Keys and values of the memory (B, S, D), computed once for :meth:`extend`."""
-        K, V = (self.ops.split_heads(x, self.n_heads) for x in self._project_memory(memory))
+        """memory (B, S, D) -> :class:`KVCache` of its keys and values, for :meth:`extend`."""
+        keys, values = self._project_memory(memory)
+        K = self.ops.split_heads(keys, self.n_heads)  # (B, H, S, E)
+        V = self.ops.split_heads(values, self.n_heads)  # (B, H, S, E)
         kv_cache = KVCache(memory.shape[1])
         kv_cache.append(K, V)
         return kv_cache
 
     def extend(self, x, kv_cache, *, mask=None):
-        """x (B, T, D), the next tokens; `kv_cache` from :meth:`keys_values` -> y (B, T, D)."""
-        Q = self.ops.split_heads(self.W_q(x), self.n_heads)
-        return self._attend_to(Q, *kv_cache.so_far(), mask)
+        """x (B, T, D), the next tokens -> y (B, T, D); `kv_cache` is from :meth:`keys_values`."""
+        Q = self.ops.split_heads(self.W_q(x), self.n_heads)  # (B, H, T, E)
+        return self._attend_without_cache(Q, *kv_cache.so_far(), mask)
 
     def _project_memory(self, memory):
+        """memory (B, S, D) -> keys and values, each (B, S, D)."""
         kv = self.ops.linear(memory, self.W_kv.value, value_of(self.b_kv))
         D = kv.shape[-1] // 2
         return kv[..., :D], kv[..., D:]

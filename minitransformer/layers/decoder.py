@@ -69,20 +69,29 @@ class DecoderBlock(ResidualBlock):
         self.norm = norm
         draws = {"rng": generator(rng), "dtype": dtype, "ops": ops}
         options = {"dropout": dropout, "attention": attention, "bias": bias, **draws}
-        sublayers = {
-            "self_attention": MultiHeadAttention(d_model, n_heads, **options),
-            "cross_attention": MultiHeadCrossAttention(d_model, n_heads, **options),
-            "feed_forward": make_feed_forward(activation, d_model, d_ff, bias=bias, **draws),
-        }
-        # In the order of the forward pass, as in the encoder's block.
-        for i, (name, sublayer) in enumerate(sublayers.items(), start=1):
-            members = [
-                (f"norm{i}", make_norm(norm_kind, d_model, eps=norm_eps, dtype=dtype, ops=ops)),
-                (name, sublayer),
-            ]
-            for member_name, member in members if norm == "pre" else reversed(members):
-                setattr(self, member_name, member)
+        self_attention = MultiHeadAttention(d_model, n_heads, **options)
+        cross_attention = MultiHeadCrossAttention(d_model, n_heads, **options)
+        feed_forward = make_feed_forward(activation, d_model, d_ff, bias=bias, **draws)
+        norm1, norm2, norm3 = (
+            make_norm(norm_kind, d_model, eps=norm_eps, dtype=dtype, ops=ops) for _ in range(3)
+        )
+        # In the order of the forward pass, as in the encoder block.
+        if norm == "pre":
+            self.norm1, self.self_attention = norm1, self_attention
+            self.norm2, self.cross_attention = norm2, cross_attention
+            self.norm3, self.feed_forward = norm3, feed_forward
+        else:
+            self.self_attention, self.norm1 = self_attention, norm1
+            self.cross_attention, self.norm2 = cross_attention, norm2
+            self.feed_forward, self.norm3 = feed_forward, norm3
         self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout, ops=ops) for _ in range(3))
+
+    def _sublayers(self):
+        return (
+            (self.norm1, self.self_attention, self.dropout1),
+            (self.norm2, self.cross_attention, self.dropout2),
+            (self.norm3, self.feed_forward, self.dropout3),
+        )
 
     def forward(self, x, memory, *, mask=None, memory_mask=None, rng=None):
         """Decode x against the encoder's result.
@@ -103,58 +112,27 @@ class DecoderBlock(ResidualBlock):
         y : (B, T, D) array
         cache : DecoderBlockCache
         """
-        middle, (n1, a1, d1) = self._sublayer_forward(
-            x, self.norm1, self.self_attention, self.dropout1, rng, mask=mask
-        )
-        after, (n2, a2, d2) = self._sublayer_forward(
-            middle,
-            self.norm2,
-            self.cross_attention,
-            self.dropout2,
-            rng,
-            (memory,),
-            mask=memory_mask,
-        )
-        y, (n3, f, d3) = self._sublayer_forward(
-            after, self.norm3, self.feed_forward, self.dropout3, rng
-        )
-        return y, DecoderBlockCache(x, n1, a1, d1, middle, n2, a2, d2, after, n3, f, d3, y)
+        after_self, first = self._residual(1, x, rng, mask=mask)
+        after_cross, second = self._residual(2, after_self, rng, memory, mask=memory_mask)
+        y, third = self._residual(3, after_cross, rng)
+        return y, DecoderBlockCache(x, *first, after_self, *second, after_cross, *third, y)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D), dmemory (B, S, D)."""
-        dx, _ = self._sublayer_backward(
-            dy,
-            self.norm3,
-            self.feed_forward,
-            self.dropout3,
-            (cache.norm3, cache.feed_forward, cache.dropout3),
-        )
-        dx, (dmemory,) = self._sublayer_backward(
-            dx,
-            self.norm2,
-            self.cross_attention,
-            self.dropout2,
-            (cache.norm2, cache.cross_attention, cache.dropout2),
-        )
-        dx, _ = self._sublayer_backward(
-            dx,
-            self.norm1,
-            self.self_attention,
-            self.dropout1,
-            (cache.norm1, cache.self_attention, cache.dropout1),
-        )
+        first = cache.norm1, cache.self_attention, cache.dropout1
+        second = cache.norm2, cache.cross_attention, cache.dropout2
+        third = cache.norm3, cache.feed_forward, cache.dropout3
+        dx, _ = self._residual_backward(3, dy, third)
+        dx, dmemory = self._residual_backward(2, dx, second)
+        dx, _ = self._residual_backward(1, dx, first)
         return dx, dmemory
 
     def extend(self, x, kv_cache, memory, *, mask=None, memory_mask=None):
         """x (B, T, D), the next tokens -> y (B, T, D).
 
-        `kv_cache` holds the keys and values of the tokens so far, which theirs join; `memory` is
-        what ``cross_attention.keys_values`` gave for the source.
+        `kv_cache` holds the keys and values of the tokens so far and gets those of x. `memory` is
+        what ``cross_attention.keys_values`` returned for the source.
         """
-        x = self._sublayer_extend(
-            x, self.norm1, lambda h: self.self_attention.extend(h, kv_cache, mask=mask)
-        )
-        x = self._sublayer_extend(
-            x, self.norm2, lambda h: self.cross_attention.extend(h, memory, mask=memory_mask)
-        )
-        return self._sublayer_extend(x, self.norm3, self.feed_forward)
+        x = self._residual_extend(1, x, self.self_attention.extend, kv_cache, mask=mask)
+        x = self._residual_extend(2, x, self.cross_attention.extend, memory, mask=memory_mask)
+        return self._residual_extend(3, x, self.feed_forward)

@@ -83,8 +83,8 @@ class EncoderBlock(ResidualBlock):
             d_model, n_heads, n_kv_heads, dropout=dropout, attention=attention, bias=bias, **draws
         )
         feed_forward = make_feed_forward(activation, d_model, d_ff, bias=bias, **draws)
-        # In the order of the forward pass: the one whose gradient went wrong first is looked for
-        # by walking the parameters backwards.
+        # Parameters are listed in the order of the forward pass. The search for the first parameter
+        # whose gradient went wrong walks this list backwards.
         if norm == "pre":
             self.norm1, self.attention = norm1, attention
             self.norm2, self.feed_forward = norm2, feed_forward
@@ -93,47 +93,30 @@ class EncoderBlock(ResidualBlock):
             self.feed_forward, self.norm2 = feed_forward, norm2
         self.dropout1, self.dropout2 = Dropout(dropout, ops=ops), Dropout(dropout, ops=ops)
 
+    def _sublayers(self):
+        return (
+            (self.norm1, self.attention, self.dropout1),
+            (self.norm2, self.feed_forward, self.dropout2),
+        )
+
     def forward(self, x, *, mask=None, bias=None, rotary=None, rng=None):
         """x (B, T, D), mask (B, 1, 1, T) -> y (B, T, D), :class:`EncoderBlockCache`.
 
-        Mask, bias and rotary as for :class:`MultiHeadAttention`.
+        mask, bias and rotary are those of :class:`MultiHeadAttention`.
         """
-        middle, (n1, a, d1) = self._sublayer_forward(
-            x,
-            self.norm1,
-            self.attention,
-            self.dropout1,
-            rng,
-            mask=mask,
-            bias=bias,
-            rotary=rotary,
-        )
-        y, (n2, f, d2) = self._sublayer_forward(
-            middle, self.norm2, self.feed_forward, self.dropout2, rng
-        )
-        return y, EncoderBlockCache(x, n1, a, d1, middle, n2, f, d2, y)
+        middle, first = self._residual(1, x, rng, mask=mask, bias=bias, rotary=rotary)
+        y, second = self._residual(2, middle, rng)
+        return y, EncoderBlockCache(x, *first, middle, *second, y)
 
     def backward(self, dy, cache):
         """dy (B, T, D) -> dx (B, T, D)."""
-        dx, _ = self._sublayer_backward(
-            dy,
-            self.norm2,
-            self.feed_forward,
-            self.dropout2,
-            (cache.norm2, cache.feed_forward, cache.dropout2),
-        )
-        dx, _ = self._sublayer_backward(
-            dx,
-            self.norm1,
-            self.attention,
-            self.dropout1,
-            (cache.norm1, cache.attention, cache.dropout1),
-        )
+        first = cache.norm1, cache.attention, cache.dropout1
+        second = cache.norm2, cache.feed_forward, cache.dropout2
+        dx, _ = self._residual_backward(2, dy, second)
+        dx, _ = self._residual_backward(1, dx, first)
         return dx
 
     def extend(self, x, kv_cache, **inputs):
-        """x (B, T, D), the next tokens -> y (B, T, D); their keys and values join `kv_cache`."""
-        x = self._sublayer_extend(
-            x, self.norm1, lambda h: self.attention.extend(h, kv_cache, **inputs)
-        )
-        return self._sublayer_extend(x, self.norm2, self.feed_forward)
+        """x (B, T, D), the next tokens -> y (B, T, D); `kv_cache` gets their keys and values."""
+        middle = self._residual_extend(1, x, self.attention.extend, kv_cache, **inputs)
+        return self._residual_extend(2, middle, self.feed_forward)

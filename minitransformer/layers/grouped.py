@@ -1,8 +1,8 @@
-"""Grouped-query attention: several heads of queries share one head of keys and values."""
+"""Grouped-query attention: several query heads share one head of keys and values."""
 
 from minitransformer import functional
 from minitransformer.backend import array_module
-from minitransformer.layers.attention import MultiHeadAttention, value_of
+from minitransformer.layers.attention import Attention, MultiHeadAttention, value_of
 from minitransformer.layers.base import generator
 
 
@@ -12,19 +12,20 @@ class GroupedQueryAttention(MultiHeadAttention):
     .. math:: O_h = \mathrm{Attention}(x W^Q_h, \, x W^K_{g(h)}, \, x W^V_{g(h)}), \qquad
         g(h) = \lfloor h \, G / H \rfloor
 
-    The kept keys and values of decoding so shrink from H to G heads. With G = 1 it is multi-query
-    attention, with G = H multi-head attention. One matrix W_qkv (D, D + 2 G E) holds all
+    The key-value cache of decoding therefore shrinks from H to G heads. G = 1 is multi-query
+    attention, and G = H is multi-head attention. One matrix W_qkv (D, D + 2 G E) holds all
     projections side by side, queries first.
 
     Parameters
     ----------
     d_model, n_heads : int
+        As for :class:`MultiHeadAttention`.
     n_kv_heads : int
-        G; it must divide the number of heads.
+        G, the number of heads of keys and values. It must divide the number of heads.
     dropout, attention, bias, rng, dtype, ops
         As for :class:`MultiHeadAttention`.
 
-    Source: Ainslie et al. 2023, section 2.2; one head for all: Shazeer 2019.
+    Source: Ainslie et al. 2023, section 2.2. G = 1: Shazeer 2019.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class GroupedQueryAttention(MultiHeadAttention):
         dtype="float32",
         ops=functional,
     ):
-        self._set(d_model, n_heads, n_kv_heads, dropout, attention, ops)
+        # Not the parent's __init__, which has as many heads of keys and values as of queries.
+        Attention.__init__(self, d_model, n_heads, n_kv_heads, dropout, attention, ops)
         self._make_parameters(d_model, bias, generator(rng), dtype)
 
     def _project(self, x):
+        """x (B, T, D) -> queries (B, T, D), keys and values (B, T, G E)."""
         qkv = self.ops.linear(x, self.W_qkv.value, value_of(self.b_qkv))
         D = x.shape[-1]
         width = D // self.n_heads * self.n_kv_heads
@@ -55,7 +58,7 @@ class GroupedQueryAttention(MultiHeadAttention):
 
 
 def make_self_attention(d_model, n_heads, n_kv_heads=None, **options):
-    """A :class:`GroupedQueryAttention` where there are fewer key heads, else multi-head."""
+    """A :class:`GroupedQueryAttention` if `n_kv_heads` is smaller, else multi-head attention."""
     if n_kv_heads in (None, n_heads):
         return MultiHeadAttention(d_model, n_heads, **options)
     return GroupedQueryAttention(d_model, n_heads, n_kv_heads, **options)

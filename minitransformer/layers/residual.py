@@ -1,4 +1,4 @@
-"""What encoder and decoder blocks share: a sublayer inside a residual connection and a norm."""
+"""What encoder and decoder blocks share: each sublayer has a norm and a residual connection."""
 
 from minitransformer.layers.base import Layer
 
@@ -11,51 +11,80 @@ def check_norm(norm):
 
 
 class ResidualBlock(Layer):
-    r"""Sublayers f, each inside a residual connection.
+    r"""A block of sublayers f, each with a norm LN and a residual connection.
 
     .. math::
-        \text{post (as published):} \quad & x \leftarrow \mathrm{LN}(x + f(x)) \\
-        \text{pre:} \quad & x \leftarrow x + f(\mathrm{LN}(x))
+        \text{post (as published):} \quad & y = \mathrm{LN}(x + f(x)) \\
+        \text{pre:} \quad & y = x + f(\mathrm{LN}(x))
 
-    With the norm before, the residual path runs from the loss to the first layer untouched, which
-    is why deep stacks train without a warm-up.
+    f is an attention layer or a feed-forward network, followed by dropout. With pre-norm, the
+    residual path from the loss to the first layer contains nothing but additions, which is why
+    deep stacks train without a warm-up.
     """
 
-    def _sublayer_forward(self, x, norm, sublayer, dropout, rng, memory=(), **options):
-        """x (B, T, D) -> y (B, T, D), the caches of norm, sublayer and dropout."""
-        if self.norm == "pre":
-            normed, norm_cache = norm.forward(x)
-            branch, cache = sublayer.forward(normed, *memory, rng=rng, **options)
-            y, dropout_cache = dropout.forward(branch, rng=rng)
-            y += x  # y is the sublayer's own array, which no cache holds
-            return y, (norm_cache, cache, dropout_cache)
-        branch, cache = sublayer.forward(x, *memory, rng=rng, **options)
-        y, dropout_cache = dropout.forward(branch, rng=rng)
-        y += x
-        y, norm_cache = norm.forward(y)
-        return y, (norm_cache, cache, dropout_cache)
+    def _sublayers(self):
+        """The norm, the layer and the dropout of each sublayer, in forward order."""
+        raise NotImplementedError
 
-    def _sublayer_backward(self, dy, norm, sublayer, dropout, caches):
-        """dy (B, T, D) -> dx (B, T, D), and a list with the memory's gradient, if there is one."""
+    def _residual(self, i, x, rng, *memory, **options):
+        """Sublayer i, from 1: x (B, T, D) -> y (B, T, D), the caches of norm, layer, dropout."""
+        norm, layer, dropout = self._sublayers()[i - 1]
+
+        def f(x):
+            branch, cache = layer.forward(x, *memory, rng=rng, **options)
+            branch, dropout_cache = dropout.forward(branch, rng=rng)
+            return branch, (cache, dropout_cache)
+
+        formula = self._pre_norm if self.norm == "pre" else self._post_norm
+        y, norm_cache, caches = formula(x, norm.forward, f)
+        return y, (norm_cache, *caches)
+
+    def _pre_norm(self, x, LN, f):
+        """y = x + f(LN(x))."""
+        y, norm_cache = LN(x)
+        y, caches = f(y)
+        y += x  # y is the result of f, which no cache holds
+        return y, norm_cache, caches
+
+    def _post_norm(self, x, LN, f):
+        """y = LN(x + f(x))."""
+        y, caches = f(x)
+        y += x
+        y, norm_cache = LN(y)
+        return y, norm_cache, caches
+
+    def _residual_backward(self, i, dy, caches):
+        """dy (B, T, D) -> dx (B, T, D), and dmemory (B, S, D) for cross-attention, else None."""
+        norm, layer, dropout = self._sublayers()[i - 1]
         norm_cache, cache, dropout_cache = caches
-        if self.norm == "pre":
-            # y = x + dropout(f(LN(x))): the residual passes the gradient on as it is
-            dbranch, *dmemory = _as_tuple(
-                sublayer.backward(dropout.backward(dy, dropout_cache), cache)
-            )
-            dx = norm.backward(dbranch, norm_cache)
-            dx += dy
-            return dx, dmemory
-        # y = LN(x + dropout(f(x))): both paths start behind the norm
-        dsum = norm.backward(dy, norm_cache)
-        dx, *dmemory = _as_tuple(sublayer.backward(dropout.backward(dsum, dropout_cache), cache))
+
+        def LN_backward(dy):
+            return norm.backward(dy, norm_cache)
+
+        def f_backward(dy):
+            gradients = layer.backward(dropout.backward(dy, dropout_cache), cache)
+            return gradients if isinstance(gradients, tuple) else (gradients, None)
+
+        formula = self._pre_norm_backward if self.norm == "pre" else self._post_norm_backward
+        return formula(dy, LN_backward, f_backward)
+
+    def _pre_norm_backward(self, dy, LN_backward, f_backward):
+        """Of y = x + f(LN(x)): the residual path adds dy unchanged."""
+        dnormed, dmemory = f_backward(dy)
+        dx = LN_backward(dnormed)
+        dx += dy
+        return dx, dmemory
+
+    def _post_norm_backward(self, dy, LN_backward, f_backward):
+        """Of y = LN(x + f(x)): both paths get the gradient of the sum."""
+        dsum = LN_backward(dy)
+        dx, dmemory = f_backward(dsum)
         dx += dsum
         return dx, dmemory
 
-    def _sublayer_extend(self, x, norm, run):
-        """x (B, T, D) -> y (B, T, D) without a cache; `run` is the sublayer."""
-        return x + run(norm(x)) if self.norm == "pre" else norm(x + run(x))
-
-
-def _as_tuple(gradients):
-    return gradients if isinstance(gradients, tuple) else (gradients,)
+    def _residual_extend(self, i, x, f, *inputs, **options):
+        """Sublayer i without a cache, for decoding: x (B, T, D) -> y (B, T, D)."""
+        LN, _, _ = self._sublayers()[i - 1]
+        if self.norm == "pre":
+            return x + f(LN(x), *inputs, **options)
+        return LN(x + f(x, *inputs, **options))

@@ -43,7 +43,7 @@ def test_every_backward_pass_is_mutated():
     mutated = {mutant.name for mutant in everything}
     assert len(mutated) == len(functions)
     assert {"gather_heads", "sum_rows_by_id", "merge_heads"} <= mutated
-    assert {"ResidualBlock._sublayer_backward", "Attention._attend_backward"} <= mutated
+    assert {"ResidualBlock._pre_norm_backward", "Attention._attend_backward"} <= mutated
     assert {"TransformerClassifier._pool_backward", "SequenceModel._embed_backward"} <= mutated
     assert {"GroupedQueryAttention._project_backward", "Encoding.encode_backward"} <= mutated
     offered = [layer for layer in vars(layers).values() if isinstance(layer, type)]
