@@ -11,7 +11,7 @@ from minitransformer.functional import erf, gelu_backward
 LINEAR = "02_linear_layers"
 
 
-def _Phi(x):
+def Phi(x):
     return 0.5 * (1 + erf(x / math.sqrt(2)))
 
 
@@ -19,16 +19,16 @@ def _phi(x):
     return np.exp(-x * x / 2) / math.sqrt(2 * math.pi)
 
 
-def _sigmoid(x):
+def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def _silu(x):
-    return x * _sigmoid(x)
+def silu(x):
+    return x * sigmoid(x)
 
 
-def _silu_slope(x):
-    return _sigmoid(x) * (1 + x * (1 - _sigmoid(x)))
+def silu_slope(x):
+    return sigmoid(x) * (1 + x * (1 - sigmoid(x)))
 
 
 def _tanh(x):
@@ -113,9 +113,9 @@ EXERCISES = [
         mistakes={
             "the root of 2 is missing inside erf": lambda c: c.x / 2 * (1 + erf(c.x)),
             "this is the tanh form, an approximation": lambda c: c.x / 2 * (1 + _tanh(c.x)[0]),
-            "this is the approximation x sigmoid(1.702 x)": lambda c: c.x * _sigmoid(1.702 * c.x),
-            "this is Phi(x) alone: it multiplies x": lambda c: _Phi(c.x),
-            "this is silu: x sigmoid(x)": lambda c: _silu(c.x),
+            "this is the approximation x sigmoid(1.702 x)": lambda c: c.x * sigmoid(1.702 * c.x),
+            "this is Phi(x) alone: it multiplies x": lambda c: Phi(c.x),
+            "this is silu: x sigmoid(x)": lambda c: silu(c.x),
             "this is relu": lambda c: np.maximum(c.x, 0),
             "the density phi(x) where the probability Phi(x) is meant": lambda c: c.x * _phi(c.x),
         },
@@ -129,26 +129,26 @@ EXERCISES = [
             "The derivative of Phi is the density of the normal distribution.",
             "dy times (Phi(x) + x phi(x)), with phi(x) = exp(-x^2/2) / sqrt(2 pi).",
         ),
-        parts=lambda c: {"dx": {"Phi(x)": c.dy * _Phi(c.x), "x phi(x)": c.dy * c.x * _phi(c.x)}},
+        parts=lambda c: {"dx": {"Phi(x)": c.dy * Phi(c.x), "x phi(x)": c.dy * c.x * _phi(c.x)}},
         mistakes={
             "the density phi(x) stands without its factor x": lambda c: (
-                c.dy * (_Phi(c.x) + _phi(c.x))
+                c.dy * (Phi(c.x) + _phi(c.x))
             ),
             "the density lacks its 1/2 in the exponent": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-(c.x**2)) / math.sqrt(2 * math.pi))
+                c.dy * (Phi(c.x) + c.x * np.exp(-(c.x**2)) / math.sqrt(2 * math.pi))
             ),
             "the density lacks its 1 / sqrt(2 pi)": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * np.exp(-(c.x**2) / 2))
+                c.dy * (Phi(c.x) + c.x * np.exp(-(c.x**2) / 2))
             ),
             "this is the derivative of the tanh form": lambda c: sum(_tanh_parts(c)["dx"].values()),
-            "the upstream gradient is not used": lambda c: _Phi(c.x) + c.x * _phi(c.x),
+            "the upstream gradient is not used": lambda c: Phi(c.x) + c.x * _phi(c.x),
             "this is the forward pass times dy, not the derivative": lambda c: (
-                c.dy * c.x * _Phi(c.x)
+                c.dy * c.x * Phi(c.x)
             ),
             "the root of 2 is missing inside erf": lambda c: (
                 c.dy * (0.5 * (1 + erf(c.x)) + c.x * _phi(c.x))
             ),
-            "the derivative of silu, not of gelu": lambda c: c.dy * _silu_slope(c.x),
+            "the derivative of silu, not of gelu": lambda c: c.dy * silu_slope(c.x),
         },
     ),
     backward(
@@ -200,90 +200,8 @@ EXERCISES = [
                 (1 + _tanh(c.x)[0]) / 2 + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * _tanh(c.x)[1]
             ),
             "this is the derivative of the exact form, with erf": lambda c: (
-                c.dy * (_Phi(c.x) + c.x * _phi(c.x))
+                c.dy * (Phi(c.x) + c.x * _phi(c.x))
             ),
-        },
-    ),
-    backward(
-        "silu_backward",
-        ("dx",),
-        LINEAR,
-        (
-            "y = x sigma(x) is a product: the product rule gives two terms.",
-            "The derivative of the sigmoid is sigma (1 - sigma).",
-            "dy times (sigma + x sigma (1 - sigma)).",
-        ),
-        parts=lambda c: {
-            "dx": {
-                "sigma(x)": c.dy * _sigmoid(c.x),
-                "x sigma (1 - sigma)": c.dy * c.x * _sigmoid(c.x) * (1 - _sigmoid(c.x)),
-            }
-        },
-        mistakes={
-            "the derivative of the sigmoid is sigma (1 - sigma); the factor 1 - sigma is missing": (
-                lambda c: c.dy * (_sigmoid(c.x) + c.x * _sigmoid(c.x))
-            ),
-            "the derivative of the sigmoid is sigma (1 - sigma); the factor sigma is missing": (
-                lambda c: c.dy * (_sigmoid(c.x) + c.x * (1 - _sigmoid(c.x)))
-            ),
-            "the factor x of the second term is missing": lambda c: (
-                c.dy * (_sigmoid(c.x) * (2 - _sigmoid(c.x)))
-            ),
-            "the upstream gradient is not used": lambda c: _silu_slope(c.x),
-            "this is the forward pass times dy, not the derivative": lambda c: c.dy * _silu(c.x),
-        },
-    ),
-    forward(
-        "swiglu",
-        ("y",),
-        LINEAR,
-        (
-            "One of the two opens and closes the other, entry by entry.",
-            "silu(z) = z sigmoid(z), and sigmoid(z) = 1 / (1 + exp(-z)).",
-            "silu of the gate, times up.",
-        ),
-        mistakes={
-            "the gate and up have changed places: silu is of the gate": lambda c: (
-                _silu(c.up) * c.gate
-            ),
-            "the sigmoid of the gate alone: silu has a factor gate besides": lambda c: (
-                _sigmoid(c.gate) * c.up
-            ),
-            "silu is missing: this is gate times up": lambda c: c.gate * c.up,
-            "added where a product is meant": lambda c: _silu(c.gate) + c.up,
-            "silu is applied to the product": lambda c: _silu(c.gate * c.up),
-            "gelu where silu is meant": lambda c: c.gate * _Phi(c.gate) * c.up,
-            "silu of both: only of the gate": lambda c: _silu(c.gate) * _silu(c.up),
-            "up is not used": lambda c: _silu(c.gate),
-        },
-    ),
-    backward(
-        "swiglu_backward",
-        ("dgate", "dup"),
-        LINEAR,
-        (
-            "y = silu(gate) up is a product of two inputs: each gets dy times the other factor.",
-            "dup = dy silu(gate). For dgate dy goes through up first, then through silu.",
-            "dgate = dy up sigma (1 + gate (1 - sigma)), with sigma = sigmoid(gate).",
-        ),
-        mistakes={
-            "silu where its derivative is meant": lambda c: {"dgate": c.dy * c.up * _silu(c.gate)},
-            "the sigmoid where silu's derivative is meant": lambda c: {
-                "dgate": c.dy * c.up * _sigmoid(c.gate)
-            },
-            "sigma (1 - sigma), the sigmoid's derivative, where silu's is meant": lambda c: {
-                "dgate": c.dy * c.up * _sigmoid(c.gate) * (1 - _sigmoid(c.gate))
-            },
-            "the factor up is missing": lambda c: {"dgate": c.dy * _silu_slope(c.gate)},
-            "silu is missing: gate is not yet the factor": lambda c: {"dup": c.dy * c.gate},
-            "silu's derivative where silu itself is meant": lambda c: {
-                "dup": c.dy * _silu_slope(c.gate)
-            },
-            "the sigmoid alone where silu is meant": lambda c: {"dup": c.dy * _sigmoid(c.gate)},
-            "silu of up where silu of the gate is meant": lambda c: {"dup": c.dy * _silu(c.up)},
-            "silu's derivative is taken at up, not at the gate": lambda c: {
-                "dgate": c.dy * c.up * _silu_slope(c.up)
-            },
         },
     ),
 ]

@@ -1,11 +1,11 @@
-"""Notebooks 6 and 7: attention, with its weights kept and without."""
+"""Notebook 6: attention."""
 
 import numpy as np
 
 from minitransformer.exercises.cases import SINGLE, SMALL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward, scaled
 
-ATTENTION, HEADS = "06_attention", "07_heads_and_masks"
+ATTENTION = "06_attention"
 
 
 def swap(x):
@@ -17,7 +17,7 @@ def _softmax(S, axis=-1):
     return P / P.sum(axis=axis, keepdims=True)
 
 
-def _scores(c, power=0.5):
+def scores(c, power=0.5):
     return c.Q @ swap(c.K) / c.Q.shape[-1] ** power
 
 
@@ -28,7 +28,7 @@ def _attend(P):
 
 def _minus_mask(c, axis=-1):
     """Weights that were masked behind the softmax."""
-    return _softmax(_scores(c), axis) * c.mask
+    return _softmax(scores(c), axis) * c.mask
 
 
 def _empty_row(inputs, rng):
@@ -91,7 +91,7 @@ DROPOUT = Variant(
 )
 
 
-def _gradients(c, P=None, minus=None, scale=0.5, dP=None):
+def gradients(c, P=None, minus=None, scale=0.5, dP=None):
     """dQ, dK, dV with what may go wrong as arguments; without dropout."""
     P = c.P if P is None else P
     dP = c.dO @ swap(c.V) if dP is None else dP
@@ -100,53 +100,41 @@ def _gradients(c, P=None, minus=None, scale=0.5, dP=None):
     return {"dQ": dS @ c.K, "dK": swap(dS) @ c.Q, "dV": swap(P) @ c.dO}
 
 
-def _weights(c):
-    """P from the inputs, for the tiled form, which does not keep it."""
-    S = _scores(c)
-    if getattr(c, "mask", None) is not None:
-        S = np.where(c.mask, S, -np.inf)
-    return np.exp(S - c.logsumexp[..., None])
-
-
-def _unmasked(c):
-    return np.exp(_scores(c) - c.logsumexp[..., None])
-
-
 SUM = "the sum term of softmax's backward pass, - P sum(P dP), is missing: dS = P (dP - sum(P dP))"
 GRADIENTS = ("dQ", "dK", "dV")
 
 
-def _only(made, *names):
+def only(made, *names):
     return {name: made[name] for name in names}
 
 
-def _attention_mistakes(weights):
+def attention_mistakes(weights):
     """Mistakes in dQ and dK for given weights."""
     return {
-        SUM: lambda c: _only(_gradients(c, weights(c), lambda P, dP: dP), "dQ", "dK"),
-        "the scale 1 / sqrt(d_k) is missing on the way back": lambda c: _only(
-            _gradients(c, weights(c), scale=0.0), "dQ", "dK"
+        SUM: lambda c: only(gradients(c, weights(c), lambda P, dP: dP), "dQ", "dK"),
+        "the scale 1 / sqrt(d_k) is missing on the way back": lambda c: only(
+            gradients(c, weights(c), scale=0.0), "dQ", "dK"
         ),
-        "divided by d_k where sqrt(d_k) is meant, or scaled twice": lambda c: _only(
-            _gradients(c, weights(c), scale=1.0), "dQ", "dK"
+        "divided by d_k where sqrt(d_k) is meant, or scaled twice": lambda c: only(
+            gradients(c, weights(c), scale=1.0), "dQ", "dK"
         ),
-        "the sum runs over the queries (axis -2), not over the keys": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP - (P * dP).sum(-2, keepdims=True)),
+        "the sum runs over the queries (axis -2), not over the keys": lambda c: only(
+            gradients(c, weights(c), lambda P, dP: dP - (P * dP).sum(-2, keepdims=True)),
             "dQ",
             "dK",
         ),
-        "the sum is of dP alone: it should be of P dP": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP - dP.sum(-1, keepdims=True)), "dQ", "dK"
+        "the sum is of dP alone: it should be of P dP": lambda c: only(
+            gradients(c, weights(c), lambda P, dP: dP - dP.sum(-1, keepdims=True)), "dQ", "dK"
         ),
-        "a mean of P dP where the sum is meant": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP - (P * dP).mean(-1, keepdims=True)),
+        "a mean of P dP where the sum is meant": lambda c: only(
+            gradients(c, weights(c), lambda P, dP: dP - (P * dP).mean(-1, keepdims=True)),
             "dQ",
             "dK",
         ),
-        "the softmax is passed as P (1 - P), the diagonal of its Jacobian alone": lambda c: _only(
-            _gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"
+        "the softmax is passed as P (1 - P), the diagonal of its Jacobian alone": lambda c: only(
+            gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"
         ),
-        "the softmax is passed over on the way back: dP is used as dS": lambda c: _only(
+        "the softmax is passed over on the way back: dP is used as dS": lambda c: only(
             {
                 "dQ": (c.dO @ swap(c.V)) @ c.K / c.Q.shape[-1] ** 0.5,
                 "dK": swap(c.dO @ swap(c.V)) @ c.Q / c.Q.shape[-1] ** 0.5,
@@ -183,34 +171,34 @@ EXERCISES = [
         required=1,
         needed=("mask",),
         mistakes={
-            "the scores are not divided by sqrt(d_k)": _attend(lambda c: _softmax(_scores(c, 0))),
-            "divided by d_k: its root is meant": _attend(lambda c: _softmax(_scores(c, 1))),
+            "the scores are not divided by sqrt(d_k)": _attend(lambda c: _softmax(scores(c, 0))),
+            "divided by d_k: its root is meant": _attend(lambda c: _softmax(scores(c, 1))),
             "divided by sqrt(T) or another size: sqrt(d_k) is meant, the last axis of Q": _attend(
-                lambda c: _softmax(_scores(c, 0) / c.Q.shape[-2] ** 0.5)
+                lambda c: _softmax(scores(c, 0) / c.Q.shape[-2] ** 0.5)
             ),
             "divided by sqrt(d_model), all heads together: sqrt(d_k) is meant, the features of one "
             "head": _attend(
-                lambda c: _softmax(_scores(c, 0) / (c.Q.shape[-1] * c.Q.shape[1]) ** 0.5)
+                lambda c: _softmax(scores(c, 0) / (c.Q.shape[-1] * c.Q.shape[1]) ** 0.5)
             ),
             "the softmax runs over the queries (axis -2): each query's weights over the keys sum "
-            "to 1": _attend(lambda c: _softmax(_scores(c), -2)),
-            "the softmax is missing": _attend(_scores),
+            "to 1": _attend(lambda c: _softmax(scores(c), -2)),
+            "the softmax is missing": _attend(scores),
             "multiplied by sqrt(d_k): the scores are divided by it": _attend(
-                lambda c: _softmax(_scores(c, -0.5))
+                lambda c: _softmax(scores(c, -0.5))
             ),
             "K is mixed, not V: the result is a mean of values": lambda c: {
-                "O": _softmax(_scores(c)) @ c.K
+                "O": _softmax(scores(c)) @ c.K
             },
             "the mask is applied behind the softmax: the rows no longer sum to 1": _attend(
                 _minus_mask
             ),
             "the mask is the wrong way round: True = may attend": _attend(
-                lambda c: _softmax(np.where(c.mask, -1e300, _scores(c)))
+                lambda c: _softmax(np.where(c.mask, -1e300, scores(c)))
             ),
             "masked scores become 0, which is a score like any other: -inf is meant": _attend(
-                lambda c: _softmax(np.where(c.mask, _scores(c), 0))
+                lambda c: _softmax(np.where(c.mask, scores(c), 0))
             ),
-            "the mask is not used": _attend(lambda c: _softmax(_scores(c)) * (0 * c.mask + 1)),
+            "the mask is not used": _attend(lambda c: _softmax(scores(c)) * (0 * c.mask + 1)),
         },
     ),
     backward(
@@ -226,7 +214,7 @@ EXERCISES = [
         ),
         variants=(*PLAIN, *MASKED, DROPOUT),
         mistakes={
-            **_attention_mistakes(lambda c: c.P),
+            **attention_mistakes(lambda c: c.P),
             "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
                 "dV": c.P @ c.dO
             },
@@ -237,46 +225,8 @@ EXERCISES = [
                 "dV": swap(c.P) @ c.dO / c.Q.shape[-1] ** 0.5
             },
             "dS is not transposed: dK = dS^T Q, summed over the queries": lambda c: {
-                "dK": swap(_gradients(c)["dQ"]) if c.Q.shape[-2] == c.K.shape[-2] else None
+                "dK": swap(gradients(c)["dQ"]) if c.Q.shape[-2] == c.K.shape[-2] else None
             },
-        },
-    ),
-    backward(
-        "tiled_attention_backward",
-        GRADIENTS,
-        HEADS,
-        (
-            "P is not there, but logsumexp is: P = exp(scores - logsumexp).",
-            "The sum of P dP along the keys is the sum of dO O along the features: no second pass.",
-            "dS = P (dP - sum(dO O)) / sqrt(E), then as in attention_backward; scores under the "
-            "mask are -inf, so P is 0 there.",
-        ),
-        variants=(
-            *PLAIN,
-            *(v for v in MASKED[:2]),
-        ),
-        mistakes={
-            **_attention_mistakes(_weights),
-            "the mask is forgotten when P is computed again": lambda c: _gradients(c, _unmasked(c)),
-            "the scale is forgotten when P is computed again": lambda c: _gradients(
-                c, np.exp(c.Q @ swap(c.K) - c.logsumexp[..., None])
-            ),
-            "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
-                "dV": _weights(c) @ c.dO
-            },
-            "logsumexp is forgotten: the weights are exp(scores - logsumexp)": lambda c: _gradients(
-                c, np.exp(_scores(c)), lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True)
-            ),
-            "divided by logsumexp: it is a logarithm, subtract it from the scores": lambda c: (
-                _gradients(
-                    c,
-                    np.exp(_scores(c)) / c.logsumexp[..., None],
-                    lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True),
-                )
-            ),
-            "the sum dO O runs over all heads, or tokens, together": lambda c: _only(
-                _gradients(c, _weights(c), lambda P, dP: dP - (c.dO * c.O).sum()), "dQ", "dK"
-            ),
         },
     ),
 ]

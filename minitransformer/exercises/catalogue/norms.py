@@ -1,4 +1,4 @@
-"""Notebook 4: layer norm and RMS norm."""
+"""Notebook 4: layer norm, and what its exercises share with those of RMS norm."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def _flat(inputs, rng):
     return inputs | {"x": inputs["x"] * 1e-3}
 
 
-def _mean(x, axis=-1):
+def mean(x, axis=-1):
     return x.mean(axis=axis, keepdims=True)
 
 
@@ -49,8 +49,8 @@ OFFSET = Variant(
 )
 
 
-def _norm(x, eps=1e-5, axis=-1, ddof=0):
-    centred = x - _mean(x, axis)
+def norm(x, eps=1e-5, axis=-1, ddof=0):
+    centred = x - mean(x, axis)
     return centred / np.sqrt(centred.var(axis=axis, keepdims=True, ddof=ddof) + eps)
 
 
@@ -59,51 +59,48 @@ def _layer(make):
     return lambda c: {"y": c.gamma * make(c.x) + c.beta}
 
 
-def _rms(make):
-    return lambda c: {"y": c.gamma * make(c.x)}
+def mean_square(x):
+    return mean(x * x)
 
 
-def _mean_square(x):
-    return _mean(x * x)
-
-
-def _dxhat(c):
+def dxhat(c):
     return c.dy * c.gamma
 
 
-def _backward_mistakes(mean):
-    """Of layer norm (mean = 1) and RMS norm (mean = 0)."""
+def backward_mistakes(centred):
+    """Mistakes in the backward pass of layer norm (centred = 1) and of RMS norm (centred = 0)."""
     return {
         "right while gamma is 1: gamma belongs inside the mean, with the upstream gradient": (
             lambda c: {
-                "dx": c.gamma * c.rstd * (c.dy - mean * _mean(c.dy) - c.xhat * _mean(c.dy * c.xhat))
+                "dx": c.gamma
+                * c.rstd
+                * (c.dy - centred * mean(c.dy) - c.xhat * mean(c.dy * c.xhat))
             }
         ),
         "right while gamma is 1: gamma is left out": lambda c: {
-            "dx": c.rstd * (c.dy - mean * _mean(c.dy) - c.xhat * _mean(c.dy * c.xhat))
+            "dx": c.rstd * (c.dy - centred * mean(c.dy) - c.xhat * mean(c.dy * c.xhat))
         },
         "the means run over the tokens (axis 1), not over the features": lambda c: {
             "dx": c.rstd
-            * (_dxhat(c) - mean * _mean(_dxhat(c), 1) - c.xhat * _mean(_dxhat(c) * c.xhat, 1))
+            * (dxhat(c) - centred * mean(dxhat(c), 1) - c.xhat * mean(dxhat(c) * c.xhat, 1))
         },
         "the means run over the batch, not over the features": lambda c: {
             "dx": c.rstd
-            * (_dxhat(c) - mean * _mean(_dxhat(c), 0) - c.xhat * _mean(_dxhat(c) * c.xhat, 0))
+            * (dxhat(c) - centred * mean(dxhat(c), 0) - c.xhat * mean(dxhat(c) * c.xhat, 0))
         },
         "sums where means are meant: divide by D": lambda c: {
             "dx": c.rstd
             * (
-                _dxhat(c)
-                - mean * _dxhat(c).sum(-1, keepdims=True)
-                - c.xhat * (_dxhat(c) * c.xhat).sum(-1, keepdims=True)
+                dxhat(c)
+                - centred * dxhat(c).sum(-1, keepdims=True)
+                - c.xhat * (dxhat(c) * c.xhat).sum(-1, keepdims=True)
             )
         },
         "divided by rstd: rstd is already one over the standard deviation": lambda c: {
-            "dx": (_dxhat(c) - mean * _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat))
-            / c.rstd
+            "dx": (dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(dxhat(c) * c.xhat)) / c.rstd
         },
         "the factor rstd is missing": lambda c: {
-            "dx": _dxhat(c) - mean * _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat)
+            "dx": dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(dxhat(c) * c.xhat)
         },
         "xhat is left out: gamma multiplied xhat": lambda c: {"dgamma": c.dy.sum(axis=(0, 1))},
         "a mean over the tokens where a sum is meant": lambda c: {
@@ -125,24 +122,14 @@ def _backward_mistakes(mean):
 
 
 def _layer_parts(c):
-    dxhat = _dxhat(c)
+    d = dxhat(c)
     return {
         "dx": {
-            "gamma dy": c.rstd * dxhat,
-            "- mean(gamma dy), which the mean feels": -c.rstd * _mean(dxhat) * np.ones_like(dxhat),
+            "gamma dy": c.rstd * d,
+            "- mean(gamma dy), which the mean feels": -c.rstd * mean(d) * np.ones_like(d),
             "- xhat mean(gamma dy xhat), which the variance feels": -c.rstd
             * c.xhat
-            * _mean(dxhat * c.xhat),
-        }
-    }
-
-
-def _rms_parts(c):
-    dxhat = _dxhat(c)
-    return {
-        "dx": {
-            "gamma dy": c.rstd * dxhat,
-            "- xhat mean(gamma dy xhat)": -c.rstd * c.xhat * _mean(dxhat * c.xhat),
+            * mean(d * c.xhat),
         }
     }
 
@@ -161,34 +148,34 @@ EXERCISES = [
         variants=(*NORM_CASES, EPS, OFFSET),
         required=1,
         parts=lambda c: {
-            "y": {"gamma xhat": c.gamma * _norm(c.x), "beta": np.broadcast_to(c.beta, c.x.shape)}
+            "y": {"gamma xhat": c.gamma * norm(c.x), "beta": np.broadcast_to(c.beta, c.x.shape)}
         },
         mistakes={
             "eps is added to the standard deviation: it belongs inside the root, added to the "
-            "variance": _layer(lambda x: (x - _mean(x)) / (x.std(-1, keepdims=True) + 1e-5)),
-            "eps is forgotten inside the root": _layer(lambda x: _norm(x, 0.0)),
-            "another eps than 1e-5": _layer(lambda x: _norm(x, 1e-6)),
-            "the variance is divided by D - 1: here by D": _layer(lambda x: _norm(x, ddof=1)),
+            "variance": _layer(lambda x: (x - mean(x)) / (x.std(-1, keepdims=True) + 1e-5)),
+            "eps is forgotten inside the root": _layer(lambda x: norm(x, 0.0)),
+            "another eps than 1e-5": _layer(lambda x: norm(x, 1e-6)),
+            "the variance is divided by D - 1: here by D": _layer(lambda x: norm(x, ddof=1)),
             "the root is missing: divided by the variance": _layer(
-                lambda x: (x - _mean(x)) / (x.var(-1, keepdims=True) + 1e-5)
+                lambda x: (x - mean(x)) / (x.var(-1, keepdims=True) + 1e-5)
             ),
             "the mean is not subtracted": _layer(
                 lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
             ),
             "the mean is not subtracted: this is RMS norm": _layer(
-                lambda x: x / np.sqrt(_mean_square(x) + 1e-5)
+                lambda x: x / np.sqrt(mean_square(x) + 1e-5)
             ),
             "normalised over the tokens (axis 1): the features of each token are meant": _layer(
-                lambda x: _norm(x, axis=1)
+                lambda x: norm(x, axis=1)
             ),
             "normalised over the batch (axis 0): that is batch norm": _layer(
-                lambda x: _norm(x, axis=0)
+                lambda x: norm(x, axis=0)
             ),
-            "normalised over tokens and features together": _layer(lambda x: _norm(x, axis=(1, 2))),
-            "normalised over the whole array": _layer(lambda x: _norm(x, axis=(0, 1, 2))),
-            "gamma is left out": lambda c: {"y": _norm(c.x) + c.beta},
-            "gamma multiplies beta too": lambda c: {"y": c.gamma * (_norm(c.x) + c.beta)},
-            "gamma and beta are exchanged": lambda c: {"y": c.beta * _norm(c.x) + c.gamma},
+            "normalised over tokens and features together": _layer(lambda x: norm(x, axis=(1, 2))),
+            "normalised over the whole array": _layer(lambda x: norm(x, axis=(0, 1, 2))),
+            "gamma is left out": lambda c: {"y": norm(c.x) + c.beta},
+            "gamma multiplies beta too": lambda c: {"y": c.gamma * (norm(c.x) + c.beta)},
+            "gamma and beta are exchanged": lambda c: {"y": c.beta * norm(c.x) + c.gamma},
             "this is the standard deviation: rstd is one over it": lambda c: {
                 "rstd": np.sqrt(c.x.var(-1, keepdims=True) + 1e-5)
             },
@@ -207,62 +194,6 @@ EXERCISES = [
         ),
         variants=NORM_CASES,
         parts=_layer_parts,
-        mistakes=_backward_mistakes(1),
-    ),
-    forward(
-        "rms_norm",
-        ("y", "xhat", "rstd"),
-        NORM,
-        (
-            "Like layer norm, but no mean is subtracted.",
-            "The mean of the squares over the last axis, keepdims=True.",
-            "xhat = x / sqrt(mean square + eps), and y = gamma xhat.",
-        ),
-        variants=(*NORM_CASES, EPS),
-        required=1,
-        mistakes={
-            "eps is added outside of the root": _rms(
-                lambda x: x / (np.sqrt(_mean_square(x)) + 1e-6)
-            ),
-            "eps is forgotten inside the root": _rms(lambda x: x / np.sqrt(_mean_square(x))),
-            "another eps than 1e-6": _rms(lambda x: x / np.sqrt(_mean_square(x) + 1e-5)),
-            "the mean is subtracted: this is layer norm": _rms(lambda x: _norm(x, 1e-6)),
-            "divided by the standard deviation: RMS takes no mean away": _rms(
-                lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
-            ),
-            "a sum of squares where their mean is meant": _rms(
-                lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True) + 1e-6)
-            ),
-            "the root is missing": _rms(lambda x: x / (_mean_square(x) + 1e-6)),
-            "the mean of the squares runs over the whole array": _rms(
-                lambda x: x / np.sqrt((x * x).mean() + 1e-6)
-            ),
-            "the mean of the squares runs over the tokens (axis 1)": _rms(
-                lambda x: x / np.sqrt((x * x).mean(1, keepdims=True) + 1e-6)
-            ),
-            "gamma is left out": lambda c: {"y": c.x / np.sqrt(_mean_square(c.x) + 1e-6)},
-            "this is the root mean square: rstd is one over it": lambda c: {
-                "rstd": np.sqrt(_mean_square(c.x) + 1e-6)
-            },
-        },
-    ),
-    backward(
-        "rms_norm_backward",
-        ("dx", "dgamma"),
-        NORM,
-        (
-            "Layer norm's backward pass without the mean's term.",
-            "dxhat = gamma dy; x_i moves xhat_i by itself, and its row through the mean square.",
-            "dx = rstd (dxhat - xhat mean(dxhat xhat)); dgamma is the sum of dy xhat over all "
-            "tokens.",
-        ),
-        variants=NORM_CASES,
-        parts=_rms_parts,
-        mistakes={
-            "the mean of dxhat is subtracted: that is layer norm's gradient": lambda c: {
-                "dx": c.rstd * (_dxhat(c) - _mean(_dxhat(c)) - c.xhat * _mean(_dxhat(c) * c.xhat))
-            },
-            **{k: v for k, v in _backward_mistakes(0).items() if "beta was added" not in k},
-        },
+        mistakes=backward_mistakes(1),
     ),
 ]

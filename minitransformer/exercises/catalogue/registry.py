@@ -2,29 +2,24 @@
 
 from minitransformer.exercises.catalogue import (
     activations,
+    attention,
+    dropout,
+    gated_activations,
+    heads_and_masks,
+    linear_and_embedding,
     losses,
     norms,
+    optimisers,
     pooling,
     positions,
-)
-from minitransformer.exercises.catalogue import (
-    attention as attending,
-)
-from minitransformer.exercises.catalogue import (
-    dropout_and_optimisers as training,
-)
-from minitransformer.exercises.catalogue import (
-    heads_and_masks as heads,
-)
-from minitransformer.exercises.catalogue import (
-    linear_and_embedding as maps,
-)
-from minitransformer.exercises.catalogue import (
-    softmax as scores,
+    rms_norm,
+    softmax,
+    tiled_attention,
 )
 
 TOPICS = (
-    scores, losses, maps, activations, norms, positions, attending, heads, training, pooling,
+    softmax, losses, linear_and_embedding, activations, gated_activations, norms, rms_norm,
+    positions, attention, tiled_attention, heads_and_masks, dropout, optimisers, pooling,
 )  # fmt: skip
 _ALL = [exercise for topic in TOPICS for exercise in topic.EXERCISES]
 EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=lambda e: e.notebook)}

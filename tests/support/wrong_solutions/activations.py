@@ -1,14 +1,10 @@
-"""Wrong linear maps, activations and embeddings."""
+"""Wrong activations, gated ones among them."""
 
 import math
 
 import numpy as np
 
 from minitransformer.functional import erf
-
-
-def rows(x):
-    return x.reshape(-1, x.shape[-1])
 
 
 def sigmoid(x):
@@ -31,24 +27,6 @@ def tanh(x):
     return np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
 
-def linear_backward(dx=None, dW=None, db=None):
-    """The right one, but for some parts."""
-
-    def function(dy, x, W):
-        return (
-            dy @ W.T if dx is None else dx(dy, x, W),
-            rows(x).T @ rows(dy) if dW is None else dW(dy, x, W),
-            rows(dy).sum(axis=0) if db is None else db(dy, x, W),
-        )
-
-    return function
-
-
-def over(dy, x):
-    """Where the loops over the table's rows go wrong."""
-    return sum(np.outer(a, b) for a, b in zip(x[:, 0], dy[:, 0], strict=True))
-
-
 def tanh_backward(slope):
     """dy times (1 + t) / 2 + x / 2 * slope(x, t)."""
     return lambda dy, x: dy * ((1 + tanh(x)) / 2 + x / 2 * slope(x, tanh(x)))
@@ -61,57 +39,7 @@ def du(x):
     return K * (1 + 3 * 0.044715 * x**2)
 
 
-def overwritten(dy, ids, n_rows):
-    dW = np.zeros((n_rows, dy.shape[-1]), dy.dtype)
-    dW[ids] += dy
-    return dW
-
-
-def counted(dy, ids, n_rows, scale=1.0, shift=0, axis=None, texts=slice(None)):
-    dW = np.zeros((n_rows, dy.shape[-1]), dy.dtype)
-    np.add.at(dW, (ids[texts] + shift) % n_rows, dy[texts] * scale)
-    return dW
-
-
-def averaged(dy, ids, n_rows):
-    n = np.bincount(ids.ravel(), minlength=n_rows).clip(1)[:, None].astype(dy.dtype)
-    return counted(dy, ids, n_rows) / n
-
-
 WRONG = {
-    "linear": [
-        ("b is missing", lambda x, W, b: x @ W),
-        ("b has the wrong sign", lambda x, W, b: x @ W - b),
-        ("before the product|ValueError", lambda x, W, b: (x + b) @ W),
-        ("ValueError", lambda x, W, b: x @ W.T + b),
-        ("shape", lambda x, W, b: rows(x) @ W + b),
-        ("x W is missing", lambda x, W, b: np.zeros_like(x @ W) + b),
-        ("returns None", lambda x, W, b: None),
-    ],
-    "linear_backward": [
-        ("only the first text", linear_backward(dW=lambda dy, x, W: x[0].T @ dy[0])),
-        ("mean over the tokens", linear_backward(db=lambda dy, x, W: rows(dy).mean(axis=0))),
-        (
-            "batch divided out twice",
-            linear_backward(dW=lambda dy, x, W: rows(x).T @ rows(dy) / len(x)),
-        ),
-        (
-            "shape.*leading axes should be summed|shape",
-            linear_backward(dW=lambda dy, x, W: x.swapaxes(1, 2) @ dy),
-        ),
-        ("another order", linear_backward(dW=lambda dy, x, W: rows(dy).T @ rows(x))),
-        ("ValueError", linear_backward(dx=lambda dy, x, W: dy @ W)),
-        (
-            "axis 0 is gone|axis .* should be summed|leading",
-            linear_backward(db=lambda dy, x, W: dy.sum(axis=0)),
-        ),
-        ("3 are expected", lambda dy, x, W: (dy @ W.T, rows(x).T @ rows(dy))),
-        (
-            "another order|order|shape",
-            lambda dy, x, W: (rows(x).T @ rows(dy), dy @ W.T, rows(dy).sum(axis=0)),
-        ),
-        ("sign", linear_backward(db=lambda dy, x, W: -rows(dy).sum(axis=0))),
-    ],
     "relu_backward": [
         ("not on dy|on y, not", lambda dy, y: np.maximum(dy, 0)),
         ("slope is 1", lambda dy, y: dy * y),
@@ -190,24 +118,5 @@ WRONG = {
             "dup: .*derivative where silu itself",
             lambda dy, g, u: (dy * u * silu_slope(g), dy * silu_slope(g)),
         ),
-    ],
-    "embedding": [
-        ("counted from 1", lambda ids, W: W[ids - 1]),
-        ("sqrt\\(d_model\\)", lambda ids, W: W[ids] * W.shape[1] ** 0.5),
-        ("reversed", lambda ids, W: W[ids][:, ::-1]),
-        ("shape", lambda ids, W: W[ids.ravel()]),
-        ("shape|IndexError", lambda ids, W: W[:, ids]),
-        ("first text", lambda ids, W: np.repeat(W[ids[:1]], len(ids), axis=0)),
-        ("1 result|tuple", lambda ids, W: (W[ids], ids)),
-    ],
-    "embedding_backward": [
-        ("more than once|repeated", overwritten),
-        ("mean over a token's", averaged),
-        ("counted from 1", lambda dy, ids, n_rows: counted(dy, ids, n_rows, shift=1)),
-        ("only the first text", lambda dy, ids, n: counted(dy, ids, n, texts=slice(0, 1))),
-        ("without the upstream", lambda dy, ids, n: counted(np.ones_like(dy), ids, n)),
-        ("factor 2|2 times", lambda dy, ids, n_rows: counted(dy, ids, n_rows, scale=2.0)),
-        ("shape", lambda dy, ids, n_rows: counted(dy, ids, ids.max() + 1)),
-        ("dtype", lambda dy, ids, n: counted(dy.astype(np.float64), ids, n)),
     ],
 }

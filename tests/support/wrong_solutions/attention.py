@@ -1,4 +1,4 @@
-"""Wrong attention, heads and masks."""
+"""Wrong attention, tiled attention included."""
 
 import numpy as np
 
@@ -67,56 +67,6 @@ def tiled(weights=None, **more):
     return function
 
 
-def qkv(order=("dQ", "dK", "dV"), dx=None, dW=None, db=None):
-    def function(dQ, dK, dV, x, W):
-        named = {"dQ": dQ, "dK": dK, "dV": dV}
-        d = np.concatenate([named[n] for n in order], axis=-1)
-        rows = d.reshape(-1, d.shape[-1])
-        return (
-            d @ W.T if dx is None else dx(dQ, dK, dV, W),
-            x.reshape(-1, x.shape[-1]).T @ rows if dW is None else dW(x, d),
-            rows.sum(axis=0) if db is None else db(d),
-        )
-
-    return function
-
-
-def split(x, H):
-    return np.stack(np.split(x, H, axis=-1), axis=1)
-
-
-def merge(x):
-    return np.concatenate(list(x.transpose(1, 0, 2, 3)), axis=-1)
-
-
-def seen(rule):
-    def function(T, S=None):
-        S = T if S is None else S
-        return rule(np.arange(T)[:, None], np.arange(S)[None], S - T)
-
-    return function
-
-
-def keys(lengths, S):
-    return np.arange(S)[None], lengths[:, None]
-
-
-SPLITS = [
-    ("mixes tokens", lambda x, H: x.reshape(x.shape[0], H, x.shape[1], x.shape[2] // H)),
-    ("in turn", lambda x, H: np.stack([x[..., h::H] for h in range(H)], axis=1)),
-    ("shape", lambda x, H: x.reshape(*x.shape[:2], H, -1)),
-    ("heads stand in reverse", lambda x, H: split(x, H)[:, ::-1]),
-    ("shape", lambda x, H: swap(split(x, H))),
-    ("tokens stand in reverse", lambda x, H: split(x[:, ::-1], H)),
-]
-MERGES = [
-    ("mixes heads", lambda x: x.reshape(x.shape[0], x.shape[2], -1)),
-    ("side by side", lambda x: x.transpose(0, 2, 3, 1).reshape(x.shape[0], x.shape[2], -1)),
-    ("shape", lambda x: x.transpose(0, 2, 1, 3)),
-    ("heads stand in reverse", lambda x: merge(x[:, ::-1])),
-    ("shape|sum", lambda x: x.sum(axis=1)),
-]
-
 WRONG = {
     "attention": [
         (r"not divided by sqrt\(d_k\)", attention(lambda Q, K: Q @ swap(K))),
@@ -171,40 +121,5 @@ WRONG = {
             "sum is of dP alone",
             tiled(softmax_part=lambda P, dP: P * (dP - dP.sum(-1, keepdims=True))),
         ),
-    ],
-    "qkv_projection_backward": [
-        ("only the path through Q", qkv(dx=lambda q, k, v, W: q @ W[:, : q.shape[-1]].T)),
-        ("order", qkv(("dK", "dQ", "dV"))),
-        ("order", qkv(("dV", "dK", "dQ"))),
-        (
-            "path through V is missing",
-            qkv(dx=lambda q, k, v, W: np.concatenate([q, k], -1) @ W[:, : 2 * q.shape[-1]].T),
-        ),
-        ("mean over the three", qkv(dx=lambda q, k, v, W: np.concatenate([q, k, v], -1) @ W.T / 3)),
-        ("only the first text", qkv(dW=lambda x, d: x[0].T @ d[0])),
-        ("shape", qkv(dW=lambda x, d: swap(x) @ d)),
-        ("mean over the tokens", qkv(db=lambda d: d.mean((0, 1)))),
-    ],
-    "split_heads": SPLITS,
-    "split_heads_backward": MERGES,
-    "merge_heads": MERGES,
-    "merge_heads_backward": SPLITS,
-    "causal_mask": [
-        ("wrong way round", seen(lambda t, s, back: s > t + back)),
-        ("transposed", seen(lambda t, s, back: s >= t + back)),
-        ("diagonal is True", seen(lambda t, s, back: s < t + back)),
-        ("last T of S", seen(lambda t, s, back: s <= t)),
-        ("dtype", seen(lambda t, s, back: (s <= t + back).astype(float))),
-        ("takes no argument `S`", lambda T: np.tril(np.ones((T, T), bool))),
-        ("dtype|boolean", seen(lambda t, s, back: np.where(s <= t + back, 0.0, -np.inf))),
-        ("everything", seen(lambda t, s, back: (t + s) >= 0)),
-    ],
-    "padding_mask": [
-        ("wrong way round", lambda n, S: (np.arange(S) >= n[:, None])[:, None, None]),
-        ("one token too many", lambda n, S: (np.arange(S) <= n[:, None])[:, None, None]),
-        ("shape", lambda n, S: np.arange(S) < n[:, None]),
-        ("in front", lambda n, S: (np.arange(S) >= S - n[:, None])[:, None, None]),
-        ("one token too few", lambda n, S: (np.arange(1, S + 1) < n[:, None])[:, None, None]),
-        ("dtype", lambda n, S: (np.arange(S) < n[:, None])[:, None, None].astype(int)),
     ],
 }

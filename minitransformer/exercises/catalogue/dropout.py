@@ -1,0 +1,112 @@
+"""Notebook 8: dropout."""
+
+import math
+
+import numpy as np
+
+from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
+from minitransformer.exercises.catalogue.entries import alone, backward
+
+BLOCK = "08_the_block"
+
+
+def _mask_arguments(p, dtype=np.float64):
+    def drawn(inputs, rng):
+        return {
+            "rng": np.random.default_rng(int(rng.integers(1 << 30))),
+            "shape": (40, 50),
+            "p": p,
+            "dtype": dtype,
+        }
+
+    return drawn
+
+
+def judge_mask(case, values):
+    """What is wrong with a dropout mask, in words: chance decides it, its laws do not."""
+    c, keep = case.names, values["keep"]
+    if not hasattr(keep, "dtype"):
+        return f"it returns a {type(keep).__name__}; an array is expected"
+    if keep.shape != c.shape:
+        return f"keep has the shape {keep.shape}; it should be {c.shape}"
+    if keep.dtype != c.dtype:
+        return f"keep has the dtype {keep.dtype}; it should be `dtype`, {c.dtype.__name__}"
+    share, found = float((keep != 0).mean()), np.unique(keep)
+    right = 1 / (1 - c.p)
+    if found.min() < 0 or len(found) > 2:
+        return "the entries should be 0 or 1 / (1 - p), and nothing else: is it a comparison?"
+    expected = 5 * math.sqrt(max(c.p * (1 - c.p), 1e-9) / keep.size)
+    top = float(found.max())
+    if abs(share - c.p) < expected < abs(share - 1 + c.p):
+        return "p is the probability of dropping an entry: here entries are kept with probability p"
+    if abs(share - 1 + c.p) > expected:
+        return f"a share of {share:.3f} is kept; it should be 1 - p = {1 - c.p:.3f}"
+    if abs(top - right) < 1e-3 * right:
+        return None
+    if abs(top - 1) < 1e-6:
+        return "what is kept should be divided by 1 - p, so that the expected value stays the same"
+    if c.p and abs(top - 1 / c.p) < 1e-3 / c.p:
+        return "divided by p: what is kept is divided by 1 - p"
+    if abs(top - 1 + c.p) < 1e-3:
+        return "multiplied by 1 - p: what is kept is divided by it"
+    return f"what is kept is {top:.4g}; it should be 1 / (1 - p) = {right:.4g}"
+
+
+EXERCISES = [
+    alone(
+        "dropout_mask",
+        ("keep",),
+        BLOCK,
+        (
+            "Draw one random number for each entry, rng.random(shape), and compare.",
+            "An entry is dropped with probability p: it is kept where the number is at least p.",
+            "Turn the comparison into `dtype`, and divide by 1 - p: the expected value stays.",
+        ),
+        example=lambda sizes, rng: {},
+        judge=judge_mask,
+        variants=(
+            Variant("p = 0.3", adjust=_mask_arguments(0.3)),
+            Variant("p = 0.8", adjust=_mask_arguments(0.8)),
+            Variant(
+                "p = 0",
+                adjust=_mask_arguments(0.0),
+                blame="wrong where nothing is dropped: every entry is 1 then",
+            ),
+            Variant("float32", adjust=_mask_arguments(0.3, np.float32)),
+        ),
+    ),
+    backward(
+        "dropout_backward",
+        ("dx",),
+        BLOCK,
+        (
+            "y = x keep: for this mask it is a product with a constant.",
+            "Use the mask of the forward pass, not a new one. Is 1 / (1 - p) in it already?",
+            "One product of two arrays, dy and keep.",
+        ),
+        variants=tuple(
+            Variant(v.label, v.sizes, ("keep",), blame=v.blame, dtype=v.dtype)
+            for v in (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
+        ),
+        mistakes={
+            "dropped entries pass: where keep is 0 nothing comes back": lambda c: c.dy,
+            "the factor 1 / (1 - p), which stands in keep, is missing": lambda c: (
+                c.dy * (c.keep > 0)
+            ),
+            "1 / (1 - p) stands in keep already: it is applied twice": lambda c: (
+                c.dy * c.keep * c.keep.max()
+            ),
+            "keep is applied twice": lambda c: c.dy * c.keep**2,
+            "the upstream gradient is not used": lambda c: c.keep,
+            "the mask is the wrong way round: what was dropped gets the gradient": lambda c: (
+                c.dy * (c.keep == 0)
+            ),
+            "the mask is the wrong way round, with its factor": lambda c: (
+                c.dy * (c.keep == 0) * c.keep.max()
+            ),
+            "the input is used: x is not needed, y = x keep is linear in x": lambda c: (
+                c.dy * c.x * c.keep
+            ),
+        },
+    ),
+]

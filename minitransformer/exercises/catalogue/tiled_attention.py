@@ -1,0 +1,71 @@
+"""Notebook 7: the backward pass of tiled attention, which does not save the weights."""
+
+import numpy as np
+
+from minitransformer.exercises.catalogue.attention import (
+    GRADIENTS,
+    MASKED,
+    PLAIN,
+    attention_mistakes,
+    gradients,
+    only,
+    scores,
+    swap,
+)
+from minitransformer.exercises.catalogue.entries import backward
+
+HEADS = "07_heads_and_masks"
+
+
+def _weights(c):
+    """P from the inputs, for the tiled form, which does not keep it."""
+    S = scores(c)
+    if getattr(c, "mask", None) is not None:
+        S = np.where(c.mask, S, -np.inf)
+    return np.exp(S - c.logsumexp[..., None])
+
+
+def _unmasked(c):
+    return np.exp(scores(c) - c.logsumexp[..., None])
+
+
+EXERCISES = [
+    backward(
+        "tiled_attention_backward",
+        GRADIENTS,
+        HEADS,
+        (
+            "P is not there, but logsumexp is: P = exp(scores - logsumexp).",
+            "The sum of P dP along the keys is the sum of dO O along the features: no second pass.",
+            "dS = P (dP - sum(dO O)) / sqrt(E), then as in attention_backward; scores under the "
+            "mask are -inf, so P is 0 there.",
+        ),
+        variants=(
+            *PLAIN,
+            *(v for v in MASKED[:2]),
+        ),
+        mistakes={
+            **attention_mistakes(_weights),
+            "the mask is forgotten when P is computed again": lambda c: gradients(c, _unmasked(c)),
+            "the scale is forgotten when P is computed again": lambda c: gradients(
+                c, np.exp(c.Q @ swap(c.K) - c.logsumexp[..., None])
+            ),
+            "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
+                "dV": _weights(c) @ c.dO
+            },
+            "logsumexp is forgotten: the weights are exp(scores - logsumexp)": lambda c: gradients(
+                c, np.exp(scores(c)), lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True)
+            ),
+            "divided by logsumexp: it is a logarithm, subtract it from the scores": lambda c: (
+                gradients(
+                    c,
+                    np.exp(scores(c)) / c.logsumexp[..., None],
+                    lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True),
+                )
+            ),
+            "the sum dO O runs over all heads, or tokens, together": lambda c: only(
+                gradients(c, _weights(c), lambda P, dP: dP - (c.dO * c.O).sum()), "dQ", "dK"
+            ),
+        },
+    ),
+]
