@@ -1,7 +1,7 @@
-"""The same training step on the CPU and on a GPU, for wider and wider models: where a GPU pays.
+"""The same training step on the CPU and on a GPU, for wider and wider models: where a GPU pays off.
 
-Both are this package's, from one source. They take turns in one process; the CPU's side has one
-worker for every core.
+Both sides run this package's code, from one source. They take turns in one process. The CPU side
+has one worker per core.
 """
 
 import time
@@ -22,7 +22,7 @@ ROUNDS, WARM_UP = 7, 2
 
 
 class Place(NamedTuple):
-    """Median seconds of a step of a model of width `d_model`, on the CPU and on the GPU."""
+    """Median seconds per step of a model of width `d_model`, on the CPU and on the GPU."""
 
     d_model: int
     cpu: float
@@ -35,21 +35,21 @@ class Place(NamedTuple):
 
 
 def case_of(width):
-    """The work at a width: 32 texts of 64 tokens, 2 blocks, 4 heads, d_ff four times d_model."""
+    """The case for one width: 32 texts of 64 tokens, 2 blocks, 4 heads, d_ff four times d_model."""
     return replace(BASE, name=f"d_model {width}", d_model=width, d_ff=4 * width)
 
 
-def places(threads=None, rounds=ROUNDS, told=lambda text, done, total: None):
+def places(threads=None, rounds=ROUNDS, on_progress=lambda text, done, total: None):
     """Measure a step at every width of :data:`WIDTHS` on both devices.
 
     Parameters
     ----------
     threads : int, optional
-        Workers on the CPU; by default as many as there are cores.
+        Workers on the CPU; by default one per core.
     rounds : int
-        Timed steps of each, after :data:`WARM_UP` that are not.
-    told : callable
-        ``told(text, done, total)`` hears what is being done.
+        Timed steps per side, after :data:`WARM_UP` untimed ones.
+    on_progress : callable
+        Called as ``on_progress(text, done, total)`` before each width.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def places(threads=None, rounds=ROUNDS, told=lambda text, done, total: None):
     threads, found = threads or usable_cores(), []
     for done, width in enumerate(WIDTHS):
         case = case_of(width)
-        told(case.name, done, len(WIDTHS))
+        on_progress(case.name, done, len(WIDTHS))
         sides = classifier_steps(case, "cpu", threads), classifier_steps(case, "gpu", 1)
         times = np.array([[_seconds(side, k) for side in sides] for k in range(rounds + WARM_UP)])
         found.append(Place(width, *np.median(times[WARM_UP:], axis=0).tolist()))
@@ -67,14 +67,14 @@ def places(threads=None, rounds=ROUNDS, told=lambda text, done, total: None):
 
 
 def _seconds(side, number):
-    began = time.perf_counter()
+    start = time.perf_counter()
     side.step(number)
     side.wait()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def table(found):
-    """A rich table: a line for each width."""
+    """A rich table with one line per width."""
     from rich.table import Table
 
     title = "one training step, 32 texts of 64 tokens, 2 blocks"

@@ -1,4 +1,4 @@
-"""Figures of a benchmark: bars for a few cases, lines where one size grows."""
+"""Figures of a benchmark: bars for a few cases, lines if one size grows."""
 
 from minitransformer.bench.growth import sweeps
 from minitransformer.plots import BLUE, GREY, ORANGE, blank
@@ -18,7 +18,7 @@ def draw(report):
 
 
 def bars(report):
-    """Time and peak memory of every side in every case; shorter is better."""
+    """Time and peak memory of every side in every case; shorter bars are better."""
     n_sides, n_rows = len(report.sides), len(report.rows)
     figure = blank(width=9, height=1.3 + 0.35 * n_sides * n_rows)
     for axes, (label, value) in zip(figure.subplots(1, 2, sharey=True), MEASURES, strict=True):
@@ -40,10 +40,10 @@ def bars(report):
 
 
 def _whiskers(axes, rows, side, places):
-    """From the lower to the upper quarter point."""
+    """Lines from the lower to the upper quartile."""
     for row, place in zip(rows, places, strict=True):
         if row.results[side.key].seconds:
-            low, high = (1000 * t for t in row.results[side.key].spread)
+            low, high = (1000 * t for t in row.results[side.key].quartiles)
             axes.plot([low, high], [place, place], color="black", linewidth=1)
 
 
@@ -55,13 +55,13 @@ def _megabytes(result):
     return result.peak_bytes / 1e6 if result.seconds and result.peak_bytes else None
 
 
-MEASURES = (("time of a step (ms)", _milliseconds), ("peak memory of the process (MB)", _megabytes))
+MEASURES = (("time per step (ms)", _milliseconds), ("peak memory of the process (MB)", _megabytes))
 
 
 def growth(report):
-    """Time and peak memory over the length of the texts, and over their number; all axes double.
+    """Time and peak memory over the length of the texts, and over their number; all axes are log.
 
-    A grey line shows what growing in proportion would be, from our first point on.
+    A grey line, starting at our first point, shows growth in proportion to the size.
     """
     figure = blank(width=9, height=7)
     grid = figure.subplots(2, 2, sharey="row", sharex="col")

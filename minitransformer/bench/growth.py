@@ -1,4 +1,4 @@
-"""How time and memory grow where one size grows and the other stays."""
+"""How time and memory grow if one size grows and the other stays the same."""
 
 from typing import NamedTuple
 
@@ -27,14 +27,14 @@ class Sweep(NamedTuple):
         return [getattr(row.case, self.size) for row in self.rows]
 
     def points(self, key, value):
-        """(size, value of the side's Result) where the side was measured."""
+        """Pairs (size, value of the side's Result), for the rows in which the side was measured."""
         found = zip(self.sizes, (value(row.results[key]) for row in self.rows), strict=True)
         return [(size, measured) for size, measured in found if measured is not None]
 
     def exponents(self, key, value):
-        """The powers of the size with which a value grows: over all points, and the last two.
+        """The powers of the size with which a value grows: over all points, and over the last two.
 
-        None where there are fewer than two points.
+        None if there are fewer than two points.
         """
         points = np.log(self.points(key, value))
         if len(points) < 2:
@@ -43,10 +43,10 @@ class Sweep(NamedTuple):
 
 
 def sweeps(report):
-    """Both sweeps of a report on attention: over the length of texts, and over their number.
+    """Both sweeps of a report on attention: over the length of the texts, and over their number.
 
-    The first row stands for the number of texts in the first, the last for the length in the
-    second.
+    The first row gives the fixed number of texts of the first sweep, and the last row gives the
+    fixed length of the second.
     """
     rows = report.rows
     texts, length = rows[0].case.texts, rows[-1].case.max_len
@@ -63,7 +63,7 @@ def sweeps(report):
 
 
 def lines(report):
-    """In words: with which power of each size the time of a step grows."""
+    """Lines that say with which power of each size the time per step grows."""
     for sweep in sweeps(report):
         for side in report.sides:
             found = sweep.exponents(side.key, lambda r: r.median if r.seconds else None)

@@ -1,4 +1,4 @@
-"""Turns of steps, and what they say: medians, spread, ratios, memory."""
+"""Steps taken in turns, and what is computed from them: medians, quartiles, ratios, memory."""
 
 import statistics
 import time
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from minitransformer.bench.worker_process import WorkerError
 
-# Threads of the side that has just worked go on looking for work for some milliseconds.
+# The threads of the side that has just worked keep polling for work for some milliseconds.
 PAUSE = 0.05
 
 
@@ -18,13 +18,13 @@ class Result:
     Attributes
     ----------
     seconds : list of float
-        Of each timed step.
+        Time of each timed step.
     peak_bytes, start_bytes : int or None
-        Most memory of the process, and its memory before the model was made.
+        Peak memory of the process, and its memory before the model was created.
     error : str or None
-        Why there is nothing else; one line.
+        Why the side failed, in one line; None if it did not.
     left_out : bool
-        It was not tried: it would have needed too much memory.
+        Whether the side was not run because it would have needed too much memory.
     """
 
     seconds: list = field(default_factory=list)
@@ -35,12 +35,12 @@ class Result:
 
     @property
     def median(self):
-        """Median of the steps, in seconds."""
+        """Median time per step, in seconds."""
         return statistics.median(self.seconds)
 
     @property
-    def spread(self):
-        """The quarter points: half of the steps took between these two times, in seconds."""
+    def quartiles(self):
+        """Lower and upper quartile in seconds: half of the steps took between these two times."""
         if len(self.seconds) < 2:
             return self.seconds[0], self.seconds[0]
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -49,54 +49,60 @@ class Result:
 
 @dataclass
 class Row:
-    """One case with the results of every side, by the side's key."""
+    """One case, and the results of every side by the side's key."""
 
     case: object
     results: dict
 
     def ratio(self, key, against):
-        """Time of one side over that of another: the median over the turns; None without both.
+        """Time of one side divided by that of another: the median over the turns.
 
-        The steps of a turn follow each other and are on the same batch, so that neither a change
-        of the machine's speed nor of the batch counts.
+        The steps of a turn follow each other and use the same batch, so neither a change of the
+        machine's speed nor one of the batch affects the ratio. None unless both sides ran.
         """
         ours, theirs = self.results.get(key, Result()), self.results.get(against, Result())
         turns = list(zip(ours.seconds, theirs.seconds, strict=False))
         return statistics.median(a / b for a, b in turns) if turns else None
 
     def memory_ratio(self, key, against):
-        """Peak memory of one side over that of another; None without both."""
+        """Peak memory of one side divided by that of another; None unless both are known."""
         ours, theirs = self.results.get(key, Result()), self.results.get(against, Result())
         if not (ours.peak_bytes and theirs.peak_bytes):
             return None
         return ours.peak_bytes / theirs.peak_bytes
 
     def speed(self, key):
-        """Tokens a second."""
+        """Tokens per second."""
         result = self.results[key]
         return self.case.tokens() / result.median if result.seconds else None
 
-    def share_of_peak(self, key, peak):
-        """Share of `peak`, in operations a second, that the products of the case come to."""
+    def fraction_of_peak(self, key, peak):
+        """Rate of the case's matrix products as a fraction of `peak` (operations per second)."""
         result = self.results[key]
         return self.case.flops() / result.median / peak if result.seconds and peak else None
 
 
-def compare(case, sides, start, *, repeats, threads, device="cpu", told=lambda done: None):
+def compare(
+    case, sides, start, *, repeats, threads, device="cpu", on_progress=lambda done: None
+):  # fmt: skip
     """Let the sides take turns on a case.
 
     Parameters
     ----------
     case : Case
+        The work.
     sides : list of Side
+        The implementations to compare.
     start : callable
-        ``start(side)`` gives a :class:`~minitransformer.bench.worker_process.Worker`.
+        ``start(side)`` returns a :class:`~minitransformer.bench.worker_process.Worker`.
     repeats : int
-        Timed steps of each side.
+        Timed steps per side.
     threads : int
+        Threads per side.
     device : {"cpu", "gpu"}
-    told : callable
-        ``told(share)`` hears how much is done, from 0 to 1.
+        Where the steps are computed.
+    on_progress : callable
+        Called as ``on_progress(fraction)`` with how much is done, from 0 to 1.
 
     Returns
     -------
@@ -108,15 +114,15 @@ def compare(case, sides, start, *, repeats, threads, device="cpu", told=lambda d
         for side in sides:
             workers[side.key] = stack.enter_context(start(side))
             _prepare(workers, side, results, case, device, threads)
-            told(0.0)
-        steps = case.batches + repeats  # each batch once beforehand, untimed
+            on_progress(0.0)
+        steps = case.batches + repeats  # first each batch once, untimed
         for turn in range(steps):
             for side in _in_turn(sides, turn):
                 seconds = _ask(workers, side.key, results, "step", number=turn).get("seconds")
                 if seconds is not None and turn >= case.batches:
                     results[side.key].seconds.append(seconds)
                 time.sleep(PAUSE)
-            told((turn + 1) / steps)
+            on_progress((turn + 1) / steps)
         for side in sides:
             found = _ask(workers, side.key, results, "memory")
             results[side.key].peak_bytes = found.get("peak_bytes")
@@ -125,7 +131,7 @@ def compare(case, sides, start, *, repeats, threads, device="cpu", told=lambda d
 
 
 def _in_turn(sides, turn):
-    """Every other turn backwards: nobody always comes first."""
+    """The sides in reverse order on every second turn, so that neither always comes first."""
     return sides if turn % 2 == 0 else sides[::-1]
 
 
@@ -137,7 +143,7 @@ def _prepare(workers, side, results, case, device, threads):
 
 
 def _ask(workers, key, results, do, **arguments):
-    """The answer; after an error none, and the worker is not asked again."""
+    """The worker's answer; empty after an error, since a failed worker is not asked again."""
     if results[key].error is not None:
         return {}
     try:

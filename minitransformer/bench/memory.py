@@ -1,4 +1,4 @@
-"""Memory of this process and of the machine, where the system says it."""
+"""Memory of this process and of the machine, on systems that report it."""
 
 import multiprocessing
 import re
@@ -16,13 +16,13 @@ def _kilobytes(path, field):
 
 
 def current():
-    """Memory of this process that lies in RAM now, in bytes; None where it is not known."""
+    """Memory of this process that is in RAM now, in bytes; None if unknown."""
     return _kilobytes("/proc/self/status", "VmRSS")
 
 
 def peak():
-    """The most that :func:`current` has been, in bytes; None where it is not known."""
-    # Linux' own counter first: getrusage's also remembers the process that started this one.
+    """The maximum that :func:`current` has reached, in bytes; None if unknown."""
+    # Linux's own counter first: getrusage's also includes the process that started this one.
     found = _kilobytes("/proc/self/status", "VmHWM")
     if found is not None:
         return found
@@ -30,14 +30,14 @@ def peak():
         import resource
     except ImportError:  # Windows
         return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return maximum if sys.platform == "darwin" else maximum * 1024
 
 
 def of_children():
-    """Memory that the processes forked from this one do not share with it, in bytes.
+    """Memory that the processes forked from this one do not share with it now, in bytes.
 
-    As it is now: workers keep what they free for the next step.
+    The present value is enough, because workers keep what they free for the next step.
     """
     return sum(
         _kilobytes(f"/proc/{child.pid}/smaps_rollup", field) or 0
@@ -47,5 +47,5 @@ def of_children():
 
 
 def available():
-    """Memory of the machine that could be had now, in bytes; None where it is not known."""
+    """Memory that is available on the machine now, in bytes; None if unknown."""
     return _kilobytes("/proc/meminfo", "MemAvailable")

@@ -1,4 +1,4 @@
-"""Our side: steps of `fit`, and calls of `generate`, without what stands around them."""
+"""Our side: the steps of `fit` without the rest of its loop, and calls of `generate`."""
 
 import time
 from importlib.metadata import version
@@ -24,26 +24,26 @@ PEAK_SIZE, PEAK_SECONDS = 2048, 1.5
 
 
 def about():
-    """Versions and the linear-algebra library, by name."""
+    """NumPy's version and the linear-algebra library, by name."""
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     words = [
         f"{lib['internal_api']} {lib.get('version') or ''} ({lib.get('architecture', 'unknown')})"
         for lib in blas
     ]
-    return {"NumPy": version("numpy"), "BLAS": ", ".join(words) or "not told"}
+    return {"NumPy": version("numpy"), "BLAS": ", ".join(words) or "unknown"}
 
 
 def peak(device):
-    """Operations a second of the fastest of some products (2048, 2048) x (2048, 2048), float32."""
+    """Operations per second of the fastest of several float32 products of 2048 x 2048 matrices."""
     a = to_device(np.ones((PEAK_SIZE, PEAK_SIZE), np.float32), choose_device(device))
     product, matmul = a @ a, array_module(a).matmul
-    least, end = np.inf, time.perf_counter() + PEAK_SECONDS
+    shortest, end = np.inf, time.perf_counter() + PEAK_SECONDS
     while time.perf_counter() < end:
-        began = time.perf_counter()
+        start = time.perf_counter()
         matmul(a, a, out=product)
         synchronize(product)
-        least = min(least, time.perf_counter() - began)
-    return 2 * PEAK_SIZE**3 / least
+        shortest = min(shortest, time.perf_counter() - start)
+    return 2 * PEAK_SIZE**3 / shortest
 
 
 def classifier_of(case, **options):
@@ -55,10 +55,10 @@ def classifier_of(case, **options):
 
 
 def examples_of(case, batch):
-    """A batch of the classifier as the loop sees it.
+    """A batch of the classifier as the training loop sees it.
 
-    Where the case is padded, every sequence is T tokens long for the engine, which therefore trims
-    nothing: the mask alone says what is padding, and all of it is computed.
+    If the case is padded, every sequence has length T as far as the package is concerned, so it
+    trims nothing. Only the mask marks the padding, and the padding is computed like the tokens.
     """
     if not case.padded:
         return Examples(np.concatenate(batch.sequences), batch.lengths, targets=batch.labels)
@@ -67,13 +67,15 @@ def examples_of(case, batch):
     return Examples(ids.ravel(), lengths, mask.ravel(), batch.labels)
 
 
-class Steps:
-    """What all kinds of work share: the model, and where it lies.
+class OurSteps:
+    """Base class of all kinds of work: a model on a device.
 
     Parameters
     ----------
     model : Layer
+        The model, on the host; it is moved to the GPU if `device` is "gpu".
     device : {"cpu", "gpu"}
+        Where the steps are computed.
     """
 
     def __init__(self, model, device):
@@ -86,24 +88,26 @@ class Steps:
         raise NotImplementedError
 
     def wait(self):
-        """Until the device has done everything."""
+        """Wait until the device has finished."""
         synchronize(self.model.flat.values)
 
     def device_memory(self):
-        """Memory held on the device in bytes; None on the CPU, where the process is asked."""
+        """Memory held on the device, in bytes; None on the CPU, where the process is measured."""
         held = memory(self.model.flat.values)
         return held and held["held"]
 
 
-class TrainingSteps(Steps):
-    """Training steps of a compiled model.
+class TrainingSteps(OurSteps):
+    """Training steps of a model.
 
     Parameters
     ----------
     model : Trainable
+        A compiled model.
     examples : list of ExampleSet
         The batches.
     device : {"cpu", "gpu"}
+        Where the steps are computed.
     """
 
     def __init__(self, model, examples, device):
@@ -142,15 +146,15 @@ def translation_steps(case, device, workers):
     return TrainingSteps(model, examples, device)
 
 
-class GenerationSteps(Steps):
-    """Texts that are gone on with, token by token."""
+class GenerationSteps(OurSteps):
+    """Prompts that are continued, token by token."""
 
     def __init__(self, case, device, workers):
         super().__init__(GPT(seed=SEED, **case.sizes), device)
         self.case, self.prompts = case, prompts(case)
 
     def step(self, number):
-        """The tokens that follow a prompt, (written,) int array."""
+        """The generated tokens that follow a prompt, an int array (written,)."""
         prompt = self.prompts[number % len(self.prompts)]
         return generate(self.model, [prompt], max_new_tokens=self.case.written, greedy=True)[0]
 
@@ -169,14 +173,16 @@ def steps(case, device, threads, **options):
     Parameters
     ----------
     case : Case
+        The work.
     device : {"cpu", "gpu"}
+        Where the steps are computed.
     threads : int
-        Workers.
+        Number of workers on the CPU; on a GPU there is one.
     **options
-        Of the classifier: ``attention``, "full" or "tiled".
+        For the classifier: ``attention``, "full" or "tiled".
 
     Returns
     -------
-    Steps
+    OurSteps
     """
     return KINDS[case.kind](case, device, threads if device == "cpu" else 1, **options)

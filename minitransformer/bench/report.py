@@ -1,4 +1,4 @@
-"""What a benchmark found, as a table and as JSON."""
+"""The results of a benchmark, as a table and as JSON."""
 
 from dataclasses import asdict
 
@@ -6,12 +6,12 @@ from minitransformer.bench import growth
 
 REFERENCE = "torch"
 HEADINGS = (
-    "time (ms)", "quarter points", "ratio", "tokens/s", "memory (MB)", "ratio", "of peak"
+    "time (ms)", "quartiles", "ratio", "tokens/s", "memory (MB)", "ratio", "of peak"
 )  # fmt: skip
 
 
 def table(report):
-    """A rich table: a line for each side of each case."""
+    """A rich table with one line per side of each case."""
     from rich.table import Table
 
     shown = Table(title=_title(report), title_justify="left")
@@ -33,11 +33,11 @@ def _title(report):
 
 
 def cells(row, key, peak):
-    """What the HEADINGS say of one side, as text."""
+    """The cells under the HEADINGS for one side, as text."""
     result = row.results[key]
     if result.error or result.left_out:
         return ["failed" if result.error else "left out", *[""] * (len(HEADINGS) - 1)]
-    low, high = result.spread
+    low, high = result.quartiles
     is_reference = key == REFERENCE
     return [
         f"{1000 * result.median:,.1f}",
@@ -46,7 +46,7 @@ def cells(row, key, peak):
         _number(row.speed(key), ",.0f"),
         _number(result.peak_bytes and result.peak_bytes / 1e6, ",.0f"),
         "" if is_reference else _number(row.memory_ratio(key, REFERENCE), ".2f"),
-        _number(row.share_of_peak(key, peak), ".0%"),
+        _number(row.fraction_of_peak(key, peak), ".0%"),
     ]
 
 
@@ -55,7 +55,7 @@ def _number(value, spec):
 
 
 def lines(report):
-    """What stands under the table: the machine, what failed, what a reader has to know."""
+    """The lines under the table: the machine, what failed, and notes."""
     machine = report.machine
     yield (
         f"{machine['system']}, {machine['threads']} of {machine['cores']} cores, "
@@ -68,7 +68,7 @@ def lines(report):
             yield f"{module}: {words}"
     if report.peak:
         each = ", ".join(f"{module} {peak / 1e9:,.0f}" for module, peak in report.peaks.items())
-        yield f"fastest product, in billions of float32 operations a second: {each}"
+        yield f"fastest product, in billions of float32 operations per second: {each}"
     for row in report.rows:
         for side in report.sides:
             if (error := row.results[side.key].error) is not None:
@@ -80,7 +80,7 @@ def lines(report):
 
 
 def as_dict(report):
-    """Everything that was measured, as JSON can hold it: seconds, bytes, operations a second."""
+    """Everything that was measured, ready for JSON, in seconds, bytes and operations per second."""
     return {
         "workload": report.workload,
         "machine": report.machine,
@@ -104,10 +104,10 @@ def _side(row, key, peak):
     if result.seconds:
         found |= {
             "median_seconds": result.median,
-            "quarter_points": list(result.spread),
+            "quarter_points": list(result.quartiles),
             "ratio": row.ratio(key, REFERENCE),
             "tokens_per_second": row.speed(key),
             "memory_ratio": row.memory_ratio(key, REFERENCE),
-            "share_of_peak": row.share_of_peak(key, peak),
+            "share_of_peak": row.fraction_of_peak(key, peak),
         }
     return found

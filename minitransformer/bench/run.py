@@ -1,4 +1,4 @@
-"""A whole benchmark: which sides, which cases, in which order, and what is left out and why."""
+"""A whole benchmark: its sides, its cases and their order, and what is left out and why."""
 
 import functools
 import importlib.util
@@ -21,22 +21,25 @@ FULL = Side("full", "ours, full", "ours", {"attention": "full"})
 TORCH = Side("torch", "PyTorch", "torch", {})
 COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
 MAX_MEMORY_FRACTION = 0.8
-"""A side is left out where it would probably need more than this share of what is free."""
+"""A side is left out if it would probably need more than this fraction of the free memory."""
 
 
 @dataclass
 class Report:
-    """What a benchmark found.
+    """The results of a benchmark.
 
     Attributes
     ----------
     workload : str
+        The name of the workload.
     sides : list of Side
+        The implementations that were compared.
     machine : dict
-        System, cores, threads, versions, the load before it began.
+        System, cores, threads, versions, and the load before the benchmark began.
     peaks : dict of str to float
-        Operations a second of each library's fastest float32 matrix product, by module.
+        Operations per second of each library's fastest float32 matrix product, by module.
     rows : list of Row
+        The cases that were measured.
     notes : list of str
         What a reader of the figures has to know.
     """
@@ -50,12 +53,12 @@ class Report:
 
     @property
     def peak(self):
-        """The fastest of all; None before it was measured."""
+        """The fastest of the `peaks`; None before they are measured."""
         return max(self.peaks.values(), default=None)
 
     @property
     def failures(self):
-        """Errors of sides that are not optional, one line each."""
+        """Errors of the sides that are not optional, one line each."""
         needed = [side.key for side in self.sides if not side.optional]
         return [
             f"{row.case.name}: {row.results[key].error}"
@@ -65,7 +68,7 @@ class Report:
 
 def bench(
     workload, *, against=None, compiled=False, device="cpu", dropout=None, repeats=None,
-    threads=None, start=Worker, told=lambda text, done, total: None,
+    threads=None, start=Worker, on_progress=lambda text, done, total: None,
 ):  # fmt: skip
     """Measure a workload.
 
@@ -74,20 +77,21 @@ def bench(
     workload : str
         A key of `WORKLOADS`.
     against : {None, "torch"}
-        What to compare with; where it is not installed, the report says how to install it.
+        What to compare with. If it is not installed, the report says how to install it.
     compiled : bool
-        Compare with ``torch.compile`` as well.
+        Compare with ``torch.compile`` too.
     device : {"cpu", "gpu", "auto"}
+        Where the steps are computed; "auto" uses a GPU if there is one.
     dropout : float, optional
-        Only this one.
+        Measure only with this dropout, instead of the usual ones.
     repeats : int, optional
-        Timed steps of each side; by default what the case says.
+        Timed steps per side; by default the number that the case defines.
     threads : int, optional
-        Of each side; one a core by default.
+        Threads per side; by default one per core.
     start : callable
-        ``start(side, threads)`` gives a worker.
-    told : callable
-        ``told(text, done, total)`` hears what is being done.
+        ``start(side, threads)`` returns a worker.
+    on_progress : callable
+        Called as ``on_progress(text, done, total)`` with what is being measured.
 
     Returns
     -------
@@ -96,41 +100,42 @@ def bench(
     Raises
     ------
     ValueError
-        If an argument is none of those allowed.
+        If an argument is not one of those allowed.
     KeyboardInterrupt
-        If it is stopped before the first case is done; later, the report holds what is done.
+        If the benchmark is interrupted before the first case is done. After that, the report
+        contains the cases that are done.
     """
     _check(workload, against, compiled, dropout)
     device = {"numpy": "cpu", "cupy": "gpu"}[choose_device(device)]
     repeats = None if repeats is None else check_count("repeats", repeats)
     threads = usable_cores() if threads is None else check_count("threads", threads)
     sides, notes = _sides(workload, against, compiled)
-    begin = functools.partial(start, threads=threads)
+    start = functools.partial(start, threads=threads)
     report = Report(workload, sides, _machine(threads, device), notes=notes)
     cases = WORKLOADS[workload](dropout)
-    told("this machine's fastest matrix product", 0, len(cases))
-    _look_at_machine(report, begin, device)
+    on_progress("this machine's fastest matrix product", 0, len(cases))
+    _look_at_machine(report, start, device)
     try:
         for number, case in enumerate(cases):
-            _add_row(report, number, case, begin, repeats, told, len(cases))
+            _add_row(report, number, case, start, repeats, on_progress, len(cases))
     except KeyboardInterrupt:
         if not report.rows:
             raise
         report.notes.append(f"interrupted after {len(report.rows)} of {len(cases)} cases")
-    _measure_peak(report, begin, device)  # again: another program may have disturbed the first
+    _measure_peak(report, start, device)  # again: another program may have slowed the first one
     return report
 
 
-def _add_row(report, number, case, begin, repeats, told, total):
-    def within(share):
-        told(case.title, number + share, total)
+def _add_row(report, number, case, start, repeats, on_progress, total):
+    def within(fraction):
+        on_progress(case.title, number + fraction, total)
 
     within(0.0)
     machine, sides = report.machine, report.sides
     small = [side for side in sides if not _too_large(report, side, case, machine["device"])]
     row = compare(
-        case, small, begin, repeats=repeats or case.repeats, threads=machine["threads"],
-        device=machine["device"], told=within,
+        case, small, start, repeats=repeats or case.repeats, threads=machine["threads"],
+        device=machine["device"], on_progress=within,
     )  # fmt: skip
     left_out = {side.key: Result(left_out=True) for side in sides if side not in small}
     report.rows.append(Row(case, row.results | left_out))
@@ -143,19 +148,19 @@ def _check(workload, against, compiled, dropout):
     if against not in (None, "torch"):
         raise ValueError(f"--against must be torch, got {against!r}")
     if compiled and against is None:
-        raise ValueError("--compile is about PyTorch: it needs --against torch")
+        raise ValueError("--compile concerns PyTorch: it needs --against torch")
     if dropout is not None and not 0 <= dropout < 1:
-        raise ValueError(f"--dropout must lie in [0, 1), got {dropout}")
+        raise ValueError(f"--dropout must be in [0, 1), got {dropout}")
 
 
 def _sides(workload, against, compiled):
-    """The sides to measure, and notes on those that are not there."""
+    """The sides to measure, and notes on those that are missing."""
     ours = [TILED, FULL] if workload == "attention" else [OURS]
     if against is None:
-        return ours, ["for the comparison with PyTorch: --against torch"]
+        return ours, ["to compare with PyTorch: --against torch"]
     if importlib.util.find_spec("torch") is None:
         return ours, [
-            "PyTorch is not installed, so these are our own figures; for the comparison: "
+            "PyTorch is not installed, so only our own figures are shown; to compare: "
             "python -m pip install torch"
         ]
     return [*ours, TORCH, *([COMPILED] if compiled else [])], []
@@ -177,46 +182,46 @@ def _machine(threads, device):
 
 
 def processor():
-    """Name, family and model of the processor where Linux tells them; else what Python knows."""
+    """Name, family and model of the processor, from Linux, or else the name that Python knows."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             lines = [line.split(":", 1) for line in file if ":" in line]
     except OSError:
         lines = []
-    told = {key.strip(): value.strip() for key, value in reversed(lines)}
-    if "model name" not in told:
-        return platform.processor() or "a processor that gives no name"
-    return f"{told['model name']}, family {told.get('cpu family')} model {told.get('model')}"
+    found = {key.strip(): value.strip() for key, value in reversed(lines)}
+    if "model name" not in found:
+        return platform.processor() or "unknown"
+    return f"{found['model name']}, family {found.get('cpu family')} model {found.get('model')}"
 
 
-def _look_at_machine(report, begin, device):
-    """Versions of every side, the fastest matrix product, and a note on what disturbs."""
+def _look_at_machine(report, start, device):
+    """Versions of every side, the fastest matrix product, and a note if the machine is busy."""
     for side in _one_of_each(report):
-        with begin(side) as worker:
+        with start(side) as worker:
             report.machine[side.module] = worker.ask("about")["about"]
-    _measure_peak(report, begin, device)
+    _measure_peak(report, start, device)
     if report.machine.get("load before", 0) > 0.3:
         report.notes.append(
-            f"load was {report.machine['load before']:g} before this began: another program may "
-            "have been running, and the figures are worth less for it"
+            f"the load was {report.machine['load before']:g} before this began: another program "
+            "may have been running, which makes the figures less reliable"
         )
 
 
-def _measure_peak(report, begin, device):
-    """The fastest matrix product of each side, so far."""
+def _measure_peak(report, start, device):
+    """Measure the fastest matrix product of each side; the best so far is kept."""
     for side in _one_of_each(report):
-        with begin(side) as worker:
+        with start(side) as worker:
             found = worker.ask("peak", device=device)["flops"]
         report.peaks[side.module] = max(report.peaks.get(side.module, 0.0), found)
 
 
 def _one_of_each(report):
-    """The first side of ours, and of PyTorch's."""
+    """One of our sides, and one of PyTorch's."""
     return {side.module: side for side in reversed(report.sides)}.values()
 
 
 def _too_large(report, side, case, device):
-    """Whether a side would need too much memory, by what it needed in the row before."""
+    """Whether a side would need too much memory, judging by what it needed in the row before."""
     free = memory.available()
     if device == "gpu" or free is None or not report.rows:
         return False
@@ -229,6 +234,6 @@ def _too_large(report, side, case, device):
         used = (before.peak_bytes or 0) - (before.start_bytes or 0)
         too_large = used * grows > MAX_MEMORY_FRACTION * free
     if too_large:
-        words = "it would need more memory than is free"
-        report.notes.append(f"{side.label} is left out at {case.name}: {words}")
+        reason = "it would need more memory than is free"
+        report.notes.append(f"{side.label} is left out at {case.name}: {reason}")
     return too_large

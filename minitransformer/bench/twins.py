@@ -1,8 +1,8 @@
-"""The functions of `fused` beside the plain ones they stand for: the gain of each.
+"""The functions of `fused` compared with the plain ones that they replace: the gain of each.
 
-Both are this package's, so they take turns in one process, one BLAS thread each, as a worker runs
-them: single precision, micro-batches of about 1,000 tokens. On a GPU, where the kernels stand
-beside the plain functions, about 8,000 tokens.
+Both belong to this package, so they take turns in one process. They run as a worker runs them: with
+one BLAS thread, in single precision, on micro-batches of about 1,000 tokens. On a GPU the kernels
+are compared with the plain functions, on about 8,000 tokens.
 """
 
 import time
@@ -17,15 +17,15 @@ from minitransformer.training import Adam
 from minitransformer.training.parallel.allocator import freed_memory_kept
 from minitransformer.training.parallel.blas import one_blas_thread
 
-# B, H, T, E: one long text, a usual micro-batch, many short texts.
+# B, H, T, E: long texts, a typical micro-batch, many short texts.
 SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))
 GPU_SHAPES = ((32, 4, 256, 32), (128, 4, 64, 32), (256, 4, 32, 32))
-VOCABULARY = 8000  # of the cross-entropy, which has B and T alone of the above
+VOCABULARY = 8000  # for cross-entropy, which uses only B and T of the above
 ROUNDS = 41
 
 
 class Gain(NamedTuple):
-    """A function's time (s, median) at a shape (B, H, T, E), plain and fused."""
+    """Median seconds per call of a function at a shape (B, H, T, E), plain and fused."""
 
     name: str
     shape: tuple
@@ -37,16 +37,17 @@ class Gain(NamedTuple):
         return self.plain / self.fused
 
 
-def gains(device="numpy", rounds=ROUNDS, told=lambda text, done, total: None):
+def gains(device="numpy", rounds=ROUNDS, on_progress=lambda text, done, total: None):
     """Measure every function of ``fused.FASTER``, or every GPU kernel, at every shape.
 
     Parameters
     ----------
     device : {"numpy", "cupy"}
+        Where the functions are computed.
     rounds : int
-        Calls of each that are timed.
-    told : callable
-        ``told(text, done, total)`` hears what is being done.
+        Timed calls of each function.
+    on_progress : callable
+        Called as ``on_progress(text, done, total)`` before each measurement.
 
     Returns
     -------
@@ -57,11 +58,11 @@ def gains(device="numpy", rounds=ROUNDS, told=lambda text, done, total: None):
     with one_blas_thread(), freed_memory_kept():
         for name, function in faster.items():
             for shape in shapes:
-                told(name, len(found), total)
+                on_progress(name, len(found), total)
                 arguments = _arguments(name, np.random.default_rng(0), *shape)
                 if device == "cupy":
                     arguments = _moved(arguments)
-                    arguments[1].pop("label_smoothing", None)  # for which there is no kernel
+                    arguments[1].pop("label_smoothing", None)  # no kernel supports it
                 twins = (getattr(functional, name), function)
                 found.append(Gain(name, shape, *_medians(twins, arguments, rounds)))
     return found if device == "numpy" else [*found, _gain_of_adam(rounds)]
@@ -71,24 +72,24 @@ PARAMETERS = 2_500_000
 
 
 def _gain_of_adam(rounds):
-    """The optimiser's step on a device, without its kernel and with it."""
+    """The gain of Adam's kernel over its plain step on a device."""
     theta = to_device(np.zeros(PARAMETERS, np.float32), "cupy")
-    one, other = Adam(), Adam()
+    plain_adam, fused_adam = Adam(), Adam()
 
     def plain():
-        one.step(theta, theta)
+        plain_adam.step(theta, theta)
         return theta
 
-    def by_kernel():
-        other.step(theta, theta, ops=fused)
+    def with_kernel():
+        fused_adam.step(theta, theta, ops=fused)
         return theta
 
-    times = _medians((plain, by_kernel), ((), {}), rounds)
+    times = _medians((plain, with_kernel), ((), {}), rounds)
     return Gain("Adam's step", (PARAMETERS,), *times)
 
 
 def _arguments(name, rng, B, H, T, E):
-    """Random arguments of one of the functions, as a tuple and a dict."""
+    """Random arguments for one of the functions, as a tuple and a dict."""
 
     def draw(*shape):
         return rng.standard_normal(shape, dtype=np.float32)
@@ -124,7 +125,7 @@ def _arguments(name, rng, B, H, T, E):
 
 
 def _moved(value):
-    """Arguments on the GPU: arrays, and a generator there in place of one here."""
+    """The arguments on the GPU: arrays are copied, and a host generator becomes a device one."""
     if isinstance(value, tuple):
         moved = [_moved(part) for part in value]
         return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)
@@ -136,7 +137,7 @@ def _moved(value):
 
 
 def _wait(result):
-    """Until a device has computed the first array of a result."""
+    """Wait until the device has computed the first array of a result."""
     while isinstance(result, tuple):
         result = next(part for part in result if not isinstance(part, slice))
     synchronize(result)
@@ -146,18 +147,18 @@ def _medians(functions, arguments, rounds):
     args, kwargs = arguments
     times = [[] for _ in functions]
     for _ in range(rounds):
-        for function, list_ in zip(functions, times, strict=True):
-            began = time.perf_counter()
+        for function, seconds in zip(functions, times, strict=True):
+            start = time.perf_counter()
             _wait(function(*args, **kwargs))
-            list_.append(time.perf_counter() - began)
-    return [float(np.median(list_)) for list_ in times]
+            seconds.append(time.perf_counter() - start)
+    return [float(np.median(seconds)) for seconds in times]
 
 
 def table(found):
-    """A rich table: a line for each function and shape."""
+    """A rich table with one line per function and shape."""
     from rich.table import Table
 
-    shown = Table(title="fused functions beside their plain twins", title_justify="left")
+    shown = Table(title="fused functions compared with the plain ones", title_justify="left")
     for heading in ("function", "B, H, T, E"):
         shown.add_column(heading)
     for heading in ("plain (ms)", "fused (ms)", "gain"):

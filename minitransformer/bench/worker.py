@@ -1,9 +1,9 @@
-"""A worker process: one implementation, which does what it is told, line by line.
+"""A worker process: one implementation, which answers requests line by line.
 
-Requests and answers are one JSON object a line, on standard input and output. ``about`` asks for
-versions, ``peak`` for the fastest matrix product, ``prepare`` makes a model and its batches,
-``step`` takes one step and says how many seconds it took, ``memory`` ends with the peak. An
-answer with "error" says in one line what went wrong.
+Requests and answers are one JSON object per line, on standard input and output. ``about`` asks for
+versions and ``peak`` for the fastest matrix product; ``prepare`` creates a model and its batches,
+``step`` takes one step and returns its seconds, and ``memory`` returns the peak memory. An answer
+with the key "error" says in one line what went wrong.
 
 Run as ``python -m minitransformer.bench.worker SIDE``, where SIDE is ``ours`` or ``torch``.
 """
@@ -19,7 +19,7 @@ from minitransformer.bench.workloads import read_case
 
 
 def side_named(name):
-    """The implementation; only now is what it needs imported."""
+    """The module of an implementation, imported only now, with everything it needs."""
     if name == "torch":
         from minitransformer.bench import torch_side as module
     else:
@@ -33,8 +33,8 @@ class Server:
     Parameters
     ----------
     side : module
-        With ``about()``, ``peak(device)`` and ``steps(case, device, threads, **options)``, whose
-        result has ``step(number)``, ``wait()`` and ``device_memory()``.
+        It has ``about()``, ``peak(device)`` and ``steps(case, device, threads, **options)``. What
+        ``steps`` returns has ``step(number)``, ``wait()`` and ``device_memory()``.
     """
 
     def __init__(self, side):
@@ -44,7 +44,7 @@ class Server:
         return {"about": self.side.about()}
 
     def peak(self, device):
-        """Operations a second of the fastest float32 matrix product that was seen."""
+        """Operations per second of the fastest float32 matrix product measured."""
         return {"flops": self.side.peak(device)}
 
     def prepare(self, case, device, threads, options):
@@ -52,13 +52,13 @@ class Server:
         return {}
 
     def step(self, number):
-        began = time.perf_counter()
+        start = time.perf_counter()
         self.steps.step(number)
         self.steps.wait()
-        return {"seconds": time.perf_counter() - began}
+        return {"seconds": time.perf_counter() - start}
 
     def memory(self):
-        """Peak and beginning in bytes; of the device where the work is done there."""
+        """Peak and initial memory in bytes, of the device if the work is done there."""
         on_device = self.steps.device_memory()
         if on_device is not None:
             return {"peak_bytes": on_device, "start_bytes": 0}
@@ -71,15 +71,15 @@ class Server:
         request = json.loads(line)
         try:
             return getattr(self, request.pop("do"))(**request)
-        except Exception as error:  # whatever it is, the one who asked has to know
-            text = " ".join(str(error).split()) or "no further words"
+        except Exception as error:  # whatever it is, the parent process must learn of it
+            text = " ".join(str(error).split()) or "no message"
             return {"error": f"{type(error).__name__}: {text}"}
 
 
 def main():
     """Answer until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this
-    # What libraries print must not get between the answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    # What libraries print must not be mixed with the answers, so it goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     server = Server(side_named(sys.argv[1]))

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-# Read by the libraries when they are loaded, so they have to stand in the environment before.
+# The libraries read these when they are loaded, so they must be set before that.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -15,7 +15,7 @@ THREAD_VARIABLES = (
 
 
 class WorkerError(RuntimeError):
-    """A worker could not do what it was told; the message is one line."""
+    """A worker could not do what it was asked to do; the message is one line."""
 
 
 class Side(NamedTuple):
@@ -28,10 +28,11 @@ class Side(NamedTuple):
     label : str
         Its name in tables and figures.
     module : {"ours", "torch"}
+        The module that implements it.
     options : dict
-        Further arguments of its ``Steps``.
+        Further arguments for the module's ``steps``.
     optional : bool
-        Whether it may fail without the comparison having failed.
+        Whether the comparison still succeeds if this side fails.
     """
 
     key: str
@@ -42,10 +43,10 @@ class Side(NamedTuple):
 
 
 def environment(side, threads):
-    """Environment variables of a worker: `threads` threads for the library that computes."""
+    """Environment variables for a worker: `threads` threads for the library that computes."""
     counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
     if side.module == "torch":
-        counts["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's, which only makes the data there
+        counts["OPENBLAS_NUM_THREADS"] = "1"  # for NumPy, which only creates the data there
     return {**os.environ, **counts}
 
 
@@ -55,9 +56,11 @@ class Worker:
     Parameters
     ----------
     side : Side
+        The implementation to start.
     threads : int
+        Number of threads for the library that computes.
     command : list of str, optional
-        What to start instead of the side's worker.
+        A command to start instead of the side's worker.
     """
 
     def __init__(self, side, threads, command=None):
@@ -80,9 +83,9 @@ class Worker:
         Parameters
         ----------
         do : str
-            What to do; see :mod:`~minitransformer.bench.worker`.
+            The request; see :mod:`~minitransformer.bench.worker`.
         **arguments
-            What JSON can hold.
+            The arguments of the request; JSON must be able to store them.
 
         Returns
         -------
@@ -91,7 +94,7 @@ class Worker:
         Raises
         ------
         WorkerError
-            If the worker reports an error, or ends.
+            If the worker reports an error or ends.
         """
         try:
             print(json.dumps({"do": do, **arguments}), file=self._process.stdin, flush=True)
@@ -110,11 +113,11 @@ class Worker:
         """Why there is no answer, in one line."""
         if line.strip():
             self.close()
-            return f"said {line.strip()!r:.80}, which is no answer"
+            return f"printed {line.strip()!r:.80}, which is not an answer"
         status = self._process.wait()
         self._errors.seek(0)
-        said = self._errors.read().decode("utf-8", "replace").split("\n")
-        last = next((words.strip() for words in reversed(said) if words.strip()), "")
+        lines = self._errors.read().decode("utf-8", "replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if status < 0:
             return f"its process was ended by signal {-status}; is there enough memory?"
         return f"its process ended with status {status}" + (f": {last}" if last else "")
@@ -128,5 +131,5 @@ class Worker:
             try:
                 stream.close()
             except BrokenPipeError:
-                pass  # nobody reads what was not yet sent
+                pass  # the process has ended and reads no more
         self._errors.close()

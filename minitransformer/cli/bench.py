@@ -65,7 +65,7 @@ def bench(
         with _progress() as told:
             found = run.bench(
                 workload, against=against, compiled=compiled, device=device, dropout=dropout,
-                repeats=repeats, threads=threads, told=told,
+                repeats=repeats, threads=threads, on_progress=told,
             )  # fmt: skip
     except WorkerError as error:
         raise Stop(f"error: {error}", FAILED) from None

@@ -1,4 +1,4 @@
-"""The benchmark: what it computes from the turns, what it shows, and how it fails."""
+"""The benchmark: what it computes from the steps, what it shows, and how it fails."""
 
 import json
 
@@ -35,7 +35,7 @@ SIDES = [run.OURS, run.TORCH]
 
 
 class Fake:
-    """A worker whose steps take the times of a list; or that fails when asked to do something."""
+    """A worker whose steps take the times in a list, or that fails at one kind of request."""
 
     def __init__(self, seconds, peak=None, fails_at=None):
         self.seconds, self.peak_bytes, self.fails_at = iter(seconds), peak, fails_at
@@ -72,7 +72,7 @@ def no_pauses(monkeypatch):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Workloads of a few milliseconds."""
+    """Replace the workloads by ones that take a few milliseconds."""
     assert set(TINY_CASES) == set(workloads.WORKLOADS)
     for name, cases in TINY_CASES.items():
         monkeypatch.setitem(workloads.WORKLOADS, name, lambda dropout, cases=cases: cases)
@@ -85,20 +85,20 @@ def test_the_ratio_is_the_median_over_the_turns_without_the_first_ones():
     assert row.ratio("ours", "torch") == 0.5  # of 1/2, 2/8, 8/4
     assert row.memory_ratio("ours", "torch") == 0.5
     assert results["ours"].median == 2
-    assert results["ours"].spread == (1.5, 5)
+    assert results["ours"].quartiles == (1.5, 5)
     assert row.speed("ours") == TINY.tokens() / 2
-    assert row.share_of_peak("ours", 10 * TINY.flops()) == pytest.approx(0.05)
+    assert row.fraction_of_peak("ours", 10 * TINY.flops()) == pytest.approx(0.05)
 
 
 def test_nobody_always_comes_first():
     order = []
 
-    class Noted(Fake):
+    class Recorded(Fake):
         def ask(self, do, **arguments):
             order.extend([self.name] if do == "step" else [])
             return super().ask(do, **arguments)
 
-    workers = [Noted([1] * 9), Noted([1] * 9)]
+    workers = [Recorded([1] * 9), Recorded([1] * 9)]
     workers[0].name, workers[1].name = "ours", "torch"
     compared(*workers)
     assert order[:4] == ["ours", "torch", "torch", "ours"]
@@ -121,7 +121,7 @@ def test_our_figures_alone(call, tiny, tmp_path):
     assert "time (ms)" in out
     assert "--against torch" in out
     assert "ours: NumPy 2" in out
-    assert "float32 operations a second" in out
+    assert "float32 operations per second" in out
     assert "tiny, dropout 0.1" in err
     found = json.loads(path.read_text())
     assert set(found) == {"workload", "machine", "peak_flops", "notes", "rows"}
@@ -155,10 +155,10 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
             "workload must be one of classifier, attention, language-model, generation, "
             "translation, fused, devices, got 'typing'",
         ),
-        (["generation", "--dropout", 0.1], "nothing is dropped in generation"),
+        (["generation", "--dropout", 0.1], "generation uses no dropout"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
         (["--device", "tpu"], "device must be one of cpu, gpu"),
-        (["--dropout", 1], "--dropout must lie in [0, 1)"),
+        (["--dropout", 1], "--dropout must be in [0, 1)"),
         (["--repeats", 0], "repeats"),
         (["devices", "--dropout", 0.1], "bench devices takes no options but"),
         (["fused", "--threads", 1], "bench fused takes no options but --device"),
@@ -175,7 +175,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(call, arguments, words):
 
 
 def _report(workload, fail=None):
-    """A report of fake workers."""
+    """A report with fake workers; PyTorch's fails at the request `fail`."""
 
     def start(side, threads):
         return Fake([2, 1] * 9 if side.key == "ours" else [4] * 9, 10**8,
@@ -213,7 +213,7 @@ def test_compile_may_fail(tiny, with_torch):
 def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail):
     figure = figures.draw(_report(workload, fail))
     words = {axes.get_xlabel() for axes in figure.axes} | {a.get_ylabel() for a in figure.axes}
-    assert "time of a step (ms)" in words
+    assert "time per step (ms)" in words
     assert "peak memory of the process (MB)" in words
     shown = {text.get_text() for text in figure.legends[0].get_texts()}
     working = {side.label for side in _report(workload).sides if not (fail and side == run.TORCH)}
@@ -280,7 +280,7 @@ HOLDS = []
 
 
 def _hold(replica, job):
-    """A task after which its process holds `job` megabytes more."""
+    """A task after which its process holds another `job` megabytes."""
     HOLDS.append(np.ones(job << 17))
 
 
@@ -290,7 +290,7 @@ def test_memory_counts_what_forked_workers_hold():
     with WorkerPool(toy_model(), 2, fork=True) as pool:
         pool.add_gradients(_hold, [1, 1], [2.0, 1.0])
         before = memory.of_children()
-        pool.add_gradients(_hold, [1, 40], [2.0, 1.0])  # the cheaper job is the process's
+        pool.add_gradients(_hold, [1, 40], [2.0, 1.0])  # the cheaper job goes to the forked process
         held = memory.of_children() - before
     HOLDS.clear()
     assert before > 1e6

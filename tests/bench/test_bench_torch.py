@@ -1,4 +1,4 @@
-"""The benchmark's two sides do the same work: our weights in PyTorch's models, step by step."""
+"""Both sides of the benchmark do the same work, step by step, from the same weights."""
 
 import numpy as np
 import pytest
@@ -16,14 +16,14 @@ SMALL = {"vocab_size": 90, "d_model": 32, "n_heads": 4, "n_layers": 2}
 
 @pytest.fixture
 def torch_side():
-    """PyTorch's side, where PyTorch is installed."""
-    reason = "PyTorch is only what we are compared with"
+    """PyTorch's side, if PyTorch is installed."""
+    reason = "PyTorch is not installed; it is only needed to compare with"
     pytest.importorskip("torch", reason=reason)
     return pytest.importorskip("minitransformer.bench.torch_side", reason=reason)
 
 
 def values_of(model):
-    """The values of our parameters by name, once every one of them differs from its start."""
+    """The values of our parameters by name, after random numbers were added to each."""
     rng = np.random.default_rng(0)
     for parameter in model.parameters().values():
         parameter.value[...] += 0.1 * rng.standard_normal(parameter.shape)
@@ -90,7 +90,7 @@ def test_both_write_the_same_text(torch_side):
     ids=lambda case: case.name,
 )
 def test_both_sides_take_the_same_steps(torch_side, case):
-    """The losses of eight steps from the same weights, without dropout."""
+    """The losses of eight steps from the same weights agree, without dropout."""
     steps, theirs = ours.steps(case, "cpu", 1), torch_side.steps(case, "cpu", 1)
     values = steps.model.parameters().items()
     theirs.model.copy_in({name: parameter.value for name, parameter in values})

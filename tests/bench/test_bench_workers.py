@@ -1,4 +1,4 @@
-"""The benchmark's work and its worker processes: the same work on every side, clear errors."""
+"""The benchmark's cases and worker processes: the same work on every side, and clear errors."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from minitransformer.bench.workloads.translation import TranslationCase, sentenc
 
 def test_the_products_of_a_step_are_counted():
     case = Case("x", 0, texts=3, max_len=5, varied=False, batches=2, d_model=4, d_ff=6, n_layers=2)
-    # a token: Q, K, V, output 4 x (4, 4), network 2 x (4, 6); a pair of tokens: twice 4
+    # per token: Q, K, V, output 4 x (4, 4), network 2 x (4, 6); per pair of tokens: 2 x 4
     assert case.flops() == 3 * 2 * 3 * (5 * 2 * (64 + 48) + 25 * 2 * 8)
     varied = Case("x", 0, padded=False)
     assert varied.flops() < Case("x", 0, padded=True).flops()
@@ -25,7 +25,7 @@ def test_the_products_of_a_step_are_counted():
 
 def test_what_is_counted_is_what_a_causal_mask_shows():
     sizes = {"vocab_size": 7, "max_len": 3, "d_model": 4, "n_heads": 2, "n_layers": 2}
-    # a token: 12 x (4, 4) in each of two blocks, and the head (4, 7); six pairs: twice 4
+    # per token: 12 x (4, 4) in each of two blocks, and the head (4, 7); six pairs: 2 x 4 each
     tokens, pairs, head = 2 * 12 * 16, 2 * 2 * 4, 4 * 7
     training = LanguageModelCase("x", 0, windows=5, **sizes)
     assert training.flops() == 3 * 5 * 2 * (3 * (tokens + head) + 6 * pairs)
@@ -39,7 +39,7 @@ def test_the_products_of_an_encoder_decoder_are_counted():
     case = TranslationCase("x", 0, pairs=3, shortest=4, longest=4, vocab_size=9, d_model=2,
                            n_heads=1, d_ff=5, n_layers=2)  # fmt: skip
     assert {len(ids) for batch in sentences(case) for ids in batch.sources} == {4}
-    assert {len(ids) for batch in sentences(case) for ids in batch.targets} == {3}  # and a start
+    assert {len(ids) for batch in sentences(case) for ids in batch.targets} == {3}  # without start
     assert case.tokens() == 3 * 8
     maps = 4 * 4 + 20  # Q, K, V, output; both maps of the network
     encoder, decoder = 4 * maps + 2 * 16 * 2, 4 * (maps + 8) + 4 * 8 + 2 * (10 + 16) * 2
@@ -62,7 +62,7 @@ def test_the_batches_are_the_same_in_every_process_and_of_the_given_lengths():
     assert not np.array_equal(first[0].lengths, first[1].lengths)
 
 
-def test_padded_alike_means_that_the_engine_trims_nothing():
+def test_padded_alike_means_that_our_side_trims_nothing():
     case = Case("x", 0.0, texts=4, max_len=256, padded=True, vocab_size=50)
     batch = batches(case)[0]
     examples = ours.examples_of(case, batch)
@@ -77,7 +77,7 @@ def test_padded_alike_means_that_the_engine_trims_nothing():
 
 PROGRAMS = {
     "import sys; sys.exit('Traceback\\nError: no x')": "ended with status 1: Error: no x",
-    "print('hello')": "said 'hello', which is no answer",
+    "print('hello')": "printed 'hello', which is not an answer",
     "import os; os.kill(os.getpid(), 9)": "ended by signal 9; is there enough memory?",
     'input(); print(\'{"error": "ValueError: no"}\')': "x: ValueError: no",
 }

@@ -1,8 +1,8 @@
-"""PyTorch's side: the same models, written as a PyTorch user would who wants them fast.
+"""PyTorch's side: the same models, written as a PyTorch user who wants speed would write them.
 
-Scaled dot-product attention in one call, one linear map for Q, K and V, a fused optimiser,
-gradients set to None, data that are tensors before the clock starts; a preallocated cache of keys
-and values and inference mode for generation. Nothing but this folder imports PyTorch.
+Scaled dot-product attention is one call, and one linear map gives Q, K and V. The optimiser is
+fused, gradients are set to None, and the data are tensors before the clock starts. Generation uses
+a preallocated cache of keys and values, and inference mode. Only this folder imports PyTorch.
 """
 
 import math
@@ -29,7 +29,7 @@ KINDS = {
 
 
 def about():
-    """Versions and the linear-algebra library, by name."""
+    """Versions, the linear-algebra library and its threads, by name."""
     blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
     if torch.backends.mkldnn.is_available():
         blas += ", oneDNN"
@@ -43,16 +43,16 @@ def about():
 
 
 def peak(device):
-    """Operations a second of the fastest float32 matrix product that was seen."""
+    """Operations per second of the fastest float32 matrix product measured."""
     a = torch.ones(PEAK_SIZE, PEAK_SIZE, device=device_of(device))
-    least, end = math.inf, time.perf_counter() + PEAK_SECONDS
+    shortest, end = math.inf, time.perf_counter() + PEAK_SECONDS
     while time.perf_counter() < end:
-        began = time.perf_counter()
+        start = time.perf_counter()
         a @ a
         if device == "gpu":
             torch.cuda.synchronize()
-        least = min(least, time.perf_counter() - began)
-    return 2 * PEAK_SIZE**3 / least
+        shortest = min(shortest, time.perf_counter() - start)
+    return 2 * PEAK_SIZE**3 / shortest
 
 
 def steps(case, device, threads, compiled=False):
@@ -61,14 +61,16 @@ def steps(case, device, threads, compiled=False):
     Parameters
     ----------
     case : Case
+        The work.
     device : {"cpu", "gpu"}
+        Where the steps are computed.
     threads : int
-        Taken from the environment, before PyTorch was imported.
+        Not used: PyTorch took the number from the environment when it was imported.
     compiled : bool
         Use ``torch.compile``.
 
     Returns
     -------
-    Steps
+    TorchSteps
     """
     return KINDS[case.kind](case, device, compiled)

@@ -1,4 +1,4 @@
-"""The decoder that gives the next token, in GPT-2's layout."""
+"""PyTorch's version of the decoder that predicts the next token, in GPT-2's layout."""
 
 import torch
 from torch import nn
@@ -8,7 +8,7 @@ from minitransformer.bench.torch_side.parts import Block, Model, dropped, joined
 
 
 class GPT(Model):
-    """Embedding, learned positions, blocks under a causal mask, norm, tied head."""
+    """Embedding, learned positions, blocks with a causal mask, norm, tied head."""
 
     def __init__(self, case):
         super().__init__()
@@ -32,22 +32,22 @@ class GPT(Model):
             x = block(x, causal=True)
         return T.linear(self.final_norm(x), self.embedding.weight)
 
-    def cache(self, room):
-        """Room for the keys and values of one text: (N, 2, 1, H, room, E)."""
+    def cache(self, capacity):
+        """An empty cache for the keys and values of one text: (N, 2, 1, H, capacity, E)."""
         n_heads, D = self.blocks[0].attention.n_heads, self.embedding.embedding_dim
-        shape = len(self.blocks), 2, 1, n_heads, room, D // n_heads
+        shape = len(self.blocks), 2, 1, n_heads, capacity, D // n_heads
         return torch.empty(shape, device=self.embedding.weight.device)
 
     def extend(self, ids, cache, start):
-        """Logits (1, V) after ids (1, T), the tokens from `start` on; T > 1 only at the start."""
+        """Logits (1, V) after ids (1, T), the tokens from `start` on; T > 1 only if start is 0."""
         end = start + ids.shape[1]
         x = self.embedding(ids) + self.positions.weight[start:end]
-        for block, kept in zip(self.blocks, cache, strict=True):
+        for block, kv in zip(self.blocks, cache, strict=True):
             Q, K, V = block.attention.heads(block.norm1(x))
-            kept[0, :, :, start:end] = K
-            kept[1, :, :, start:end] = V
+            kv[0, :, :, start:end] = K
+            kv[1, :, :, start:end] = V
             O = T.scaled_dot_product_attention(
-                Q, kept[0, :, :, :end], kept[1, :, :, :end], is_causal=end - start > 1
+                Q, kv[0, :, :, :end], kv[1, :, :, :end], is_causal=end - start > 1
             )
             x = x + block.attention.W_o(joined(O))
             x = x + block.feed_forward(block.norm2(x))

@@ -1,4 +1,4 @@
-"""What the models share: attention, feed-forward network, block; and our weights in them."""
+"""What the models share: attention, feed-forward network and block, and loading our weights."""
 
 import torch
 from torch import nn
@@ -12,14 +12,14 @@ ACTIVATIONS = {
 
 
 def device_of(name):
-    """PyTorch's name of the device; ValueError where there is no GPU that it can use."""
+    """PyTorch's name for the device; ValueError if there is no GPU that it can use."""
     if name == "gpu" and not torch.cuda.is_available():
-        raise ValueError("this PyTorch finds no GPU")
+        raise ValueError("PyTorch finds no GPU")
     return "cuda" if name == "gpu" else "cpu"
 
 
 class SelfAttention(nn.Module):
-    """One linear map for Q, K and V, attention in one call, an output map."""
+    """One linear map for Q, K and V, attention in one call, and an output map."""
 
     def __init__(self, D, n_heads, dropout, bias=True):
         super().__init__()
@@ -41,7 +41,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Queries from one sequence, keys and values from another, by one linear map."""
+    """Queries from one sequence; keys and values from another, by one linear map."""
 
     def __init__(self, D, n_heads, dropout):
         super().__init__()
@@ -64,7 +64,7 @@ def joined(O):
 
 
 class FeedForward(nn.Module):
-    """Two linear maps and an activation."""
+    """Two linear maps with an activation between them."""
 
     def __init__(self, D, F, activation, bias=True):
         super().__init__()
@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 
 def dropped(module, x):
-    """Dropout as the module says, where it says so."""
+    """Dropout with the module's probability, if that is not 0."""
     return T.dropout(x, module.dropout, module.training) if module.dropout else x
 
 
@@ -106,10 +106,10 @@ TABLES = ("embedding.W", "positions.P")
 
 
 class Model(nn.Module):
-    """A network that can take over our weights."""
+    """A network that can load our weights."""
 
     def copy_in(self, values):
-        """Set the weights from ours, a dict of arrays by our names."""
+        """Copy our weights into this model; `values` is a dict of arrays by our names."""
         own = dict(self.named_parameters())
         with torch.no_grad():
             for name, value in values.items():
@@ -117,12 +117,12 @@ class Model(nn.Module):
                 is_matrix = value.ndim == 2 and not name.endswith(TABLES)
                 own.pop(_own_name(name)).copy_(tensor.T if is_matrix else tensor)
         if own:
-            raise ValueError(f"no values for {', '.join(own)}")
+            raise ValueError(f"values must contain every parameter, but lack {', '.join(own)}")
 
 
 def _own_name(name):
-    """The name among the modules' of our parameter `name`."""
+    """PyTorch's name for our parameter `name`."""
     layer, _, last = name.rpartition(".")
-    kind, _, joint = last.partition("_")  # W_qkv and b_qkv are a linear map of their own here
+    kind, _, joint = last.partition("_")  # here W_qkv and b_qkv belong to a linear map of their own
     layer = f"{layer}.W_{joint}" if joint else layer
     return f"{layer}.{ENDINGS[kind]}"

@@ -1,4 +1,4 @@
-"""Training steps of every model."""
+"""Training steps of every model, on PyTorch's side."""
 
 import torch
 from torch.nn import functional as T
@@ -21,15 +21,17 @@ from minitransformer.bench.workloads.translation import (
 NO_TARGET = -1
 
 
-class Steps:
-    """What all kinds of work share: the model, and where it lies.
+class TorchSteps:
+    """Base class of all kinds of work: a model on a device.
 
     Parameters
     ----------
     model : type
-        Made from the case.
+        The model's class; it is called with the case.
     case : Case
+        The work.
     device : {"cpu", "gpu"}
+        Where the steps are computed.
     compiled : bool
         Use ``torch.compile``.
     """
@@ -41,26 +43,26 @@ class Steps:
         self.compiled = torch.compile if compiled else lambda function: function
 
     def tensor(self, array):
-        """An array as a tensor on the device; None stays None."""
+        """The array as a tensor on the device; None stays None."""
         return None if array is None else torch.from_numpy(array).to(self.device)
 
     def wait(self):
-        """Until the device has done everything."""
+        """Wait until the device has finished."""
         if self.device == "cuda":
             torch.cuda.synchronize()
 
     def device_memory(self):
-        """Peak memory held on the device in bytes; None on the CPU, where the process is asked."""
+        """Peak memory held on the device, in bytes; None on the CPU."""
         return torch.cuda.max_memory_reserved() if self.device == "cuda" else None
 
 
-class TrainingSteps(Steps):
-    """Training steps; a subclass makes `batches`, a list of what `loss` takes.
+class TrainingSteps(TorchSteps):
+    """Training steps; a subclass sets `batches`, a list of argument lists for `loss`.
 
     Attributes
     ----------
     clip : float or None
-        Largest norm of the gradient.
+        The norm to which a larger gradient is clipped; None for no clipping.
     """
 
     clip = None
@@ -78,7 +80,7 @@ class TrainingSteps(Steps):
         raise NotImplementedError
 
     def step(self, number):
-        """Forward and backward pass and optimiser, on batch `number` (modulo their number)."""
+        """Forward pass, backward pass and optimiser, on batch `number` (modulo their number)."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(*self.batches[number % len(self.batches)])
         loss.backward()
@@ -96,7 +98,7 @@ class ClassifierSteps(TrainingSteps):
         self.batches = [self._tensors(case, batch) for batch in batches(case)]
 
     def _tensors(self, case, batch):
-        """ids, mask and labels; padded to the longest of the batch unless the case says to T."""
+        """ids, mask and labels, padded to the longest text, or to T if the case says so."""
         ids, mask = batch.padded(case.max_len if case.padded else None)
         mask = None if mask.all() else mask
         return [self.tensor(array) for array in (ids, mask, batch.labels)]
@@ -106,7 +108,7 @@ class ClassifierSteps(TrainingSteps):
 
 
 class LanguageModelSteps(TrainingSteps):
-    """Steps of the decoder: each token is predicted from those before it."""
+    """Steps of the decoder: each token is predicted from the tokens before it."""
 
     clip = CLIP
 
@@ -118,7 +120,7 @@ class LanguageModelSteps(TrainingSteps):
         ]
 
     def make_optimizer(self):
-        """Weight decay acts on matrices, not on biases and gains."""
+        """AdamW, whose weight decay acts on matrices but not on biases and gains."""
         parameters = list(self.model.parameters())
         decay = ADAMW["weight_decay"]
         groups = [
@@ -140,13 +142,13 @@ class TranslationSteps(TrainingSteps):
         self.batches = [self._tensors(*batch) for batch in sentences(case)]
 
     def _tensors(self, sources, targets):
-        """Sources, what the decoder reads, the sources' mask, and what the decoder is to give."""
+        """Sources, inputs of the decoder, mask of the sources, and targets of the decoder."""
         source = padded(sources)
         mask = padded([ids > -1 for ids in sources]).astype(bool)
-        read = padded([[START, *ids] for ids in targets])
-        given = padded([[*ids, END] for ids in targets], filler=NO_TARGET)
+        inputs = padded([[START, *ids] for ids in targets])
+        outputs = padded([[*ids, END] for ids in targets], filler=NO_TARGET)
         mask = None if mask.all() else mask
-        return [self.tensor(array) for array in (source, read, mask, given.ravel())]
+        return [self.tensor(array) for array in (source, inputs, mask, outputs.ravel())]
 
     def loss(self, source, target, mask, targets):
         logits = self.run(source, target, mask).flatten(0, 1)

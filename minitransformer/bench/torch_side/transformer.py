@@ -1,4 +1,4 @@
-"""The encoder-decoder."""
+"""PyTorch's version of the encoder-decoder."""
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ class DecoderBlock(nn.Module):
 
 
 class Transformer(Model):
-    """Figure 1 of the paper; one table embeds both languages and is the head."""
+    """Figure 1 of the paper; one table embeds both languages and serves as the head."""
 
     def __init__(self, case):
         super().__init__()
@@ -47,10 +47,10 @@ class Transformer(Model):
         self.decoder = nn.ModuleList(DecoderBlock(*sizes) for _ in range(case.n_layers))
 
     def forward(self, source, target, source_mask):
-        """Logits (B, T, V) of source (B, S) and target (B, T); padding stands at the end.
+        """Logits (B, T, V) of source (B, S) and target (B, T), both padded on the right.
 
-        The mask (B, S) is True at tokens, None without padding. No token of the target sees
-        what is behind it.
+        The mask (B, S) is True at tokens, or None without padding. No token of the target sees
+        the tokens after it.
         """
         mask = None if source_mask is None else source_mask[:, None, None, :]
         memory, x = self._embed(source), self._embed(target)

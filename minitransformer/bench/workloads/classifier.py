@@ -1,4 +1,4 @@
-"""Training steps of the classifier, on texts as long as film reviews, and on longer ones."""
+"""Training steps of the classifier, on texts as long as film reviews and on longer ones."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,21 +13,21 @@ SHORTEST, MEDIAN_LENGTH, SPREAD = 10, 174, 0.75
 
 @dataclass(frozen=True)
 class ClassifierCase(Case):
-    """Training steps of the classifier: Adam; dropout acts on the embeddings too.
+    """Training steps of the classifier with Adam; dropout acts on the embeddings too.
 
     Attributes
     ----------
     texts : int
-        B, sequences in a step.
+        B, the number of sequences per step.
     max_len : int
-        T, tokens of the longest sequence.
+        T, the length of the longest sequence.
     varied : bool
-        Lengths are lognormal, as those of film reviews are, and clipped to 10..T; otherwise every
-        sequence has T tokens.
+        If True, lengths are lognormal, as those of film reviews are, and clipped to 10..T. If
+        False, every sequence has T tokens.
     padded : bool
-        Every sequence is padded to T on every side, and padding costs as much as tokens do.
+        If True, both sides pad every sequence to T, and padding costs as much as tokens do.
     vocab_size, d_model, n_heads, d_ff, n_layers : int
-        V, D, H, F and N.
+        The sizes V, D, H, F and N of the model.
     """
 
     texts: int = 32
@@ -44,12 +44,12 @@ class ClassifierCase(Case):
 
     @property
     def sizes(self):
-        """The arguments that give the model its shape."""
+        """The sizes of the model, as its arguments."""
         names = "vocab_size max_len d_model n_heads d_ff n_layers dropout".split()
         return {name: getattr(self, name) for name in names}
 
     def _lengths(self):
-        """Of all sequences of all batches, (n,) int array; padding where it is computed."""
+        """Lengths of all sequences of all batches, an int array (n,); T for each if padded."""
         if self.padded:
             return np.full(self.texts * self.batches, self.max_len)
         return np.concatenate([batch.lengths for batch in batches(self)])
@@ -58,13 +58,13 @@ class ClassifierCase(Case):
         return float(sum(batch.lengths.sum() for batch in batches(self))) / self.batches
 
     def flops(self):
-        """As for any case; padding counts where the case says that it is computed."""
+        """As for any case, except that padding counts if `padded` is True."""
         lengths = self._lengths()
         block = block_flops(lengths, lengths**2, self.d_model, self.d_ff)
         return 3 * self.n_layers * float(block.sum()) / self.batches
 
     def times_as_large(self, other):
-        """Where attention weights are kept, memory grows with B T^2."""
+        """The memory for attention weights, which grows with B T^2, relative to another case."""
         return self.texts * self.max_len**2 / (other.texts * other.max_len**2)
 
 
@@ -74,7 +74,9 @@ class Batch:
     Attributes
     ----------
     sequences : list of (T_i,) int64 arrays
+        The token ids of each sequence.
     labels : (B,) int64 array
+        The class of each sequence.
     """
 
     def __init__(self, sequences, labels):
@@ -82,11 +84,11 @@ class Batch:
 
     @property
     def lengths(self):
-        """(B,) int array"""
+        """Lengths of the sequences, an int array (B,)."""
         return np.array([len(ids) for ids in self.sequences])
 
     def padded(self, length=None):
-        """ids (B, T) with 0 for padding, mask (B, T); T is the longest, or `length`."""
+        """ids (B, T) with 0 as padding, and mask (B, T); T is `length`, or the longest sequence."""
         lengths = self.lengths
         mask = np.arange(length or lengths.max()) < lengths[:, None]
         ids = np.zeros(mask.shape, np.int64)
@@ -95,7 +97,7 @@ class Batch:
 
 
 def batches(case):
-    """The batches of a case; the same in every process."""
+    """The batches of a case, the same in every process."""
     rng = np.random.default_rng(SEED)
     return [_batch(case, rng) for _ in range(case.batches)]
 
@@ -113,7 +115,7 @@ DROPOUTS = (0.1, 0.0)
 
 
 def classifier(dropout=None):
-    """The classifier on texts of film-review length, with and without dropout."""
+    """The classifier on texts as long as film reviews, with and without dropout."""
     return [
         ClassifierCase(name, p, padded=padded)
         for p in (DROPOUTS if dropout is None else (dropout,))
@@ -126,7 +128,7 @@ COUNTS = (16, 32, 64, 128)
 
 
 def attention(dropout=None):
-    """The same model on longer and longer texts, then on more and more of them."""
+    """The same model on longer and longer texts, then on more and more texts."""
     p = DROPOUTS[0] if dropout is None else dropout
     base = ClassifierCase("", p, texts=8, varied=False, batches=1, repeats=3)
     shapes = [(8, length) for length in LENGTHS] + [(count, 256) for count in COUNTS]

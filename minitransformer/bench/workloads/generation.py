@@ -1,4 +1,4 @@
-"""Text out of a decoder, token by token."""
+"""Text generation with a decoder, token by token."""
 
 from dataclasses import dataclass
 
@@ -10,30 +10,30 @@ from minitransformer.bench.workloads.language_model import GPTCase
 
 @dataclass(frozen=True)
 class GenerationCase(GPTCase):
-    """One text is gone on with, always by the most probable token.
+    """One prompt is continued greedily, always with the most probable token.
 
     Attributes
     ----------
     prompt, written : int
-        Tokens that are given, and that follow.
+        Number of tokens in the prompt, and number of tokens to generate.
     """
 
     prompt: int = 32
     written: int = 64
 
     kind = "generation"
-    work = "a prompt read and gone on with"
+    work = "a prompt read and continued"
 
     def tokens(self):
         return self.written
 
     def flops(self):
-        length = self.prompt + self.written - 1  # nobody reads the last one
+        length = self.prompt + self.written - 1  # the last token is not read
         return self.forward_flops(length, length * (length + 1) / 2, self.written)
 
 
 def prompts(case):
-    """An int array for each batch."""
+    """The prompts of a case: one int array per batch."""
     rng = np.random.default_rng(SEED)
     return [rng.integers(0, case.vocab_size, case.prompt) for _ in range(case.batches)]
 
@@ -41,7 +41,7 @@ def prompts(case):
 def generation(dropout=None):
     """GPT-2's smallest model."""
     if dropout:
-        raise ValueError(f"nothing is dropped in generation: leave out --dropout, got {dropout}")
+        raise ValueError(f"generation uses no dropout: leave out --dropout, got {dropout}")
     return [
         GenerationCase(
             "GPT-2's shape, 64 tokens after 32", 0.0, batches=1, repeats=7, vocab_size=50_257,

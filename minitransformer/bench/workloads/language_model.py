@@ -1,4 +1,4 @@
-"""Training steps of a decoder that gives the next token."""
+"""Training steps of a decoder that predicts the next token."""
 
 from dataclasses import dataclass
 
@@ -12,15 +12,16 @@ CLIP = 1.0
 
 @dataclass(frozen=True)
 class GPTCase(Case):
-    """A decoder in GPT-2's layout: learned positions, norm before, tied head.
+    """A decoder in GPT-2's layout: learned positions, pre-norm, tied head.
 
     Attributes
     ----------
     vocab_size, max_len, d_model, n_heads, n_layers : int
-        V, T, D, H and N; the feed-forward network is 4 D wide.
+        The sizes V, T, D, H and N; the feed-forward network has width 4 D.
     bias : bool
-        Of the linear maps.
+        Whether the linear maps have biases.
     activation : {"gelu", "gelu_tanh"}
+        The activation of the feed-forward network.
     """
 
     vocab_size: int = 65
@@ -33,24 +34,24 @@ class GPTCase(Case):
 
     @property
     def sizes(self):
-        """The arguments that give the model its shape."""
+        """The arguments of the model."""
         names = "vocab_size max_len d_model n_heads n_layers bias activation dropout".split()
         return {name: getattr(self, name) for name in names}
 
     def forward_flops(self, tokens, pairs, scored):
-        """Operations of a forward pass in which `scored` tokens pass the head."""
+        """Operations in a forward pass in which `scored` tokens pass through the head."""
         block = block_flops(tokens, pairs, self.d_model, 4 * self.d_model)
         return self.n_layers * block + 2 * scored * self.d_model * self.vocab_size
 
 
 @dataclass(frozen=True)
 class LanguageModelCase(GPTCase):
-    """Training steps on windows of a text: AdamW, the gradient's norm clipped to 1.
+    """Training steps on windows of a text, with AdamW and the gradient clipped to norm 1.
 
     Attributes
     ----------
     windows : int
-        B, windows of `max_len` tokens in a step.
+        B, the number of windows of `max_len` tokens per step.
     """
 
     windows: int = 12
@@ -66,14 +67,14 @@ class LanguageModelCase(GPTCase):
 
 
 def windows(case):
-    """A (B, T + 1) int array for each batch: what is read, and one token more to be predicted."""
+    """One int array (B, T + 1) per batch: T tokens to read, and one more to predict."""
     rng = np.random.default_rng(SEED)
     shape = case.windows, case.max_len + 1
     return [rng.integers(0, case.vocab_size, shape) for _ in range(case.batches)]
 
 
 def language_model(dropout=None):
-    """nanoGPT's example for a CPU, and its small GPT with dropout and without."""
+    """nanoGPT's example for a CPU, and its small GPT with and without dropout."""
     first = 0.0 if dropout is None else dropout
     cases = [LanguageModelCase("4 blocks, d_model 128, 12 x 64", first, repeats=30)]
     cases += [

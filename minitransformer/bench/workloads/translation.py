@@ -13,16 +13,16 @@ LABEL_SMOOTHING = 0.1
 
 @dataclass(frozen=True)
 class TranslationCase(Case):
-    """The paper's model, norm after each sublayer, one table for both languages and the head: Adam.
+    """The paper's model, trained with Adam: post-norm, one table for both languages and the head.
 
     Attributes
     ----------
     pairs : int
-        B, pairs of sentences in a step.
+        B, the number of pairs of sentences per step.
     shortest, longest : int
-        Tokens of a source, and of a target with its start.
+        Bounds on the length of a source, and of a target including its start token.
     vocab_size, d_model, n_heads, d_ff, n_layers : int
-        V, D, H, F, and N blocks in each stack.
+        The sizes V, D, H, F, and N blocks in each stack.
     """
 
     pairs: int = 32
@@ -38,12 +38,12 @@ class TranslationCase(Case):
 
     @property
     def sizes(self):
-        """The arguments that give the model its shape."""
+        """The sizes of the model, as its arguments."""
         names = "vocab_size d_model n_heads d_ff n_layers dropout".split()
         return {"max_len": self.longest} | {name: getattr(self, name) for name in names}
 
     def _lengths(self):
-        """Tokens of every source, and of every target with its start: (n,) int arrays."""
+        """Lengths of all sources, and of all targets with their start token: int arrays (n,)."""
         batches = sentences(self)
         sources = [len(ids) for batch in batches for ids in batch.sources]
         targets = [len(ids) + 1 for batch in batches for ids in batch.targets]
@@ -56,40 +56,40 @@ class TranslationCase(Case):
     def flops(self):
         (S, T), D, F = self._lengths(), self.d_model, self.d_ff
         encoder = block_flops(S, S * S, D, F)
-        # Cross-attention: two more maps of the target's tokens, two of the source's.
+        # Cross-attention adds two maps of the target's tokens, and two of the source's.
         decoder = block_flops(T, T * (T + 1) / 2 + T * S, D, F, 6) + 2 * S * 2 * D * D
         forward = self.n_layers * (encoder + decoder) + 2 * T * D * self.vocab_size
         return 3 * float(forward.sum()) / self.batches
 
 
 class Sentences(NamedTuple):
-    """B sources and B targets, lists of int arrays, without start and end."""
+    """B sources and B targets: lists of int arrays, without start and end tokens."""
 
     sources: list
     targets: list
 
 
 def sentences(case):
-    """The batches of a case; the same in every process."""
+    """The batches of a case, the same in every process."""
     rng = np.random.default_rng(SEED)
 
-    def drawn(less):
-        lengths = rng.integers(case.shortest, case.longest, case.pairs, endpoint=True) - less
+    def draw(specials):
+        lengths = rng.integers(case.shortest, case.longest, case.pairs, endpoint=True) - specials
         return [rng.integers(FIRST_WORD, case.vocab_size, length) for length in lengths]
 
-    return [Sentences(drawn(0), drawn(1)) for _ in range(case.batches)]
+    return [Sentences(draw(0), draw(1)) for _ in range(case.batches)]
 
 
 def padded(sequences, length=None, filler=0):
-    """(B, T) int array of sequences of several lengths; T is the longest, or `length`."""
-    found = np.full((len(sequences), length or max(map(len, sequences))), filler)
-    for row, ids in zip(found, sequences, strict=True):
-        row[: len(ids)] = ids
-    return found
+    """The sequences as an int array (B, T), padded with `filler`; T is `length`, or the longest."""
+    ids = np.full((len(sequences), length or max(map(len, sequences))), filler)
+    for row, sequence in zip(ids, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return ids
 
 
 def translation(dropout=None):
-    """A small model for sentences of image descriptions, with dropout and without."""
+    """A small model for the sentences of image captions, with and without dropout."""
     return [
         TranslationCase("2 + 2 blocks, d_model 256, 32 pairs", p)
         for p in ((0.1, 0.0) if dropout is None else (dropout,))
