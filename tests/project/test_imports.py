@@ -1,4 +1,4 @@
-"""Who may import whom, read from the source: the design's dependency rule, held by a test."""
+"""Who may import whom, and how large files and folders may be, checked by reading the source."""
 
 import ast
 import pathlib
@@ -17,14 +17,14 @@ LIBRARY = NETWORK | {
     "models", "fused", "inference", "gradcheck", "interpret", "plots", "exercises",
 }  # fmt: skip
 
-# What each part of the package may import besides itself.
+# What each part of the package may import, apart from itself.
 ALLOWED = {
     "devices": set(),
     "backend": {"devices"},
     "checks": {"backend"},
     "functional": GROUND,
     "fused": EQUATIONS,
-    "data": GROUND | {"storage"},  # storage downloads what data reads
+    "data": GROUND | {"storage"},  # storage downloads the files that data reads
     "storage": GROUND,
     "gradcheck": GROUND,
     "interpret": GROUND | {"layers"},
@@ -55,15 +55,16 @@ FORBIDDEN_MODULES = {
     "tensorflow",
     "autograd",
 }
-# The one folder that may import PyTorch, which is to be measured, and who may import it.
+# The only folder that may import PyTorch, to measure it, and the only file that may import it.
 TORCH_SIDE, TORCH_WORKER = "minitransformer.bench.torch_side", "minitransformer.bench.worker"
-MPI_SIDE = "minitransformer.training.parallel.mpi"  # the one file that may import mpi4py
+MPI_SIDE = "minitransformer.training.parallel.mpi"  # the only file that may import mpi4py
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 FORBIDDEN_ATTRIBUTES = {("np", "load"), ("numpy", "load"), ("xp", "load"), ("cupy", "load")}
+MAX_LINES, MAX_FILES = 250, 25  # per file, and directly in a folder
 
 
 class Source:
-    """One file of the package with what it imports."""
+    """One file of the package, and what it imports."""
 
     def __init__(self, path, package=PACKAGE):
         relative = path.relative_to(package.parent).with_suffix("")
@@ -75,15 +76,15 @@ class Source:
 
 
 def _without_functions(tree):
-    """The statements that run on import: those outside of functions."""
-    kept = [node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    """The statements that run on import: those outside functions."""
+    outside = [node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     bodies = [n for c in tree.body if isinstance(c, ast.ClassDef) for n in c.body]
-    outside = [n for n in bodies if not isinstance(n, ast.FunctionDef)]
-    return ast.Module([*kept, *outside], type_ignores=[])
+    in_classes = [n for n in bodies if not isinstance(n, ast.FunctionDef)]
+    return ast.Module([*outside, *in_classes], type_ignores=[])
 
 
 def _imports(tree, module):
-    """Dotted names that a tree imports, also by ``importlib.import_module`` with a literal."""
+    """Dotted names that a tree imports, including ``importlib.import_module`` with a literal."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -113,7 +114,7 @@ def parts_imported(source):
         if words[0] == "minitransformer":
             known = len(words) > 1 and words[1] in ALLOWED
             found.add(words[1] if known else "__init__")
-    # `from minitransformer import gradcheck` mentions both; only the part counts.
+    # `from minitransformer import gradcheck` mentions both, but only the part counts.
     return found - {source.part} - ({"__init__"} if len(found) > 1 else set())
 
 
@@ -122,7 +123,7 @@ def _is_torch_side(module):
 
 
 def broken_rules(source):
-    """What a file does that it may not, in words."""
+    """The rules that a file breaks, in words."""
     words = [f"imports {part}" for part in parts_imported(source) - ALLOWED[source.part]]
     modules = {name.split(".")[0] for name in source.imports}
     measured = _is_torch_side(source.module)
@@ -132,15 +133,15 @@ def broken_rules(source):
         any(map(_is_torch_side, source.top_level))
         or (any(map(_is_torch_side, source.imports)) and source.module != TORCH_WORKER)
     ):
-        words.append("imports torch_side, and with it PyTorch")
+        words.append("imports torch_side, and PyTorch with it")
     if modules & {"cupy", "cupyx"} and source.part != "devices":
         words.append("imports cupy outside devices.py")
     if "mpi4py" in modules and source.module != MPI_SIDE:
-        words.append("imports mpi4py outside processes.py")
+        words.append("imports mpi4py outside mpi.py")
     if "mpi4py" in {name.split(".")[0] for name in source.top_level}:
-        words.append("imports mpi4py where there may be one process only")
+        words.append("imports mpi4py even if there is only one process")
     if "matplotlib" in modules and source.part != "plots":
-        words.append("imports matplotlib outside plots.py")
+        words.append("imports matplotlib outside plots/")
     if "matplotlib" in {name.split(".")[0] for name in source.top_level}:
         words.append("imports matplotlib before anything is drawn")
     for node in ast.walk(source.tree):
@@ -180,7 +181,7 @@ def _cycle(graph):
 
 
 def test_no_file_imports_itself_in_a_circle():
-    """Packages' ``__init__`` files import their members; what stands inside does not go back."""
+    """The ``__init__`` of a package imports its members; the members do not import it in turn."""
     modules = {source.module for source in SOURCES}
     graph = {source.module: source.imports & modules - {source.module} for source in SOURCES}
     graph = {name: {m for m in found if m != "minitransformer"} for name, found in graph.items()}
@@ -194,8 +195,62 @@ def test_no_part_imports_another_in_a_circle():
     assert _cycle(graph) is None
 
 
+def _child(folder, module):
+    """The file or folder directly in `folder` that a module belongs to; None if outside."""
+    inside = module.removeprefix(folder + ".")
+    return None if inside == module else inside.split(".")[0]
+
+
+def imports_inside(folder, imports):
+    """Which of the files and folders directly in a folder imports which other, as a graph.
+
+    `imports` maps the name of each module to the names that it imports. The ``__init__`` of the
+    folder itself is left out, because it offers what the others define.
+    """
+    graph = {}
+    for module, names in imports.items():
+        if (child := _child(folder, module)) not in (None, "__init__"):
+            found = {_child(folder, name) for name in names}
+            graph[child] = graph.get(child, set()) | found - {child}
+    return {child: found & set(graph) for child, found in graph.items()}
+
+
+FOLDERS = sorted({source.path.parent for source in SOURCES})
+EACH_FOLDER = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+@EACH_FOLDER
+def test_no_room_imports_another_in_a_circle(folder):
+    """Neither do the files and folders inside a part: ``training.optim``, ``data.corpora``, ..."""
+    dotted = ".".join(folder.relative_to(PACKAGE.parent).parts)
+    imports = {source.module: source.imports for source in SOURCES}
+    assert _cycle(imports_inside(dotted, imports)) is None
+
+
+@FILES
+def test_the_file_is_short(source):
+    assert too_long(source.path) is None
+
+
+def too_long(path):
+    """What is wrong with the length of a file, or None."""
+    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    return f"{n_lines} lines, more than {MAX_LINES}" if n_lines > MAX_LINES else None
+
+
+@EACH_FOLDER
+def test_the_folder_has_few_files(folder):
+    assert too_full(folder) is None
+
+
+def too_full(folder):
+    """What is wrong with the number of files directly in a folder, or None."""
+    n_files = len([path for path in folder.iterdir() if path.is_file()])
+    return f"{n_files} files, more than {MAX_FILES}" if n_files > MAX_FILES else None
+
+
 def test_importing_the_package_draws_nothing_and_needs_no_device():
-    """Neither matplotlib nor CuPy nor PyTorch is loaded by ``import minitransformer``."""
+    """``import minitransformer`` loads neither matplotlib nor CuPy nor PyTorch."""
     code = (
         "import sys, minitransformer.cli, minitransformer.bench.worker\n"
         "print({'matplotlib', 'cupy', 'torch'} & {m.split('.')[0] for m in sys.modules})"
@@ -215,17 +270,17 @@ def test_importing_the_package_draws_nothing_and_needs_no_device():
         ("layers", "import cupy", "imports cupy outside"),
         ("layers", "import importlib\nimportlib.import_module('cupyx.x')", "imports cupy outside"),
         ("plots", "import matplotlib.pyplot", "before anything is drawn"),
-        ("models", "def f():\n    import matplotlib", "outside plots.py"),
+        ("models", "def f():\n    import matplotlib", "outside plots/"),
         ("storage", "def f():\n    import pickle", "imports pickle"),
         ("storage", "x = eval('1')", "uses eval"),
         ("storage", "import numpy as np\nnp.load('x')", "uses np.load"),
         ("data", "read(allow_pickle=True)", "passes allow_pickle"),
         ("layers", "import torch", "imports torch"),
         ("layers", "def f():\n    from mpi4py import MPI", "imports mpi4py outside"),
-        ("training", "import mpi4py", "where there may be one"),
+        ("training", "import mpi4py", "even if there is only one process"),
         ("bench", "def f():\n    import torch", "imports torch"),
-        ("bench", "def f():\n    from minitransformer.bench import torch_side", "and with it"),
-        ("bench", "def f():\n    import minitransformer.bench.torch_side.gpt", "and with it"),
+        ("bench", "def f():\n    from minitransformer.bench import torch_side", "PyTorch with it"),
+        ("bench", "def f():\n    import minitransformer.bench.torch_side.gpt", "PyTorch with it"),
         ("models", "from minitransformer import bench", "imports bench"),
     ],
 )
@@ -240,3 +295,30 @@ def test_a_broken_rule_is_noticed(tmp_path, part, code, words):
 def test_a_circle_is_noticed():
     assert _cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
     assert _cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
+
+
+def test_a_circle_between_rooms_is_noticed():
+    """Two folders import each other's files, although no file imports itself."""
+    imports = {
+        "m.data.__init__": {"m.data.texts.a", "m.data.tokens.a"},
+        "m.data.texts.a": {"m.data.tokens.a"},
+        "m.data.texts.b": {"m.storage.x"},
+        "m.data.tokens.a": set(),
+        "m.data.tokens.b": {"m.data.texts.b"},
+        "m.storage.x": set(),
+    }
+    graph = imports_inside("m.data", imports)
+    assert graph == {"texts": {"tokens"}, "tokens": {"texts"}}
+    assert _cycle(graph) == ["texts", "tokens", "texts"]
+    assert _cycle(imports_inside("m", imports)) is None
+    assert _cycle(imports) is None
+
+
+def test_a_long_file_and_a_full_folder_are_noticed(tmp_path):
+    for i in range(MAX_FILES):
+        (tmp_path / f"f{i}.py").write_text("x = 1\n" * MAX_LINES, encoding="utf-8")
+    assert too_long(tmp_path / "f0.py") is None
+    assert too_full(tmp_path) is None
+    (tmp_path / "one_more.py").write_text("x = 1\n" * (MAX_LINES + 1), encoding="utf-8")
+    assert too_long(tmp_path / "one_more.py") == "251 lines, more than 250"
+    assert too_full(tmp_path) == "26 files, more than 25"

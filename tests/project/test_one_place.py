@@ -1,4 +1,4 @@
-"""Ideas that stand in one place: reading JSON, checking ids."""
+"""Things that are done in only one place: reading JSON, checking ids."""
 
 import ast
 import pathlib
@@ -6,7 +6,7 @@ import pathlib
 import minitransformer
 
 PACKAGE = pathlib.Path(minitransformer.__file__).parent
-# Who may call json.loads: the reader, and who reads back what the same process has just written
+# Who may call json.loads: the reader, and files that read back what the package itself has written
 READERS = {
     "storage/json_text.py",
     "storage/weights.py",
