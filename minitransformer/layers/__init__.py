@@ -1,7 +1,7 @@
-"""LEVEL 2: layers. Parameters and calls into level 1; every call returns a cache with names.
+"""LEVEL 2: layers. A layer owns parameters and calls level 1; a call returns a cache with names.
 
-A backward pass raises ValueError, from the equation that it does not fit, where the upstream
-gradient has not the shape of the layer's result.
+A backward pass raises ValueError if the upstream gradient does not have the shape of the layer's
+output. The message comes from the equation that it does not fit.
 """
 
 from minitransformer.layers.attention import ATTENTIONS, MultiHeadAttention

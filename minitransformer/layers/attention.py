@@ -4,6 +4,7 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import draw_seed
+from minitransformer.checks import check_choice
 from minitransformer.functional import check_probability
 from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
 from minitransformer.layers.base import Layer, Parameter, generator
@@ -22,15 +23,14 @@ def _check_heads(d_model, n_heads, n_kv_heads):
 class Attention(Layer):
     """What all kinds of attention share: the heads, and the way from Q, K, V to the output.
 
-    The projections that make Q, K and V belong to the subclasses. The shapes are B texts, T
-    queries, S keys, H heads, G heads of keys and values (H unless grouped), and E = D / H.
+    The projections that make Q, K and V belong to the subclasses. In the shapes, T counts queries,
+    S keys, H heads, and E = D / H; G, the heads of keys and values, is H unless they are grouped.
     """
 
     def __init__(self, d_model, n_heads, n_kv_heads, dropout, attention, ops):
         _check_heads(d_model, n_heads, n_kv_heads)
         check_probability("dropout", dropout)
-        if attention not in ATTENTIONS:
-            raise ValueError(f"attention must be 'full' or 'tiled', got {attention!r}")
+        check_choice("attention", attention, ATTENTIONS)
         self.n_heads, self.n_kv_heads = n_heads, n_kv_heads
         self.dropout = dropout
         self.attention = attention

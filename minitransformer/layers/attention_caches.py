@@ -1,4 +1,4 @@
-"""What a call of an attention layer keeps: for its backward pass, and for the reader."""
+"""What a call of an attention layer stores for its backward pass, and for you to look at."""
 
 from typing import Any, NamedTuple
 
@@ -6,11 +6,13 @@ from minitransformer import functional
 
 
 class AttentionCache(NamedTuple):
-    """Every intermediate value of a call; for self-attention `memory` is None and S = T.
+    """Every intermediate value of a call. For self-attention, `memory` is None and S = T.
 
-    x (B, T, D), memory (B, S, D), Q and O (B, H, T, E), K and V (B, H, S, E), P (B, H, T, S), the
-    weights before dropout, keep of P's shape, or None; output is the cache of the last linear map.
-    rotary holds the tables by which Q and K were turned (they stand here after it), or None.
+    The shapes are x (B, T, D), memory (B, S, D), Q and O (B, H, T, E), and K and V (B, H, S, E),
+    or with fewer heads of keys and values (B, G, S, E). P (B, H, T, S) are the attention weights
+    before dropout. keep is the dropout mask, of the shape of P, or None. output is the cache of
+    the output projection. rotary holds the tables that rotated Q and K, or None; Q and K are
+    stored after the rotation.
     """
 
     x: Any
@@ -26,11 +28,11 @@ class AttentionCache(NamedTuple):
 
 
 class TiledAttentionCache(NamedTuple):
-    """Every value that is kept of a call in blocks of queries; P is not one of them.
+    """Every value stored of a call that computes block by block. P is not stored.
 
-    x (B, T, D), memory (B, S, D) or None, Q and O (B, H, T, E), K and V (B, H, S, E), the mask,
-    dropout and the seed it is drawn from (0 and None without), logsumexp (B, H, T); output is the
-    cache of the last linear map; bias of the scores, and rotary tables, or None.
+    x, memory, Q, K, V, O, output and rotary are as in :class:`AttentionCache`. mask is that of the
+    call. dropout is its probability and seed what its mask is drawn from, 0 and None without
+    dropout. logsumexp (B, H, T) is one number per query. bias is that of the scores, or None.
     """
 
     x: Any
@@ -49,8 +51,8 @@ class TiledAttentionCache(NamedTuple):
 
     @property
     def P(self):
-        """The weights before dropout, (B, H, T, S), computed again whenever they are asked for.
+        """The weights before dropout, (B, H, T, S), computed anew on every access.
 
-        They take the memory that the cache does without: ask for one text at a time.
+        They take the memory that the cache saves, so run one text at a time to look at them.
         """
         return functional.attention(self.Q, self.K, self.V, self.mask, bias=self.bias)[1]

@@ -1,4 +1,4 @@
-"""What every layer is: parameters, a forward pass that returns its cache, a backward pass."""
+"""The base of all layers: parameters, a forward pass that returns a cache, a backward pass."""
 
 import copy
 
@@ -8,13 +8,13 @@ from minitransformer.backend import array_module, to_device
 
 
 class Parameter:
-    """An array that is learned, and the gradient that has been added up for it.
+    """An array that is learned, and the gradient accumulated for it.
 
     Attributes
     ----------
     value : array
     grad : array of the shape of `value`
-        Allocated, and set to zero, when it is first asked for: inference does not pay for it.
+        Allocated, and set to zero, on first access, so inference does not need memory for it.
     """
 
     def __init__(self, value):
@@ -47,19 +47,20 @@ class Parameter:
 
 
 class Layer:
-    """Parameters and calls into level 1.
+    """Parameters, and calls into level 1.
 
-    Nothing is kept on the layer between calls: the cache is the whole memory of a call. A layer
-    may so be used twice, tied, or by several workers' replicas, the backward passes in any order.
+    A layer stores nothing between calls: the cache is the only memory of a call. So a layer may
+    be used twice, tied, or replicated for several workers, with the backward passes in any order.
     """
 
     def forward(self, x, *, mask=None, rng=None):
-        """Compute the layer's result, and what its backward pass needs.
+        """Compute the layer's output, and what its backward pass needs.
 
         Parameters
         ----------
         x : array
         mask : bool array, optional
+            Only attention uses it: True = may attend.
         rng : Generator, optional
             Dropout is on exactly when a generator is passed.
 
@@ -72,15 +73,15 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no forward pass")
 
     def backward(self, dy, cache):
-        """Send `dy` back: adds to each parameter's `grad`, returns the gradient of each input."""
+        """Add to the `grad` of each parameter, and return the gradient of each input."""
         raise NotImplementedError(f"{type(self).__name__} has no backward pass")
 
     def __call__(self, *inputs, **kwargs):
-        """Inference: the forward pass, its cache dropped."""
+        """Inference: the forward pass without its cache."""
         return self.forward(*inputs, **kwargs)[0]
 
     def parameters(self):
-        """Parameters by dotted name, in order of definition; a tied one stands once.
+        """Parameters by dotted name, in order of definition; a tied parameter appears once.
 
         Returns
         -------
@@ -95,14 +96,12 @@ class Layer:
         return found
 
     def to(self, device):
-        """Move everything to a device, "numpy" (the host) or "cupy"; returns the layer itself.
-
-        Parameters, gradients and fixed tables are moved. Caches of earlier calls are not.
+        """Move all but caches of earlier calls to "numpy" (the host) or "cupy"; return the layer.
 
         Raises
         ------
         ValueError
-            If there is no such device; the message says why, and nothing has moved.
+            If there is no such device. The message says why, and nothing has been moved.
         """
         flat = getattr(self, "flat", None)
         if isinstance(flat, FlatParameters):
@@ -111,7 +110,7 @@ class Layer:
         return self
 
     def replica(self):
-        """The same layer with the same values, shared, and gradients of its own."""
+        """A copy of the layer that shares its values and has its own gradients."""
         twin = _replicate(self, {})
         if isinstance(getattr(self, "flat", None), FlatParameters):
             twin.flat = FlatParameters(twin.parameters(), values=self.flat.values)
@@ -119,7 +118,7 @@ class Layer:
 
 
 def _walk(layer, prefix):
-    """Parameters below `layer` with their dotted names."""
+    """The parameters of `layer` and of the layers in it, with their dotted names."""
     for name, value in vars(layer).items():
         members = enumerate(value) if isinstance(value, (list, tuple)) else [(None, value)]
         for i, member in members:
@@ -131,7 +130,7 @@ def _walk(layer, prefix):
 
 
 def _move(layer, device, done):
-    """Move the parameters below `layer` that are not `done`, and its other arrays."""
+    """Move the parameters and tables of `layer` and of the layers in it, except those `done`."""
     for name, value in vars(layer).items():
         if hasattr(value, "dtype") and getattr(value, "ndim", 0):
             setattr(layer, name, to_device(value, device))
@@ -145,7 +144,7 @@ def _move(layer, device, done):
 
 
 def _replicate(value, seen):
-    """Copy the tree of layers; share everything that is neither layer nor parameter."""
+    """Copy the tree of layers and parameters, and share everything else."""
     if isinstance(value, (list, tuple)) and any(isinstance(v, (Layer, Parameter)) for v in value):
         return type(value)(_replicate(v, seen) for v in value)
     if not isinstance(value, (Layer, Parameter)):
@@ -161,25 +160,25 @@ def _replicate(value, seen):
 
 
 class FlatParameters:
-    """All parameters of a model in one array, all gradients in another.
+    """All parameters of a model in one array, and all gradients in another.
 
-    One optimiser step, one norm for clipping and one checkpoint are then each one operation on
-    one array. `value` and `grad` of each parameter become views.
+    An optimiser step, the norm for clipping and a checkpoint are then each one operation on one
+    array. `value` and `grad` of each parameter become views.
 
     Parameters
     ----------
     parameters : dict of str to Parameter
-        They are bound to the flat array: their values are copied into it.
+        Their values are copied into the flat array, and they become views of it.
     values : (n,) array, optional
-        An array that already holds these parameters' values, to be shared.
+        An array that already contains the values of these parameters. It is shared, not copied.
 
     Attributes
     ----------
     values : (n,) array
     grads : (n,) array
-        Allocated when it is first asked for.
+        Allocated on first access.
     slices : dict of str to slice
-        Where each parameter lies.
+        The place of each parameter in both arrays.
     """
 
     def __init__(self, parameters, values=None):
@@ -193,42 +192,42 @@ class FlatParameters:
             values = next(iter(parameters.values())).value
             values = array_module(values).empty(start, values.dtype)
             for name, parameter in parameters.items():
-                # each one's own array goes as soon as it is read: all are never held twice
+                # Each array is freed as soon as it is copied, so there are never two copies of all.
                 own = values[self.slices[name]].reshape(parameter.shape)
                 own[...] = parameter.value
                 parameter.value = own
         self._bind(values)
 
     def _bind(self, values):
-        """Make `values` (n,) the array whose views the parameters' values are."""
+        """Make the parameters' values views of `values` (n,)."""
         self.values = values
         for name, view in self.views(values).items():
             self.parameters[name].value = view
 
     def to(self, device):
-        """Move values and gradients; the parameters become views of the arrays there."""
+        """Move values and gradients to a device; the parameters become views of the new arrays."""
         self._bind(to_device(self.values, device))
         if self._grads is not None:
             self.use_grads(to_device(self._grads, device))
 
     def views(self, array):
-        """`array` (n,), laid out as the parameters are, as views by name."""
+        """Views of `array` (n,), one per parameter, by name."""
         return {
             name: array[where].reshape(self.parameters[name].shape)
             for name, where in self.slices.items()
         }
 
     def allocate_grads(self):
-        """Make the gradients' array, all zero, and hand each parameter its view."""
+        """Allocate the gradients, all zero, and give each parameter its view."""
         self.use_grads(array_module(self.values).zeros_like(self.values))
 
     def use_values(self, values):
-        """Make `values` (n,) the values' array, as they are now; the gradients stay."""
+        """Copy the values into `values` (n,), and use that array from now on."""
         values[...] = self.values
         self._bind(values)
 
     def use_grads(self, grads):
-        """Make `grads` (n,) the gradients' array: its dtype may be wider than the values'."""
+        """Use `grads` (n,) for the gradients; its dtype may be wider than that of the values."""
         self._grads = grads
         for name, view in self.views(grads).items():
             self.parameters[name].grad = view
@@ -246,5 +245,5 @@ class FlatParameters:
 
 
 def generator(rng):
-    """`rng`, a generator or a seed, as a NumPy generator: initial weights are drawn on the host."""
+    """A NumPy generator from a generator or a seed: initial weights are drawn on the host."""
     return np.random.default_rng(rng)

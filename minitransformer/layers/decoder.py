@@ -1,19 +1,24 @@
-"""The decoder block: masked self-attention, cross-attention, feed-forward network."""
+"""The decoder block: masked self-attention, cross-attention, then a feed-forward network."""
 
 from typing import Any, NamedTuple
 
 from minitransformer import functional
+from minitransformer.checks import check_choice
 from minitransformer.layers.attention import MultiHeadAttention
 from minitransformer.layers.base import generator
 from minitransformer.layers.cross_attention import MultiHeadCrossAttention
 from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.norms import make_norm
-from minitransformer.layers.residual import ResidualBlock, check_norm
+from minitransformer.layers.residual import NORMS, ResidualBlock
 
 
 class DecoderBlockCache(NamedTuple):
-    """A block's call: the residual stream, (B, T, D), before, between and after the sublayers."""
+    """Every intermediate value of a call.
+
+    x, after_self_attention, after_cross_attention and output are the residual stream (B, T, D):
+    before, between and after the sublayers. The other fields are the caches of the block's layers.
+    """
 
     x: Any
     norm1: Any
@@ -33,17 +38,15 @@ class DecoderBlockCache(NamedTuple):
 class DecoderBlock(ResidualBlock):
     r"""Masked self-attention, cross-attention to a memory, then the feed-forward network.
 
-    Each stands inside a residual connection with a norm, as in :class:`EncoderBlock`. The causal
-    mask is an argument of the call: a model makes it once for all of its blocks.
+    Each has a norm and a residual connection, as in :class:`EncoderBlock`. The causal mask is an
+    argument of the call, because a model makes it once for all of its blocks.
 
     Parameters
     ----------
     d_model, n_heads, d_ff, dropout, norm, activation, attention, norm_kind, norm_eps, bias
         As for :class:`EncoderBlock`.
-    rng : Generator or int
-        Draws the initial weights.
-    dtype : dtype
-    ops : module
+    rng, dtype, ops
+        As for :class:`EncoderBlock`.
 
     Source: Vaswani et al. 2017, section 3.1 and the right half of figure 1.
     """
@@ -65,8 +68,7 @@ class DecoderBlock(ResidualBlock):
         dtype="float32",
         ops=functional,
     ):
-        check_norm(norm)
-        self.norm = norm
+        self.norm = check_choice("norm", norm, NORMS)
         draws = {"rng": generator(rng), "dtype": dtype, "ops": ops}
         options = {"dropout": dropout, "attention": attention, "bias": bias, **draws}
         self_attention = MultiHeadAttention(d_model, n_heads, **options)
@@ -94,16 +96,17 @@ class DecoderBlock(ResidualBlock):
         )
 
     def forward(self, x, memory, *, mask=None, memory_mask=None, rng=None):
-        """Decode x against the encoder's result.
+        """Decode x, with attention to the encoder's output.
 
         Parameters
         ----------
         x : (B, T, D) array
         memory : (B, S, D) array
+            The encoder's output.
         mask : bool array that broadcasts to (B, H, T, T), optional
-            Of the self-attention: causal.
+            Mask of the self-attention, usually causal.
         memory_mask : bool array that broadcasts to (B, H, T, S), optional
-            Of the cross-attention: padding of the source.
+            Mask of the cross-attention: False at the padding of the source.
         rng : Generator, optional
             Turns dropout on.
 

@@ -8,7 +8,7 @@ from minitransformer.layers.base import Layer
 
 
 class DropoutCache(NamedTuple):
-    """keep, of the input's shape, or None where dropout was off."""
+    """keep is the dropout mask, of the shape of the input, or None if dropout was off."""
 
     keep: Any
 
@@ -21,11 +21,12 @@ class Dropout(Layer):
     p : float
         Probability of dropping an entry, 0 <= p < 1.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
 
     Raises
     ------
     TypeError
-        If p is no number.
+        If p is not a number.
     ValueError
         If p is outside [0, 1).
     """
@@ -36,7 +37,7 @@ class Dropout(Layer):
         self.ops = ops
 
     def forward(self, x, *, mask=None, rng=None):
-        """x (...) -> y (...), :class:`DropoutCache`; y is x itself without a generator."""
+        """x (...) -> y (...), :class:`DropoutCache`; without a generator, y is x itself."""
         if rng is None or self.p == 0:
             return x, DropoutCache(None)
         keep = self.ops.dropout_mask(rng, x.shape, self.p, x.dtype)

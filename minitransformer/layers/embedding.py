@@ -1,4 +1,4 @@
-"""The embedding: a table with a vector for each token."""
+"""The embedding: a table with one vector per token."""
 
 from typing import Any, NamedTuple
 
@@ -8,13 +8,14 @@ from minitransformer import functional
 from minitransformer.layers.base import Layer, Parameter, generator
 
 MAX_DRAWN = 1 << 20
-"""Normal numbers that are drawn at a time."""
+"""How many normal numbers are drawn at a time."""
 
 
 def draw_normal(rng, std, out):
-    """Fill an array with normal numbers of standard deviation `std`.
+    """Fill the array `out` with normal numbers of standard deviation `std`.
 
-    The generator gives float64: in pieces, so that a large table is not held in it too.
+    They are drawn in pieces, because the generator returns float64: a large table would otherwise
+    exist in float64 too.
     """
     rows = out.reshape(len(out), -1)
     step = max(1, MAX_DRAWN // rows.shape[1])
@@ -24,7 +25,7 @@ def draw_normal(rng, std, out):
 
 
 class EmbeddingCache(NamedTuple):
-    """ids (...), the integers that were looked up."""
+    """ids (...) are the integers that were looked up."""
 
     ids: Any
 
@@ -35,13 +36,16 @@ class Embedding(Layer):
     Parameters
     ----------
     vocab_size, d_model : int
+        V, how many tokens there are, and D, the features of each vector.
     scale : float
-        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4), so that a table
-        whose entries have variance 1/D gives vectors on a par with the positions.
+        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4): vectors from a table
+        with entries of variance 1/D are then about as large as the positions added to them.
     rng : Generator or int
         Draws the initial table: normal with variance 1/D.
     dtype : dtype
+        Of the table.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
     """
 
     def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):
@@ -59,7 +63,7 @@ class Embedding(Layer):
         return y, EmbeddingCache(ids)
 
     def backward(self, dy, cache):
-        """dy (..., D) -> None: ids have no gradient; the table's is added to."""
+        """dy (..., D) -> None: ids have no gradient. Adds to the gradient of the table."""
         # y = scale * W[ids]
         if self.scale != 1.0:
             dy = dy * self.scale

@@ -1,18 +1,23 @@
-"""The encoder block: self-attention and feed-forward network, each with a residual and a norm."""
+"""The encoder block: self-attention, then a feed-forward network."""
 
 from typing import Any, NamedTuple
 
 from minitransformer import functional
+from minitransformer.checks import check_choice
 from minitransformer.layers.base import generator
 from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.grouped import make_self_attention
 from minitransformer.layers.norms import make_norm
-from minitransformer.layers.residual import ResidualBlock, check_norm
+from minitransformer.layers.residual import NORMS, ResidualBlock
 
 
 class EncoderBlockCache(NamedTuple):
-    """A block's call: the residual stream, (B, T, D), before, between and after the sublayers."""
+    """Every intermediate value of a call.
+
+    x, after_attention and output are the residual stream (B, T, D): before, between and after the
+    sublayers. The other fields are the caches of the block's layers.
+    """
 
     x: Any
     norm1: Any
@@ -28,31 +33,37 @@ class EncoderBlockCache(NamedTuple):
 class EncoderBlock(ResidualBlock):
     r"""Self-attention, then the feed-forward network, each inside a residual connection.
 
-    Under a causal mask it is the block of a decoder without an encoder, as in GPT.
+    With a causal mask, it is the block of a decoder without an encoder, as in GPT.
 
     Parameters
     ----------
     d_model, n_heads, d_ff : int
+        D, the features per token; H, the attention heads; F, the hidden features of the
+        feed-forward network.
     dropout : float
-        Of the attention weights, and of what each sublayer adds to the residual.
+        Dropout probability of the attention weights, and of what each sublayer adds to x.
     norm : {"pre", "post"}
-        Before each sublayer, or, as published, after the residual addition.
+        Whether the norm comes before each sublayer, or, as published, after the addition.
     activation : {"relu", "gelu", "gelu_tanh", "silu", "swiglu"}
         "swiglu" makes the feed-forward network a :class:`SwiGLU`.
     attention : {"full", "tiled"}
         As for :class:`MultiHeadAttention`.
     n_kv_heads : int, optional
-        Fewer heads of keys and values: :class:`GroupedQueryAttention`.
+        G, fewer heads of keys and values: the attention is then :class:`GroupedQueryAttention`.
     norm_kind : {"layer", "rms"}
+        :class:`LayerNorm` or :class:`RMSNorm`.
     norm_eps : float
+        Added inside the root of the norms.
     bias : bool
-        Of all linear maps.
+        Whether the linear maps have biases.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
+        Of the parameters.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
 
-    Source: Vaswani et al. 2017, section 3.1; norm before: Xiong et al. 2020, table 1.
+    Source: Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020, table 1.
     """
 
     def __init__(
@@ -73,8 +84,7 @@ class EncoderBlock(ResidualBlock):
         dtype="float32",
         ops=functional,
     ):
-        check_norm(norm)
-        self.norm = norm
+        self.norm = check_choice("norm", norm, NORMS)
         draws = {"rng": generator(rng), "dtype": dtype, "ops": ops}
         norm1, norm2 = (
             make_norm(norm_kind, d_model, eps=norm_eps, dtype=dtype, ops=ops) for _ in range(2)

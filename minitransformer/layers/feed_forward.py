@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from minitransformer import functional
 from minitransformer.backend import array_module
+from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.linear import Linear
 
@@ -11,7 +12,7 @@ ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
 
 
 class FeedForwardCache(NamedTuple):
-    """hidden and activated are (B, T, F), before and after the activation."""
+    """hidden and activated (B, T, F) are the features before and after the activation."""
 
     linear1: Any
     hidden: Any
@@ -20,20 +21,24 @@ class FeedForwardCache(NamedTuple):
 
 
 class FeedForward(Layer):
-    r"""Two linear maps with an activation between them, applied to each token alike.
+    r"""Two linear maps with an activation between them, applied to each token separately.
 
     .. math:: \mathrm{FFN}(x) = f(x W_1 + b_1) \, W_2 + b_2
 
     Parameters
     ----------
     d_model, d_ff : int
+        D, the features per token, and F, the hidden features.
     activation : {"relu", "gelu", "gelu_tanh", "silu"}
+        f; "gelu_tanh" is GELU in its tanh approximation.
     bias : bool
-        b_1 and b_2; many later models leave them out.
+        Whether there are b_1 and b_2. Many later models leave them out.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
+        Of the parameters.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.3, equation (2).
     """
@@ -49,10 +54,7 @@ class FeedForward(Layer):
         dtype="float32",
         ops=functional,
     ):
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
-            )
+        check_choice("activation", activation, ACTIVATIONS)
         draws = {"rng": generator(rng), "dtype": dtype, "ops": ops}
         self.linear1 = Linear(d_model, d_ff, bias=bias, **draws)
         self.linear2 = Linear(d_ff, d_model, bias=bias, **draws)
@@ -87,7 +89,7 @@ class FeedForward(Layer):
 
 
 class SwiGLUCache(NamedTuple):
-    """gate, up and gated are (B, T, F): both halves of one product, and silu(gate) * up."""
+    """gate and up (B, T, F) are the halves of one product; gated (B, T, F) is silu(gate) * up."""
 
     gate_up: Any
     gate: Any
@@ -97,7 +99,7 @@ class SwiGLUCache(NamedTuple):
 
 
 class SwiGLU(Layer):
-    r"""A feed-forward network whose hidden features are gated.
+    r"""A feed-forward network with gated hidden features.
 
     .. math:: y = \big( \mathrm{silu}(x W_{gate}) \odot x W_{up} \big) \, W_{down}
 
@@ -106,11 +108,11 @@ class SwiGLU(Layer):
     Parameters
     ----------
     d_model, d_ff : int
+        D, the features per token, and F, the hidden features.
     bias : bool
-    rng : Generator or int
-        Draws the initial weights.
-    dtype : dtype
-    ops : module
+        Whether the linear maps have biases; the equation is the one without.
+    rng, dtype, ops
+        As for :class:`FeedForward`.
 
     Source: Shazeer 2020, equation (6).
     """
@@ -139,7 +141,7 @@ class SwiGLU(Layer):
 
 
 def make_feed_forward(activation, d_model, d_ff, *, bias=True, **options):
-    """A :class:`SwiGLU` for "swiglu", else a :class:`FeedForward` with that activation."""
+    """A :class:`SwiGLU` if `activation` is "swiglu", else a :class:`FeedForward`."""
     if activation == "swiglu":
         return SwiGLU(d_model, d_ff, bias=bias, **options)
     return FeedForward(d_model, d_ff, activation=activation, bias=bias, **options)

@@ -1,4 +1,4 @@
-"""Keys and values that are kept while a sequence is decoded piece by piece."""
+"""The key-value cache: keys and values stored while sequences are decoded piece by piece."""
 
 from minitransformer.backend import array_module
 
@@ -9,14 +9,15 @@ class KVCache:
     Parameters
     ----------
     capacity : int
-        Most tokens that are to be kept; the arrays are allocated with the first ones.
+        Maximum number of tokens. The arrays are allocated when the first tokens are appended.
 
     Attributes
     ----------
     length : int
-        Tokens so far.
+        Number of tokens so far.
     K, V : (B, H, capacity, E) arrays
-        H is the number of key heads; what lies beyond `length` has no meaning. None at first.
+        H is the number of heads of keys and values. Entries beyond `length` have no meaning. None
+        while there are no tokens.
     """
 
     def __init__(self, capacity):
@@ -24,12 +25,12 @@ class KVCache:
         self.K = self.V = None
 
     def append(self, K, V):
-        """Keep K and V (B, H, T, E) too; returns all so far, (B, H, length, E), as views.
+        """Append K and V (B, H, T, E), and return all so far, (B, H, length, E), as views.
 
         Raises
         ------
         ValueError
-            If there is no room for them.
+            If they exceed the capacity.
         """
         end = self.length + K.shape[2]
         if end > self.capacity:
@@ -46,21 +47,21 @@ class KVCache:
         return self.K[:, :, : self.length], self.V[:, :, : self.length]
 
     def select(self, rows):
-        """Keep these sequences, in this order; one may be kept several times.
+        """Continue with these sequences of the batch, in this order; repeats are allowed.
 
         Parameters
         ----------
         rows : (n,) int array
-            On the device of K and V.
+            Row numbers, on the device of K and V.
         """
         if self.K is not None:
             self.K, self.V = (self._selected(array, rows) for array in (self.K, self.V))
 
     def _selected(self, array, rows):
-        """A new array with room; only what has a meaning is copied."""
+        """A new array of full capacity; only the first `length` tokens are copied."""
         new = array_module(array).empty((len(rows), *array.shape[1:]), array.dtype)
         new[:, :, : self.length] = array[:, :, : self.length][rows]
         return new
 
 
-KeyValues = KVCache  # its name in version 0.1.0
+KeyValues = KVCache  # the name of KVCache in version 0.1.0

@@ -9,12 +9,12 @@ from minitransformer.layers.base import Layer, Parameter, generator
 
 
 def glorot_uniform(rng, d_in, d_out, dtype, width=None):
-    r"""Weights that keep the size of activations and gradients alike.
+    r"""Initial weights that preserve the scale of activations and of gradients.
 
     .. math:: W_{ij} \sim U\Big(-\sqrt{\tfrac{6}{d_{in} + d_{out}}},
         \sqrt{\tfrac{6}{d_{in} + d_{out}}}\Big)
 
-    `width` is the number of columns drawn, where several (d_in, d_out) maps stand side by side.
+    `width` is the number of columns to draw if several (d_in, d_out) maps lie side by side.
 
     Source: Glorot and Bengio 2010, equation (16).
     """
@@ -23,7 +23,7 @@ def glorot_uniform(rng, d_in, d_out, dtype, width=None):
 
 
 class LinearCache(NamedTuple):
-    """x (..., D_in), the input."""
+    """x (..., D_in) is the input."""
 
     x: Any
 
@@ -34,12 +34,15 @@ class Linear(Layer):
     Parameters
     ----------
     d_in, d_out : int
+        Features of the input and of the output.
     bias : bool
+        Whether there is a b.
     rng : Generator or int
-        Draws the initial weights (Glorot uniform); biases start at 0.
+        Draws the initial weights (Glorot uniform). The bias starts at 0.
     dtype : dtype
+        Of the parameters.
     ops : module
-        Where the equations come from.
+        Where the equations come from: ``functional`` or ``fused``.
     """
 
     def __init__(self, d_in, d_out, *, bias=True, rng=0, dtype="float32", ops=functional):

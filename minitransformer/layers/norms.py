@@ -1,32 +1,38 @@
-"""Norms: layer norm, and RMS norm, which subtracts no mean and has no shift."""
+"""Layer norm, and RMS norm, which does not subtract the mean and has no shift."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minitransformer import functional
+from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer, Parameter
 
 NORM_KINDS = ("layer", "rms")
 
 
 class LayerNormCache(NamedTuple):
-    """xhat (..., D), the normalised input; rstd (..., 1), 1 / standard deviation."""
+    """xhat (..., D) is the normalised input; rstd (..., 1) is 1 / standard deviation."""
 
     xhat: Any
     rstd: Any
 
 
 class LayerNorm(Layer):
-    r"""Layer norm with learned scale :math:`\gamma` (starts at 1) and shift :math:`\beta` (0).
+    r"""Layer norm with a learned scale :math:`\gamma` and shift :math:`\beta`.
+
+    The scale starts at 1, and the shift at 0.
 
     Parameters
     ----------
     d_model : int
+        D, the features that are normalised together.
     eps : float
         Added to the variance, inside the root.
     dtype : dtype
+        Of the parameters.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
     """
 
     def __init__(self, d_model, *, eps=1e-5, dtype="float32", ops=functional):
@@ -51,22 +57,21 @@ class LayerNorm(Layer):
 
 
 class RMSNormCache(NamedTuple):
-    """xhat (..., D), the input over its root mean square; rstd (..., 1), 1 / that."""
+    """xhat (..., D) is the input times rstd; rstd (..., 1) is 1 / its root mean square."""
 
     xhat: Any
     rstd: Any
 
 
 class RMSNorm(Layer):
-    r"""RMS norm with learned scale :math:`\gamma` (starts at 1).
+    r"""RMS norm with a learned scale :math:`\gamma`, which starts at 1.
 
     Parameters
     ----------
-    d_model : int
     eps : float
         Added to the mean square, inside the root.
-    dtype : dtype
-    ops : module
+    d_model, dtype, ops
+        As for :class:`LayerNorm`.
 
     Source: Zhang and Sennrich 2019, equation (4).
     """
@@ -89,7 +94,6 @@ class RMSNorm(Layer):
 
 
 def make_norm(kind, d_model, *, eps=1e-5, dtype="float32", ops=functional):
-    """A :class:`LayerNorm` or an :class:`RMSNorm`, by its name in NORM_KINDS."""
-    if kind not in NORM_KINDS:
-        raise ValueError(f"norm_kind must be 'layer' or 'rms', got {kind!r}")
+    """A :class:`LayerNorm` if `kind` is "layer", an :class:`RMSNorm` if it is "rms"."""
+    check_choice("norm_kind", kind, NORM_KINDS)
     return {"layer": LayerNorm, "rms": RMSNorm}[kind](d_model, eps=eps, dtype=dtype, ops=ops)

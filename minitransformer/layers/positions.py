@@ -1,4 +1,4 @@
-"""Tables of positions that are added to the embeddings."""
+"""Position tables, which are added to the embeddings."""
 
 from typing import Any, NamedTuple
 
@@ -6,13 +6,14 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, to_device
+from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer, Parameter, generator
 
 POSITIONS = ("sinusoidal", "learned", "scalar", "none", "sinusoidal_halves")
 
 
 class PositionsCache(NamedTuple):
-    """table (T, D), what was added to every sequence."""
+    """table (T, D) was added to every sequence."""
 
     table: Any
 
@@ -23,12 +24,15 @@ class PositionalEncoding(Layer):
     Parameters
     ----------
     kind : {"sinusoidal", "learned", "scalar", "none", "sinusoidal_halves"}
-        "none" adds nothing: the network then sees a bag of tokens. "sinusoidal_halves" has all
-        sines first and then all cosines, as Marian has them: the same table, features permuted.
+        "none" adds nothing, so the network sees a bag of tokens. "sinusoidal_halves" is the
+        sinusoidal table with its features permuted: all sines first, then all cosines, as in
+        Marian.
     max_len, d_model : int
+        Number of positions, and features of each.
     rng : Generator or int
         Draws the learned table: normal with standard deviation 0.02.
     dtype : dtype
+        Of the table.
 
     Raises
     ------
@@ -37,8 +41,7 @@ class PositionalEncoding(Layer):
     """
 
     def __init__(self, kind, max_len, d_model, *, rng=0, dtype="float32"):
-        if kind not in POSITIONS:
-            raise ValueError(f"positions must be one of {', '.join(POSITIONS)}, got {kind!r}")
+        check_choice("positions", kind, POSITIONS)
         self.kind = kind
         self.max_len = max_len
         if kind == "learned":
@@ -64,25 +67,25 @@ class PositionalEncoding(Layer):
         """dy (B, T, D) -> dx (B, T, D), which is dy itself."""
         if self.kind == "learned":
             P_grad = self.P.grad[: dy.shape[1]]
-            # float16 sums would stay float16; gradients may be added up in float32.
+            # The sum of a float16 array is float16; here gradients may be added up in float32.
             P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))
         return dy
 
     def extend(self, x, positions):
-        """x (B, T, D) -> y (B, T, D): tokens at given places, for decoding piece by piece.
+        """x (B, T, D) -> y (B, T, D): tokens at given positions, for decoding piece by piece.
 
         Parameters
         ----------
         x : (B, T, D) array
         positions : int or (B, T) int array
-            Where each token stands; an int is the first one's place in every sequence.
+            The position of each token; an int is that of the first token of every sequence.
         """
         table = self.P.value if self.kind == "learned" else self.table
         return x + rows_at(table, positions, x.shape[1])
 
 
 def rows_at(table, positions, T):
-    """Rows of a table for T places that begin at an int, (T, D), or at an array's, (B, T, D)."""
+    """Rows of a table: (T, D) from an int, the first of T positions, or (B, T, D) from an array."""
     if isinstance(positions, int):
         return table[positions : positions + T]
     return table[to_device(positions, array_module(table).__name__)]

@@ -5,11 +5,6 @@ from minitransformer.layers.base import Layer
 NORMS = ("pre", "post")
 
 
-def check_norm(norm):
-    if norm not in NORMS:
-        raise ValueError(f"norm must be 'pre' or 'post', got {norm!r}")
-
-
 class ResidualBlock(Layer):
     r"""A block of sublayers f, each with a norm LN and a residual connection.
 

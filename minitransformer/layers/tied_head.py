@@ -1,4 +1,4 @@
-"""The map from features to scores of tokens that uses the embedding's own table."""
+"""The map from features to scores of tokens, with the table of the embedding as its weights."""
 
 import numpy as np
 
@@ -8,17 +8,19 @@ from minitransformer.layers.linear import LinearCache
 
 
 class TiedHead(Layer):
-    r"""Scores of all tokens by the table that embeds them, :math:`y = x W^\top + b`.
+    r"""Scores of all tokens, from the table that embeds them: :math:`y = x W^\top + b`.
 
-    W is the embedding's parameter itself: it stands once among a model's parameters, and its
-    gradient adds up what flows back through the head and through the embedding.
+    W is the parameter of the embedding itself. It appears once among a model's parameters, and its
+    gradient is the sum of what flows back through the head and through the embedding.
 
     Parameters
     ----------
     embedding : Embedding
         Its W (V, D) is used, without its scale.
     bias : bool
+        Whether there is a b.
     ops : module
+        Where the equations come from: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.4; Press and Wolf 2017.
     """
@@ -37,8 +39,8 @@ class TiedHead(Layer):
         """dy (..., V) -> dx (..., D)."""
         V, D = self.W.shape
         dy_rows, x_rows = dy.reshape(-1, V), cache.x.reshape(-1, D)
-        if x_rows.size:  # no tokens, no gradient
-            # y = x W^T, so that dW = dy^T x: in the layout of W, added to it without a transpose
+        if x_rows.size:  # without tokens there is no gradient
+            # y = x W^T, so dW = dy^T x, which has the layout of W: no transpose is needed
             self.W.grad += self.ops.linear(dy_rows.T, x_rows)
         if self.b is not None:
             self.b.grad += dy_rows.sum(axis=0, dtype=self.b.grad.dtype)

@@ -192,9 +192,12 @@ def test_parameters_stand_in_the_order_of_the_forward_pass():
     [
         (lambda: layers.GroupedQueryAttention(D, 4, 3), "n_kv_heads must divide n_heads = 4"),
         (lambda: layers.GroupedQueryAttention(D, 4, 0), "n_kv_heads must divide n_heads = 4"),
-        (lambda: layers.DecoderBlock(D, 2, 6, norm="mid"), "norm must be 'pre' or 'post'"),
+        (lambda: layers.DecoderBlock(D, 2, 6, norm="mid"), "norm must be one of pre, post"),
         (lambda: layers.DecoderBlock(D, 3, 6), "n_heads must divide d_model = 8, got 3"),
-        (lambda: layers.DecoderBlock(D, 2, 6, norm_kind="batch"), "norm_kind must be 'layer' or"),
+        (
+            lambda: layers.DecoderBlock(D, 2, 6, norm_kind="batch"),
+            "norm_kind must be one of layer, rms",
+        ),
         (lambda: layers.EncoderBlock(D, 2, 6, activation="swish"), "activation must be one of"),
     ],
 )

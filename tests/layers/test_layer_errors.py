@@ -25,12 +25,12 @@ BAD_CHOICES = {
     "n_layers": ([-1, "2", True], "n_layers must be an integer of at least 0, got {!r}"),
     "seed": ([None, 1.5, -1, False], "seed must be an integer of at least 0, got {!r}"),
     "dropout": ([1.0, -0.1, float("nan")], r"dropout must lie in \[0, 1\), got {!r}"),
-    "norm": (["before", None], "norm must be 'pre' or 'post', got {!r}"),
+    "norm": (["before", None], "norm must be one of pre, post, got {!r}"),
     "positions": (["sine"], "positions must be one of sinusoidal, learned, .*, got {!r}"),
     "pooling": (["cls"], "pooling must be one of mean, max, first, got {!r}"),
     "activation": (["swish"], "activation must be one of relu, gelu, gelu_tanh, silu, got {!r}"),
     "attention": (["sparse", None], "attention must be one of full, tiled, got {!r}"),
-    "dtype": (["int8", "complex128"], "dtype must be 'float16', 'float32' or .*, got {!r}"),
+    "dtype": (["int8", "complex128"], "dtype must be one of float16, float32, float64, got {!r}"),
 }
 
 
@@ -103,7 +103,7 @@ BAD_LAYERS = {
     ),
     "MultiHeadAttention: attention": (
         lambda: layers.MultiHeadAttention(8, 4, attention="flash"),
-        "attention must be 'full' or 'tiled', got 'flash'",
+        "attention must be one of full, tiled, got 'flash'",
     ),
     "MultiHeadCrossAttention: heads": (
         lambda: layers.MultiHeadCrossAttention(8, 3),
@@ -116,7 +116,7 @@ BAD_LAYERS = {
     "Dropout: p": (lambda: layers.Dropout(1.5), r"p must lie in \[0, 1\), got 1.5"),
     "EncoderBlock: norm": (
         lambda: layers.EncoderBlock(8, 2, 8, norm="both"),
-        "norm must be 'pre' or 'post'",
+        "norm must be one of pre, post, got 'both'",
     ),
     "FeedForward: activation": (
         lambda: layers.FeedForward(8, 8, activation="tanh"),
