@@ -1,6 +1,6 @@
-"""Build the site: `python -m docs.build [folder]`, into build/site unless a folder is named.
+"""Build the site: `python -m docs.build [folder]`, by default into build/site.
 
-The result is plain files, to be opened from the disk or served by anything. Every warning of
+The result is a folder of static files: open them locally or host them anywhere. Every warning of
 Sphinx is an error.
 """
 
@@ -15,12 +15,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def build(folder):
-    """Build the site into a folder; returns Sphinx's exit status, 0 if all is well.
+    """Build the site into a folder; returns Sphinx's exit status, which is 0 for success.
 
     Raises
     ------
     SystemExit
-        If the folder holds anything but an earlier site.
+        If the folder contains anything but an earlier site.
     """
     from sphinx.cmd.build import main as sphinx
 
@@ -28,8 +28,8 @@ def build(folder):
 
     if folder.exists() and any(folder.iterdir()):
         if not (folder / ".buildinfo").exists():
-            raise SystemExit(f"{folder} holds something else than an earlier site: name another")
-        shutil.rmtree(folder)  # a page that has gone is to be gone from the site too
+            raise SystemExit(f"folder must be empty or an earlier site, got {folder}")
+        shutil.rmtree(folder)  # pages that no longer exist must not stay on the site
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
         Stage(ROOT, source).write()

@@ -1,4 +1,4 @@
-"""Sphinx's settings. `python -m docs.build` stages the pages and starts it."""
+"""Settings of Sphinx, which `python -m docs.build` starts after staging the pages."""
 
 from minitransformer import __version__
 
@@ -12,7 +12,7 @@ extensions = [
 ]  # fmt: skip
 root_doc = "index"
 
-# Notebooks are shown as they were committed; `python -m pytest --notebooks` runs them.
+# Notebooks are shown as committed; `python -m pytest --notebooks` runs them.
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}
 nb_merge_streams = True
@@ -23,7 +23,7 @@ myst_dmath_double_inline = True
 autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
-autodoc_preserve_defaults = True  # ops=functional, not where that module lies
+autodoc_preserve_defaults = True  # ops=functional, not the path of that module
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
@@ -37,7 +37,7 @@ html_domain_indices = False
 html_css_files = ["katex/katex.min.css", "site.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_show_search_summary = False  # it would fetch pages, which a browser forbids for file://
+html_show_search_summary = False  # it would fetch pages, which browsers forbid for file://
 html_permalinks_icon = "#"
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {"navigation_with_keys": False}

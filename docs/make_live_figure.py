@@ -1,8 +1,9 @@
 """The data of the live figure on the front page: `python -m docs.make_live_figure`.
 
-Trains a small classifier on the embedded reviews, always the same one, and writes
-docs/live_figure.json: for some sentences of the test part, who reads whom in each layer, and where
-the gradient of each token's last vector arrives on its way back. A minute or two on two cores.
+Trains a small classifier on the bundled reviews, always from the same seed, and writes
+docs/live_figure.json. For some sentences of the test part, the file says which tokens each token
+attends to in each layer, and where the gradient of each token's last vector arrives on its way
+back. This takes a minute or two on two cores.
 """
 
 import json
@@ -26,14 +27,14 @@ LAYERS, HEADS, WIDTH, EPOCHS = 3, 4, 64, 16
 
 
 def build(vocabulary, **changes):
-    """The model, untrained."""
+    """The untrained model."""
     settings = {"max_len": 64, "d_model": WIDTH, "n_heads": HEADS, "d_ff": 2 * WIDTH}
     settings |= {"n_layers": LAYERS, "dropout": 0.05, "activation": "gelu_tanh", "seed": 0}
     return TransformerClassifier(len(vocabulary), 2, **settings | changes)
 
 
 def train(reviews, vocabulary):
-    """The model, trained."""
+    """The trained model."""
     model = build(vocabulary)
     model.compile(
         optimizers.AdamW(1.5e-3, weight_decay=0.1), "categorical_crossentropy", ["accuracy"],
@@ -45,7 +46,7 @@ def train(reviews, vocabulary):
 
 
 def score_gradient(logits):
-    """The class that is found, and the gradient of its logit less the other's: (1, 2)."""
+    """The predicted class, and the gradient (1, 2) of its logit minus the other logit."""
     found = int(logits[0].argmax())
     dlogits = np.full_like(logits, -1.0)
     dlogits[0, found] = 1.0
@@ -53,34 +54,34 @@ def score_gradient(logits):
 
 
 def gradients(model, cache, dlogits):
-    """The way back, for one token's last vector at a time.
+    """The gradients of a backward pass, for one token's last vector at a time.
 
     Parameters
     ----------
     model : TransformerClassifier
-        With mean pooling and norms before the sublayers.
+        A pre-norm model with mean pooling.
     cache : ClassifierCache
-        Of one text of T tokens, without dropout.
+        The cache of a forward pass over one text of T tokens, without dropout.
     dlogits : (1, C) array
-        Gradient of the score that is followed back.
+        The gradient to propagate back.
 
     Returns
     -------
     (T, N + 1, T, D) array
-        Entry [t, n, s]: the gradient after layer n (0: the embedded tokens) at token s, when of all
-        the vectors after layer N only that of token t is followed back. Their sum over t is the
-        gradient that a backward pass of the whole model has there.
+        Entry [t, n, s] is the gradient after layer n (0: the embedded tokens) at token s, if only
+        the vector of token t after layer N is propagated back. The sum over t is the gradient of a
+        backward pass of the whole model.
     """
-    twin = model.replica()  # the model's own gradients stay untouched
-    dpooled = twin.head.backward(dlogits, cache.head)
+    replica = model.replica()  # the model's own gradients do not change
+    dpooled = replica.head.backward(dlogits, cache.head)
     dhidden = functional.mean_pool_backward(dpooled, cache.hidden.shape[1], cache.mask)
-    dlast = twin.final_norm.backward(dhidden, cache.norm)
+    dlast = replica.final_norm.backward(dhidden, cache.norm)
     found = []
     for t in range(dlast.shape[1]):
         dx = np.zeros_like(dlast)
         dx[:, t] = dlast[:, t]
         levels = [dx]
-        for block, block_cache in zip(twin.blocks[::-1], cache.blocks[::-1], strict=True):
+        for block, block_cache in zip(replica.blocks[::-1], cache.blocks[::-1], strict=True):
             dx = block.backward(dx, block_cache)
             levels.append(dx)
         found.append([level[0] for level in reversed(levels)])
@@ -88,7 +89,7 @@ def gradients(model, cache, dlogits):
 
 
 def describe(vocabulary, model, sentence):
-    """One sentence's part of the file; shares are in thousandths, of a row and of a level."""
+    """One sentence's part of the file; attention and gradients are in thousandths of their sum."""
     ids = vocabulary.encode(sentence)
     logits, cache = model.forward(ids[None])
     found, dlogits = score_gradient(logits)
@@ -105,7 +106,10 @@ def describe(vocabulary, model, sentence):
 
 
 def thousandths(lengths):
-    """Shares of the last axis as whole thousandths that add up to 1,000 (largest remainders)."""
+    """Fractions of the last axis's sum, as whole thousandths that add up to 1,000.
+
+    The method is that of largest remainders.
+    """
     exact = 1000 * lengths / lengths.sum(axis=-1, keepdims=True)
     whole = np.floor(exact).astype(int)
     places = (whole - exact).argsort(axis=-1, kind="stable").argsort(axis=-1, kind="stable")

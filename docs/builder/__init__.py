@@ -1,1 +1,1 @@
-"""What turns the repository into a site: staging, annotated source, maths, links into the code."""
+"""Turns the repository into a site: staging, annotated source, maths, links into the code."""

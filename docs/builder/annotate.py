@@ -1,7 +1,7 @@
-"""Annotated source: what is said on the left, the lines that it speaks of on the right.
+"""Annotated source: comments and docstrings on the left, the lines they are about on the right.
 
-A page is reStructuredText whose columns are HTML, so that maths and links work in both as they do
-everywhere else on the site.
+A page is reStructuredText whose columns are HTML, so maths and links work in both columns as they
+do everywhere else on the site.
 """
 
 import ast
@@ -22,12 +22,12 @@ PACKAGE = "minitransformer"
 
 
 def raw(text):
-    """HTML as it stands, inside reStructuredText."""
+    """HTML, unchanged, inside reStructuredText."""
     return "\n\n.. raw:: html\n\n" + "\n".join(f"   {line}" for line in text.splitlines()) + "\n\n"
 
 
 def code_lines(source):
-    """Each line as highlighted HTML, with its number as an anchor: #L12."""
+    """Each line as highlighted HTML, with an anchor for its number, such as #L12."""
     shown = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
     return [
         f'<span class="line" id="L{n}"><a class="number" href="#L{n}" tabindex="-1">{n}</a>'
@@ -37,12 +37,12 @@ def code_lines(source):
 
 
 def figure(value):
-    """An error in two digits, or a dash."""
+    """An error with two digits, or a dash if there is none."""
     return "–" if value is None else f"{value:.1e}"
 
 
 def listing(path, source):
-    """A page that shows a file and nothing else, for links to its lines."""
+    """A page that shows only a file, so that there can be links to its lines."""
     lines = "\n".join(code_lines(source))
     code = raw(f'<div class="listing highlight"><pre>{lines}</pre></div>')
     return f":orphan:\n:hide-toc:\n\n{path}\n{'=' * len(path)}\n\n{code}"
@@ -54,6 +54,7 @@ class Annotator:
     Parameters
     ----------
     facts : Facts
+        What is known about the repository.
 
     Attributes
     ----------
@@ -96,7 +97,7 @@ class Annotator:
         )
 
     def _said(self, path, row):
-        """The left column: comment, name, docstring, facts."""
+        """The left column: comment, name, docstring and facts."""
         parts = []
         if row.comment:
             parts.append(raw(f'<p class="comment">{_inline(row.comment)}</p>'))
@@ -111,18 +112,18 @@ class Annotator:
         return "\n\n".join(parts)
 
     def _with_places(self, path, row):
-        """The docstring, with the lines that compute it behind each equation."""
+        """The docstring, with links to the lines that compute it after each equation."""
         places = assignments(row.node)
 
-        def behind(found):
+        def with_links(found):
             tex = re.sub(r"^\s*:\w+:.*$", "", found[2], flags=re.MULTILINE)
             links = self._equation(path, row, tex, places)
             return f"{found[0]}\n\n{found[1]}.. rst-class:: places\n\n{found[1]}{links}"
 
-        return MATHS.sub(behind, row.docstring)
+        return MATHS.sub(with_links, row.docstring)
 
     def _equation(self, path, row, tex, places):
-        """Line, derivation, notebook, test and error of one equation."""
+        """Links to the line, derivation, notebook and test of one equation, and its error."""
         names = [name for name in left_sides(tex) if name in places]
         parts = [f":repo:`{n}: line {places[n]} <{path}#L{places[n]}>`" for n in names]
         if not parts:
@@ -147,7 +148,7 @@ class Annotator:
         return f":repo:`{words} <{target}>`"
 
     def _facts(self, path, row):
-        """What is known of a function or class, as a list of definitions."""
+        """What is known about a function or class, as a list of definitions."""
         items = {}
         pages = self._derivations(row)
         items["Derivation"] = [self._link(PurePosixPath(p).stem, p) for p in pages]
@@ -173,6 +174,6 @@ class Annotator:
 
 
 def _inline(comment):
-    """A comment as HTML: names in backticks as code, lines as they were broken."""
+    """A comment as HTML, with names in backticks as code."""
     text = html.escape(" ".join(comment.splitlines()))
     return re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", text)

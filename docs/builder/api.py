@@ -1,9 +1,9 @@
-"""Pages of the API reference, one for each package, from the names that it offers."""
+"""The API reference: one page per package, with the names that it exports."""
 
 import importlib
 import inspect
 
-# In the order in which they are read; each name is described where it is offered first.
+# In the order in which they are read; a name is described in the first package that exports it.
 PACKAGES = (
     "functional", "layers", "models", "training", "gradcheck", "exercises", "interpret",
     "inference", "plots", "data", "storage", "fused",
@@ -12,7 +12,7 @@ ROOT = "minitransformer"
 
 
 def offered(package):
-    """The public names of a package: what ``__all__`` says, or what it defines without _."""
+    """The public names of a package: its ``__all__``, or what it defines without a leading _."""
     names = getattr(package, "__all__", None)
     if names is None:
         names = [
@@ -34,7 +34,7 @@ def entry(name, value):
 
 
 def described(value):
-    """A constant in a line: what it is, or what it holds."""
+    """A constant in one line: its value, its keys, or the first words of its docstring."""
     if isinstance(value, dict):
         return f"A dictionary with the keys {', '.join(f'``{key}``' for key in value)}."
     if isinstance(value, str | int | float):
@@ -43,19 +43,19 @@ def described(value):
 
 
 def page(name):
-    """The page of one package; what an earlier one has described is only listed."""
+    """The page of one package; names that an earlier page describes are only listed."""
     package = importlib.import_module(f"{ROOT}.{name}")
     values = {n: getattr(package, n) for n in offered(package)}
     words = ["", name, "=" * len(name), "", f".. automodule:: {ROOT}.{name}", ""]
     words += [".. autosummary::", "   :nosignatures:", ""]
     words += [f"   {n}" for n, v in values.items() if inspect.isroutine(v) or inspect.isclass(v)]
-    words += ["", "Each in full", "-" * 12, ""]
+    words += ["", "In detail", "-" * 9, ""]
     words += [entry(n, v) for n, v in values.items() if not described_before(name, v)]
     return "\n".join(words)
 
 
 def described_before(name, value):
-    """Whether a package that is read earlier offers this class or function too."""
+    """Whether an earlier package exports this class or function too."""
     earlier = PACKAGES[: PACKAGES.index(name)]
     packages = [importlib.import_module(f"{ROOT}.{package}") for package in earlier]
     named = inspect.isclass(value) or inspect.isroutine(value)
@@ -69,7 +69,7 @@ def index():
         title, "=" * len(title), "",
         "Every public name, with its shapes, its errors and its source. The Keras-like classes of "
         "``minitransformer`` itself, such as :class:`~minitransformer.models.TransformerClassifier`"
-        ", are described in the package that they come from.", "",
+        ", are described in the package that defines them.", "",
         ".. toctree::", "   :maxdepth: 1", "",
     ]  # fmt: skip
     return "\n".join([*words, *(f"   {name}" for name in PACKAGES), ""])

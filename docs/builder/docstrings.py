@@ -1,4 +1,4 @@
-"""numpydoc docstrings as reStructuredText, with links where they name a file of the repository."""
+"""numpydoc docstrings as reStructuredText, with links to the files that they name."""
 
 import re
 from pathlib import PurePosixPath
@@ -12,20 +12,20 @@ CONFIG = Config(
     napoleon_use_param=False, napoleon_use_rtype=False, napoleon_use_ivar=True,
     napoleon_use_admonition_for_notes=False,
 )  # fmt: skip
-# What stands behind the last section belongs to the whole docstring.
+# Paragraphs after the last section that belong to the whole docstring.
 CLOSING = re.compile(r"\n\n(?=(?:Source|Derivation|Notebook|Notebooks)s?: )")
 CITED = re.compile(r"docs/derivations/(?P<page>\w+)\.md(?:, equations? \((?P<number>\d+)\))?")
 OTHER = re.compile(r"(?<![\w/`<])((?:notebooks|docs|minitransformer)/[\w/.]+\.(?:ipynb|md|py))\b")
 
 
 def parted(docstring):
-    """The docstring up to its closing paragraphs, and these."""
+    """The docstring without its closing paragraphs, and these paragraphs."""
     body, *closing = CLOSING.split(docstring)
     return body, "\n\n".join(closing)
 
 
 def linked(text):
-    """`text` with the files that it names as links, a derivation's equation too."""
+    """`text` with links to the files, and the equations of derivations, that it names."""
 
     def derivation(found):
         anchor = f"#equation-{found['number']}" if found["number"] else ""
@@ -39,7 +39,7 @@ def linked(text):
 
 
 def as_rst(docstring):
-    """A whole docstring, sections and all.
+    """A whole docstring, including its sections.
 
     >>> print(as_rst("One.\\n\\nReturns\\n-------\\ny : array"))
     One.
@@ -59,11 +59,11 @@ def as_rst(docstring):
 class RepoRole(ReferenceRole):
     """:repo:`words <path#anchor>`: the page of a file of the repository.
 
-    Where the site has no such page the words stand alone.
+    If the site has no such page, only the words appear.
     """
 
     def run(self):
-        """One link, or one text."""
+        """The link, or the text alone."""
         path, _, anchor = self.target.partition("#")
         page = page_of(path)
         if page not in self.env.found_docs:
@@ -85,7 +85,7 @@ def page_of(path):
 
 
 def close_sections(app, what, name, obj, options, lines):
-    """Before napoleon reads a docstring: its closing paragraphs into a section of their own."""
+    """Move the closing paragraphs into a section of their own, before napoleon reads them."""
     body, closing = parted("\n".join(lines))
     if closing:
         lines[:] = f"{body}\n\nNotes\n-----\n{linked(closing)}\n".splitlines()

@@ -1,4 +1,4 @@
-"""What is known of a function or class: its derivation, notebook, tests and measured errors."""
+"""What is known about a function or class: derivation, notebook, tests and measured errors."""
 
 import ast
 import json
@@ -9,18 +9,17 @@ from typing import NamedTuple
 from docs.builder.api import offered
 from minitransformer import functional, layers, models
 
-# Names of the ledger's lines that do not begin with that of the class.
+# Classes whose lines in the ledger begin with a different name.
 LEDGER_NAMES = {"TransformerClassifier": "classifier"}
 
-
-# Files of tests that speak of many functions and prove none.
-NO_PROOF = re.compile(r"test_(exercises|grading|docs|plots|cli|derivation|mutants|bench|launches)")
-# What a test is about: the functions and classes that it calls, by the tests' own conventions.
+# Files of tests that mention many functions but test none of them in particular.
+GENERAL = re.compile(r"test_(exercises|grading|docs|plots|cli|derivation|mutants|bench|launches)")
+# What a test is about: the functions and classes that it calls, as the tests write them.
 CALLED = re.compile(r"(?<=\bF\.)\w+|\b[A-Z]\w+")
 
 
 class Measured(NamedTuple):
-    """Worst relative errors of a gradient over so many shapes; None: not measured this way."""
+    """Worst relative errors of a gradient over several shapes; None if not measured this way."""
 
     name: str
     complex_step: float | None
@@ -29,12 +28,12 @@ class Measured(NamedTuple):
 
     @property
     def error(self):
-        """By the complex step, which is the more exact one, where there is one."""
+        """The error by the complex step, which is more exact, or else by central differences."""
         return self.central if self.complex_step is None else self.complex_step
 
 
 class Place(NamedTuple):
-    """A line of a file of the repository."""
+    """A line in a file of the repository."""
 
     path: str
     line: int
@@ -42,12 +41,12 @@ class Place(NamedTuple):
 
 
 class Facts:
-    """The repository, asked about names.
+    """What the repository says about names.
 
     Parameters
     ----------
     root : Path
-        Of the repository.
+        The folder of the repository.
     """
 
     def __init__(self, root):
@@ -57,8 +56,8 @@ class Facts:
     def ledger(self):
         """The lines of docs/ledger.json.
 
-        `python -m minitransformer gradcheck --json > docs/ledger.json` wrote them; that takes
-        minutes, so that it is not done anew for every build.
+        `python -m minitransformer gradcheck --json > docs/ledger.json` writes them. That takes
+        minutes, so a build does not repeat it.
         """
         return json.loads((self.root / "docs" / "ledger.json").read_text("utf-8"))["lines"]
 
@@ -66,11 +65,11 @@ class Facts:
     def tests(self):
         """Every test function with the names that it calls, by the path of its file.
 
-        Read once: the pages ask for hundreds of names.
+        The files are read only once, because the pages ask for hundreds of names.
         """
         found = {}
-        files = sorted((self.root / "tests").glob("test_*.py"))
-        for file in (f for f in files if not NO_PROOF.match(f.name)):
+        files = sorted((self.root / "tests").rglob("test_*.py"))
+        for file in (f for f in files if not GENERAL.match(f.name)):
             path, text = file.relative_to(self.root).as_posix(), file.read_text("utf-8")
             lines = text.splitlines()
             found[path] = [
@@ -83,7 +82,7 @@ class Facts:
 
     @cached_property
     def notebooks(self):
-        """The markdown of every notebook, by its path."""
+        """The markdown cells of every notebook, by its path."""
         texts = {}
         for path in sorted((self.root / "notebooks").glob("*.ipynb")):
             cells = json.loads(path.read_text("utf-8"))["cells"]
@@ -92,14 +91,14 @@ class Facts:
         return texts
 
     def pairs_of(self, name):
-        """Entries of `functional.PAIRS` whose forward or backward function has this name."""
+        """Keys of the `functional.PAIRS` whose forward or backward function has this name."""
         return [
             key for key, pair in functional.PAIRS.items()
             if name in (pair.forward.__name__, pair.backward.__name__)
         ]  # fmt: skip
 
     def measured(self, name):
-        """The ledger's lines about a function or class, the worst of several variants first.
+        """The ledger's lines about a function or class, with the worst variant first.
 
         Returns
         -------
@@ -118,7 +117,7 @@ class Facts:
         return sorted(chosen, key=lambda m: m.error, reverse=True)
 
     def derivations(self, name, node):
-        """Pages about a function, or about the functions that a class calls."""
+        """Derivations of a function, or of the functions that a class calls."""
         if pairs := self.pairs_of(name):
             names = [functional.PAIRS[pairs[0]].forward.__name__]
         elif isinstance(node, ast.ClassDef):
@@ -129,13 +128,15 @@ class Facts:
         return [path for path in paths if (self.root / path).exists()]
 
     def notebook(self, path, docstring):
-        """The notebook that the docstring names, or the first that links to the file, or None."""
+        """The notebook that the docstring names, else the first that links to the file, or None."""
         if found := re.search(r"notebooks/\w+\.ipynb", docstring or ""):
             return found[0] if (self.root / found[0]).exists() else None
         return next((book for book, text in self.notebooks.items() if f"../{path}" in text), None)
 
     def tests_of(self, name, at_most=2):
-        """Where a name is tested: a test of each file whose tests bear it, or speak of it, most.
+        """Where a name is tested: one test from each of the files that test it most.
+
+        Files are ranked by how many of their tests are named after it, then by how many use it.
 
         Returns
         -------
@@ -149,20 +150,20 @@ class Facts:
                 found.append((len(named), len(places), (named or places)[0]))
         found.sort(key=lambda item: item[:2], reverse=True)
         places = [place for *_, place in found[:at_most]]
-        return places + ([self.proof_of_pairs] if self.pairs_of(name) else [])
+        return places + ([self.test_of_all_pairs] if self.pairs_of(name) else [])
 
     @cached_property
-    def proof_of_pairs(self):
-        """The test that goes through the whole register of pairs and proves their gradients."""
+    def test_of_all_pairs(self):
+        """The test that checks the gradients of every pair in the registry."""
         path, name = "tests/verification/test_ledger.py", "test_the_ledger_proves_everything"
         for place, _ in self.tests[path]:
             if place.name == name:
                 return place
-        raise LookupError(f"{path} has no {name}: name here the test that proves every pair")
+        raise LookupError(f"{path} has no {name}: name the test that checks every pair here")
 
 
 def called(node):
-    """Names of what a class takes from its `ops`, in the order of its lines."""
+    """Names of the functions that a class takes from its `ops`, in the order of its lines."""
     found = [
         (sub.lineno, sub.attr) for sub in ast.walk(node)
         if isinstance(sub, ast.Attribute) and ast.unparse(sub.value).endswith("ops")
@@ -171,7 +172,7 @@ def called(node):
 
 
 def public_name(name):
-    """The dotted name under which the API reference has it, or None."""
+    """The dotted name of an entry of the API reference, or None."""
     for package in (functional, layers, models):
         if name in offered(package):
             return f"{package.__name__}.{name}"

@@ -1,7 +1,7 @@
-"""Maths rendered while the site is built, by KaTeX in an embedded JavaScript engine.
+"""Maths rendered while the site is built, by KaTeX in an embedded JavaScript interpreter.
 
-A page then needs no script to show an equation, and an equation that cannot be read is a warning
-of the build, which is strict.
+A page then needs no script to show an equation. An equation that KaTeX cannot read is a warning,
+and the build treats warnings as errors.
 """
 
 import re
@@ -19,31 +19,31 @@ logger = logging.getLogger(__name__)
 
 
 @cache
-def _engine():
-    """The engine of this process."""
-    engine = MiniRacer()
-    engine.eval(PROGRAM.read_text("utf-8"))
-    return engine
+def _interpreter():
+    """The JavaScript interpreter of this process, with KaTeX loaded."""
+    interpreter = MiniRacer()
+    interpreter.eval(PROGRAM.read_text("utf-8"))
+    return interpreter
 
 
 @cache
 def render(tex, display):
-    """HTML, and MathML for readers that speak, of a formula.
+    """A formula as HTML, and as MathML for screen readers.
 
     Raises
     ------
     ValueError
-        If KaTeX cannot read it; the message says where.
+        If KaTeX cannot read it. The message says where.
     """
     options = {"displayMode": display, "throwOnError": True, "strict": "ignore"}
     try:
-        return _engine().call("katex.renderToString", tex, options)
+        return _interpreter().call("katex.renderToString", tex, options)
     except JSEvalException as error:
         raise ValueError(str(error).splitlines()[0].partition("KaTeX parse error: ")[2]) from None
 
 
 def several_rows(tex):
-    r"""The formula inside ``aligned`` where it has rows or columns of its own; its tag stays out.
+    r"""The formula, wrapped in ``aligned`` if it has rows or columns, with its tag outside.
 
     >>> several_rows(r"a &= b \\ c &= d \tag{1}")
     '\\begin{aligned}a &= b \\\\ c &= d\\end{aligned}\\tag{1}'
@@ -58,8 +58,8 @@ def several_rows(tex):
 def render_page(app, doctree):
     """Render every formula of a page that has just been read.
 
-    Not while it is written: pages are written by forks of a process that may have an engine by
-    then, and a fork of a running engine hangs.
+    This is not done while pages are written. Forked processes write them, and a fork of a process
+    with a running interpreter hangs.
     """
     for node in doctree.findall(nodes.Element):
         if isinstance(node, nodes.math | nodes.math_block):
@@ -80,7 +80,7 @@ def visit_inline(self, node):
 
 
 def visit_block(self, node):
-    """``<div class="math">``; a formula with the tag n can be linked to as #equation-n."""
+    """``<div class="math">``; a formula with the tag n has the anchor #equation-n."""
     tag = TAG.search(node.astext())
     names = {"ids": [f"equation-{tag[1]}"]} if tag else {}
     self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight", **names))

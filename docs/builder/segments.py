@@ -1,4 +1,4 @@
-"""A Python file cut into rows: what is said, and the lines that it speaks of."""
+"""A Python file cut into rows: words, and the lines of code that they are about."""
 
 import ast
 import io
@@ -18,15 +18,15 @@ class Row:
     Attributes
     ----------
     comment : str
-        The comment that stood above the lines.
+        The comment above the lines.
     node : ast node or None
-        The function or class that begins here.
+        The function or class that starts here.
     name : str
         Its dotted name.
     docstring : str
-        Its docstring, as it would be printed.
+        Its docstring, without the indentation.
     lines : list of int
-        Numbers of the lines of code, docstring and comments left out.
+        Numbers of the lines of code, without docstrings and comments.
     """
 
     comment: str = ""
@@ -44,7 +44,7 @@ def segments(source):
     intro : str
         The module's docstring.
     rows : list of Row
-        Every line of code stands in one of them, in order.
+        Every line of code is in exactly one of them, in order.
     """
     tree, text = ast.parse(source), source.splitlines()
     names = dict(_named(tree, ""))
@@ -74,7 +74,7 @@ def segments(source):
 
 
 def _named(node, prefix):
-    """Functions and classes below a node with their dotted names."""
+    """Functions and classes inside a node, with their dotted names."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, NAMED):
             yield child, prefix + child.name
@@ -90,7 +90,7 @@ def _docstring_lines(node):
 
 
 def _comments(source):
-    """Comments that have a line to themselves, outside brackets, by line."""
+    """Comments that have a line to themselves, outside brackets, by line number."""
     found, depth = {}, 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.OP:
@@ -103,7 +103,7 @@ def _comments(source):
 
 
 def _block(comments, number):
-    """The words of consecutive comment lines from `number` on."""
+    """The words of consecutive comment lines, starting at `number`."""
     words = []
     while number in comments:
         words.append(comments[number])
@@ -112,14 +112,14 @@ def _block(comments, number):
 
 
 def _trimmed(row, text):
-    """Without the blank lines at its end."""
+    """The row without blank lines at its end."""
     while row.lines and not text[row.lines[-1] - 1].strip():
         row.lines.pop()
     return row
 
 
 def assignments(node):
-    """First line on which each name gets a value in a function, or in a class's forward pass.
+    """The first line that assigns to each name in a function, or in a class's forward pass.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def assignments(node):
     Returns
     -------
     dict of str to int
-        "return" stands for what is returned at the end.
+        Line numbers by name; "return" gives the last return statement.
     """
     if isinstance(node, ast.ClassDef):
         inner = [n for n in node.body if isinstance(n, FUNCTIONS) and n.name == "forward"]
@@ -149,7 +149,7 @@ LEFT_SIDE = re.compile(rf"{PARTIAL}|(?P<plain>.+)", re.DOTALL)
 
 
 def left_sides(tex):
-    r"""The symbols that an equation gives a value, as the code spells them.
+    r"""The symbols that an equation defines, as the code spells them.
 
     >>> left_sides(r"dV &= A^\top dO, \qquad dP = (dO \, V^\top) \\ dS_{ij} &= P_{ij}")
     ['dV', 'dP', 'dS']
@@ -165,7 +165,7 @@ def left_sides(tex):
 
 
 def _spelled(symbol):
-    """How the code writes a symbol, or "" where it is none."""
+    """How the code spells a symbol, or "" if it is not a symbol."""
     found = LEFT_SIDE.fullmatch(symbol)
     if not found:
         return ""

@@ -1,7 +1,7 @@
-"""The tree of pages that Sphinx reads: the repository's own paths, so that every link holds.
+"""The tree of pages that Sphinx reads, with the repository's own paths, so that links still work.
 
-docs/x.md and notebooks/y.ipynb stand where they stand in the repository. A link to a Python file
-becomes one to the page of annotated source, or of plain source, at the same path.
+docs/x.md and notebooks/y.ipynb have the same paths as in the repository. A link to a Python file
+becomes a link to its page of annotated source, or of plain source, at the same path.
 """
 
 import ast
@@ -31,7 +31,7 @@ class Stage:
     Parameters
     ----------
     root, target : Path
-        The repository, and the folder that is filled.
+        The folder of the repository, and the folder to write to.
     """
 
     def __init__(self, root, target):
@@ -40,7 +40,7 @@ class Stage:
         self.sources = set()
 
     def write(self):
-        """Everything."""
+        """Write every page."""
         shutil.rmtree(self.target, ignore_errors=True)
         self._markdown()
         self._notebooks()
@@ -60,7 +60,7 @@ class Stage:
         path.write_text(text, encoding="utf-8")
 
     def _markdown(self):
-        """The pages of docs/, the README and the list of notebooks, links turned."""
+        """The pages of docs/, the README and the list of notebooks, with their links changed."""
         docs = self.root / "docs"
         files = {f for pattern in COPIED for f in docs.glob(pattern) if f.is_file()}
         files |= {self.root / path for path in INSTEAD}
@@ -68,7 +68,7 @@ class Stage:
             path = file.relative_to(self.root).as_posix()
             place = INSTEAD.get(path, path)
             if file.suffix == ".md":
-                text = self.turned(file.read_text("utf-8"), path)
+                text = self.with_links(file.read_text("utf-8"), path)
                 self._put(place, self._with_children(place, text))
             else:
                 (self.target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -78,10 +78,10 @@ class Stage:
         self._put("live_figure.html", figure.replace("{{data}}", data))
 
     def _with_children(self, place, text):
-        """A folder's first page lists the others of the folder in the navigation.
+        """`text`, with a hidden list of the other pages if it is the first page of a folder.
 
-        Not the solutions, which are for whom has tried: they are linked from their exercise. Nor
-        what is GitHub's: the README and the like.
+        The solutions are not listed: you reach them from their exercises, once you have tried.
+        Neither are the pages for GitHub, such as the README.
         """
         alone = place in ("readme.md", "contributing.md", "changelog.md")
         if alone or (place.startswith("docs/solutions/") and not place.endswith("/index.md")):
@@ -94,15 +94,15 @@ class Stage:
         names = [n for n in names if n not in ("index", "README")]
         return text + "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
 
-    def turned(self, text, path):
-        """`text` of the file at `path` with its links to files that have another page here."""
+    def with_links(self, text, path):
+        """The `text` of the file at `path`, with its links changed to the pages of the site."""
         parts = FENCE.split(text)
         return "".join(
-            part if i % 2 else LINK.sub(lambda m: self._turned(m, path), part)
+            part if i % 2 else LINK.sub(lambda m: self._link(m, path), part)
             for i, part in enumerate(parts)
         )
 
-    def _turned(self, found, path):
+    def _link(self, found, path):
         words, link, anchor, end = found.groups()
         if re.match(r"\w+:", link):
             return found[0]
@@ -118,7 +118,7 @@ class Stage:
         return f"{words}{os.path.relpath(place, start)}{anchor or ''}{end}"
 
     def _place(self, target):
-        """Where the site has a file of the repository; None where it has nothing of it."""
+        """The path on the site of a file of the repository; None if the site does not have it."""
         if target.endswith(".py"):
             self.sources.add(target)
             return str(PurePosixPath(target).with_suffix(".rst"))
@@ -133,7 +133,7 @@ class Stage:
         return "minitransformer/index.rst" if target.startswith("minitransformer") else None
 
     def _notebooks(self):
-        """The notebooks with their outputs; figures get a text for readers that speak."""
+        """The notebooks with their outputs; figures get a text for screen readers."""
         for file in sorted((self.root / "notebooks").glob("*.ipynb")):
             path = file.relative_to(self.root).as_posix()
             notebook = json.loads(file.read_text("utf-8"))
@@ -141,18 +141,19 @@ class Stage:
             for cell in notebook["cells"]:
                 text = "".join(cell["source"])
                 if cell["cell_type"] == "markdown":
-                    cell["source"] = self.turned(text, path)
+                    cell["source"] = self.with_links(text, path)
                     heading = (re.findall(r"^#+ (.+)$", text, re.MULTILINE) or [heading])[-1]
                 elif cell.get("outputs"):
-                    alt = f"Figure that the cell above draws ({re.sub(r'[$`*]', '', heading)})"
+                    alt = f"Figure drawn by the cell above ({re.sub(r'[$`*]', '', heading)})"
                     cell.setdefault("metadata", {})["mystnb"] = {"image": {"alt": alt}}
             self._put(path, json.dumps(notebook))
 
     def _annotated(self):
-        """A page for each file of the levels that are annotated, and their list."""
+        """One page per file of the annotated levels, and a list of these pages."""
+        package = self.root / "minitransformer"
         words = ["Annotated source", "=" * 16, "", INTRODUCTION, ""]
-        for folder in ANNOTATED:
-            files = sorted((self.root / "minitransformer" / folder).glob("*.py"))
+        for folder in folders_below(package, ANNOTATED):
+            files = sorted((package / folder).glob("*.py"))
             paths = [f.relative_to(self.root).as_posix() for f in files]
             for path in paths:
                 self._put(path, self.annotator.page(path), ".rst")
@@ -163,23 +164,31 @@ class Stage:
         self._put("minitransformer/index.rst", "\n".join(words))
 
     def _listed(self, path):
-        """A file's line in the list: its page, and the first line that it says of itself."""
+        """A file's line in the list: a link to its page, and the first line of its docstring."""
         said = ast.get_docstring(ast.parse((self.root / path).read_text("utf-8"))) or ""
         page = "/" + path.removesuffix(".py")
         return f"* :doc:`{PurePosixPath(path).name} <{page}>`: " + said.partition("\n")[0]
 
     def _api(self):
-        """The reference, a page for each package."""
+        """The API reference, with one page per package."""
         for name in api.PACKAGES:
             self._put(f"api/{name}.rst", api.page(name))
         self._put("api/index.rst", api.index())
 
 
+def folders_below(package, names):
+    """The folders of the given names in a package, each followed by the folders inside it."""
+    for name in names:
+        yield name
+        inside = sorted(f.parent for f in (package / name).glob("*/__init__.py"))
+        yield from (folder.relative_to(package).as_posix() for folder in inside)
+
+
 INTRODUCTION = """\
-Every file of the three levels that compute: the equations (``functional``), parameters and calls
-into them (``layers``), whole networks (``models``). On the left stands what the file says of
-itself, docstrings and comments; on the right the lines that it speaks of. Behind an equation stand
-the lines that compute it, its derivation, its notebook, the test that holds it, and the largest
-relative error of its gradient: with the complex step where the function is analytic, and with
-central differences where it is not. ``python -m minitransformer gradcheck --json`` measured these
+Every file of the three levels that compute: the equations (``functional``), the layers that own
+parameters and call them (``layers``), and whole networks (``models``). Docstrings and comments are
+on the left, and the lines they are about are on the right. Each equation is followed by links to
+the lines that compute it, its derivation, its notebook and a test, and by the largest relative
+error of its gradient. This error is measured with the complex step if the function is analytic, and
+with central differences otherwise. ``python -m minitransformer gradcheck --json`` measured these
 errors."""

@@ -1,4 +1,4 @@
-"""How the site is made: rows of annotated source, links, maths, where it may be built."""
+"""How the site is built: rows of annotated source, links, maths, and where it may be written."""
 
 import ast
 import doctest
@@ -10,7 +10,7 @@ import pytest
 
 from docs.build import build
 from docs.builder import annotate, api, docstrings, facts, katex, segments
-from docs.builder.stage import Stage
+from docs.builder.stage import Stage, folders_below
 from minitransformer import functional
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +45,7 @@ def test_a_file_is_cut_into_rows_and_no_line_of_code_is_lost():
     assert segments.assignments(twice) == {"a": 2, "return": 4}
 
 
-def test_what_stands_behind_the_last_section_is_not_part_of_it():
+def test_paragraphs_after_the_last_section_are_not_part_of_it():
     text = docstrings.as_rst("One.\n\nReturns\n-------\ny : array\n\nSource: a paper.")
     assert ":Returns: **y** (*array*)" in text.splitlines()
     assert "Source: a paper." in text.splitlines()
@@ -53,7 +53,7 @@ def test_what_stands_behind_the_last_section_is_not_part_of_it():
 
 @pytest.mark.parametrize("folder", ["functional", "layers", "models"])
 def test_every_line_of_code_of_the_source_is_shown(folder):
-    for file in (ROOT / "minitransformer" / folder).glob("*.py"):
+    for file in (ROOT / "minitransformer" / folder).rglob("*.py"):
         text = file.read_text("utf-8")
         shown = [n for row in segments.segments(text)[1] for n in row.lines]
         assert shown == sorted(set(shown))
@@ -74,16 +74,22 @@ def test_every_pair_has_its_derivation_notebook_test_and_measured_error():
         path = pair.forward.__wrapped__ if hasattr(pair.forward, "__wrapped__") else pair.forward
         file = path.__module__.replace(".", "/") + ".py"
         assert known.notebook(file, pair.forward.__doc__), key
-        assert any(m.name == key for m in known.measured(name)), f"{key}: measure it anew"
+        assert any(m.name == key for m in known.measured(name)), f"{key}: measure it again"
 
 
-def test_links_are_turned_to_the_pages_of_the_site(tmp_path):
+def test_links_lead_to_the_pages_of_the_site(tmp_path):
     stage = Stage(ROOT, tmp_path)
     text = "[a](../minitransformer/functional/softmax.py#L3) [b](gone.json) [c](#The-End)"
-    turned = stage.turned(text, "notebooks/x.ipynb")
-    assert turned == "[a](../minitransformer/functional/softmax.rst#L3) `b` [c](#the-end)"
+    changed = stage.with_links(text, "notebooks/x.ipynb")
+    assert changed == "[a](../minitransformer/functional/softmax.rst#L3) `b` [c](#the-end)"
     code = "```\n[a](../x.py)\n```\n"
-    assert stage.turned(code + "\n" + code, "docs/x.md") == code + "\n" + code
+    assert stage.with_links(code + "\n" + code, "docs/x.md") == code + "\n" + code
+
+
+def test_the_folders_inside_a_level_are_annotated_too():
+    folders = list(folders_below(ROOT / "minitransformer", ("layers", "models")))
+    assert folders[:2] == ["layers", "models"]
+    assert "models/pretrained" in folders
 
 
 def test_a_formula_that_cannot_be_read_is_an_error_and_one_that_can_is_html():
@@ -101,7 +107,7 @@ def test_an_equation_is_linked_to_its_line():
 
 def test_only_an_earlier_site_is_overwritten(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(SystemExit, match="something else than an earlier site"):
+    with pytest.raises(SystemExit, match="must be empty or an earlier site"):
         build(tmp_path)
     assert (tmp_path / "thesis.txt").exists()
 

@@ -84,8 +84,9 @@ def report(faults):
 def test_every_part_of_the_site_is_there(site):
     assert [kind for kind in KINDS if not (site / f"{kind}.html").exists()] == []
     for folder in ANNOTATED:
-        for file in (ROOT / "minitransformer" / folder).glob("*.py"):
-            assert (site / "minitransformer" / folder / f"{file.stem}.html").exists(), file
+        for file in (ROOT / "minitransformer" / folder).rglob("*.py"):
+            page = file.relative_to(ROOT).with_suffix(".html")
+            assert (site / page).exists(), file
     for file in [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "docs").glob("**/*.md")]:
         path = file.relative_to(ROOT).with_suffix(".html")
         is_there = (site / path).exists() or path.name == "index.html" or "_static" in path.parts
