@@ -1,13 +1,14 @@
-r"""Beam search: the most probable of many texts, kept side by side.
+r"""Beam search: several candidate texts grow side by side, and the best one is returned.
 
-A beam is the start of a text, y, with its log-probability. In every step each of the K beams goes
-on with every token, and the K best of these stay. A text that has ended is judged by
+A beam is the beginning of a text, y, with its log-probability. In each step, each of the K beams is
+extended by every token, and the K best results are kept. A text that has ended gets the score
 
 .. math:: s(y) = \frac{\log p(y \mid x)}{lp(y)}, \qquad
     lp(y) = \frac{(5 + |y|)^\alpha}{(5 + 1)^\alpha}
 
-with |y| its tokens, the end token included. Without alpha the sum of the logarithms would favour
-short texts. Without an end token all texts grow to the same length, and the most probable one wins.
+where |y| is its number of tokens, including the end token. Without alpha, the sum of logarithms
+would favour short texts. Without an end token, all texts grow to the same length, and the most
+probable one wins.
 
 Source: Wu et al. 2016, section 7, equation (14), without its coverage penalty.
 """
@@ -29,7 +30,10 @@ from minitransformer.inference.repetition import repeating
 from minitransformer.inference.sampling import largest
 
 LENGTH_PENALTY, LARGEST_ALPHA = 0.6, 10.0
-"""Of `length_penalty`; published ones are below 2, and lp(y) stays finite for any length."""
+"""Default and maximum of `length_penalty`.
+
+Published values are below 2. Up to this maximum, lp(y) is finite for any length.
+"""
 
 
 def beam_search(
@@ -44,42 +48,47 @@ def beam_search(
     no_repeat_ngram=None,
     batch_size=16,
 ):
-    """The best text after each prompt, or for each source sentence, that a beam search finds.
+    """Find the best continuation of each prompt, or the best translation of each source sentence.
 
-    A search ends when K texts have ended and no beam, at its present length, would be better than
-    the worst of them. Of equally good ones the earlier beam and the lower id come first. Where no
-    text has ended within its limit, the best beam is what is returned.
+    A search ends when K texts have ended and no beam, at its present length, would score better
+    than the worst of them. Among equal scores, the earlier beam and then the lower id come first.
+    If no text ends within its limit, the best beam is returned.
 
     Parameters
     ----------
     model : GPT or Transformer
     prompts : list of B int arrays or lists
+        Prompts for a GPT, or source sentences for a Transformer. The lengths may differ.
     beams : int
-        K, at most as many as the model has tokens; 1 is greedy.
+        K, at most the size of the vocabulary. With 1, the search is greedy.
     length_penalty : float
-        alpha, from 0 to 10; larger ones favour longer texts, 0 compares log-probabilities.
+        alpha, from 0 to 10. Larger values favour longer texts; 0 compares log-probabilities.
     max_new_tokens : int, optional
-        The end token included; by default what the model's `max_len` has room for.
+        Maximum length of a text, including the end token. By default, texts may fill the model's
+        `max_len`.
     start_id : int, optional
-        What the decoder of a Transformer reads first; needed there, and only there.
+        The first token that the decoder of a Transformer reads. Required for a Transformer, and
+        not allowed for a GPT.
     end_id : int, optional
-        Ends a text; needed for a Transformer. Without one every text has `max_new_tokens` tokens.
+        The token that ends a text. Required for a Transformer. Without it, every text has
+        `max_new_tokens` tokens.
     no_repeat_ngram : int, optional
-        n: no n tokens in a row may occur twice in a text. The probabilities stay the model's.
+        n: no n-gram of this length may occur twice in a text. Scores still use the model's own
+        probabilities.
     batch_size : int
-        Most prompts that are computed together, each with K beams.
+        Maximum number of prompts that are computed together, each with K beams.
 
     Returns
     -------
     texts : list of B int64 arrays
-        Without prompt, start and end token.
+        The new tokens, without prompt, start token and end token.
     scores : (B,) float64 array
         s(y), in nats.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is wrong, or a logit is not finite.
+        If an argument is invalid, or a logit is not finite.
     """
     beams, size = check_count("beams", beams), target_size(model)
     if beams > size:
@@ -105,7 +114,7 @@ def beam_search(
 
 @dataclass(frozen=True)
 class Rules:
-    """What all searches of a call share; the names are those of :func:`beam_search`."""
+    """The arguments of :func:`beam_search` that all searches of a call share."""
 
     beams: int
     alpha: float
@@ -124,16 +133,17 @@ class Search:
     Attributes
     ----------
     number : int
-        Its place among the prompts.
+        Index of the prompt.
     prompt : (T,) int array
-        What stands before the text.
+        What the text follows: the prompt, or the start token.
     limit : int
-        Most tokens of the text.
+        Maximum number of tokens in the text.
     written : (k, t) int64 array
-        The beams, k of them, from the best.
+        The k beams, best first.
     log_probabilities : (k,) float64 array
+        Of the beams.
     ended : list of (float, int64 array)
-        Score and tokens of texts that have ended, at most K of them, from the best.
+        Score and tokens of the texts that have ended, at most K of them, best first.
     """
 
     number: int
@@ -144,12 +154,12 @@ class Search:
     ended: list = field(default_factory=list)
 
     def step(self, candidates, log_p, rules):
-        """Go on with the best candidates.
+        """Extend the beams by the best candidates.
 
         Parameters
         ----------
         candidates : (k, n) int array
-            For each beam the tokens that may follow, the best first.
+            For each beam, the tokens that may follow, best first.
         log_p : (k, n) float64 array
             Their log-probabilities.
         rules : Rules
@@ -157,20 +167,20 @@ class Search:
         Returns
         -------
         parents : (k',) int array
-            Which beam each of the new ones goes on with; empty when the search is over.
+            The index of the old beam that each new beam extends; empty when the search is over.
         """
         total = self.log_probabilities[:, None] + log_p
         order = np.argsort(-total, axis=None, kind="stable")
         order = order[: 2 * rules.beams]  # at most half of them end a text
         order = order[total.flat[order] > -np.inf]
         if not len(order):
-            return order  # everything is forbidden: the beams stay as they are
+            return order  # every token is forbidden: the beams stay as they are
         beam, tokens = order // candidates.shape[1], candidates.flat[order]
         total = total.flat[order]
-        # No id is -1: without an end token nothing ends a text.
+        # No id is -1, so without an end token nothing ends a text.
         ends = tokens == (-1 if rules.end_id is None else rules.end_id)
         length = self.written.shape[1] + 1
-        # An end counts only where it is among the K best: what is worse has no place in the beam.
+        # A text ends only if its end token is among the K best: a worse one would not be kept.
         for place in np.flatnonzero(ends[: rules.beams]):
             self.ended.append((rules.score(total[place], length), self.written[beam[place]]))
         self.ended = sorted(self.ended, key=lambda text: -text[0])[: rules.beams]
@@ -195,10 +205,10 @@ class Search:
 
 
 def _search(decoding, searches, rules):
-    """Run the searches of a batch, one row for each beam, until all are over."""
+    """Run the searches of a batch, one row per beam, until all are over."""
     logits, live = decoding.begin(), searches
     while True:
-        rows, first, ids, going = [], 0, [], []
+        rows, first, ids, unfinished = [], 0, [], []
         candidates, log_p = _candidates(logits, live, rules)
         for search in live:
             own = slice(first, first + len(search.written))
@@ -206,24 +216,24 @@ def _search(decoding, searches, rules):
             if len(parents):
                 rows.append(first + parents)
                 ids.append(search.written[:, -1])
-                going.append(search)
+                unfinished.append(search)
             first = own.stop
-        if not going:
+        if not unfinished:
             return
-        live, rows = going, np.concatenate(rows)
+        live, rows = unfinished, np.concatenate(rows)
         if not np.array_equal(rows, np.arange(first)):
             decoding.select(rows)
         logits = decoding.next(np.concatenate(ids))
 
 
 def _candidates(logits, searches, rules):
-    """The tokens that may follow each beam, the best first, and their log-probabilities.
+    """The tokens that may follow each beam, best first, and their log-probabilities.
 
     Returns
     -------
     candidates : (R, n) int array
     log_p : (R, n) float64 array
-        -inf for what is forbidden.
+        -inf for forbidden tokens.
     """
     highest = logits.max(axis=-1, keepdims=True)
     numbers = [search.number for search in searches for _ in search.written]

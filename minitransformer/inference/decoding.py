@@ -1,6 +1,7 @@
-"""Logits of the next token, for a batch of sequences that grow: what knows of caches and windows.
+"""Logits of the next token for a batch of growing sequences.
 
-Everything else in this folder sees only this: which logits follow, and which rows stay.
+Only this file deals with key-value caches and sliding windows. The rest of the folder passes in the
+chosen tokens and the rows to continue, and gets logits back.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from minitransformer.inference.prompts import pad_left
 
 
 class Decoding:
-    """A batch in the course of being written.
+    """A batch that is being generated.
 
     Parameters
     ----------
@@ -19,13 +20,13 @@ class Decoding:
     sequences : list of B int arrays
         Prompts, or source sentences for a model with an encoder.
     steps : int
-        Most tokens that will be written.
+        Maximum number of new tokens.
     start_id : int, optional
-        The first token that a decoder with an encoder reads.
+        The first token that the decoder reads, for a model with an encoder.
 
-    Without an encoder a text may become longer than the model's `max_len`. From there on its last
-    `max_len` tokens are read again for every new one, all of them: their positions have changed,
-    so nothing that was kept of them is right any more.
+    Without an encoder, a text may become longer than the model's `max_len`. From then on, its last
+    `max_len` tokens are all read again for every new token: their positions have changed, so the
+    cached keys and values are no longer valid.
     """
 
     def __init__(self, model, sequences, steps, *, start_id=None):
@@ -33,7 +34,7 @@ class Decoding:
         self.start_id, self.max_len = start_id, model.config["max_len"]
         self.device = array_module(model.flat.values).__name__
         self.state, self.capacity = None, steps
-        # Columns may run out before a text does, where its prompt is shorter than another's.
+        # The columns may run out before a text is finished if its prompt is shorter than others.
         longest = max(len(sequence) for sequence in sequences)
         self.reads_again = start_id is None and longest + steps - 1 > self.max_len
 
@@ -47,7 +48,7 @@ class Decoding:
         return self._extend(np.full((len(self.sequences), 1), self.start_id), None)
 
     def next(self, ids):
-        """Logits (B, V) of what follows when each row goes on with its id of `ids`, (B,)."""
+        """Append one id of `ids` (B,) to each row -> logits (B, V) of the token after it."""
         if self.reads_again:
             pairs = zip(self.sequences, ids, strict=True)
             self.sequences = [np.append(sequence, token) for sequence, token in pairs]
@@ -56,13 +57,13 @@ class Decoding:
         return self._extend(ids[:, None], None)
 
     def select(self, rows):
-        """Go on with these rows of the batch, (n,) int array; one may occur several times."""
+        """Continue with these rows of the batch, an (n,) int array; repeats are allowed."""
         if self.reads_again:
             self.sequences = [self.sequences[row] for row in rows]
         self.state.select(rows)
 
     def _read(self):
-        """Logits after the last tokens of each row, as many as the model can read."""
+        """Read the last tokens of each row, at most `max_len` -> logits (B, V) of the next."""
         ids, mask = pad_left([sequence[-self.max_len :] for sequence in self.sequences])
         self.capacity = min(ids.shape[1] + self.steps - 1, self.max_len)
         self.state = self.model.start(len(ids), self.capacity)
@@ -83,9 +84,9 @@ def check_logits(largest, rows):
     Parameters
     ----------
     largest : (B,) array
-        The largest logit of each row; NaN where there is one in the row.
+        The largest logit of each row, or NaN if the row contains a NaN.
     rows : sequence of B ints
-        Number of each row, for the message.
+        The number of each row, for the message.
 
     Raises
     ------
@@ -95,6 +96,6 @@ def check_logits(largest, rows):
     if not finite.all():
         row = int(np.argmin(finite))
         raise ValueError(
-            f"the logits of sequence {rows[row]} are not finite (their largest is {largest[row]}): "
-            "the weights are damaged, or their training diverged"
+            f"the logits of sequence {rows[row]} must be finite, got a largest of {largest[row]}: "
+            "the weights are damaged, or training diverged"
         )

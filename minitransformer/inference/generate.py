@@ -1,11 +1,11 @@
-"""Texts out of a model, token by token."""
+"""Generating texts, token by token."""
 
 import inspect
 from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.checks import check_count, near_names
+from minitransformer.checks import check_count, check_flag, near_names
 from minitransformer.inference.decoding import Decoding, check_logits
 from minitransformer.inference.prompts import (
     SLIDE_HINT,
@@ -20,32 +20,32 @@ from minitransformer.inference.sampling import Sampling
 
 
 def generate(model, prompts, *, on_token=None, **options):
-    """Go on with each prompt, or translate each source sentence.
+    """Continue each prompt, or translate each source sentence.
 
     Parameters
     ----------
     model : GPT or Transformer
     prompts : list of B int arrays or lists
-        What a GPT goes on with, or source sentences; the lengths may differ.
+        Prompts for a GPT, or source sentences for a Transformer. The lengths may differ.
     on_token : function (row, id), optional
-        Called with every token as soon as it is chosen; `row` counts the prompts from 0.
+        Called with every token as soon as it is chosen; `row` is the index of the prompt.
     **options
         Those of :func:`tokens`.
 
     Returns
     -------
     list of B int64 arrays
-        The new tokens, without prompt, start and end token.
+        The new tokens, without prompt, start token and end token.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is wrong, or a logit is not finite.
+        If an argument is invalid, or a logit is not finite.
     """
     check_options("generate", options, "on_token")
-    written = tokens(model, prompts, **options)
+    chosen = tokens(model, prompts, **options)
     texts = [[] for _ in prompts]
-    for row, token in written:
+    for row, token in chosen:
         texts[row].append(token)
         if on_token is not None:
             on_token(row, token)
@@ -53,7 +53,7 @@ def generate(model, prompts, *, on_token=None, **options):
 
 
 def check_options(owner, options, *more):
-    """Refuse options that neither :func:`tokens` has nor `more` names, with the near ones.
+    """Refuse options that neither :func:`tokens` has nor `more` names, and suggest close matches.
 
     Raises
     ------
@@ -82,70 +82,69 @@ def tokens(
     slide=False,
     batch_size=64,
 ):
-    """Like :func:`generate`, as an iterator of (row, id), each as soon as it is chosen.
+    """Like :func:`generate`, but an iterator that yields (row, id) as soon as a token is chosen.
 
-    Arguments are checked at once, not when the first token is asked for.
+    Arguments are checked immediately, not when the first token is requested.
 
     Parameters
     ----------
     model : GPT or Transformer
-    prompts : list of int arrays or lists
+    prompts : list of B int arrays or lists
+        As for :func:`generate`.
     max_new_tokens : int, optional
-        By default as many as the model's `max_len` has room for; with `slide` it is needed. The
-        last token is not read again, so ``max_len + 1 - len(prompt)`` fit.
+        Maximum length of a text. By default, texts may fill the model's `max_len`; with `slide` it
+        is required. The model need not read the last token, so ``max_len + 1 - len(prompt)`` fit.
     greedy, temperature, top_k, top_p
         See :class:`~minitransformer.inference.sampling.Sampling`.
     repetition_penalty, no_repeat_ngram
-        See :class:`~minitransformer.inference.repetition.Repetition`. A text ends where everything
+        See :class:`~minitransformer.inference.repetition.Repetition`. A text ends when every token
         is forbidden.
     start_id : int, optional
-        What the decoder of a Transformer reads first; needed there, and only there.
+        The first token that the decoder of a Transformer reads. Required for a Transformer, and
+        not allowed for a GPT.
     end_id : int, optional
-        Ends a text; needed for a Transformer.
+        The token that ends a text. Required for a Transformer.
     seed : int
-        Row i draws from ``default_rng([seed, i])``: its text does not depend on what stands in the
-        other rows.
+        Row i draws from ``default_rng([seed, i])``, so its text does not depend on the other rows.
     slide : bool
-        Where a text becomes longer than `max_len`, go on with its last `max_len` tokens as context
-        instead of refusing. From there on a token costs a whole forward pass.
+        Let a text become longer than `max_len`, with its last `max_len` tokens as the context.
+        Without it, such a request is refused. Beyond `max_len`, a token costs a full forward pass.
     batch_size : int
-        Most prompts that are computed together.
+        Maximum number of prompts that are computed together.
 
     Yields
     ------
     row, id : int
+        The index of the prompt, and the new token.
     """
     sampling = Sampling(greedy, temperature, top_k, top_p).checked()
     repetition = Repetition(repetition_penalty, no_repeat_ngram).checked()
     start_id, end_id = check_ends(model, start_id, end_id)
-    if not isinstance(slide, bool | np.bool_):
-        raise TypeError(f"slide must be True or False, got {slide!r}")
-    longest = None if slide else model.config["max_len"]
-    sequences = read_prompts(model, prompts, longest, SLIDE_HINT)
+    check_flag("slide", slide)
+    max_tokens = None if slide else model.config["max_len"]
+    sequences = read_prompts(model, prompts, max_tokens, SLIDE_HINT)
     limits = read_limits(model, sequences, max_new_tokens, slide)
     check_count("seed", seed, 0)
     check_count("batch_size", batch_size)
     choice = Choice(sampling, repetition, end_id)
-    every = [Row(i, prompt, limit, seed) for i, prompt, limit in _counted(sequences, limits)]
+    pairs = zip(sequences, limits, strict=True)
+    rows = [Row(i, prompt, limit, seed) for i, (prompt, limit) in enumerate(pairs)]
     if reads_sources(model):
-        for row in every:
-            row.forget(start_id)
-    return _all_batches(model, sequences, every, choice, batch_size, start_id)
-
-
-def _counted(sequences, limits):
-    return zip(range(len(sequences)), sequences, limits, strict=True)
+        for row in rows:
+            row.start_at(start_id)
+    return _all_batches(model, sequences, rows, choice, batch_size, start_id)
 
 
 class Row:
-    """One text that is being written, with the generator that decides it.
+    """One text that is being generated, with its own random generator.
 
     Attributes
     ----------
     number : int
-        Its place among the prompts.
+        Index of the prompt.
     left : int
         How many tokens may still follow.
+    rng : Generator
     """
 
     def __init__(self, number, prompt, limit, seed):
@@ -153,17 +152,17 @@ class Row:
         self.rng = np.random.default_rng([seed, number])
         self._ids, self._length = prompt, len(prompt)
 
-    def forget(self, start_id):
-        """Begin at the start token: the source sentence is not part of the text."""
+    def start_at(self, start_id):
+        """Begin with the start token: the source sentence is not part of the text."""
         self._ids, self._length = np.array([start_id]), 1
 
     @property
     def history(self):
-        """Every token so far, the prompt's included."""
+        """All tokens so far, including those of the prompt."""
         return self._ids[: self._length]
 
     def append(self, token):
-        if self._length == len(self._ids):  # doubled: an array grows seldom
+        if self._length == len(self._ids):  # doubled, so that it rarely has to grow
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
         self._ids[self._length] = token
         self._length, self.left = self._length + 1, self.left - 1
@@ -192,36 +191,37 @@ class Choice:
         if self.repetition:
             logits = self.repetition.apply(logits, [row.history for row in rows])
             stuck = logits.max(axis=-1) == -np.inf
-            logits[stuck] = 0  # chosen from, and then not taken
+            logits[stuck] = 0  # any token can be chosen here: it is discarded below
         ids = self.sampling.choose(logits, [row.rng for row in rows])
         ended = stuck if self.end_id is None else stuck | (ids == self.end_id)
         return np.where(ended, -1, ids)
 
 
-def _all_batches(model, sequences, every, choice, batch_size, start_id):
+def _all_batches(model, sequences, rows, choice, batch_size, start_id):
     for indices in batches_by_length(sequences, batch_size):
-        rows, batch = [every[i] for i in indices], [sequences[i] for i in indices]
-        steps = max(row.left for row in rows)
-        yield from _one_batch(Decoding(model, batch, steps, start_id=start_id), rows, choice)
+        batch_rows, batch = [rows[i] for i in indices], [sequences[i] for i in indices]
+        steps = max(row.left for row in batch_rows)
+        decoding = Decoding(model, batch, steps, start_id=start_id)
+        yield from _one_batch(decoding, batch_rows, choice)
 
 
 def _one_batch(decoding, rows, choice):
-    """Write until every row has ended; rows that have ended leave the batch."""
+    """Generate until every row has ended. Rows that have ended leave the batch."""
     logits = decoding.begin()
     while True:
         ids = choice.next_ids(logits, rows)
-        stay = []
+        unfinished = []
         for i, (row, token) in enumerate(zip(rows, ids.tolist(), strict=True)):
             if token < 0:
                 continue
             row.append(token)
             yield row.number, token
             if row.left:
-                stay.append(i)
-        if not stay:
+                unfinished.append(i)
+        if not unfinished:
             return
-        if len(stay) < len(rows):
-            rows = [rows[i] for i in stay]
-            decoding.select(np.array(stay))
-            ids = ids[stay]
+        if len(unfinished) < len(rows):
+            rows = [rows[i] for i in unfinished]
+            decoding.select(np.array(unfinished))
+            ids = ids[unfinished]
         logits = decoding.next(ids)

@@ -1,107 +1,109 @@
-"""What is given to a model to go on from: checked, cut into batches, padded."""
+"""Prompts and source sentences: checked, sorted into batches, padded."""
 
 import numpy as np
 
 from minitransformer.checks import check_count
 from minitransformer.functional import check_ids
 
-SLIDE_HINT = ", or let a window slide with slide=True"
+SLIDE_HINT = "; slide=True allows longer texts"
 
 
 def reads_sources(model):
-    """Whether `model` has an encoder: what it is given is then read, not gone on with."""
+    """Whether `model` has an encoder: it then reads source sentences and does not continue them."""
     return hasattr(model, "encode")
 
 
 def target_size(model):
-    """V, how many tokens the model writes with."""
+    """V, the size of the vocabulary of generated texts."""
     config = model.config
     return config.get("target_vocab_size") or config["vocab_size"]
 
 
-def read_prompts(model, prompts, longest=None, hint=""):
+def read_prompts(model, prompts, max_tokens=None, hint=""):
     """The prompts, or the source sentences, as int64 arrays.
 
     Parameters
     ----------
     model : GPT or Transformer
-    prompts : list of int arrays or lists
-    longest : int, optional
-        Most tokens in one; None: any number, because a window slides over them.
+    prompts : list of B int arrays or lists
+    max_tokens : int, optional
+        Maximum length of a prompt; None allows any length, because a window slides over it.
     hint : str
-        What else the caller could do about a prompt that is too long, for the message.
+        What the caller can do about a prompt that is too long, for the message.
 
     Raises
     ------
     TypeError
-        If they are no list of id sequences.
+        If the prompts are not a list of id sequences.
     ValueError
-        If there is none, or one is empty, too long, or holds an id that the model does not know.
+        If there are no prompts, or one is empty, too long, or has an id outside the vocabulary.
     """
     kind = "source" if reads_sources(model) else "prompt"
     if isinstance(prompts, str | bytes | dict | set) or not hasattr(prompts, "__len__"):
         raise TypeError(f"{kind}s must be a list of id arrays, got {type(prompts).__name__}")
     if len(prompts) == 0:
-        raise ValueError(f"{kind}s is empty: give at least one {kind}")
+        raise ValueError(f"{kind}s must contain at least one {kind}, got none")
     hint = "" if kind == "source" else hint
     return [
-        _read_one(f"{kind} {i}", prompt, model.config["vocab_size"], longest, hint)
+        _read_one(f"{kind} {i}", prompt, model.config["vocab_size"], max_tokens, hint)
         for i, prompt in enumerate(prompts)
     ]
 
 
-def _read_one(name, prompt, vocab_size, longest, hint):
+def _read_one(name, prompt, vocab_size, max_tokens, hint):
     kind = name.split()[0]
     try:
         ids = np.asarray(prompt)
     except ValueError:
         raise ValueError(
-            f"{name} must be one flat sequence of ids, such as [5, 2, 7], got lists within it "
-            f"that are of different lengths: {kind}s is a list of such sequences"
+            f"{name} must be a flat sequence of ids, such as [5, 2, 7], got nested lists of "
+            f"different lengths; {kind}s is a list of flat sequences"
         ) from None
     if ids.ndim == 0:
         raise TypeError(
-            f"{kind}s must be a list of id sequences, such as [[5, 2, 7], [4, 2]], but {name} "
-            f"is {prompt!r}: a single sequence is given within a list"
+            f"{kind}s must be a list of id sequences, such as [[5, 2, 7], [4, 2]], "
+            f"got {prompt!r} as {name}; a single sequence goes into a list too"
         )
     if ids.ndim != 1:
-        raise ValueError(f"{name} must be a sequence of ids, got an array of shape {ids.shape}")
+        raise ValueError(f"{name} must be a flat sequence of ids, got shape {ids.shape}")
     if ids.size == 0:
-        raise ValueError(f"{name} is empty: give at least one token, for instance the start token")
+        raise ValueError(f"{name} must have at least one token, such as the start token, got none")
     check_ids(ids, vocab_size, name)
-    if longest is not None and len(ids) > longest:
-        raise ValueError(f"{name} has {len(ids)} tokens, at most {longest} are allowed{hint}")
+    if max_tokens is not None and len(ids) > max_tokens:
+        raise ValueError(f"{name} must have at most {max_tokens} tokens, got {len(ids)}{hint}")
     return ids.astype(np.int64)
 
 
 def read_limits(model, sequences, max_new_tokens, slide=None):
-    """Most new tokens of each sequence, from what is asked for and what there is room for.
+    """The maximum number of new tokens of each sequence, as requested or as fits the context.
 
-    `slide` is None where the caller has no such option to advise.
+    `slide` is None if the caller has no such option, so that the message does not suggest it.
 
     Raises
     ------
     TypeError, ValueError
-        If `max_new_tokens` is no number above 0, or more than the context has room for.
+        If `max_new_tokens` is not a whole number above 0, or does not fit the context.
     """
     encoder, max_len = reads_sources(model), model.config["max_len"]
     if slide and encoder:
-        raise ValueError("slide is for models without an encoder")
+        raise ValueError("slide must be False for a model with an encoder, got True")
     if slide and max_new_tokens is None:
-        raise ValueError("max_new_tokens is missing: with slide=True a text could go on for ever")
+        raise ValueError(
+            "max_new_tokens must be a number if slide=True, got None: a text might never end"
+        )
     if max_new_tokens is not None:
         max_new_tokens = check_count("max_new_tokens", max_new_tokens)
     if slide:
         return [max_new_tokens] * len(sequences)
-    rooms = [max_len if encoder else max_len + 1 - len(sequence) for sequence in sequences]
+    limits = [max_len if encoder else max_len + 1 - len(sequence) for sequence in sequences]
     if max_new_tokens is None:
-        return rooms
-    if max_new_tokens > min(rooms):
-        where = "in a translation" if encoder else f"behind prompt {int(np.argmin(rooms))}"
+        return limits
+    if max_new_tokens > min(limits):
+        where = "in a translation" if encoder else f"after prompt {int(np.argmin(limits))}"
         hint = "" if encoder or slide is None else SLIDE_HINT
         raise ValueError(
-            f"max_new_tokens is {max_new_tokens}, but max_len = {max_len} leaves room for "
-            f"{min(rooms)} {where}: ask for fewer{hint}"
+            f"max_new_tokens must be at most {min(limits)} {where} (max_len = {max_len}), "
+            f"got {max_new_tokens}{hint}"
         )
     return [max_new_tokens] * len(sequences)
 
@@ -112,7 +114,7 @@ def check_token(name, token, vocab_size):
     Raises
     ------
     TypeError, ValueError
-        If it is no whole number, or out of range.
+        If it is not a whole number, or out of range.
     """
     if token is None:
         return None
@@ -123,10 +125,10 @@ def check_token(name, token, vocab_size):
 
 
 def check_ends(model, start_id, end_id):
-    """Refuse start and end tokens that the model does not know, or cannot do without.
+    """Check the start and end tokens for this model.
 
-    A translation needs both; what goes on with a prompt needs no start, and may go on for as long
-    as is asked for.
+    A translation needs both. A GPT takes no start token, and without an end token its texts have
+    the requested length.
 
     Returns
     -------
@@ -139,22 +141,25 @@ def check_ends(model, start_id, end_id):
     size = target_size(model)
     if reads_sources(model):
         if start_id is None:
-            raise ValueError("start_id is missing: a translation is written from the start token")
+            raise ValueError("start_id must be a token id for a model with an encoder, got None")
         if end_id is None:
-            raise ValueError("end_id is missing: a translation is finished by the end token")
+            raise ValueError("end_id must be a token id for a model with an encoder, got None")
     elif start_id is not None:
-        raise ValueError("start_id is for models with an encoder: put it into the prompts instead")
+        raise ValueError(
+            f"start_id must be None for a model without an encoder, got {start_id!r}: "
+            "put it into the prompts instead"
+        )
     return check_token("start_id", start_id, size), check_token("end_id", end_id, size)
 
 
 def batches_by_length(sequences, batch_size):
-    """Indices of sequences of similar length, `batch_size` at a time, in arrays."""
+    """Arrays of at most `batch_size` indices each, of sequences of similar length."""
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
 
 
 def pad_left(sequences):
-    """Sequences of different length with their last tokens in one column.
+    """Pad sequences on the left, so that their last tokens are in one column.
 
     Parameters
     ----------
@@ -164,7 +169,7 @@ def pad_left(sequences):
     -------
     ids : (B, T) int64 array
     mask : (B, T) bool array, or None
-        True where a token stands; None where no padding is needed.
+        True at tokens, False at padding; None if no padding is needed.
     """
     lengths = np.array([len(sequence) for sequence in sequences])
     T = lengths.max()

@@ -1,4 +1,4 @@
-"""What keeps a text from going round in circles."""
+"""Two ways to discourage repetition: a penalty on tokens, and a ban on repeated n-grams."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ import numpy as np
 from minitransformer.checks import check_count, check_number
 
 PENALTIES = (1e-6, 1e6)
-"""The penalties that are allowed: beyond them a changed logit may leave the range of float32."""
+"""Minimum and maximum penalty. Beyond them, a changed logit may leave the range of float32."""
 
 
 @dataclass(frozen=True)
 class Repetition:
-    r"""Changes to the logits that depend on the tokens so far, the prompt's included.
+    r"""Changes to the logits that depend on the tokens so far, including those of the prompt.
 
-    The penalty theta makes a token that has occurred less likely:
+    The penalty theta makes every token that has occurred less likely:
 
     .. math:: z_v \leftarrow z_v / \theta \text{ if } z_v > 0, \quad z_v \theta \text{ otherwise}
 
@@ -23,17 +23,17 @@ class Repetition:
     penalty : float
         theta, from 1e-6 to 1e6; 1 changes nothing.
     no_repeat_ngram : int, optional
-        n: no n tokens in a row may occur twice.
+        n: no n-gram of this length may occur twice.
 
-    Source: the penalty, Keskar et al. 2019 (CTRL), section 4.1, with the usual second case: a
-    negative logit divided by theta would become more likely.
+    Source: the penalty, Keskar et al. 2019 (CTRL), section 4.1, with the usual second case, because
+    a token with a negative logit would become more likely by a division.
     """
 
     penalty: float = 1.0
     no_repeat_ngram: int | None = None
 
     def checked(self):
-        """Itself, when both settings are ones that can be; TypeError or ValueError otherwise."""
+        """The object itself; TypeError or ValueError if a setting is invalid."""
         check_number("repetition_penalty", self.penalty, *PENALTIES)
         if self.no_repeat_ngram is not None:
             check_count("no_repeat_ngram", self.no_repeat_ngram)
@@ -43,18 +43,19 @@ class Repetition:
         return self.penalty != 1 or self.no_repeat_ngram is not None
 
     def apply(self, logits, histories):
-        """The logits as changed by what each row has written.
+        """The changed logits, given the tokens of each row so far.
 
         Parameters
         ----------
         logits : (B, V) array
-            Not changed itself.
+            They are not written to.
         histories : list of B int arrays
+            The tokens of each row so far.
 
         Returns
         -------
         (B, V) array
-            In float32 or float64; -inf for what is forbidden.
+            In float32 or float64, with -inf for forbidden tokens.
         """
         logits = logits.astype(np.result_type(logits.dtype, np.float32))  # a copy
         for z, history in zip(logits, histories, strict=True):
@@ -67,12 +68,14 @@ class Repetition:
 
 
 def repeating(history, n):
-    """Tokens that, written next, would repeat n tokens in a row.
+    """The tokens that would complete an n-gram that already occurs.
 
     Parameters
     ----------
     history : (T,) int array
+        The tokens so far.
     n : int
+        Length of the n-grams.
 
     Returns
     -------
@@ -81,5 +84,5 @@ def repeating(history, n):
     if len(history) < n:
         return history[:0]
     ngrams = np.lib.stride_tricks.sliding_window_view(history, n)
-    last = history[len(history) - n + 1 :]  # what the next token would complete
+    last = history[len(history) - n + 1 :]  # the n - 1 tokens before the next one
     return ngrams[(ngrams[:, :-1] == last).all(axis=1), -1]

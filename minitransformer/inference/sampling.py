@@ -1,10 +1,11 @@
-r"""Which token comes next: the most probable one, or one drawn from the model's distribution.
+r"""Choosing the next token: the most probable one, or one drawn from the model's distribution.
 
 .. math:: p_v = \frac{e^{z_v / \tau}}{\sum_u e^{z_u / \tau}}
 
-with logits z and temperature tau. `top_k` keeps the k most probable tokens, `top_p` the smallest
-set of the most probable ones whose probability reaches p; what is kept is normalised again. With
-both, top_p looks at what top_k left. Of equally probable tokens the lower id comes first.
+with logits z and temperature tau. `top_k` keeps the k most probable tokens. `top_p` keeps the
+smallest set of most probable tokens whose total probability reaches p. The probabilities of the
+tokens that are kept are normalised again. If both are given, top_p applies to the tokens that top_k
+keeps. Among equally probable tokens, the lower id comes first.
 
 Source: top-k, Fan, Lewis and Dauphin 2018, section 5.4; top-p, Holtzman et al. 2020, section 3.1.
 """
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.checks import check_count, check_number
+from minitransformer.checks import check_count, check_flag, check_number
 
 BLOCK = 64
-"""Neighbours in one block of :func:`largest`."""
+"""How many neighbouring entries form one block in :func:`largest`."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class Sampling:
     Attributes
     ----------
     greedy : bool
-        Take the most probable token; the other settings must then stay as they are.
+        Take the most probable token. The other settings must then have their defaults.
     temperature : float
-        Above 0. Below 1 the probable tokens become more probable.
+        tau, above 0. Below 1, probable tokens become even more probable.
     top_k : int, optional
-        More than there are tokens: all of them.
+        How many tokens to keep, all of them if there are fewer.
     top_p : float, optional
-        Above 0, at most 1.
+        The probability that the kept tokens must reach, above 0 and at most 1.
     """
 
     greedy: bool = False
@@ -41,14 +42,13 @@ class Sampling:
     top_p: float | None = None
 
     def checked(self):
-        """Itself, when every setting is one that can be; TypeError or ValueError otherwise."""
-        if not isinstance(self.greedy, bool | np.bool_):
-            raise TypeError(f"greedy must be True or False, got {self.greedy!r}")
+        """The object itself; TypeError or ValueError if a setting is invalid."""
+        check_flag("greedy", self.greedy)
         number = self.temperature
         if isinstance(number, int | float | np.number) and number <= 0:
             raise ValueError(
                 f"temperature must be above 0, got {number}; "
-                "for the most probable token every time say greedy=True"
+                "use greedy=True to take the most probable token every time"
             )
         check_number("temperature", number, above=0)
         if self.top_k is not None:
@@ -57,19 +57,20 @@ class Sampling:
             check_number("top_p", self.top_p, above=0, high=1)
         if self.greedy and (number != 1 or self.top_k is not None or self.top_p is not None):
             raise ValueError(
-                "greedy=True takes the most probable token: leave out temperature, top_k and top_p"
+                "greedy must be False with temperature, top_k or top_p, got True: "
+                "it always takes the most probable token"
             )
         return self
 
     def choose(self, logits, rngs):
-        """One token for each row.
+        """Choose one token per row.
 
         Parameters
         ----------
         logits : (B, V) array
-            -inf: a token that may not be chosen; each row has one that may.
+            -inf marks a token that may not be chosen. Each row has a token that may.
         rngs : list of B Generators
-            Each gives one number; not used where the choice is greedy.
+            One number is drawn from each, or none if the choice is greedy.
 
         Returns
         -------
@@ -81,14 +82,14 @@ class Sampling:
         return np.array([draw(*self.kept(row), rng.random()) for row, rng in pairs])
 
     def kept(self, logits):
-        """The tokens of one row, (V,), that may be drawn, and their weights; ids ascend.
+        """The tokens that may be drawn, given the logits (V,) of one row, and their weights.
 
         Returns
         -------
         ids : (n,) int array, or None
-            None: every token, in order.
+            In ascending order; None means all tokens.
         weights : (n,) float64 array
-            In proportion to the probabilities; the largest is 1.
+            Proportional to the probabilities; the largest is 1.
         """
         ids = None
         if self.top_k is not None and self.top_k < len(logits):
@@ -104,45 +105,45 @@ class Sampling:
         """exp((z - highest) / tau) in float64."""
         weights = logits.astype(np.float64)
         weights -= highest
-        with np.errstate(over="ignore"):  # at a temperature next to 0: e^-inf = 0 is right
+        with np.errstate(over="ignore"):  # at a temperature near 0, where e^-inf = 0 is right
             weights /= self.temperature
         return np.exp(weights, out=weights)
 
     def _nucleus(self, logits, ids):
-        """The fewest of the most probable tokens, best first, that hold the share top_p."""
+        """The fewest most probable tokens, best first, whose total probability reaches top_p."""
         highest = logits.max()
         if ids is not None:
             weights = self._weights(logits[ids], highest)
             return ids[: _reaching(weights, self.top_p * weights.sum())]
-        share, n = self.top_p * self._weights(logits, highest).sum(), 256
-        # A few hundred tokens mostly are enough, and sorting all of a large vocabulary is slow.
+        needed, n = self.top_p * self._weights(logits, highest).sum(), 256
+        # A few hundred tokens are usually enough, and sorting a whole large vocabulary is slow.
         while True:
             ids = largest(logits[None], min(n, len(logits)))[0]
-            count = _reaching(self._weights(logits[ids], highest), share)
+            count = _reaching(self._weights(logits[ids], highest), needed)
             if count <= n or n >= len(logits):
                 return ids[:count]
             n *= 8
 
 
-def _reaching(weights, share):
-    """How many of the first weights it takes for their sum to be at least `share`."""
-    return int(np.searchsorted(weights.cumsum(), share)) + 1
+def _reaching(weights, needed):
+    """How many weights, from the first, have a sum of at least `needed`."""
+    return int(np.searchsorted(weights.cumsum(), needed)) + 1
 
 
 def draw(ids, weights, u):
-    """The token at which the sum of the weights passes the share u, 0 <= u < 1."""
+    """The token at which the running sum of the weights passes the fraction u, 0 <= u < 1."""
     sums = weights.cumsum()
-    # u is at most 1 - 2^-53, so u * sum is below the sum even when it is rounded
+    # u is at most 1 - 2^-53, so u times the sum is below the sum, even after rounding
     place = np.searchsorted(sums, u * sums[-1], side="right")
     return int(place if ids is None else ids[place])
 
 
 def largest(x, k):
-    """Where the k largest entries of each row stand, the largest first, ties by the lower index.
+    """Indices of the k largest entries of each row, largest first, ties by the lower index.
 
-    The k-th largest of the maxima of blocks is a lower bound of what is looked for, and one that
-    few entries reach: only these are sorted. For 50,000 entries that takes a quarter of the time of
-    ``argpartition``, which besides decides ties as it happens.
+    Each row is cut into blocks. The k-th largest of the blocks' maxima is a lower bound of the k
+    largest entries. Only the few entries that reach it are sorted. For 50,000 entries, this takes a
+    quarter of the time of ``argpartition``, which also decides ties arbitrarily.
 
     Parameters
     ----------

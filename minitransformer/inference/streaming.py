@@ -1,4 +1,4 @@
-"""Text as it is written: whole characters, as soon as they are known."""
+"""Streaming: text as it is generated, in whole characters, each as soon as it is known."""
 
 import codecs
 
@@ -9,40 +9,41 @@ from minitransformer.inference.prompts import check_ends, reads_sources
 
 
 class TextStream:
-    """Turns tokens into text, one by one: what they add to the text of the prompt.
+    """Turns tokens into text one by one: each gives what it adds to the text so far.
 
-    Without a prompt the pieces together are ``tokenizer.decode(ids)``.
+    Without a prompt, the pieces together are ``tokenizer.decode(ids)``.
 
-    A token of byte-level BPE may end within a character: its bytes wait for the rest. (Half of a
-    surrogate pair, which no terminal can show, is U+FFFD here.) Where tokens are words, what stands
-    between two of them depends on both, so all of the text is decoded for every token.
+    A token of byte-level BPE may end within a character. Its bytes then wait for the rest. (Half of
+    a surrogate pair, which no terminal can show, becomes U+FFFD here.) If tokens are words, the
+    characters between two words depend on both, so the whole text is decoded for every token.
 
     Parameters
     ----------
     tokenizer : tokenizer
+        Of the model.
     prompt : sequence of int
-        The tokens that are gone on with.
+        The token ids that the text continues.
     """
 
     def __init__(self, tokenizer, prompt=()):
         self.tokenizer = tokenizer
-        self._waiting = b""  # bytes of a character that is not whole yet
-        self._ids = list(prompt)  # where tokens are words, and how much of them has been given
-        self._given = len(tokenizer.decode(self._ids))
+        self._waiting = b""  # bytes of an incomplete character
+        self._ids = list(prompt)  # all tokens so far, used only if tokens are words
+        self._returned = len(tokenizer.decode(self._ids))  # how many characters are not new
 
     def write(self, token):
-        """The text that `token`, an int, makes known; it may be empty."""
+        """The text that `token`, an int, adds; it may be empty."""
         if hasattr(self.tokenizer, "decode_bytes"):
             return self._write_bytes(self.tokenizer.decode_bytes([token]))
         if self.tokenizer.kind == "characters":
             return self.tokenizer.decode([token])
         self._ids.append(token)
         text = self.tokenizer.decode(self._ids)
-        new, self._given = text[self._given :], len(text)
+        new, self._returned = text[self._returned :], len(text)
         return new
 
     def end(self):
-        """What is left when no token follows: U+FFFD for a character that never became whole."""
+        """The rest of the text when no token follows: U+FFFD for an incomplete character."""
         left, self._waiting = self._waiting, b""
         return left.decode("utf-8", "replace")
 
@@ -57,14 +58,16 @@ class TextStream:
 
 
 def continuation(tokenizer, prompt, ids):
-    """The text that `ids` add to that of the `prompt`.
+    """The text that `ids` add to the text of `prompt`.
 
-    Where tokens are words, a space may stand between the two that neither has by itself.
+    If tokens are words, it may begin with a space that neither text has by itself.
 
     Parameters
     ----------
     tokenizer : tokenizer
+        Of the model.
     prompt, ids : (T,) int array
+        The prompt, and the tokens generated after it.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def continuation(tokenizer, prompt, ids):
 
 
 def stream(model, tokenizer, prompt, **options):
-    """Go on with a text, and give what is written piece by piece.
+    """Continue a prompt, or translate a source sentence, and yield the text piece by piece.
 
     >>> for text in stream(model, tokenizer, "ROMEO:", max_new_tokens=200, slide=True):
     ...     print(text, end="", flush=True)
@@ -84,11 +87,12 @@ def stream(model, tokenizer, prompt, **options):
     ----------
     model : GPT or Transformer
     tokenizer : tokenizer
+        Of the model.
     prompt : str or (T,) int array
-        A text is encoded; a model with an encoder reads it with `end_id` behind it.
+        A string is encoded. For a model with an encoder, `end_id` is appended to it.
     **options
-        Those of :func:`~minitransformer.inference.generate.tokens`. `end_id` is the tokenizer's
-        unless it is given, and so is `start_id` for a model with an encoder.
+        Those of :func:`~minitransformer.inference.generate.tokens`. The default of `end_id` is that
+        of the tokenizer, and so is that of `start_id` for a model with an encoder.
 
     Yields
     ------
@@ -98,7 +102,7 @@ def stream(model, tokenizer, prompt, **options):
     Raises
     ------
     TypeError, ValueError
-        At once, not when the first piece is asked for.
+        If an argument is invalid: immediately, not when the first piece is requested.
     """
     check_options("stream", options)
     options.setdefault("end_id", tokenizer.end_id)
@@ -112,9 +116,9 @@ def stream(model, tokenizer, prompt, **options):
     return _pieces(tokens(model, [ids], **options), before, tokenizer)
 
 
-def _pieces(written, before, tokenizer):
+def _pieces(generated, before, tokenizer):
     text = TextStream(tokenizer, before)
-    for _, token in written:
+    for _, token in generated:
         if piece := text.write(token):
             yield piece
     if piece := text.end():

@@ -24,29 +24,41 @@ def translator():
 @pytest.mark.parametrize(
     ("prompts", "options", "message"),
     [
-        ([[1] * 7], {}, r"prompt 0 has 7 tokens, at most 6 are allowed, or .* slide=True"),
-        ([[1], []], {}, "prompt 1 is empty"),
-        ([], {}, "prompts is empty"),
+        (
+            [[1] * 7],
+            {},
+            "prompt 0 must have at most 6 tokens, got 7; slide=True allows",
+        ),
+        ([[1], []], {}, "prompt 1 must have at least one token, .*, got none"),
+        ([], {}, "prompts must contain at least one prompt, got none"),
         ([[1, 8]], {}, r"prompt 0 must lie in 0 \.\. 7, got 8"),
         ([[1], [-1]], {}, r"prompt 1 must lie in 0 \.\. 7, got -1"),
-        ([[[1]]], {}, r"prompt 0 must be a sequence of ids, got .* \(1, 1\)"),
+        ([[[1]]], {}, r"prompt 0 must be a flat sequence of ids, got shape \(1, 1\)"),
         ([[1]], {"temperature": 0}, "temperature must be above 0, got 0; .* greedy=True"),
         ([[1]], {"temperature": -1.0}, r"temperature must be above 0, got -1\.0; .* greedy=True"),
         ([[1]], {"temperature": np.nan}, "temperature must be finite"),
         ([[1]], {"top_p": 0}, "top_p must be finite and > 0 and <= 1, got 0"),
         ([[1]], {"top_p": 1.01}, "top_p must be finite and > 0 and <= 1, got 1.01"),
         ([[1]], {"top_k": 0}, "top_k must be >= 1, got 0"),
-        ([[1]], {"greedy": True, "top_k": 3}, "leave out temperature, top_k and top_p"),
-        ([[1]], {"greedy": True, "temperature": 0.5}, "leave out temperature"),
+        (
+            [[1]],
+            {"greedy": True, "top_k": 3},
+            "greedy must be False with .*, top_k or top_p",
+        ),
+        ([[1]], {"greedy": True, "temperature": 0.5}, "greedy must be False with temperature"),
         ([[1]], {"repetition_penalty": 0}, "repetition_penalty must be finite and >= 1e-06 and"),
         ([[1]], {"repetition_penalty": 1e300}, "repetition_penalty must .* <= 1000000.0, got 1e"),
-        ([[1, [2]]], {}, "prompt 0 must be one flat sequence of ids"),
+        ([[1, [2]]], {}, "prompt 0 must be a flat sequence of ids, .* nested lists"),
         ([[1]], {"no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
         ([[1]], {"max_new_tokens": 0}, "max_new_tokens must be >= 1, got 0"),
-        ([[1], [1, 2]], {"max_new_tokens": 6}, "max_new_tokens is 6, .* room for 5 .* prompt 1"),
-        ([[1]], {"slide": True}, "max_new_tokens is missing"),
+        (
+            [[1], [1, 2]],
+            {"max_new_tokens": 6},
+            "must be at most 5 after prompt 1 .*got 6; slide=",
+        ),
+        ([[1]], {"slide": True}, "max_new_tokens must be a number if slide=True, got None"),
         ([[1]], {"end_id": 8}, r"end_id must lie in 0 \.\. 7, got 8"),
-        ([[1]], {"start_id": 2}, "start_id is for models with an encoder"),
+        ([[1]], {"start_id": 2}, "start_id must be None for a model without an encoder"),
         ([[1]], {"seed": -1}, "seed must be >= 0"),
         ([[1]], {"batch_size": 0}, "batch_size must be >= 1"),
     ],
@@ -70,7 +82,7 @@ def test_bad_arguments_of_generate(prompts, options, message):
         ([[1]], {"repetition_penalty": "2"}, "repetition_penalty must be a number, got '2'"),
         ([[1]], {"greedy": 1}, "greedy must be True or False"),
         ([[1]], {"end_id": "x"}, "end_id must be a whole number"),
-        ([1, 2], {}, r"prompts must be a list of id sequences, such as .* but prompt 0 is 1"),
+        ([1, 2], {}, r"prompts must be a list of id sequences, such as .* got 1 as prompt 0"),
         (np.array([1, 2]), {}, "prompts must be a list of id sequences"),
         ({0: [1]}, {}, "prompts must be a list of id arrays, got dict"),
         ([[1]], {"slide": "no"}, "slide must be True or False, got 'no'"),
@@ -87,15 +99,15 @@ def test_arguments_of_a_wrong_type(prompts, options, message):
 @pytest.mark.parametrize(
     ("sources", "options", "message"),
     [
-        ([[1] * 7], ENDS, "source 0 has 7 tokens, at most 6 are allowed$"),
-        ([[1], []], ENDS, "source 1 is empty"),
+        ([[1] * 7], ENDS, "source 0 must have at most 6 tokens, got 7$"),
+        ([[1], []], ENDS, "source 1 must have at least one token, .*, got none"),
         ([[9]], ENDS, "source 0 must lie in"),
-        ([[1]], {"end_id": 3}, "start_id is missing"),
-        ([[1]], {"start_id": 2}, "end_id is missing"),
+        ([[1]], {"end_id": 3}, "start_id must be a token id for a model with an encoder, got None"),
+        ([[1]], {"start_id": 2}, "end_id must be a token id for a model with an encoder, got None"),
         (
             [[1]],
             {**ENDS, "max_new_tokens": 7},
-            "max_new_tokens is 7, .* room for 6 in a translation: ask for fewer$",
+            r"max_new_tokens must be at most 6 in a translation \(max_len = 6\), got 7$",
         ),
     ],
 )
@@ -105,7 +117,7 @@ def test_bad_arguments_for_a_translator(write, sources, options, message):
 
 
 def test_a_window_does_not_slide_over_a_translation():
-    with pytest.raises(ValueError, match="slide is for models without an encoder"):
+    with pytest.raises(ValueError, match="slide must be False for .* an encoder, got True"):
         generate(translator(), [[1]], slide=True, max_new_tokens=3, **ENDS)
 
 
@@ -114,7 +126,7 @@ def test_a_window_does_not_slide_over_a_translation():
     [
         ({"beams": 9, "end_id": 0}, "beams must be at most the size of the vocabulary, 8, got 9"),
         ({"beams": 0, "end_id": 0}, "beams must be >= 1, got 0"),
-        ({"max_new_tokens": 7}, "room for 6 behind prompt 0: ask for fewer$"),
+        ({"max_new_tokens": 7}, r"must be at most 6 after prompt 0 \(max_len = 6\), got 7$"),
         ({"end_id": 0, "length_penalty": -0.1}, "length_penalty must be finite and >= 0"),
         ({"length_penalty": 1e300}, "length_penalty must be finite and >= 0 and <= 10.0, got 1e"),
         ({"end_id": 0, "no_repeat_ngram": 0}, "no_repeat_ngram must be >= 1"),
@@ -127,7 +139,7 @@ def test_bad_arguments_of_beam_search(options, message):
 
 
 def test_beam_search_advises_nothing_that_it_lacks():
-    with pytest.raises(ValueError, match="prompt 0 has 7 tokens, at most 6 are allowed$"):
+    with pytest.raises(ValueError, match="prompt 0 must have at most 6 tokens, got 7$"):
         beam_search(writer(), [[1] * 7])
 
 
@@ -143,7 +155,7 @@ def test_a_target_vocabulary_of_its_own_bounds_beams_and_ends():
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("options", [{"greedy": True}, {}, {"top_p": 0.5}, {"no_repeat_ngram": 2}])
 def test_logits_that_are_not_finite(value, options):
-    with pytest.raises(ValueError, match="the logits of sequence 1 are not finite"):
+    with pytest.raises(ValueError, match="the logits of sequence 1 must be finite"):
         generate(writer(value), [[1], [5]], max_new_tokens=2, **options)
 
 
@@ -151,14 +163,14 @@ def test_one_nan_among_the_logits_is_noticed():
     for place in (0, 7):
         row = np.zeros(V)
         row[place] = np.nan
-        with pytest.raises(ValueError, match="are not finite"):
+        with pytest.raises(ValueError, match="must be finite, got a largest of nan"):
             generate(writer(row), [[5]], max_new_tokens=1, greedy=True)
-        with pytest.raises(ValueError, match="sequence 1 are not finite"):
+        with pytest.raises(ValueError, match="sequence 1 must be finite"):
             beam_search(writer(row), [[1], [5]], end_id=0, beams=2)
 
 
 def test_arguments_are_checked_before_the_first_token_is_asked_for():
     from minitransformer.inference import tokens
 
-    with pytest.raises(ValueError, match="prompt 0 is empty"):
+    with pytest.raises(ValueError, match="prompt 0 must have at least one token"):
         tokens(writer(), [[]])

@@ -126,9 +126,9 @@ def test_the_end_that_the_caller_names_stands_behind_the_source(specials):
 def test_a_translator_needs_ends_from_the_tokenizer_or_the_caller():
     letters = CharacterTokenizer.build(["abcd"], specials=False)
     translator = MarkovTranslator(random_table(8, 3))
-    with pytest.raises(ValueError, match="start_id is missing"):
+    with pytest.raises(ValueError, match="start_id must be a token id"):
         stream(translator, letters, "ab")
-    with pytest.raises(ValueError, match="end_id is missing"):
+    with pytest.raises(ValueError, match="end_id must be a token id"):
         stream(translator, letters, "ab", start_id=1)
     with pytest.raises(TypeError, match="stream has no option 'seeds'; did you mean 'seed'"):
         stream(translator, letters, "ab", seeds=1)
@@ -141,5 +141,5 @@ def _start(source, capacity):
 
 def test_a_stream_refuses_at_once():
     letters = CharacterTokenizer.build(["abcd"])
-    with pytest.raises(ValueError, match="prompt 0 is empty"):
+    with pytest.raises(ValueError, match="prompt 0 must have at least one token"):
         stream(MarkovModel(np.zeros((8, 8))), letters, "")

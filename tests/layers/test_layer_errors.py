@@ -111,7 +111,7 @@ BAD_LAYERS = {
     ),
     "MultiHeadCrossAttention: another batch": (
         lambda: layers.MultiHeadCrossAttention(8, 2)(X, X[:1]),
-        "the batches agree",
+        "the batches must be equal",
     ),
     "Dropout: p": (lambda: layers.Dropout(1.5), r"p must lie in \[0, 1\), got 1.5"),
     "EncoderBlock: norm": (
