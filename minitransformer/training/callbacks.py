@@ -1,21 +1,21 @@
-"""What may happen between steps and epochs: early stopping, checkpoints, anything of your own."""
+"""Callbacks run between steps and epochs: early stopping, checkpoints, or your own code."""
 
 import math
 
-from minitransformer.checks import check_count, check_number, near_names
+from minitransformer.checks import check_choice, check_count, check_number, near_names
 
 
 class Callback:
-    """Base of all callbacks; every method may stay as it is. Names as in Keras.
+    """Base class of all callbacks. Override what you need; the method names are those of Keras.
 
     Attributes
     ----------
     model : Trainable
-        The model that is trained; set ``model.stop_training = True`` to stop after this epoch.
+        The model being trained. Set ``model.stop_training = True`` to stop after this epoch.
     run : Run
-        The training run, set when it begins.
+        The training run; set when it begins.
     last : bool
-        Whether to call it after the others, because it records what they did.
+        Whether this callback is called after all others, because it records what they did.
     """
 
     model = None
@@ -23,33 +23,33 @@ class Callback:
     last = False
 
     def on_train_begin(self):
-        """Before the first step."""
+        """Called before the first step."""
 
     def on_epoch_begin(self, epoch):
-        """Before an epoch, counted from 0."""
+        """Called before an epoch; `epoch` is counted from 0."""
 
     def on_train_batch_end(self, batch, logs):
-        """After step `batch`, counted from 0, of an epoch; `logs`: means of the epoch so far."""
+        """Called after step `batch` (from 0) of an epoch; `logs` has the epoch's means so far."""
 
     def on_epoch_end(self, epoch, logs):
-        """After an epoch, counted from 0, and its validation; `logs`: its row of the history."""
+        """Called after an epoch (from 0) and its validation; `logs` is its row of the history."""
 
     def on_interrupt(self):
-        """After Ctrl-C, between two steps, before :meth:`on_train_end`."""
+        """Called after Ctrl-C, between two steps and before :meth:`on_train_end`."""
 
     def on_train_end(self):
-        """After everything, unless training diverged."""
+        """Called at the very end, unless training diverged."""
 
     def state(self):
-        """What a resumed run needs: a dict of numbers, booleans, texts, None and arrays."""
+        """What a resumed run needs: a dict of numbers, booleans, strings, None and arrays."""
         return {}
 
     def load_state(self, state):
-        """Take over what :meth:`state` gave."""
+        """Restore what :meth:`state` returned."""
 
 
 class FunctionCallback(Callback):
-    """A plain function ``f(epoch, logs)``, called when an epoch ends."""
+    """Calls a plain function ``f(epoch, logs)`` at the end of each epoch."""
 
     def __init__(self, function):
         self.function = function
@@ -59,30 +59,31 @@ class FunctionCallback(Callback):
 
 
 class BestWeights(Callback):
-    """Keep the weights of the best epoch and put them back when training ends.
+    """Remember the weights of the best epoch and restore them when training ends.
 
     Parameters
     ----------
     monitor : str
-        Name in the history that decides.
+        Name of the history column that decides which epoch is best.
     mode : {"auto", "min", "max"}
-        Whether less or more is better; "auto": less of a loss, more of anything else.
+        Whether lower or higher is better. "auto" means lower for a loss, higher for anything else.
     min_delta : float
-        What counts as better, at least.
+        Smallest change that counts as an improvement.
     restore_best_weights : bool
+        Whether to restore the best weights; if False, only `best` and `best_epoch` are recorded.
 
     Attributes
     ----------
     best : float or None
+        Best value so far.
     best_epoch : int or None
-        From 0.
+        Epoch of the best value, counted from 0.
     """
 
     def __init__(
         self, monitor="val_loss", *, mode="auto", min_delta=0.0, restore_best_weights=True
     ):
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
+        check_choice("mode", mode, ("auto", "min", "max"))
         self.monitor = monitor
         self.sign = -1 if mode == "min" or (mode == "auto" and "loss" in monitor) else 1
         self.min_delta = check_number("min_delta", min_delta, 0)
@@ -105,8 +106,8 @@ class BestWeights(Callback):
 
     def on_epoch_end(self, epoch, logs):
         value = logs[self.monitor]
-        bar = -math.inf if self.best is None else self.sign * self.best + self.min_delta
-        if self.sign * value > bar:  # false for NaN
+        to_beat = -math.inf if self.best is None else self.sign * self.best + self.min_delta
+        if self.sign * value > to_beat:  # false for NaN
             self.best, self.best_epoch, self.wait = value, epoch, 0
             if self.restore_best_weights:
                 self.values = self.run.weights_in_use().copy()
@@ -127,14 +128,14 @@ class BestWeights(Callback):
 
 
 class EarlyStopping(BestWeights):
-    """Stop when an epoch has not been better for a while; keep the best weights.
+    """Stop when there has been no improvement for a while, and restore the best weights.
 
     Parameters
     ----------
     monitor, mode, min_delta, restore_best_weights
         As for :class:`BestWeights`.
     patience : int
-        Epochs in a row without a better one that end the run.
+        Stop after this many epochs in a row without improvement.
 
     Source: Prechelt, "Early stopping - but when?", 1998, criterion UP with s = `patience`.
     """
@@ -162,9 +163,11 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        Overwritten each time; at every moment it holds the old or the new checkpoint, whole.
+        File to write. It is replaced each time, and always contains either the old or the new
+        checkpoint, complete.
     every : "epoch" or int
-        After every epoch, or after every so many steps; after Ctrl-C in any case.
+        With "epoch", write after every epoch. With a number, also after every `every` steps.
+        After Ctrl-C a checkpoint is always written.
     """
 
     last = True
@@ -189,12 +192,12 @@ class Checkpoint(Callback):
 
 
 def arrange(callbacks):
-    """Check the `callbacks` of `fit`, wrap plain functions, put those that record last.
+    """Check the `callbacks` of `fit`, wrap plain functions, and put those that record last.
 
     Raises
     ------
     TypeError
-        For anything that is neither a :class:`Callback` nor callable.
+        If one is neither a :class:`Callback` nor callable.
     """
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = [callbacks]
@@ -205,5 +208,5 @@ def arrange(callbacks):
             raise TypeError(
                 f"callbacks must be Callback objects or functions (epoch, logs), got {callback!r}"
             )
-    ready = [c if isinstance(c, Callback) else FunctionCallback(c) for c in callbacks]
-    return sorted(ready, key=lambda callback: callback.last)
+    wrapped = [c if isinstance(c, Callback) else FunctionCallback(c) for c in callbacks]
+    return sorted(wrapped, key=lambda callback: callback.last)

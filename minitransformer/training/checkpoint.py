@@ -1,9 +1,10 @@
-"""Checkpoints: everything from which a run goes on to a bit-identical end, in one file.
+"""Checkpoints: one file with everything that a run needs to resume and end bit-identically.
 
-Arrays: the parameters, the optimiser's state, the averages, what callbacks keep. Metadata, as
-JSON: the scale of mixed precision, the position in the run, the running means of the epoch, the
-history, and what the run was (model, recipe, data), so that a checkpoint of something else is
-refused. Randomness needs nothing: every draw depends on the seed, the epoch and the step alone.
+The arrays are the parameters, the optimiser's state, the averages, and the state of the callbacks.
+The metadata, as JSON, are the scale of mixed precision, the position in the run, the running means
+of the epoch, the history, and a description of the run (model, recipe, data), so that a checkpoint
+of another run is refused. No random state is stored: every draw depends only on the seed, the epoch
+and the step.
 """
 
 import json
@@ -17,12 +18,12 @@ FORMAT = "minitransformer checkpoint 2"
 
 
 def plain(value):
-    """`value` as JSON gives it back: tuples as lists, NumPy scalars as numbers."""
+    """`value` as it comes back from JSON: tuples become lists, NumPy scalars become numbers."""
     return json.loads(json.dumps(value, default=lambda x: x.item()))
 
 
 def identity(run):
-    """What a checkpoint and the run that goes on from it must have in common."""
+    """What a checkpoint and the run that resumes from it must have in common."""
     weights = run.settings.class_weights
     return plain(
         {
@@ -47,8 +48,9 @@ def save(path, run):
     Parameters
     ----------
     path : path-like
+        File to write.
     run : Run
-        Between two steps.
+        The run, between two steps.
     """
     arrays = {"values": to_host(run.model.flat.values)}
     recipe = run.recipe
@@ -69,27 +71,27 @@ def save(path, run):
 
 
 def restore(path, run):
-    """Put `run` where the checkpoint at `path` was written.
+    """Put `run` into the state in which the checkpoint at `path` was written.
 
-    Where `compile` was told no number of workers, the run takes over that of the checkpoint.
+    If `compile` was given no number of workers, the run uses the checkpoint's.
 
     Raises
     ------
     ValueError
-        When the file is no checkpoint, is altered, or is of another model, recipe or data; the
-        message says what differs. Nothing has been changed then.
+        If the file is not a checkpoint, is damaged, or belongs to another model, recipe or data
+        set; the message says what differs. In that case nothing has been changed.
     OSError
-        When it cannot be read.
+        If the file cannot be read.
     """
     arrays, metadata = load_arrays(path)
-    state = _checked(path, metadata, run)
+    state = _state_for(run, path, metadata)
     values, xp = run.model.flat.values, array_module(run.model.flat.values)
     for name, array in arrays.items():
-        own = name == "values" or name.startswith(("optimizer/", "averages/"))
-        if own and (array.shape != values.shape or array.dtype != values.dtype):
+        per_parameter = name == "values" or name.startswith(("optimizer/", "averages/"))
+        if per_parameter and (array.shape != values.shape or array.dtype != values.dtype):
             raise ValueError(
-                f"{path}: {name!r} is {array.dtype} of shape {array.shape}, "
-                f"this model needs {values.dtype} of {values.shape}"
+                f"{path}: {name!r} must be {values.dtype} of shape {values.shape} for this model, "
+                f"got {array.dtype} of shape {array.shape}"
             )
     arrays = {name: xp.asarray(array) for name, array in arrays.items()}
     run.recipe.optimizer.load_state(_join("optimizer", state["optimizer"], arrays))
@@ -107,37 +109,37 @@ def restore(path, run):
         run.history.add(epoch, {name: column[i] for name, column in columns.items()})
 
 
-def _checked(path, metadata, run):
+def _state_for(run, path, metadata):
     """The state in `metadata`, after a check that it belongs to `run`."""
     try:
         state = strict_json(metadata["state"])
-        known = state["format"] == FORMAT
+        is_checkpoint = state["format"] == FORMAT
     except (KeyError, TypeError, ValueError):
-        known = False
-    if not known:
+        is_checkpoint = False
+    if not is_checkpoint:
         raise ValueError(f"{path} is not a checkpoint of a training run")
-    now, then = identity(run), state["identity"]
+    here, there = identity(run), state["identity"]
     if run.recipe.workers is None and run.processes is None:
-        now["fit"]["workers"] = then["fit"]["workers"]
-    wrong = [
-        f"{part} {key}: {then[part].get(key)!r} there, {now[part].get(key)!r} here"
-        for part in now
-        for key in sorted({*now[part], *then[part]})
-        if now[part].get(key) != then[part].get(key)
+        here["fit"]["workers"] = there["fit"]["workers"]
+    differences = [
+        f"{part} {key}: {there[part].get(key)!r} there, {here[part].get(key)!r} here"
+        for part in here
+        for key in sorted({*here[part], *there[part]})
+        if here[part].get(key) != there[part].get(key)
     ]
     callbacks = [name for name, _ in _with_state(run)]
     saved = [callback["class"] for callback in state["callbacks"]]
     if callbacks != saved:
-        wrong.append(f"callbacks with a state: {saved} there, {callbacks} here")
-    if wrong:
-        raise ValueError(f"{path} is a checkpoint of another run: {'; '.join(wrong)}")
+        differences.append(f"callbacks with a state: {saved} there, {callbacks} here")
+    if differences:
+        raise ValueError(f"{path} is a checkpoint of another run: {'; '.join(differences)}")
     return state
 
 
 def _with_state(run):
-    """Class name and callback, of those whose class keeps a state, be it empty at the moment."""
-    kept = [c for c in run.callbacks if type(c).state is not Callback.state]
-    return [(type(c).__name__, c) for c in kept]
+    """Class name and callback, for each callback whose class has a state, even if now empty."""
+    stateful = [c for c in run.callbacks if type(c).state is not Callback.state]
+    return [(type(c).__name__, c) for c in stateful]
 
 
 def _split(prefix, state, arrays):

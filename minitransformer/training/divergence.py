@@ -1,4 +1,4 @@
-"""Stopping when numbers stop being numbers, and saying where it began."""
+"""Stopping when a number becomes NaN or infinite, and saying where that began."""
 
 import math
 
@@ -8,22 +8,24 @@ from minitransformer.training.optim.regularisation import global_norm
 
 ADVICE = (
     "Try a lower learning rate, clip=1.0, or a longer warm-up; "
-    "in float32, dtype='float64' shows whether rounding is to blame."
+    "in float32, dtype='float64' shows whether rounding is the cause."
 )
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss, a gradient or a weight became NaN or infinite. The weights are those before.
+    """The loss, a gradient or a weight became NaN or infinite.
+
+    The model's weights are those from before the step.
 
     Attributes
     ----------
     step : int
-        Step at which it happened, from 1.
+        Step at which it happened, counted from 1.
     parameter : str or None
-        The parameter whose gradient went first, in the order of the backward pass; where every
-        gradient is finite, the one whose update overflowed, or None.
+        The first parameter, in the order of the backward pass, with a non-finite gradient. If every
+        gradient is finite, the parameter whose update overflowed, or None.
     history : History or None
-        What was recorded until then.
+        What had been recorded until then.
     """
 
     def __init__(self, message, step, parameter):
@@ -37,9 +39,11 @@ def check_finite(model, loss, norm, step):
     Parameters
     ----------
     model : Trainable
-        Its gradients are those of the step.
+        The model, with the gradients of the step.
     loss, norm : float
+        Loss of the step, and norm of all its gradients.
     step : int
+        Number of the step, for the message.
     """
     if math.isfinite(loss) and math.isfinite(norm):
         return
@@ -49,27 +53,31 @@ def check_finite(model, loss, norm, step):
     if value is not None:
         where = f"the weights of {value!r} were not finite before the step"
     elif gradient is not None:
-        where = f"the gradient of {gradient!r} went first (in the order of the backward pass)"
+        where = (
+            f"{gradient!r} was the first parameter with a non-finite gradient "
+            "(in the order of the backward pass)"
+        )
     else:
         where = "every gradient is finite"
     raise TrainingDiverged(
         f"training diverged at step {step}: {what}; {where}. "
-        f"The weights are still those before the step. {ADVICE}",
+        f"The weights are still those from before the step. {ADVICE}",
         step,
         gradient,
     )
 
 
 def check_update(model, before, step, share_out=one_part):
-    """Put the weights back and raise :class:`TrainingDiverged` unless all of them are finite.
+    """Restore the weights and raise :class:`TrainingDiverged` unless all of them are finite.
 
     Parameters
     ----------
     model : Trainable
-        The optimiser has just stepped.
+        The model, just after a step of the optimiser.
     before : (n,) array
         Its parameters before the step.
     step : int
+        Number of the step, for the message.
     share_out : callable
         As for :func:`~minitransformer.training.optim.regularisation.global_norm`.
     """
@@ -80,17 +88,17 @@ def check_update(model, before, step, share_out=one_part):
     flat.values[...] = before
     raise TrainingDiverged(
         f"training diverged at step {step}: the loss and every gradient are finite, but the "
-        f"update of {name!r} overflowed. The weights are those before the step again. {ADVICE}",
+        f"update of {name!r} overflowed. The weights from before the step were restored. {ADVICE}",
         step,
         name,
     )
 
 
 def first_not_finite(flat, array):
-    """The last-defined parameter whose part of `array` (n,) holds NaN or inf, or None.
+    """The last-defined parameter whose part of `array` (n,) contains NaN or inf, or None.
 
-    The backward pass runs through the parameters from the last to the first: layers define theirs
-    in the order of the forward pass.
+    Layers define their parameters in the order of the forward pass, so the backward pass goes
+    through them from the last to the first.
     """
     xp = array_module(array)
     for name, part in reversed(flat.slices.items()):

@@ -1,4 +1,4 @@
-"""What was recorded while a model was trained."""
+"""The history of a training run: one row of numbers per epoch."""
 
 import csv
 import io
@@ -8,16 +8,16 @@ from minitransformer.storage.atomic import write_text
 
 
 class History:
-    """One row of numbers an epoch.
+    """One row of numbers per epoch.
 
     Attributes
     ----------
     history : dict of str to list of float
-        As in Keras: ``history.history["val_accuracy"]``. Besides loss and metrics, of training
-        and with ``val_`` of validation: ``learning_rate`` of the epoch's last step and
-        ``seconds``.
+        One column per name, as in Keras: ``history.history["val_accuracy"]``. The columns are the
+        loss and the metrics in training, the same in validation with the prefix ``val_``, the
+        ``learning_rate`` of the epoch's last step, and ``seconds``.
     epoch : list of int
-        Number of each epoch, from 1.
+        Number of each epoch, counted from 1.
     interrupted : bool
         Whether Ctrl-C ended the run.
     stopped_early : bool
@@ -36,7 +36,7 @@ class History:
         Raises
         ------
         ValueError
-            When the names are not those of the rows before.
+            If the names differ from those of the previous rows.
         """
         if self.epoch and set(logs) != set(self.history):
             raise ValueError(f"logs must have the names {sorted(self.history)}, got {sorted(logs)}")
@@ -51,7 +51,7 @@ class History:
         return f"History({len(self)} epochs: {', '.join(self.history)})"
 
     def save_csv(self, path):
-        """Write a table, atomically: a column ``epoch`` and one for each name."""
+        """Write a table, atomically, with a column ``epoch`` and one column per name."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(["epoch", *self.history])
@@ -61,12 +61,12 @@ class History:
 
     @classmethod
     def load_csv(cls, path):
-        """Read what :meth:`save_csv` wrote, every number as it was.
+        """Read what :meth:`save_csv` wrote; every number is restored exactly.
 
         Raises
         ------
         ValueError
-            When the file is no such table.
+            If the file is not such a table.
         """
         try:
             rows = list(csv.reader(io.StringIO(Path(path).read_text(encoding="utf-8"))))

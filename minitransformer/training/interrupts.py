@@ -1,22 +1,23 @@
-"""Ctrl-C as a question that is answered between two steps, when nothing is half written."""
+"""Ctrl-C is noted, and takes effect between two steps, when nothing is half written."""
 
 import signal
 import threading
 
 
 class Interrupts:
-    """Context manager that notes Ctrl-C instead of stopping at once; a second one stops at once.
+    """Context manager that notes the first Ctrl-C; only a second one stops at once.
 
-    Only Python's main thread gets Ctrl-C; elsewhere, and where it is ignored, nothing changes.
+    Only Python's main thread receives Ctrl-C. In other threads, and where the signal is ignored,
+    this does nothing.
 
     Attributes
     ----------
-    asked : bool
+    pressed : bool
         Whether Ctrl-C was pressed.
     """
 
     def __init__(self):
-        self.asked = False
+        self.pressed = False
         self._previous = None
 
     def __enter__(self):
@@ -30,6 +31,6 @@ class Interrupts:
             signal.signal(signal.SIGINT, self._previous)
 
     def _note(self, number, frame):
-        if self.asked:
+        if self.pressed:
             raise KeyboardInterrupt
-        self.asked = True
+        self.pressed = True

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, validation, callbacks, and stopping in good order."""
+"""The training loop: epochs of steps, validation, callbacks, and an orderly end."""
 
 import copy
 import functools
@@ -10,7 +10,7 @@ from minitransformer.training import checkpoint
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
-from minitransformer.training.optim.regularisation import applied
+from minitransformer.training.optim.averaging import applied
 from minitransformer.training.parallel.mpi import ProcessPool
 from minitransformer.training.parallel.workers import WorkerPool, default_workers
 from minitransformer.training.passes import RunningMeans, evaluate
@@ -24,25 +24,32 @@ class Run:
     Parameters
     ----------
     model : Trainable
-    recipe : Recipe
+        The model to train.
+    recipe : CompiledTraining
+        What `compile` fixed.
     train, validation : Examples
-        With targets; `validation` may be None.
-    settings : Settings
+        Examples with targets; `validation` may be None.
+    settings : FitArguments
+        The arguments of `fit` that the loop needs.
     callbacks : list of Callback
+        In the order in which they are called.
     progress : Progress
+        What shows the progress.
     processes : Processes, optional
-        All those that train together, each with a run like this one.
+        The MPI processes that train together, each with a run like this one.
 
     Attributes
     ----------
     history : History
+        The rows of the epochs so far.
     plan : Epochs or Counted
+        Which examples make up which step.
     epoch, batch : int
-        Where the run is: `batch` steps of epoch `epoch` (from 0) are done.
+        Position of the run: `batch` steps of epoch `epoch` (from 0) are done.
     resumed : bool
-        Whether it goes on from a checkpoint.
+        Whether the run was resumed from a checkpoint.
     workers : int
-        Parallel workers. Their number decides the order of the sums, and so the last bits.
+        Number of parallel workers. It decides the order of the sums, and therefore the last bits.
     """
 
     def __init__(
@@ -57,12 +64,12 @@ class Run:
         if processes is not None:
             if recipe.workers not in (None, processes.size):
                 raise ValueError(
-                    f"workers must be {processes.size}, one in each process, got {recipe.workers}"
+                    f"workers must be {processes.size}, one per process, got {recipe.workers}"
                 )
             self.workers = processes.size
         self.plan = settings.plan(train, model.seed)
         self._penalty = bool(recipe.l1 or recipe.l2)
-        # Classes are weighted in training only: validation is to say how the model does.
+        # Classes are weighted in training only; validation measures the model as it is.
         self._weighted = recipe
         if settings.class_weights is not None:
             self._weighted = copy.copy(recipe)
@@ -76,7 +83,7 @@ class Run:
 
     @functools.cached_property
     def fingerprints(self):
-        """SHA-256 of the training data and of the validation data, None where there are none."""
+        """SHA-256 of the training data, and of the validation data or None if there are none."""
         return [part and part.fingerprint() for part in (self.train, self.validation)]
 
     @property
@@ -88,12 +95,12 @@ class Run:
         return [*names, *penalty, *validation, "learning_rate", "seconds"]
 
     def weights_in_use(self):
-        """The (n,) parameters that are validated: the averaged ones where there are any."""
+        """The (n,) parameters that are validated: the averages if there are any."""
         averages = self.recipe.averages
         return self.model.flat.values if averages is None else averages.values
 
     def position(self):
-        """Where the run is, as a dict that JSON can hold."""
+        """The position of the run, as a dict that JSON can store."""
         return {
             "epoch": self.epoch,
             "batch": self.batch,
@@ -102,7 +109,7 @@ class Run:
         }
 
     def go_to(self, position):
-        """Go on from where :meth:`position` was taken."""
+        """Continue from a position that :meth:`position` returned."""
         self.epoch, self.batch = position["epoch"], position["batch"]
         self.seconds = position["seconds"]
         self.running = RunningMeans(self.recipe.metrics, position["sums"])
@@ -119,12 +126,12 @@ class Run:
         self.running = RunningMeans(self.recipe.metrics)
 
     def go(self):
-        """Train until the last epoch, Ctrl-C, or a callback's wish; returns the history.
+        """Train until the last epoch, Ctrl-C, or a callback stops the run; return the history.
 
         Raises
         ------
         TrainingDiverged
-            When the loss or a gradient is NaN or infinite.
+            If the loss or a gradient is NaN or infinite.
         """
         self.model.stop_training = False
         for callback in self.callbacks:
@@ -142,7 +149,7 @@ class Run:
         return self.history
 
     def _pool(self):
-        """This process's workers; or the processes, once it is sure that these do the same."""
+        """The workers of this process, or the processes after a check that all do the same."""
         if self.processes is None:
             return WorkerPool(self.model, self.workers, fork=self.recipe.can_be_sent())
         same = {"run": checkpoint.identity(self), "position": self.position()}
@@ -150,25 +157,25 @@ class Run:
         self.processes.check_same("data or settings", json.dumps(same, sort_keys=True).encode())
         return ProcessPool(self.model, self.processes)
 
-    def _to_stop(self, interrupts):
-        """Whether Ctrl-C came; with several processes, to any of them, and so for a stop."""
+    def _interrupted(self, interrupts):
+        """Whether Ctrl-C was pressed, in any process; a stop in one process also stops all."""
         if self.processes is None:
-            return interrupts.asked
-        asked, stop = zip(
-            *self.processes.exchange((interrupts.asked, self.model.stop_training)), strict=True
+            return interrupts.pressed
+        pressed, stop = zip(
+            *self.processes.exchange((interrupts.pressed, self.model.stop_training)), strict=True
         )
         self.model.stop_training = any(stop)
-        return any(asked)
+        return any(pressed)
 
     def _call(self, interrupts, event, *arguments):
-        """Tell all callbacks; Ctrl-C that surfaces in one of them is noted, not lost."""
+        """Call all callbacks; a Ctrl-C that surfaces in one of them is noted, not lost."""
         for callback in self.callbacks:
             try:
                 getattr(callback, event)(*arguments)
             except KeyboardInterrupt:
-                if interrupts.asked:  # the second one
+                if interrupts.pressed:  # the second one
                     raise
-                interrupts.asked = True
+                interrupts.pressed = True
 
     def _epochs(self, pool, interrupts):
         plan, epochs = self.plan, self.plan.epochs
@@ -177,7 +184,7 @@ class Run:
         self.progress.start(epochs, plan.per_epoch, done, plan.steps)
         try:
             while self.epoch < epochs:
-                interrupted = self._to_stop(interrupts)
+                interrupted = self._interrupted(interrupts)
                 if self.model.stop_training:
                     break
                 if interrupted or not self._epoch(pool, interrupts, multiplier):
@@ -190,34 +197,34 @@ class Run:
         self.history.stopped_early = self.epoch < epochs
 
     def _epoch(self, pool, interrupts, multiplier):
-        """Finish the current epoch; False when Ctrl-C came first."""
+        """Finish the current epoch; return False if Ctrl-C came first."""
         batches = self.plan.batches(self.epoch)
         if self.batch == 0:
             self._call(interrupts, "on_epoch_begin", self.epoch)
-        began, before = time.perf_counter() - self.seconds, self.epoch * self.plan.per_epoch
+        start, before = time.perf_counter() - self.seconds, self.epoch * self.plan.per_epoch
         for batch in range(self.batch, len(batches)):
             factor = multiplier(before + batch + 1)
             self._steps.take(self.running, batches[batch], factor)
-            self.batch, self.seconds = batch + 1, time.perf_counter() - began
+            self.batch, self.seconds = batch + 1, time.perf_counter() - start
             logs = self.running.means(self._penalty)
             self.progress.step(self.epoch, batch, logs)
             self._call(interrupts, "on_train_batch_end", batch, logs)
-            if self._to_stop(interrupts):
+            if self._interrupted(interrupts):
                 self._steps.read()
                 return False
         self._steps.read()
-        self._close_epoch(pool, interrupts, began, multiplier(before + len(batches)))
+        self._close_epoch(pool, interrupts, start, multiplier(before + len(batches)))
         return True
 
-    def _close_epoch(self, pool, interrupts, began, factor):
-        """Validate, record, tell the callbacks."""
+    def _close_epoch(self, pool, interrupts, start, factor):
+        """Validate, record the epoch, call the callbacks."""
         logs = self.running.means(self._penalty)
         if self.validation:
             with applied(self.recipe.averages, self.model.flat.values):
                 values = evaluate(self.model, self.recipe, pool, self.validation)
             logs |= {f"val_{name}": value for name, value in values.items()}
         logs["learning_rate"] = self.recipe.optimizer.learning_rate * factor
-        logs["seconds"] = time.perf_counter() - began
+        logs["seconds"] = time.perf_counter() - start
         if self.processes is not None:
             self.processes.check_same("weights", to_host(self.model.flat.values).tobytes())
         epoch = self.epoch

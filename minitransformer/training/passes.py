@@ -1,4 +1,4 @@
-"""Passes over data that only read, evaluate and predict, and what they share with training."""
+"""Evaluation and prediction, which change nothing, and what they have in common with training."""
 
 import numpy as np
 
@@ -12,8 +12,9 @@ class RunningMeans:
     Parameters
     ----------
     metrics : list of Metric
+        What is averaged beside the loss and the penalty.
     sums : dict, optional
-        The :attr:`sums` of an earlier part of the epoch, to go on from.
+        The :attr:`sums` of an earlier part of the epoch, to continue from.
     """
 
     def __init__(self, metrics, sums=None):
@@ -21,14 +22,14 @@ class RunningMeans:
         self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
 
     def add(self, loss, weight, measures, penalty=0.0):
-        """Add a batch: its mean loss, the weight of that mean, (sum, count) of each metric."""
+        """Add a batch: its mean loss, the weight of that mean, and (sum, count) of each metric."""
         parts = [(loss * weight, weight), *measures, (penalty * weight, weight)]
         for name, (total, count) in zip(self.sums, parts, strict=True):
             self.sums[name][0] += total
             self.sums[name][1] += count
 
     def means(self, penalty=False):
-        """Means by name; the penalty only when asked for."""
+        """Means by name; the penalty is included only if `penalty` is true."""
         means = {
             name: total / count if count else 0.0
             for name, (total, count) in self.sums.items()
@@ -38,36 +39,44 @@ class RunningMeans:
 
 
 DEVICE_TOKENS = 16_384
-"""Of a micro-batch on a device: a launch costs the host the same however much it does."""
+"""Maximum of a micro-batch on a device; there, a launch costs the host the same for any size."""
 
 
 def jobs_of(model, examples, indices, max_tokens):
-    """Cut examples into micro-batches of at most `max_tokens` tokens; None: what suits the model.
+    """Cut examples into micro-batches of at most `max_tokens` tokens.
+
+    If `max_tokens` is None, the model decides; on a device, micro-batches are then as large as
+    possible.
 
     Returns
     -------
     jobs : list of (int, int array)
-        Number of the micro-batch, and its examples.
+        Number of each micro-batch, and the indices of its examples.
     costs : list of float
+        Estimated cost of each, in any unit.
     """
     fill = max_tokens is None and is_cupy(model.flat.values)
-    most = DEVICE_TOKENS if fill else model.micro_batch(max_tokens, examples.tokens(indices))
-    parts = examples.cut(indices, most, fill)
-    costs = [model.cost(len(rows), *lengths) for rows, lengths in parts]
+    data, limit = model.learns_from, max_tokens
+    if limit is None:
+        tokens = examples.tokens(indices)
+        limit = DEVICE_TOKENS if fill else data.micro_batch_tokens(model, tokens)
+    parts = examples.cut(indices, limit, fill)
+    costs = [data.cost(len(rows), *lengths) for rows, lengths in parts]
     return list(enumerate(rows for rows, _ in parts)), costs
 
 
 def device_of(array):
+    """Device of an array, as the name that `to_device` takes."""
     return "cupy" if is_cupy(array) else "numpy"
 
 
 def measure(recipe, logits, targets, saved):
-    """Sum and count of each metric; `saved` is what the loss keeps for its backward pass."""
+    """Sum and count of each metric; `saved` is what the loss saves for its backward pass."""
     return [metric.measure_with(recipe.loss, logits, targets, saved) for metric in recipe.metrics]
 
 
 def sum_up(results, n_metrics):
-    """Loss, and (sum, count) of each metric, over the micro-batches, in their order."""
+    """Loss, and (sum, count) of each metric, added up over the micro-batches in their order."""
     loss = sum(value for value, _ in results)
     measures = [
         (sum(m[k][0] for _, m in results), sum(m[k][1] for _, m in results))
@@ -77,7 +86,7 @@ def sum_up(results, n_metrics):
 
 
 def evaluate(model, recipe, pool, examples):
-    """Loss and metrics over all `examples`, dropout off.
+    """Loss and metrics over all `examples`, without dropout.
 
     Returns
     -------
@@ -104,11 +113,11 @@ def evaluate(model, recipe, pool, examples):
 
 
 def predict(model, pool, examples, max_tokens):
-    """Softmax of the scores of all `examples`, in their order, (n, C), on the host."""
+    """Softmax of the scores of all `examples`, (n, C), in their order and on the host."""
     jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
 
     def task(model, job):
-        return to_host(softmax(model.scores(examples.batch(job[1]))))
+        return to_host(softmax(model.learns_from.scores(model, examples.batch(job[1]))))
 
     parts = pool.map(task, jobs, costs)
     result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)

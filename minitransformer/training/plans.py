@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# Keys of their own: [seed, number] alone could meet a micro-batch's [seed, step, 0].
+# Separate keys, because [seed, number] alone could collide with a micro-batch's [seed, step, 0].
 ORDER, WINDOWS = (1,), (2,)
 
 
@@ -11,23 +11,28 @@ def _generator(seed, number, key):
 
 
 class Epochs:
-    """Every example once an epoch.
+    """A run counted in epochs: every example once per epoch.
 
     Parameters
     ----------
     examples : ExampleSet
+        The training data.
     epochs, batch_size : int
+        Number of epochs, and of examples per step.
     shuffle : bool
-        Whether batches of similar length are drawn in random order, or taken as they come.
+        Whether batches of similar length are drawn in random order. If not, examples are taken in
+        the order given.
     seed : int
+        The run's seed.
 
     Attributes
     ----------
     epochs : int
+        Number of epochs.
     per_epoch : int
-        Steps of an epoch; the last one may have fewer.
+        Steps per epoch.
     steps : int
-        Of the whole run.
+        Steps of the whole run.
     """
 
     def __init__(self, examples, epochs, batch_size, shuffle, seed):
@@ -37,30 +42,32 @@ class Epochs:
         self.steps = epochs * self.per_epoch
 
     def batches(self, epoch):
-        """Indices of the examples of each step of `epoch`, the same whenever it is asked."""
+        """Indices of the examples of each step of `epoch`; every call gives the same."""
         if not self.shuffle:
             n, size = len(self.examples), self.batch_size
             return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
         return self.examples.batches(self.batch_size, _generator(self.seed, epoch, ORDER))
 
     def config(self):
-        """What a resumed run must have in common with this one, beside the data."""
+        """What a resumed run must have in common with this one, besides the data."""
         return {}
 
 
 class Counted:
-    """A run of so many steps, however many examples there are.
+    """A run counted in steps, whatever the number of examples.
 
     Windows of one long sequence are drawn anew for each step, from the seed and the step alone.
-    Other examples come in passes, each once in each; what is called an epoch is here a number of
-    steps after which the run is looked at.
+    Other examples are gone through in passes, and each pass contains every example once. An "epoch"
+    is here a fixed number of steps, after which the run is validated and recorded.
 
     Parameters
     ----------
     examples : ExampleSet
+        The training data.
     steps : int
+        Number of steps of the run.
     per_epoch : int or None
-        A tenth of all steps by default.
+        Steps per epoch; a tenth of all steps by default. The last epoch may be shorter.
     batch_size, shuffle, seed
         As for :class:`Epochs`.
     """
@@ -79,13 +86,13 @@ class Counted:
         return [self._batch(step) for step in range(first, last)]
 
     def _batch(self, step):
-        """The examples of `step`, from 0."""
+        """The examples of `step`, counted from 0."""
         if hasattr(self.examples, "draw"):
             return self.examples.draw(self.batch_size, _generator(self.seed, step, WINDOWS))
-        number, place = divmod(step, self._passes.per_epoch)
+        number, position = divmod(step, self._passes.per_epoch)
         if self._pass[0] != number:
             self._pass = number, self._passes.batches(number)
-        return self._pass[1][place]
+        return self._pass[1][position]
 
     def config(self):
         """As :meth:`Epochs.config`."""

@@ -1,10 +1,10 @@
-"""Mixed precision: passes in float16 over weights that are kept, and trained, in float32.
+"""Mixed precision: float16 forward and backward passes, with float32 weights.
 
-float16 has 11 bits and ends at 65,504. Weights therefore stay in float32, since a step changes them
-by less than float16 resolves; so do the optimiser, the averages and the sums of gradients. Small
-gradients would vanish below float16's smallest number, about 6e-8: the gradient of the loss is
-multiplied by a scale before it goes back, and the sums are divided by it. Where a gradient
-overflows, the step is left out and the scale halved.
+float16 has 11 significant bits, and its largest number is 65,504. A step changes a weight by less
+than float16 can resolve, so the weights stay in float32, and so do the optimiser, the averages and
+the sums of gradients. Small gradients would vanish below float16's smallest number, about 6e-8.
+Therefore the gradient of the loss is multiplied by a scale before the backward pass, and the sums
+are divided by it. If a gradient overflows, the step is skipped and the scale is halved.
 
 Source: Micikevicius et al., "Mixed precision training", 2018, section 3.
 """
@@ -20,121 +20,123 @@ from minitransformer.training.divergence import TrainingDiverged, first_not_fini
 
 PRECISIONS = {"single": False, "mixed": True}
 
-SCALE, LOWEST, HIGHEST = 2.0**15, 1.0, 2.0**24
-"""Scale of the first step, and the bounds of all later ones: powers of 2, which round nothing."""
+SCALE, MIN_SCALE, MAX_SCALE = 2.0**15, 1.0, 2.0**24
+"""Initial scale, and its bounds. They are powers of 2, so that scaling causes no rounding."""
 DOUBLE_AFTER = 2000
-"""Steps without an overflow after which the scale is doubled."""
+"""Number of steps without an overflow after which the scale is doubled."""
 
 
 class MixedPrecision:
-    """The scale of the loss, and float16 twins of a model and its replicas.
+    """The scale of the loss, and float16 replicas of a model and of its float32 replicas.
 
     Parameters
     ----------
     scale : float
-        Of the first step, a power of 2.
+        Initial scale, a power of 2.
     double_after : int
-        Steps without an overflow after which the scale is doubled.
+        Number of steps without an overflow after which the scale is doubled.
 
     Attributes
     ----------
     scale : float
+        The present scale.
     good : int
-        Steps since the scale last changed.
+        Steps without an overflow since the scale last changed.
     """
 
     def __init__(self, scale=SCALE, double_after=DOUBLE_AFTER):
         self.scale, self.double_after, self.good = scale, double_after, 0
-        self._values, self._halves = None, weakref.WeakKeyDictionary()
+        self._values, self._replicas = None, weakref.WeakKeyDictionary()
 
     def begin_step(self, values):
-        """Round the (n,) float32 parameters to float16, for all twins."""
+        """Round the (n,) float32 parameters to float16, for all float16 replicas."""
         if self._values is None:
             self._values = rounded_to(values, np.float16)
         else:
             self._values[...] = rounded_to(values, np.float16)
 
-    def half(self, replica):
-        """The :class:`Half` of a model or of its replica, which adds to that one's gradients."""
-        half = self._halves.get(replica)
-        if half is None or half.grads is not replica.flat.grads:
-            half = self._halves[replica] = Half(replica, self._values)
-        half.scale = self.scale
-        return half
+    def float16_replica(self, replica):
+        """The :class:`Float16Replica` that adds to the gradients of `replica`."""
+        found = self._replicas.get(replica)
+        if found is None or found.grads is not replica.flat.grads:
+            found = self._replicas[replica] = Float16Replica(replica, self._values)
+        found.scale = self.scale
+        return found
 
     def unscale(self, grads):
         """Divide the (n,) gradients by the scale, in place."""
         grads *= 1.0 / self.scale
 
     def end_step(self):
-        """Count a step that was taken; double the scale after enough of them."""
+        """Count a step that was not skipped; after enough of them, double the scale."""
         self.good += 1
         if self.good >= self.double_after:
-            self.scale, self.good = min(2.0 * self.scale, HIGHEST), 0
+            self.scale, self.good = min(2.0 * self.scale, MAX_SCALE), 0
 
     def overflowed(self, model, loss, norm, step):
-        """Whether a gradient overflowed, so that the step is to be left out; halves the scale.
+        """Whether a gradient overflowed, so that the step must be skipped; halves the scale if so.
 
-        A loss that is not finite is no matter of the scale, and none of this function's.
+        A loss that is not finite has nothing to do with the scale, and is not handled here.
 
         Parameters
         ----------
         model : Trainable
-            Its gradients are those of the step.
+            The model, with the gradients of the step.
         loss, norm : float
-            Of the step; the norm is that of all gradients.
+            Loss of the step, and norm of all its gradients.
         step : int
+            Number of the step, for the message.
 
         Raises
         ------
         TrainingDiverged
-            When the scale cannot be halved any more.
+            If the scale cannot be halved any further.
         """
         if math.isfinite(norm) or not math.isfinite(loss):
             return False
-        if self.scale <= LOWEST:
+        if self.scale <= MIN_SCALE:
             name = first_not_finite(model.flat, model.flat.grads)
             raise TrainingDiverged(
                 f"training diverged at step {step} in mixed precision: the gradient of {name!r} "
-                f"overflows float16 although the scale of the loss is down to {LOWEST:g}. The "
-                "weights are still those before the step. Try precision='single', a lower "
+                f"overflows float16 although the scale of the loss is down to {MIN_SCALE:g}. The "
+                "weights are still those from before the step. Try precision='single', a lower "
                 "learning rate, or a longer warm-up.",
                 step,
                 name,
             )
-        self.scale, self.good = max(0.5 * self.scale, LOWEST), 0
+        self.scale, self.good = max(0.5 * self.scale, MIN_SCALE), 0
         return True
 
     def to(self, device):
-        """Forget the twins: they are made again where the model is by then."""
+        """Drop the float16 replicas; they are made again on the model's new device."""
         self._values = None
-        self._halves.clear()
+        self._replicas.clear()
 
     def state(self):
-        """`scale` and `good`."""
+        """`scale` and `good`, as a dict."""
         return {"scale": self.scale, "good": self.good}
 
     def load_state(self, state):
-        """Take over a state that :meth:`state` gave."""
+        """Restore a state that :meth:`state` returned."""
         self.scale, self.good = float(state["scale"]), int(state["good"])
 
 
-class Half:
-    """A float16 twin: logits and gradients come out in float32.
+class Float16Replica:
+    """A float16 replica of a float32 model; its logits and gradients come out in float32.
 
     Parameters
     ----------
     replica : Trainable
-        In float32; the twin adds to its gradients.
+        The float32 model, or a replica of it, to whose gradients this one adds.
     values : (n,) float16 array
-        The parameters, shared.
+        The rounded parameters, shared by all float16 replicas.
 
     Attributes
     ----------
     scale : float
-        Of the loss.
+        Scale of the loss.
     ops : module
-        Of the functions, as the replica's.
+        The functions of `replica`.
     """
 
     def __init__(self, replica, values):
@@ -145,18 +147,18 @@ class Half:
         self._model.flat.use_grads(self.grads)
 
     def run(self, batch, rng):
-        """As :meth:`Trainable.run`; the loss is computed from float32 logits."""
+        """Like :meth:`Trainable.run`, with logits in float32 for the loss."""
         logits, cache = self._model.run(batch, rng)
         return logits.astype(np.float32), cache
 
     def backward(self, dlogits, cache):
-        """Add `scale` times the gradients that belong to `dlogits`."""
+        """Add the gradients for `dlogits`, multiplied by `scale`."""
         with overflow_to_infinity():
             self._model.backward(rounded_to(dlogits * self.scale, np.float16), cache)
 
 
 def _round_tables(layer):
-    """Round the fixed tables below `layer`, such as sinusoids: float32 ones would spread."""
+    """Round fixed tables of `layer`, such as sinusoids; float32 tables would promote results."""
     for name, value in vars(layer).items():
         for member in value if isinstance(value, (list, tuple)) else [value]:
             if isinstance(member, Layer):

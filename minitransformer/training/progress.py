@@ -1,24 +1,26 @@
-"""Progress while a model is trained: in a terminal, in a notebook, in a log file."""
+"""Progress of training, shown in a terminal, in a notebook, or in a log file."""
 
 import sys
 import time
 
+from minitransformer.checks import check_choice
+
 MINUTE = 60
-# A log file gets a line at least this many seconds after the last one.
+# Within an epoch, a log file gets a new line no sooner than this many seconds after the last one.
 LOG_INTERVAL = 10.0
-# A notebook's output, or a terminal's line, is redrawn no more often than this.
+# Minimum seconds between two updates of a notebook's output or a terminal's line.
 DRAW_INTERVAL = 0.2
 
 
 def clock(seconds):
-    """Seconds as text: ``0:07``, ``12:30``, ``1:02:05``."""
+    """Seconds as text, such as ``0:07``, ``12:30`` or ``1:02:05``."""
     minutes, seconds = divmod(round(seconds), MINUTE)
     hours, minutes = divmod(minutes, MINUTE)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def numbers(logs):
-    """Logs as text: ``loss 0.4102  accuracy 0.8125``."""
+    """Logs as text, such as ``loss 0.4102  accuracy 0.8125``."""
     return "  ".join(
         f"{name} {value:.3g}" if name == "learning_rate" else f"{name} {value:.4f}"
         for name, value in logs.items()
@@ -27,10 +29,10 @@ def numbers(logs):
 
 
 class Progress:
-    """Shows nothing; the base of those that show something. A context manager.
+    """Shows nothing, and is the base class of those that show something; a context manager.
 
-    A line for each epoch, and while it runs the step, the time left for the whole run, loss and
-    metrics so far.
+    Subclasses show one line per epoch and, during an epoch, the step, the time left for the whole
+    run, and the loss and metrics so far.
     """
 
     def __enter__(self):
@@ -40,63 +42,63 @@ class Progress:
         pass
 
     def start(self, epochs, steps, done=0, total=None):
-        """A run of `epochs` epochs of `steps` steps, of which `done` steps are behind it.
+        """Begin a run of `epochs` epochs of `steps` steps, of which `done` steps are done already.
 
-        `total` is the number of all steps, where the last epoch is shorter.
+        `total` is the number of all steps, for runs whose last epoch is shorter.
         """
         self.epochs, self.steps, self.done = epochs, steps, done
         self.total = epochs * steps if total is None else total
-        self._began, self._from, self._drawn = time.monotonic(), done, -1e9
+        self._start_time, self._done_before, self._drawn_at = time.monotonic(), done, -1e9
 
     def time_left(self):
-        """Seconds until the end, should it go on at the pace so far."""
-        pace = (time.monotonic() - self._began) / max(self.done - self._from, 1)
+        """Seconds until the end of the run, at the pace so far."""
+        pace = (time.monotonic() - self._start_time) / max(self.done - self._done_before, 1)
         return pace * (self.total - self.done)
 
     def step(self, epoch, batch, logs):
-        """Step `batch` of `epoch` is done (both from 0); `logs` are the epoch's means so far."""
+        """Note that step `batch` of `epoch` (both from 0) is done; `logs` has the means so far."""
         self.done += 1
-        if time.monotonic() - self._drawn >= self.interval:
-            self._drawn = time.monotonic()
+        if time.monotonic() - self._drawn_at >= self.interval:
+            self._drawn_at = time.monotonic()
             self.draw(
                 f"epoch {epoch + 1}/{self.epochs}  step {batch + 1}/{self.steps}  "
                 f"{clock(self.time_left())} left  {numbers(logs)}"
             )
 
     def epoch(self, epoch, logs):
-        """Epoch `epoch` (from 0) is done, and this is its row."""
-        took = clock(logs["seconds"])
-        self.line(f"epoch {epoch + 1}/{self.epochs}  {took}  {numbers(logs)}")
+        """Note that `epoch` (from 0) is done; `logs` is its row of the history."""
+        duration = clock(logs["seconds"])
+        self.line(f"epoch {epoch + 1}/{self.epochs}  {duration}  {numbers(logs)}")
 
     interval = LOG_INTERVAL
 
     def draw(self, text):
-        """Show `text` for the moment."""
+        """Show `text` until the next text replaces it."""
 
     def line(self, text):
-        """Show `text` for good."""
+        """Show `text` permanently."""
 
 
-class Epochs(Progress):
-    """One line an epoch, on standard output."""
+class EpochLines(Progress):
+    """One line per epoch, on standard output."""
 
     def line(self, text):
         print(text, flush=True)
 
 
-class Lines(Epochs):
-    """Plain lines, for files and pipes: one an epoch, and one every ten seconds."""
+class Lines(EpochLines):
+    """Plain lines for files and pipes: one per epoch, and one every ten seconds."""
 
     def start(self, epochs, steps, done=0, total=None):
         super().start(epochs, steps, done, total)
-        self._drawn = self._began  # short epochs get their own line only
+        self._drawn_at = self._start_time  # so that a short epoch gets only its own line
 
     def draw(self, text):
         self.line(text)
 
 
 class Terminal(Progress):
-    """A bar that moves, above it a line for each epoch."""
+    """A moving progress bar, with one line per epoch above it."""
 
     interval = DRAW_INTERVAL
 
@@ -123,7 +125,7 @@ class Terminal(Progress):
 
 
 class Notebook(Progress):
-    """One output that is rewritten in place: the epochs so far, and the running one."""
+    """One output, updated in place, with the finished epochs and the current one."""
 
     interval = DRAW_INTERVAL
 
@@ -143,7 +145,7 @@ class Notebook(Progress):
 
 
 class _Text:
-    """What a notebook shows as plain text, without quotation marks."""
+    """Text that a notebook shows as it is, without quotation marks."""
 
     def __init__(self, text):
         self.text = text
@@ -153,7 +155,7 @@ class _Text:
 
 
 def in_notebook():
-    """Whether this runs in a Jupyter kernel, which can rewrite an output."""
+    """Whether this runs in a Jupyter kernel, which can update an output in place."""
     if "IPython" not in sys.modules:
         return False
     shell = sys.modules["IPython"].get_ipython()
@@ -161,19 +163,18 @@ def in_notebook():
 
 
 def choose(verbose):
-    """The progress for `verbose`: 0 nothing, 1 what suits the place, 2 a line an epoch.
+    """The progress for `verbose`: 0 for nothing, 1 for what suits the output, 2 for epoch lines.
 
     Raises
     ------
     ValueError
-        For anything else.
+        If `verbose` is anything else.
     """
-    if verbose not in (0, 1, 2):
-        raise ValueError(f"verbose must be 0, 1 or 2, got {verbose!r}")
+    check_choice("verbose", verbose, (0, 1, 2))
     if verbose == 0:
         return Progress()
     if verbose == 2:
-        return Epochs()
+        return EpochLines()
     if in_notebook():
         return Notebook()
     return Terminal() if sys.stdout.isatty() else Lines()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minitransformer.backend import array_module, generator, is_cupy, read_numbers, to_device
+from minitransformer.training.compiled_training import UNKNOWN_ID
 from minitransformer.training.divergence import check_finite, check_update
 from minitransformer.training.optim.regularisation import (
     add_penalty,
@@ -11,57 +12,68 @@ from minitransformer.training.optim.regularisation import (
     word_dropout,
 )
 from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
-from minitransformer.training.recipe import UNKNOWN_ID
 
 
 def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     r"""One step on the examples `indices`.
 
-    Gradients of the micro-batches add up to :math:`\partial L / \partial\theta` of the batch,
-    penalties are added, the norm is clipped, the optimiser steps, the average follows.
+    The gradients of the micro-batches add up to :math:`\partial L / \partial\theta` of the batch.
+    Then the penalties are added, the norm is clipped, the optimiser takes its step, and the
+    averages are updated.
 
     Parameters
     ----------
     model : Trainable
-    recipe : Recipe
+        The model; its parameters are overwritten.
+    recipe : CompiledTraining
+        What `compile` fixed.
     pool : WorkerPool
-        Of `model`; entered.
+        The workers of `model`; the pool must have been entered.
     examples : Examples
-        With targets.
+        Examples with targets.
     indices : (B,) int array
+        The examples of this batch.
     multiplier : float
-        Of the learning rate.
+        Factor of the learning rate.
 
     Returns
     -------
     loss : float
-        Mean over what counts in the batch, without the penalty.
+        Mean over everything that counts in the batch, without the penalty.
     weight : float
-        What it is a mean over.
+        The weight that the mean is taken over.
     measures : list of (float, int)
         Sum and count of each metric.
     penalty : float
+        Sum of the penalties.
 
     Raises
     ------
     TrainingDiverged
-        When the loss or a gradient is not finite; parameters and optimiser are as before. Or when
-        the update overflows; the parameters are as before. In mixed precision a gradient that
-        overflows only leaves the step out, while the scale of the loss can be halved.
+        If the loss or a gradient is not finite; parameters and optimiser are then unchanged. Also
+        if the update overflows; the parameters are then unchanged. In mixed precision, a gradient
+        that overflows only skips the step, as long as the scale of the loss can be halved.
     """
     return read_numbers(take_step(model, recipe, pool, examples, indices, multiplier)[0])
 
 
 def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=True):
-    """:func:`train_step`, whose numbers stay on the device where the model lies on one.
+    """:func:`train_step` without reading the numbers: those of a device stay there.
+
+    Parameters
+    ----------
+    model, recipe, pool, examples, indices, multiplier
+        As for :func:`train_step`.
+    checked : bool
+        Whether to check for numbers that are not finite, which waits for the device.
 
     Returns
     -------
     result : tuple
         What :func:`train_step` returns.
     norms : tuple
-        Norms of the gradients and of the new parameters where they have not been `checked`:
-        unless all are finite, and the loss too, the step should not have been taken.
+        Norms of the gradients and of the new parameters, if they have not been `checked`. The step
+        is valid only if these and the loss are finite.
     """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
@@ -74,7 +86,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = sum_up(results, len(recipe.metrics))
 
-    # Overflow shows in the norms, which are checked before and after the optimiser writes.
+    # An overflow shows in the norms, which are checked before and after the optimiser's step.
     with np.errstate(over="ignore", invalid="ignore"):
         if mixed is not None:
             mixed.unscale(flat.grads)
@@ -103,27 +115,29 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
 
 
 def _copy(values, share_out):
-    """A copy of the parameters, made by all workers."""
+    """A copy of the parameters, made by all workers together."""
     copy = array_module(values).empty_like(values)
 
-    def work(here):
-        copy[here] = values[here]
+    def work(part):
+        copy[part] = values[part]
 
     share_out(values.size, work)
     return copy
 
 
 class GradientTask:
-    """The forward and backward pass of one micro-batch, as a function (replica, job).
+    """The forward and backward pass of one micro-batch, as a function ``task(replica, job)``.
 
-    It holds nothing of the data, so that it can be sent to another process.
+    It contains no data, so that it can be sent to another process.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : CompiledTraining
+        What `compile` fixed.
     total : float
-        What the loss of the whole batch is a mean over.
+        Weight of the whole batch, by which its loss is divided.
     seed_and_step : list of int
+        The run's seed and the number of the step, for the random generators.
     """
 
     def __init__(self, recipe, total, seed_and_step):
@@ -138,17 +152,17 @@ class GradientTask:
         if self.word_dropout:
             ids = word_dropout(batch.ids, self.word_dropout, UNKNOWN_ID, rng, batch.mask)
             batch = batch._replace(ids=ids)
-        # NaN and inf are looked for once a step; a warning would name no parameter.
+        # NaN and inf are checked for once per step; a warning would not name the parameter.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            if is_cupy(replica.flat.values):  # dropout masks are drawn where they are used
+            if is_cupy(replica.flat.values):  # dropout masks are drawn on the device that uses them
                 rng = generator(seed, like=replica.flat.values)
             if self.mixed is not None:
-                replica = self.mixed.half(replica)
+                replica = self.mixed.float16_replica(replica)
             logits, cache = replica.run(batch, rng)
             targets = to_device(batch.targets, device_of(logits))
             value, saved = self.loss.forward(logits, targets, self.total, replica.ops)
             measures = measure(self, logits, targets, saved)
             dlogits = self.loss.backward(saved, replica.ops)
-            del logits, saved  # as large as all activations where the vocabulary is large
+            del logits, saved  # with a large vocabulary, as large as all activations together
             replica.backward(dlogits, cache)
             return value, measures

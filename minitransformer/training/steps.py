@@ -1,10 +1,10 @@
-"""Steps whose numbers are read together: on a device, reading each would wait for each.
+"""Taking steps, and reading their numbers together, because each reading waits for the device.
 
-The host only asks a device for work. It may be many steps ahead, as long as it asks for no result.
-So losses and norms stay there, and are read every few steps. Where one is not finite by then, the
-steps are taken again from where they began, one by one, each with all its checks: everything
-random depends on the seed, the step and the micro-batch alone, so the same happens again, and the
-check that fails names the step and the parameter.
+The host only queues work for a device. It may be many steps ahead, as long as it needs no result.
+So losses and norms stay on the device and are read every few steps. If one of them turns out not to
+be finite, everything goes back to the state before these steps, and they are taken again one by one
+with all checks. Everything random depends only on the seed, the step and the micro-batch, so the
+same happens again, and the check that fails names the step and the parameter.
 """
 
 import math
@@ -13,68 +13,67 @@ from minitransformer.backend import is_cupy, read_numbers
 from minitransformer.training.step import take_step
 
 READ_EVERY = 16
-"""Steps between two readings on a device. Not measured on a GPU yet."""
+"""Steps between two readings on a device. Not yet measured on a GPU."""
 
 
 class Steps:
-    """Takes the steps of a run; on the host one at a time, on a device several ahead.
+    """Takes the steps of a run: one at a time on the host, several ahead on a device.
 
     Parameters
     ----------
     train_step : callable
-        :func:`~minitransformer.training.step.train_step`: a step with all its checks.
+        :func:`~minitransformer.training.step.train_step`, a step with all its checks.
     model : Trainable
-        Its ``read_every`` is the number of steps between two readings on a device; more than 1
-        costs a copy of the parameters and of the optimiser's state.
-    recipe : Recipe
-    pool : WorkerPool
-    examples : Examples
+        The model. Its ``read_every`` is the number of steps between two readings on a device; more
+        than 1 costs a copy of the parameters and of the optimiser's state.
+    recipe, pool, examples
+        As for :func:`~minitransformer.training.step.train_step`.
     """
 
     def __init__(self, train_step, model, recipe, pool, examples):
         self.train_step, self.model, self.recipe = train_step, model, recipe
         self.pool, self.examples = pool, examples
         self.every = model.read_every if is_cupy(model.flat.values) else 1
-        self._ahead, self._start = [], None
+        self._unread, self._start = [], None
 
     def take(self, running, indices, multiplier=1.0):
-        """Take a step; its numbers are added to the RunningMeans `running`, now or later.
+        """Take a step, and add its numbers to the RunningMeans `running`, now or later.
 
         Raises
         ------
         TrainingDiverged
-            When this step, or one whose numbers were not read yet, is not finite.
+            If a number of this step, or of an earlier step not yet read, is not finite.
         """
         step = self.model, self.recipe, self.pool, self.examples, indices, multiplier
         if self.every == 1:
             running.add(*self.train_step(*step))
             return
-        if not self._ahead:
+        if not self._unread:
             self._start = Snapshot(self.model, self.recipe)
         rate = self.recipe.optimizer.learning_rate  # a callback may change it between steps
-        self._ahead.append((running, step, rate, take_step(*step, checked=False)))
-        if len(self._ahead) >= self.every:
+        self._unread.append((running, step, rate, take_step(*step, checked=False)))
+        if len(self._unread) >= self.every:
             self.read()
 
     def read(self):
-        """Read the numbers of all steps taken; the only moment that waits for the device."""
-        ahead, self._ahead = self._ahead, []
-        if not ahead:
+        """Read the numbers of all unread steps; nothing else here waits for the device."""
+        unread, self._unread = self._unread, []
+        if not unread:
             return
-        results = read_numbers([outcome for *_, outcome in ahead])
+        results = read_numbers([outcome for *_, outcome in unread])
         numbers = [x for (loss, *_), norms in results for x in (loss, *norms)]
         if all(map(math.isfinite, numbers)):
-            for (running, *_), (result, _) in zip(ahead, results, strict=True):
+            for (running, *_), (result, _) in zip(unread, results, strict=True):
                 running.add(*result)
             return
         self._start.restore()
-        for running, step, rate, _ in ahead:
+        for running, step, rate, _ in unread:
             self.recipe.optimizer.learning_rate = rate
             running.add(*self.train_step(*step))
 
 
 class Snapshot:
-    """Parameters and the state of training at one moment, to go back to."""
+    """The parameters and the state of training at one moment, so that they can be restored."""
 
     def __init__(self, model, recipe):
         self._model, self._recipe = model, recipe
@@ -84,7 +83,7 @@ class Snapshot:
         self._mixed = recipe.mixed and recipe.mixed.state()
 
     def restore(self):
-        """Put everything back."""
+        """Restore everything."""
         self._model.flat.values[...] = self._values
         self._recipe.optimizer.load_state(self._optimizer)
         if self._averages is not None:

@@ -18,7 +18,7 @@ from minitransformer.data.corpora.plain_text import PlainText
 from minitransformer.runs import bleu, recipes
 from minitransformer.runs.recipes.language_model import TEXT as TEXT_RECIPE
 from minitransformer.runs.recipes.recipe import TRAINING, Recipe, setting
-from minitransformer.runs.results import say_what_next
+from minitransformer.runs.results import what_next
 from minitransformer.runs.run_folder import RunFolder
 from minitransformer.runs.tasks import TASKS
 from minitransformer.runs.tasks.encoder_decoder import (
@@ -29,7 +29,7 @@ from minitransformer.runs.tasks.encoder_decoder import (
 from tests.cli.test_cli_stops import INTERRUPTED
 from tests.support import strict_device
 from tests.support.commands import assert_one_line
-from tests.training.test_processes import together
+from tests.support.mpi_processes import together
 
 SMALL = "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --workers 1".split()
 STRINGS = [*SMALL, *"--steps 20 --strings 200 --longest 5 --max-len 8 --batch-size 16".split()]
@@ -201,10 +201,12 @@ def figure():
     return plots.confusion(np.eye(2, dtype=int), ("a", "b"))
 
 
-def test_what_to_run_next_can_be_pasted(reverse, capsys):
+def test_what_to_run_next_can_be_pasted(reverse):
     folder = RunFolder.open(reverse[0])
-    say_what_next(folder, ("translate", 'the "dog"\'s $HOME'), ("translate", "-x"), ("evaluate",))
-    lines = [shlex.split(line) for line in capsys.readouterr().out.splitlines()[-3:]]
+    text = what_next(
+        folder, ("translate", 'the "dog"\'s $HOME'), ("translate", "-x"), ("evaluate",)
+    )
+    lines = [shlex.split(line) for line in text.splitlines()[-3:]]
     assert lines[0][-2:] == [str(folder.path), 'the "dog"\'s $HOME']
     assert lines[1][-3:] == [str(folder.path), "--", "-x"]
     assert lines[2][-2:] == ["evaluate", str(folder.path)]
@@ -301,7 +303,7 @@ def test_long_pairs_are_left_out_of_training_and_long_sources_cut():
     )
     assert ([len(x) for x in sources], [len(y) for y in targets], left_out) == ([3], [2], 2)
     assert encode_source(letters, "abcabc", 4).tolist() == [4, 5, 6, letters.end_id]
-    with pytest.raises(ValueError, match="none of 1 pairs of texts fits max_len = 2"):
+    with pytest.raises(ValueError, match="none of the 1 pairs of texts fits into max_len = 2"):
         encode_pairs(["ab"], ["a"], letters, max_len=2)
 
 
@@ -342,7 +344,7 @@ def test_info_of_a_run_that_has_not_come_far(call, reverse, tmp_path):
     (run / "results.json").unlink()
     assert call("info", run)[1].splitlines()[-1].split() == ["results", "none", "yet"]
     (run / "model.safetensors").unlink()
-    assert call("info", run)[1].splitlines()[-1].endswith("none: not trained to an end")
+    assert call("info", run)[1].splitlines()[-1].endswith("none (training did not finish)")
 
 
 @pytest.mark.parametrize("name", ["reverse", "language_model", "translation"])
@@ -392,30 +394,30 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
     ("arguments", "message"),
     [
         ("--task revers", "unknown task 'revers'; did you mean 'reverse'"),
-        ("--task reverse --data x", "--data is no option of the task reverse"),
-        ("--task reverse --windows", "--windows is no option of the task reverse"),
+        ("--task reverse --data x", "data is not an option of the task reverse"),
+        ("--task reverse --windows", "windows is not an option of the task reverse"),
         ("--task reverse --dataset shakespeare", "unknown data set 'shakespeare'; .*'reverse'"),
-        ("--task reverse --pooling max", "--pooling is no option of the task reverse"),
+        ("--task reverse --pooling max", "pooling is not a setting of the task reverse"),
         ("--task reverse --max-len 20", "max_len must be at least longest . 1 = 21, got 20"),
-        ("--task reverse --steps 0", "steps must be at least 1, got 0"),
+        ("--task reverse --steps 0", "steps must be >= 1, got 0"),
         ("--task copy --positions rotary", "positions must be one of"),
-        ("--task language-model --epochs 3", "--epochs is no option .*; did you mean 'steps'"),
+        ("--task language-model --epochs 3", "epochs is not a setting .*; did you mean 'steps'"),
         ("--task language-model --recipe our", "unknown recipe 'our'; did you mean 'ours'"),
-        ("--task language-model --tokenizer word", "tokenizer must be 'characters', 'words' or"),
-        ("--task language-model --target x", "--target is no option of the task language-model"),
+        ("--task language-model --tokenizer word", "tokenizer must be one of characters, words, bpe, got 'word'"),
+        ("--task language-model --target x", "target is not an option of the task language-model"),
         ("--task language-model --data none.txt", "none.txt"),
-        ("--task language-model --label-column x", "--label-column is no option"),
-        ("--task translation --data a", "needs --target FILE"),
-        ("--task translation --target a", "--target FILE belongs to --data FILE"),
+        ("--task language-model --label-column x", "label_column is not an option"),
+        ("--task translation --data a", "needs target, the file of translations"),
+        ("--task translation --target a", "target, .* belongs to data, which is missing"),
         ("--task translation --data none --target none", "none"),
-        ("--task translation --beams 0", "beams must be at least 1"),
+        ("--task translation --beams 0", "beams must be >= 1"),
         ("--task translation --length-penalty 11", "length_penalty must be .* 10"),
         ("--task translation --data-dir nowhere", "nowhere"),
-        ("--task reverse --data-dir .", "--data-dir says .*; this is made here: reverse"),
-        ("--data-dir .", "--data-dir says .*; this is made here: reviews"),
-        ("--task language-model --data .", "[.] is a folder, and a file is needed"),
-        ("--steps 3", "--steps is no option of the task classification"),
-        ("--target x", "--target is no option of the task classification"),
+        ("--task reverse --data-dir .", "data_dir is where .*, but this is made here: reverse"),
+        ("--data-dir .", "data_dir is where .*, but this is made here: reviews"),
+        ("--task language-model --data .", "[.] must be a file, got a folder"),
+        ("--steps 3", "steps is not a setting of the task classification"),
+        ("--target x", "target is not an option of the task classification"),
     ],
 )
 def test_bad_options(call, tmp_path, monkeypatch, arguments, message):
@@ -444,17 +446,17 @@ def test_too_few_sentences(call, pairs, tmp_path):
         files[-1].write_text("\n".join(path.read_text().splitlines()[:9]))
     code, _, err = call("train", *pairs[:2], "--data", files[0], "--target", files[1])
     assert code == 2
-    assert "has 9 different sentences, at least 10 are needed" in err
+    assert "must have at least 10 different sentences, got 9" in err
 
 
 def test_a_run_of_another_task_is_refused_by_name(call, reverse, language_model):
     code, out, err = call("predict", reverse[0], "abc")
     assert (code, out) == (2, "")
-    assert "is a run of the task reverse; this needs one of: classification" in err
-    with pytest.raises(ValueError, match="language-model; this needs one of: translation, reverse"):
+    assert "must be one of classification, got reverse" in err
+    with pytest.raises(ValueError, match="must be one of translation, reverse, got language-model"):
         RunFolder.open(language_model[0], "translation", "reverse")
-    assert "--windows is no option of the task" in call("evaluate", reverse[0], "--windows")[2]
-    assert "--data is for runs on such a file" in call("evaluate", reverse[0], "--data", "x")[2]
+    assert "windows is not an option of the task" in call("evaluate", reverse[0], "--windows")[2]
+    assert "data is only for runs on your own file" in call("evaluate", reverse[0], "--data", "x")[2]
 
 
 def test_evaluate_takes_files_from_elsewhere(call, translation, pairs, tmp_path):
@@ -469,7 +471,7 @@ def test_a_spoilt_tokenizer_is_refused(call, language_model, tmp_path):
     (run / "tokenizer.json").write_text(content.replace('"T"', '"Q"'))
     code, _, err = call("evaluate", run)
     assert code == 2
-    assert "tokenizer.json is truncated, altered, or of another run" in err
+    assert "tokenizer.json is truncated or altered, or belongs to another run" in err
 
 
 def test_every_task_has_recipes_that_can_be():
@@ -485,5 +487,5 @@ def test_two_meanings_of_an_option_are_noticed():
     class Clash(Recipe):
         epochs: int = setting(1, TRAINING, "something else")
 
-    with pytest.raises(ValueError, match="epochs of Clash is another setting elsewhere"):
+    with pytest.raises(ValueError, match="epochs of Clash must be the same setting as in other recipes"):
         list(recipes.settings(recipes.ClassificationRecipe, Clash))

@@ -1,4 +1,4 @@
-"""Bad batches for the models that write: one sentence that says what is allowed."""
+"""Bad batches for generative models: the error is one sentence that says what is allowed."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,16 @@ BAD_FOR_GPT = {
     "mask of numbers": (lambda m, x: m(x, mask=np.ones((3, 8))), TypeError, "must be boolean"),
     "padding on the left": (
         lambda m, x: m(x, mask=np.arange(8) > np.array([[1], [2], [3]])),
-        ValueError, "padding must stand behind the tokens of ids",
+        ValueError, "ids must be padded on the right",
     ),
-    "no room": (lambda m, x: m.start(1, 0), ValueError, r"capacity must lie in 1 \.\. max_len = 8"),
-    "too much room": (lambda m, x: m.start(1, 9), ValueError, r"1 \.\. max_len = 8, got 9"),
-    "room used up": (
+    "no capacity": (
+        lambda m, x: m.start(1, 0), ValueError, r"capacity must lie in 1 \.\. max_len = 8"
+    ),
+    "too much capacity": (lambda m, x: m.start(1, 9), ValueError, r"1 \.\. max_len = 8, got 9"),
+    "capacity used up": (
         lambda m, x: m.extend(x, m.start(3, 7)), ValueError, "8 more do not fit the capacity of 7"
     ),
-    "other rows": (
+    "another number of rows": (
         lambda m, x: m.extend(x, m.start(2, 8)), ValueError, "a row for each of 2 sequences: 3"
     ),
 }  # fmt: skip
@@ -50,17 +52,17 @@ BAD_FOR_A_TRANSFORMER = {
         lambda m, s, t: m(s + V, t), ValueError, r"source must lie in 0 \.\. 10"
     ),
     "unknown target": (lambda m, s, t: m(s, t - V), ValueError, r"target must lie in 0 \.\. 10"),
-    "other numbers": (
+    "different numbers": (
         lambda m, s, t: m(s[:2], t), ValueError, "there are 2 sources, but 3 targets"
     ),
     "padding before a token": (
         lambda m, s, t: m(s, t, target_mask=np.arange(T) > np.array([[0], [1], [2]])),
-        ValueError, "padding must stand behind the tokens of target",
+        ValueError, "target must be padded on the right",
     ),
     "mask of numbers": (
         lambda m, s, t: m(s, t, source_mask=np.ones((3, 6), int)), TypeError, "must be boolean"
     ),
-    "too much room": (
+    "too much capacity": (
         lambda m, s, t: m.start(s, capacity=9), ValueError, r"1 \.\. max_len = 8, got 9"
     ),
 }  # fmt: skip
@@ -74,12 +76,12 @@ def test_bad_input_of_a_transformer_is_named(name):
 
 
 @pytest.mark.parametrize("last", [True, False])
-def test_decoding_takes_no_padding_behind_a_token(last):
-    """The scores of the last place, which is where the next token comes from, would be of junk."""
+def test_decoding_refuses_padding_after_a_token(last):
+    """Otherwise the scores at the last position, which give the next token, would be junk."""
     ids, mask = np.ones((2, 3), int), np.array([[True, True, True], [True, True, False]])
     gpt, transformer = writers.gpt(), writers.transformer()
-    with pytest.raises(ValueError, match="padding must stand before the tokens of ids in decoding"):
+    with pytest.raises(ValueError, match="ids must be padded on the left in decoding"):
         gpt.extend(ids, gpt.start(2, 8), mask=mask, last=last)
     state = transformer.start(*(x[:2] for x in writers.sources()))
-    with pytest.raises(ValueError, match="padding must stand before the tokens"):
+    with pytest.raises(ValueError, match="ids must be padded on the left"):
         transformer.extend(ids, state, mask=mask, last=last)

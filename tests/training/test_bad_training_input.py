@@ -1,4 +1,4 @@
-"""Everything that can be wrong with what the user hands over, and what the error says."""
+"""Everything that can be wrong with a user's arguments, and what the error says."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def model():
 
 @pytest.fixture(autouse=True)
 def _unchanged(model):
-    """No refused call may leave a trace in the model."""
+    """A refused call must not change the model."""
     values, t = model.flat.values.copy(), model.recipe.optimizer.t
     yield
     np.testing.assert_array_equal(model.flat.values, values)
@@ -153,13 +153,13 @@ def test_labels_of_one_class(model):
         ({"batch_size": "32"}, TypeError, "batch_size must be a whole number >= 1, got '32'"),
         ({"initial_epoch": -1}, ValueError, "initial_epoch must be >= 0"),
         ({"shuffle": "yes"}, TypeError, "shuffle must be True or False, got 'yes'"),
-        ({"verbose": 3}, ValueError, "verbose must be 0, 1 or 2, got 3"),
+        ({"verbose": 3}, ValueError, "verbose must be one of 0, 1, 2, got 3"),
         ({"validation_split": 1.0}, ValueError, "validation_split must be finite and > 0 and < 1"),
         ({"validation_split": -0.1}, ValueError, "validation_split must be"),
         ({"validation_data": X}, TypeError, r"validation_data must be \(x, y\) or .* length 10"),
         ({"validation_data": 3}, TypeError, "validation_data must be .* got int"),
         ({"class_weight": {2: 1.0}}, ValueError, "class_weight names class 2, allowed are 0..1"),
-        ({"class_weight": [1.0]}, ValueError, "class_weight must give 2 weights, one a class"),
+        ({"class_weight": [1.0]}, ValueError, "class_weight must give 2 weights, one per class"),
         ({"class_weight": {0: -1.0}}, ValueError, "class_weight must be finite and >= 0"),
         ({"callbacks": [3]}, TypeError, r"callbacks must be Callback objects or functions"),
         ({"callbacks": [EarlyStopping]}, TypeError, "callbacks must be Callback objects"),
@@ -188,7 +188,7 @@ def test_bad_arguments_of_fit(model, arguments, error, message):
         ({"optimizer": Optimizer}, TypeError, "learning_rate"),
         ({"loss": "crossentropy"}, ValueError, "did you mean 'categorical_crossentropy'"),
         ({"loss": 1}, TypeError, "loss must be a name or an object, got int: 1"),
-        ({"loss": WEIGHTED}, ValueError, "class_weights must give 2 weights, one a class, got 1"),
+        ({"loss": WEIGHTED}, ValueError, "class_weights must have 2 weights, one per class, got 1"),
         ({"metrics": ["acuracy"]}, ValueError, "unknown metric 'acuracy'; did you mean 'accuracy'"),
         ({"metrics": "accuracy"}, TypeError, "metrics must be a list"),
         ({"metrics": ["accuracy", "acc"]}, ValueError, "'accuracy' into the history twice"),
@@ -204,29 +204,29 @@ def test_bad_arguments_of_fit(model, arguments, error, message):
     ],
 )
 def test_bad_arguments_of_compile(model, arguments, error, message):
-    kept = model.recipe
+    before = model.recipe
     with pytest.raises(error, match=message):
         model.compile(**arguments)
-    assert model.recipe is kept
+    assert model.recipe is before
 
 
 def test_bad_arguments_of_losses_and_callbacks():
     with pytest.raises(ValueError, match="label_smoothing must be finite and >= 0 and < 1"):
         CategoricalCrossentropy(label_smoothing=1.0)
     for weights in ([1.0, -2.0], [[1.0]], [1.0, float("inf")]):
-        with pytest.raises(ValueError, match="class_weights must be a list of finite numbers >= 0"):
+        with pytest.raises(ValueError, match="class_weights must be a flat list of finite numbers"):
             CategoricalCrossentropy(class_weights=weights)
     CategoricalCrossentropy(class_weights=[0.0, 1.0])
     with pytest.raises(ValueError, match="patience must be >= 1"):
         EarlyStopping(patience=0)
-    with pytest.raises(ValueError, match="mode must be 'auto', 'min' or 'max'"):
+    with pytest.raises(ValueError, match="mode must be one of auto, min, max, got 'best'"):
         BestWeights(mode="best")
 
 
-def test_squared_error_knows_no_class_weights():
+def test_squared_error_has_no_class_weights():
     model = toy_model()
     model.compile(loss="mse")
-    with pytest.raises(ValueError, match="class_weight needs a cross-entropy loss"):
+    with pytest.raises(ValueError, match="loss must be a cross-entropy if class_weight is given"):
         model.fit(X, Y, class_weight={0: 2.0}, verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""Models and their training on the stand-in device: the same bits, and hardly any waiting."""
+"""Models and their training on the stand-in device: the same bits, and hardly any waits."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_cross_attention_gives_the_same_bits_on_the_device(cp):
 @pytest.mark.parametrize("attention", ["full", "tiled"])
 def test_the_classifier_gives_the_same_bits_on_the_device(cp, pooling, norm, attention):
     config = {"pooling": pooling, "norm": norm, "attention": attention, "ops": "plain"}
-    config["dropout"] = 0.2 if attention == "full" else 0.0  # tiled: a seed of its own
+    config["dropout"] = 0.2 if attention == "full" else 0.0  # tiled attention draws its own seed
     here, there = toy_model(**config), toy_model(**config).to("cupy")
     ids = padded(toy_data(6)[0])
     mask = ids > 0
@@ -216,7 +216,7 @@ def test_a_host_array_in_a_device_model_is_refused(cp):
         model.forward(padded(toy_data(3)[0]))
 
 
-def test_a_device_that_is_not_there_is_refused_with_the_reason():
+def test_a_missing_device_is_refused_with_the_reason():
     usable, reason = backend.cupy_status()
     model = toy_model()
     with pytest.raises(ValueError, match="device must be 'numpy' or 'cupy', got 'gpu'"):
@@ -228,7 +228,7 @@ def test_a_device_that_is_not_there_is_refused_with_the_reason():
         assert type(model.flat.values) is np.ndarray
 
 
-def test_micro_batches_on_a_device_are_as_few_as_fit(monkeypatch):
+def test_micro_batches_on_a_device_are_as_few_as_possible(monkeypatch):
     x, y = toy_data(9)
     counts = []
     for device in ("numpy", "cupy"):
@@ -239,8 +239,8 @@ def test_micro_batches_on_a_device_are_as_few_as_fit(monkeypatch):
             examples = model.read_examples(x, y, None, model.recipe.loss)
             jobs, _ = passes.jobs_of(model, examples, np.arange(9), None)
             counts.append(len(jobs))
-            asked = passes.jobs_of(model, examples, np.arange(9), 16)[0]
-            assert len(asked) > 3  # what is asked for is the same everywhere
+            given = passes.jobs_of(model, examples, np.arange(9), 16)[0]
+            assert len(given) > 3  # a number that is given counts on every device
             monkeypatch.setattr(passes, "DEVICE_TOKENS", 30)
             small = passes.jobs_of(model, examples, np.arange(9), None)[0]
             assert sorted(np.concatenate([rows for _, rows in small]).tolist()) == list(range(9))

@@ -1,4 +1,4 @@
-"""Workers that are forked processes: the same bytes as threads give."""
+"""Workers that are forked processes give the same bytes as threads."""
 
 import multiprocessing
 import os
@@ -13,19 +13,10 @@ from minitransformer.training.objective.losses import CategoricalCrossentropy
 from minitransformer.training.objective.metrics import Accuracy
 from minitransformer.training.parallel import forked, workers
 from minitransformer.training.parallel.workers import WorkerPool
-from tests.support.toys import toy_data, toy_model
+from tests.support.forked_fits import X, Y, fit_classifier, where
+from tests.support.toys import toy_model
 
 pytestmark = pytest.mark.skipif(not forked.can_fork(), reason="this system does not fork")
-X, Y = toy_data(48)
-
-
-def fit_classifier(dtype="float64", **settings):
-    model = toy_model(dropout=0.2, dtype=dtype)
-    settings = {"metrics": ["accuracy"], **settings}
-    model.compile(
-        Adam(0.01), word_dropout=0.1, clip=1.0, workers=3, micro_batch_tokens=24, **settings
-    )
-    return model, model.fit(X, Y, epochs=2, batch_size=24, verbose=0)
 
 
 def fit_gpt():
@@ -48,13 +39,13 @@ def fit_transformer():
 @pytest.fixture
 def pids(monkeypatch):
     """Ids of the processes that were forked."""
-    found, start = [], forked.ForkedWorker.__init__
+    found, init = [], forked.ForkedWorker.__init__
 
-    def noted(self, replica):
-        start(self, replica)
+    def spy(self, replica):
+        init(self, replica)
         found.append(self._process.pid)
 
-    monkeypatch.setattr(forked.ForkedWorker, "__init__", noted)
+    monkeypatch.setattr(forked.ForkedWorker, "__init__", spy)
     return found
 
 
@@ -73,19 +64,13 @@ def test_processes_give_the_same_bytes_as_threads(fit, processes, pids, monkeypa
     assert history.history == threaded_history.history
 
 
-def where(replica, job):
-    """A task that tells where it was done, and leaves a gradient."""
-    replica.parameters()["head.b"].grad += job
-    return os.getpid(), float(replica.parameters()["head.b"].value[0])
-
-
 def test_work_is_really_shared_and_ends_with_the_pool():
     model = toy_model()
     with WorkerPool(model, 3, fork=True) as pool:
         found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
         assert len({pid for pid, _ in found}) == 3
         np.testing.assert_array_equal(model.parameters()["head.b"].grad, [6.0, 6.0])
-        model.flat.values += 1  # as the optimiser does: seen everywhere
+        model.flat.values += 1  # in place, as the optimiser does: all processes see it
         assert pool.add_gradients(where, [1, 2, 4], [1.0] * 3) == [
             (pid, value + 1) for pid, value in found
         ]
@@ -115,7 +100,7 @@ def test_a_gradient_that_is_not_finite_is_found_wherever_it_was_computed():
 
 
 class OwnLoss(CategoricalCrossentropy):
-    """Somebody else's, which counts."""
+    """A loss from outside the package, which counts its calls."""
 
     calls = 0
 
@@ -125,10 +110,10 @@ class OwnLoss(CategoricalCrossentropy):
 
 
 class OwnMetric(Accuracy):
-    """Somebody else's."""
+    """A metric from outside the package."""
 
 
-def test_what_may_keep_a_state_of_its_own_is_used_in_threads(pids):
+def test_losses_and_metrics_that_may_have_state_run_in_threads(pids):
     OwnLoss.calls = 0
     fit_classifier(loss=OwnLoss())
     assert OwnLoss.calls > 8
@@ -154,7 +139,7 @@ def test_an_array_of_parameters_that_workers_do_not_see_is_refused(fork):
         new = model.flat.values + 1
         model.flat = FlatParameters(model.parameters())
         model.flat.values[...] = new
-        with pytest.raises(RuntimeError, match="another array of parameters"):
+        with pytest.raises(RuntimeError, match="array of parameters was replaced"):
             pool.add_gradients(where, [1, 2], [1.0] * 2)
     np.testing.assert_array_equal(model.flat.values, new)
     value = model.parameters()["head.b"].value
@@ -163,7 +148,7 @@ def test_an_array_of_parameters_that_workers_do_not_see_is_refused(fork):
 
 
 @pytest.mark.parametrize("missing", ["ForkedWorker", "shared_zeros"])
-def test_threads_do_it_where_no_process_or_memory_is_to_be_had(missing, monkeypatch):
+def test_threads_are_used_if_no_process_or_memory_is_available(missing, monkeypatch):
     expected = fit_classifier()[0].flat.values.tobytes()
 
     def unavailable(*args):
@@ -173,14 +158,14 @@ def test_threads_do_it_where_no_process_or_memory_is_to_be_had(missing, monkeypa
     assert fit_classifier()[0].flat.values.tobytes() == expected
 
 
-def _fit_and_tell(queue):
+def _fit_and_send(queue):
     queue.put(fit_classifier()[0].flat.values.tobytes())
 
 
-def test_a_process_that_may_have_no_children_trains_with_threads():
+def test_a_daemon_process_trains_with_threads():
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    child = context.Process(target=_fit_and_tell, args=(queue,), daemon=True)
+    child = context.Process(target=_fit_and_send, args=(queue,), daemon=True)
     child.start()
     assert queue.get(timeout=60) == fit_classifier()[0].flat.values.tobytes()
     child.join()

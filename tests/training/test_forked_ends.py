@@ -1,4 +1,4 @@
-"""How forked workers end, and what they say: every error is told, and nothing is left behind."""
+"""How forked workers end: every error is reported, and nothing is left behind."""
 
 import gc
 import multiprocessing
@@ -13,14 +13,14 @@ import pytest
 
 from minitransformer.training.parallel import forked
 from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.forked_fits import fit_classifier
 from tests.support.toys import toy_model
-from tests.training.test_forked import fit_classifier
 
 pytestmark = pytest.mark.skipif(not forked.can_fork(), reason="this system does not fork")
 
 
 class Unsendable(Exception):
-    """Its arguments are not those of its constructor, so it cannot be restored."""
+    """An error that cannot be unpickled, because its arguments do not fit its constructor."""
 
     def __init__(self, one, two):
         super().__init__(f"{one} {two}")
@@ -47,21 +47,21 @@ def test_an_error_arrives_from_the_other_process():
             pool.add_gradients(failing, ["fine", "unsendable"], [1.0, 1.0])
         with pytest.raises(RuntimeError, match="LookupError: <unlocked"):
             pool.add_gradients(failing, ["fine", "with a lock"], [1.0, 1.0])
-        with pytest.raises(LookupError):  # one of this process: the other is waited for
+        with pytest.raises(LookupError):  # in this process, which still waits for the other
             pool.add_gradients(failing, ["lookup", "fine"], [1.0, 1.0])
         assert pool.add_gradients(failing, [7, 8], [1.0, 1.0]) == [7, 8]
 
 
-def test_a_process_that_is_killed_is_told():
+def test_a_killed_process_is_reported():
     with WorkerPool(toy_model(), 2, fork=True) as pool:
-        said = "ended by signal 9; is there enough memory"
-        with pytest.raises(RuntimeError, match=said):
+        message = "ended by signal 9; is there enough memory"
+        with pytest.raises(RuntimeError, match=message):
             pool.add_gradients(failing, ["fine", "killed"], [1.0, 1.0])
-        with pytest.raises(RuntimeError, match=said):  # it does not come back by itself
+        with pytest.raises(RuntimeError, match=message):  # it is not restarted
             pool.add_gradients(failing, [1, 2], [1.0, 1.0])
 
 
-def test_a_process_whose_end_someone_else_was_told_of_is_told(monkeypatch):
+def test_a_process_that_other_code_has_reaped_is_reported(monkeypatch):
     monkeypatch.setattr(multiprocessing.process.BaseProcess, "exitcode", None)
     with (
         WorkerPool(toy_model(), 2, fork=True) as pool,
@@ -70,7 +70,7 @@ def test_a_process_whose_end_someone_else_was_told_of_is_told(monkeypatch):
         pool.add_gradients(failing, ["fine", "killed"], [1.0, 1.0])
 
 
-def test_a_process_lost_while_others_work_leaves_no_answer_behind():
+def test_a_process_lost_while_others_work_leaves_no_stale_result():
     with WorkerPool(toy_model(), 3, fork=True) as pool:
         pool.add_gradients(failing, [1, 2, 3], [1.0] * 3)
         lost = pool._forked[1]._process
@@ -81,22 +81,22 @@ def test_a_process_lost_while_others_work_leaves_no_answer_behind():
         assert pool.add_gradients(failing, [7, 8], [1.0] * 2) == [7, 8]
 
 
-def test_a_process_ends_whatever_it_does_and_whoever_was_forked_after_it():
+def test_a_worker_ends_whatever_it_does_and_whatever_was_forked_later():
     first, second = (forked.ForkedWorker(toy_model()) for _ in range(2))
     for worker in first, second:
-        worker.begin(sleeping, [60])
-    began = time.monotonic()
-    first.close()  # the second holds the first one's end of the pipe too
+        worker.send(sleeping, [60])
+    start = time.monotonic()
+    first.close()  # the second also has the first one's end of the pipe
     second.close()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - start < 20
 
 
 def sleeping(replica, job):
     time.sleep(job)
 
 
-class Thrown:
-    """Garbage in a cycle, which tells when it is finished off."""
+class Garbage:
+    """An object in a cycle, which writes to a file when it is finalised."""
 
     def __init__(self, path):
         self.path, self.cycle = path, self
@@ -110,24 +110,23 @@ def collecting(replica, job):
     gc.collect()
 
 
-def test_garbage_of_the_parent_is_finished_off_once(tmp_path):
+def test_garbage_of_the_parent_is_finalised_once(tmp_path):
     gc.collect()
     gc.disable()
     try:
-        Thrown(tmp_path / "told")
+        Garbage(tmp_path / "finalised")
         with WorkerPool(toy_model(), 3, fork=True) as pool:
             pool.add_gradients(collecting, [1, 2, 3], [1.0] * 3)
     finally:
         gc.enable()
-    assert (tmp_path / "told").read_text(encoding="ascii") == f"{os.getpid()} "
+    assert (tmp_path / "finalised").read_text(encoding="ascii") == f"{os.getpid()} "
 
 
 ENDLESS = """
 import time, sys
-from minitransformer.training import forked
-from tests.training.test_forked import where
-from tests.support.toys import toy_model
 from minitransformer.training.parallel.workers import WorkerPool
+from tests.support.forked_fits import where
+from tests.support.toys import toy_model
 with WorkerPool(toy_model(), 3, fork=True) as pool:
     found = pool.add_gradients(where, [1, 2, 3], [1.0] * 3)
     print(*(pid for pid, _ in found[1:]), flush=True)
@@ -144,12 +143,12 @@ def test_processes_end_when_their_parent_is_killed():
     assert len(pids) == 2
     end = time.monotonic() + 20
     while any(_runs(pid) for pid in pids):
-        assert time.monotonic() < end, "they outlive it"
+        assert time.monotonic() < end, "the workers outlive their parent"
         time.sleep(0.05)
 
 
 def _runs(pid):
-    """Whether a process is there and not only waits to be counted."""
+    """Whether a process exists and is not a zombie."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
@@ -158,7 +157,7 @@ def _runs(pid):
 
 
 def left_behind():
-    """What could be left: threads, children, open files."""
+    """What could be left behind: threads, child processes, open files."""
     children = multiprocessing.active_children()
     return threading.active_count(), children, sorted(os.listdir("/proc/self/fd"))
 

@@ -1,4 +1,4 @@
-"""The Keras-like face: forms of data, losses, evaluate, predict."""
+"""The Keras-like interface: forms of data, losses, evaluate, predict."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_the_example_of_the_readme():
 
 
 def forms(x):
-    """The same examples in every form that is allowed: (x, mask)."""
+    """The same examples in every allowed form, as (x, mask)."""
     ids = padded(x, 11)
     junk = np.where(ids == 0, 7, ids)
     return {
@@ -66,7 +66,7 @@ def test_in_a_list_every_id_is_a_token_in_an_array_trailing_zeros_are_not():
 
 
 def test_a_mask_with_holes():
-    """A masked token in the middle keeps its place but its id does not matter."""
+    """A masked token in the middle keeps its position, but its id does not matter."""
     model = compiled()
     mask = np.array([[True, False, True, False]])
     a, b = (model.predict(np.array([[5, junk, 7, junk]]), mask=mask) for junk in (9, 13))
@@ -139,7 +139,8 @@ def test_validation_split_takes_the_last_examples():
 
 
 def test_validation_split_of_two_examples_leaves_one_on_each_side():
-    examples = compiled().read_inputs([[5], [6, 7]], None)
+    model = compiled()
+    examples = model.learns_from.read_inputs(model, [[5], [6, 7]], None)
     train, validation = split_off(examples, 0.9)
     assert (train.lengths.tolist(), validation.lengths.tolist()) == ([1], [2])
 

@@ -1,4 +1,4 @@
-"""Optimisers by name, their defaults, and what they refuse."""
+"""Optimisers by name, their defaults, and the arguments that they refuse."""
 
 import math
 from decimal import Decimal
@@ -46,14 +46,14 @@ def test_get_takes_names_classes_and_objects():
         (lambda: Adam(learning_rate=math.nan), "learning_rate must be finite"),
         (lambda: Adam(beta1=1.0), "beta1 must be finite and >= 0 and < 1"),
         (lambda: AdamW(weight_decay=-1), "weight_decay must be finite and >= 0"),
-        (lambda: SGD(nesterov=True), "nesterov=True needs momentum"),
+        (lambda: SGD(nesterov=True), "momentum must be > 0 if nesterov=True, got 0.0"),
         (lambda: Adam().step(np.zeros(2), np.zeros(3)), "grads must be float64 of shape"),
         (
             lambda: Adam().step(np.zeros(2), np.zeros(2), decay=np.ones(2)),
             "decay must be boolean",
         ),
-        (lambda: Adam().load_state({"t": 3, "m": np.zeros(2)}), "must hold"),
-        (lambda: Adam().load_state({"m": np.zeros(2), "v": np.zeros(2)}), "must hold"),
+        (lambda: Adam().load_state({"t": 3, "m": np.zeros(2)}), "must have the names"),
+        (lambda: Adam().load_state({"m": np.zeros(2), "v": np.zeros(2)}), "must have the names"),
     ],
 )
 def test_bad_arguments(make, message):
@@ -62,7 +62,7 @@ def test_bad_arguments(make, message):
 
 
 @pytest.mark.parametrize("value", [Decimal("0.1"), Fraction(1, 10), "0.1", None, [0.1], 10**400])
-def test_what_is_no_number_is_refused(value):
+def test_what_is_not_a_number_is_refused(value):
     with pytest.raises(TypeError, match="learning_rate must be a number, got"):
         Adam(learning_rate=value)
 
@@ -83,8 +83,8 @@ def test_bad_types():
         Adam().step(np.zeros(2, "float16"), np.zeros(2, "float16"))
 
 
-def test_an_optimizer_that_served_another_model():
+def test_an_optimizer_that_was_used_with_another_model():
     opt = Adam()
     opt.step(np.zeros(3), np.ones(3))
-    with pytest.raises(ValueError, match="another model"):
+    with pytest.raises(ValueError, match="this optimiser was used with another model"):
         opt.step(np.zeros(4), np.ones(4))

@@ -12,7 +12,7 @@ from minitransformer.training.optim.optimizers import SGD, Adam, AdamW, Momentum
 from tests.support.tolerances import tolerance
 
 
-# Scalar loops: one number, a list of its gradients, the papers' equations in plain Python.
+# Scalar loops: the papers' equations in plain Python, for one number and a list of its gradients.
 def scalar_sgd(x, grads, lr):
     for g in grads:
         x = x - lr * g
@@ -100,8 +100,8 @@ def test_against_scalar_loop(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_blocks_do_not_show(name):
-    """An array of several blocks gives, bit for bit, what its pieces give alone."""
+def test_the_result_does_not_depend_on_blocks(name):
+    """An array of several blocks gives bit for bit what its pieces give alone."""
     rng = np.random.default_rng(4)
     n = 2 * BLOCK + 321
     start = rng.standard_normal(n).astype("float32")
@@ -116,7 +116,7 @@ def test_blocks_do_not_show(name):
 
 
 def test_closed_forms():
-    """Constant gradient: SGD moves lr * t; momentum a geometric sum; Adam lr each step."""
+    """With a constant gradient, SGD moves lr * t, momentum a geometric sum, Adam lr per step."""
     g = np.array([2.0, -0.5])
     x = np.zeros(2)
     opt = SGD(0.1)
@@ -137,7 +137,7 @@ def test_closed_forms():
 
 
 def test_momentum_on_a_parabola():
-    """On x^2 / 2 heavy-ball iterates obey the linear recurrence whose roots give its rate."""
+    """On x^2 / 2, the heavy ball obeys the linear recurrence whose roots give its rate."""
     lr, mu, x = 0.1, 0.9, np.array([1.0])
     opt, path = Momentum(lr), [1.0, 1.0]
     for _ in range(30):
@@ -149,7 +149,7 @@ def test_momentum_on_a_parabola():
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_stays(name, dtype):
-    """Fifty steps, with rates and decay given as NumPy scalars, which promote."""
+    """Fifty steps with the rate given as a NumPy scalar, which promotes arrays."""
     rng = np.random.default_rng(0)
     values = rng.standard_normal(50).astype(dtype)
     opt = optimizers.get(name)
@@ -164,7 +164,7 @@ def test_dtype_stays(name, dtype):
 def test_in_place_without_large_temporaries(name):
     n = 50 * BLOCK
     values, grads = np.ones(n, "float32"), np.full(n, 0.5, "float32")
-    kept, opt = grads.copy(), optimizers.get(name)
+    grads_before, opt = grads.copy(), optimizers.get(name)
     opt.step(values, grads)
     tracemalloc.start()
     opt.step(values, grads)
@@ -172,11 +172,11 @@ def test_in_place_without_large_temporaries(name):
     tracemalloc.stop()
     scratch = 2 * BLOCK * values.itemsize
     assert peak < scratch + 4096, f"a step allocated {peak} bytes"
-    np.testing.assert_array_equal(grads, kept)
+    np.testing.assert_array_equal(grads, grads_before)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_state_goes_on_bit_identically(name):
+def test_a_restored_state_continues_bit_identically(name):
     rng = np.random.default_rng(5)
     start, grads = rng.standard_normal(40), rng.standard_normal((10, 40))
     whole, opt = start.copy(), optimizers.get(name)

@@ -1,4 +1,4 @@
-"""Mixed precision: float16 passes over float32 weights, a scale that finds its way, same ends."""
+"""Mixed precision: float16 passes with float32 weights, an adaptive scale, and the same results."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from minitransformer.layers import FlatParameters, PositionalEncoding
 from minitransformer.models import TransformerClassifier
 from minitransformer.storage.weights import load_arrays
 from minitransformer.training import Adam, Callback, TrainingDiverged
-from minitransformer.training.precision import HIGHEST, SCALE, MixedPrecision
+from minitransformer.training.precision import MAX_SCALE, SCALE, MixedPrecision
 from tests.support import strict_device
 from tests.support.tolerances import TOLERANCES
 from tests.support.toys import toy_data, toy_model
@@ -70,7 +70,7 @@ def test_one_gradient_is_rounded_and_not_scaled():
     assert 0 < error < TOLERANCES["gradients in mixed precision"][0]
 
 
-def test_the_passes_are_in_float16_and_everything_kept_is_float32(tmp_path, monkeypatch):
+def test_the_passes_are_in_float16_and_everything_stored_is_float32(tmp_path, monkeypatch):
     seen = set()
     forward = TransformerClassifier.forward
 
@@ -96,13 +96,13 @@ def test_the_passes_are_in_float16_and_everything_kept_is_float32(tmp_path, monk
     assert not np.array_equal(rounded_to(model.flat.values, np.float16), model.flat.values)
 
 
-def test_an_overflow_leaves_the_step_out_and_halves_the_scale():
+def test_an_overflow_skips_the_step_and_halves_the_scale():
     model = prepared(mixed={"scale": 2.0**24})
     values, recipe = model.flat.values.copy(), model.recipe
     logs = model.train_on_batch(X, Y)
     assert (recipe.mixed.scale, recipe.optimizer.t, recipe.averages.t) == (2.0**23, 0, 0)
     assert np.array_equal(model.flat.values, values)
-    single = prepared("single").train_on_batch(X, Y)  # the batch counts all the same
+    single = prepared("single").train_on_batch(X, Y)  # the batch's loss counts nevertheless
     assert logs["loss"] == pytest.approx(single["loss"], rel=1e-3)
     while recipe.optimizer.t == 0:
         model.train_on_batch(X, Y)
@@ -114,12 +114,12 @@ def test_after_enough_good_steps_the_scale_doubles_up_to_a_bound():
     model = prepared(mixed={"scale": 4.0, "double_after": 4})
     run(model, epochs=1)  # 10 steps
     assert model.recipe.mixed.state() == {"scale": 16.0, "good": 2}
-    mixed = MixedPrecision(HIGHEST, 1)
+    mixed = MixedPrecision(MAX_SCALE, 1)
     mixed.end_step()
-    assert mixed.scale == HIGHEST
+    assert mixed.scale == MAX_SCALE
 
 
-def test_an_overflow_begins_the_count_of_good_steps_again():
+def test_an_overflow_restarts_the_count_of_good_steps():
     mixed = MixedPrecision()
     mixed.end_step()
     assert mixed.overflowed(None, 1.0, np.inf, 1)
@@ -139,7 +139,7 @@ def test_a_scale_that_cannot_be_halved_is_an_error():
     assert np.array_equal(model.flat.values, values)
 
 
-def test_a_loss_that_is_not_finite_is_no_matter_of_the_scale():
+def test_a_loss_that_is_not_finite_does_not_change_the_scale():
     model = prepared()
     model.head.b.value[0] = np.nan
     with pytest.raises(TrainingDiverged, match="the loss is nan"):
@@ -162,7 +162,7 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path, at):
     path, mixed = tmp_path / "c.safetensors", {"scale": 2.0**22, "double_after": 7}
     whole, part = prepared(mixed=mixed), prepared(mixed=mixed)
     history = run(whole, [SaveAt(at, path)])
-    assert whole.recipe.optimizer.t < 50  # steps were left out, some of them early
+    assert whole.recipe.optimizer.t < 50  # steps were skipped, some of them early
     assert columns(run(part, resume=path)) == columns(history)
     assert state(part) == state(whole)
 
@@ -183,7 +183,7 @@ def test_two_workers_add_up_the_same_gradients():
 
 
 @pytest.mark.parametrize("scale", [2.0**10, 2.0**22])
-def test_the_device_gives_the_same_bits_whether_or_not_steps_are_left_out(scale):
+def test_the_device_gives_the_same_bits_whether_or_not_steps_are_skipped(scale):
     def trained(device):
         model = toy_model(dtype="float32", ops="plain", dropout=0.0)
         model.compile(Adam(0.01), average=0.9, workers=1, precision="mixed")
@@ -200,7 +200,7 @@ def test_the_device_gives_the_same_bits_whether_or_not_steps_are_left_out(scale)
     assert here == there
 
 
-def test_a_model_goes_on_training_where_it_was_moved_to():
+def test_a_moved_model_continues_training_on_its_new_device():
     ends = []
     with strict_device.installed():
         for second in ("numpy", "cupy"):

@@ -1,24 +1,21 @@
-"""Several processes that train together: the same bits as workers in one, and the same end."""
+"""MPI processes that train together give the same bits as workers in one process, and end alike."""
 
-import os
-import pathlib
 import re
-import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from minitransformer.training.history import History
-from minitransformer.training.parallel import mpi as module
+from minitransformer.training.parallel import mpi
+from tests.support.mpi_processes import together
 
 SMALL = (
     "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --max-len 64 --epochs 2 --batch-size 48"
     " --average 0.9 --word-dropout 0.2"
 ).split()
 
-# `train` in which something happens in process 1 after the second step.
+# The command `train`, with something that happens in process 1 after the second step.
 PRELUDE = """
 import os, signal, time
 from mpi4py import MPI
@@ -36,24 +33,9 @@ EarlyStopping.on_train_batch_end = happens
 """
 
 
-def mpiexec():
-    """The launcher that the package mpich puts beside Python."""
-    return shutil.which("mpiexec", path=str(pathlib.Path(sys.executable).parent))
-
-
-def together(n, *arguments):
-    """Run Python with `arguments` in `n` processes."""
-    command = [mpiexec(), "-n", n, sys.executable, *arguments]
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run(
-        [str(c) for c in command], capture_output=True, text=True, check=False, timeout=60,
-        env=environment,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def columns(tmp_path_factory):
-    """A table whose batches are cut into several micro-batches."""
+    """Arguments for a table whose batches are cut into several micro-batches."""
     path, rng = tmp_path_factory.mktemp("data") / "long.csv", np.random.default_rng(0)
     rows = ["review,stars"]
     for i in range(80):
@@ -73,7 +55,7 @@ def test_two_processes_give_the_same_files_as_two_workers(call, columns, tmp_pat
     done = together(2, "-m", "minitransformer", "train", *columns, *SMALL, "--out", many)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert len(re.findall(r"^epoch 2/2", done.stdout, re.MULTILINE)) == 1, "one process speaks"
+    assert len(re.findall(r"^epoch 2/2", done.stdout, re.MULTILINE)) == 1, "only one process prints"
     assert call("train", *columns, *SMALL, "--workers", 2, "--out", one)[0] == 0
     for name in ("model.safetensors", "config.json", "vocab.txt"):
         assert (many / name).read_bytes() == (one / name).read_bytes(), name
@@ -89,7 +71,7 @@ def test_a_process_that_fails_alone_ends_the_others(columns, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_task_that_fails_in_one_process_is_everybodys_error(columns, tmp_path):
+def test_a_task_that_fails_in_one_process_is_an_error_in_all(columns, tmp_path):
     happening = "self.model.run = None"
     done = failing(columns, tmp_path, happening)
     assert done.returncode == 1
@@ -108,22 +90,24 @@ def test_ctrl_c_in_one_process_stops_all_after_the_same_step(columns, tmp_path):
 def test_weights_that_differ_are_noticed_at_the_end_of_the_epoch(columns, tmp_path):
     done = failing(columns, tmp_path, "self.model.flat.values[3] += 1")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: RuntimeError: process 1 has other weights than process 0")
+    words = "error: RuntimeError: process 1 has different weights from process 0"
+    assert done.stderr.startswith(words)
 
 
-def test_errors_that_all_have_are_said_once(columns, tmp_path):
+def test_an_error_in_all_processes_is_reported_once(columns, tmp_path):
     done = together(2, "-m", "minitransformer", "train", *columns, "--workers", 3)
     assert done.returncode == 2
-    assert done.stderr == "error: --workers must be 2, one in each process, got 3\n"
+    words = r"error: (--)?workers must be 2, one per process, got 3\n"
+    assert re.fullmatch(words, done.stderr), done.stderr
 
 
-def test_alone_mpi4py_is_not_asked_for_and_in_company_it_must_be_there(monkeypatch):
-    for name in module.SIZE_VARIABLES:
+def test_mpi4py_is_needed_only_with_several_processes(monkeypatch):
+    for name in mpi.SIZE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    assert module.join() is None
+    assert mpi.join() is None
     monkeypatch.setenv("PMI_SIZE", "1")
-    assert module.join() is None
+    assert mpi.join() is None
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     with pytest.raises(ValueError, match=r"4 processes .* pip install 'minitransformer\[mpi\]'"):
-        module.join()
+        mpi.join()

@@ -1,4 +1,4 @@
-"""What is shown while a model is trained: in a terminal, a notebook, a log file."""
+"""What is shown during training in a terminal, in a notebook, and in a log file."""
 
 import io
 import sys

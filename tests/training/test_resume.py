@@ -1,4 +1,4 @@
-"""A run that was stopped anywhere and resumed ends in the same bytes as one that was not."""
+"""A run that is stopped anywhere and resumed ends with the same bytes as one that is not."""
 
 import json
 
@@ -14,67 +14,16 @@ from minitransformer.training import (
     Checkpoint,
     EarlyStopping,
     Nesterov,
-    WarmupCosine,
 )
+from tests.support.resumed_runs import SaveEveryStep, X, Y, comparable, end_of, prepared, run
 from tests.support.toys import toy_data, toy_model
 
-X, Y = toy_data(60)
-VAL = toy_data(12, seed=1)
 STEPS = 50  # 5 epochs of 10 batches
-
-
-class SaveEveryStep(Callback):
-    """A checkpoint of its own after each step and each epoch."""
-
-    last = True
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def on_train_batch_end(self, batch, logs):
-        self.run.save(self.folder / f"{self.run.step}.safetensors")
-
-    def on_epoch_end(self, epoch, logs):
-        self.run.save(self.folder / f"after-epoch-{epoch}.safetensors")
-
-
-def prepared(optimizer=None, seed=0, workers=1):
-    """A model with everything on that has a state or draws random numbers."""
-    model = toy_model(seed=seed)
-    model.compile(
-        optimizer or AdamW(0.01),
-        schedule=WarmupCosine(0.2),
-        clip=1.0,
-        l2=1e-4,
-        word_dropout=0.1,
-        average=0.9,
-        micro_batch_tokens=28,
-        workers=workers,
-    )
-    return model
-
-
-def run(model, callbacks=(), resume=None, epochs=5, **changes):
-    arguments = {"epochs": epochs, "batch_size": 6, "validation_data": VAL, "verbose": 0}
-    x, y = changes.pop("data", (X, Y))
-    return model.fit(x, y, callbacks=callbacks, resume=resume, **{**arguments, **changes})
-
-
-def comparable(history):
-    return {name: column for name, column in history.history.items() if name != "seconds"}
-
-
-def end_of(model):
-    """Everything that a run leaves behind, as bytes."""
-    recipe = model.recipe
-    arrays = [model.flat.values, recipe.averages.values]
-    arrays += [a for name, a in sorted(recipe.optimizer.state().items()) if name != "t"]
-    return recipe.optimizer.t, recipe.averages.t, b"".join(a.tobytes() for a in arrays)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The undisturbed run, with a checkpoint of every step."""
+    """The uninterrupted run, with a checkpoint of every step."""
     folder = tmp_path_factory.mktemp("checkpoints")
     model = prepared()
     history = run(model, [BestWeights(), SaveEveryStep(folder)])
@@ -108,7 +57,7 @@ def test_stopped_twice(whole, tmp_path):
     model = prepared()
     history = run(model, [BestWeights()], resume=second / "33.safetensors")
     assert (end_of(model), comparable(history)) == (end, rows)
-    # byte for byte, but for the seconds
+    # byte for byte, except for the seconds
     a, b = (load_arrays(f / "33.safetensors")[0] for f in (folder, second))
     assert {k: v.tobytes() for k, v in a.items()} == {k: v.tobytes() for k, v in b.items()}
 
@@ -124,7 +73,7 @@ def test_other_optimizers_and_workers(tmp_path, optimizer, workers):
     assert end_of(model) == end_of(undisturbed)
 
 
-def test_early_stopping_goes_on_counting(tmp_path):
+def test_early_stopping_continues_its_count(tmp_path):
     noise = np.random.default_rng(0).permutation(Y)
     stoppers = [EarlyStopping(patience=3), EarlyStopping(patience=3)]
     undisturbed = prepared()
@@ -169,7 +118,7 @@ def test_checkpoint_callback_writes_at_its_times(tmp_path):
         Checkpoint(path, every="step")
 
 
-def test_longer_after_the_end(whole):
+def test_a_finished_run_can_be_resumed_with_more_epochs(whole):
     folder, _, rows = whole
     model = prepared()
     history = run(model, [BestWeights()], resume=folder / "after-epoch-4.safetensors", epochs=6)
@@ -211,7 +160,7 @@ def test_a_checkpoint_of_another_run_is_refused(whole, make, changes, message):
     assert model.recipe.optimizer.t == 0
 
 
-def test_files_that_are_no_checkpoint(whole, tmp_path):
+def test_files_that_are_not_checkpoints(whole, tmp_path):
     model = toy_model()
     model.save(tmp_path / "model")
     with pytest.raises(ValueError, match="is not a checkpoint"):
@@ -223,7 +172,7 @@ def test_files_that_are_no_checkpoint(whole, tmp_path):
     arrays, metadata = load_arrays(whole[0] / "5.safetensors")
     arrays["optimizer/m"] = arrays["optimizer/m"][:-1]
     save_arrays(tmp_path / "short", arrays, metadata)
-    with pytest.raises(ValueError, match="'optimizer/m' is float64 of shape"):
+    with pytest.raises(ValueError, match="'optimizer/m' must be float64 of shape"):
         run(prepared(), [BestWeights()], resume=tmp_path / "short")
     with pytest.raises(FileNotFoundError):
         run(prepared(), resume=tmp_path / "absent")

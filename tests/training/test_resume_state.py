@@ -1,4 +1,4 @@
-"""What else a resumed run takes over: the number of workers, and what callbacks keep."""
+"""What else a resumed run restores: the number of workers, and the state of callbacks."""
 
 import json
 
@@ -6,11 +6,11 @@ import numpy as np
 
 from minitransformer.storage.weights import load_arrays
 from minitransformer.training import Callback, loop
-from tests.training.test_resume import SaveEveryStep, end_of, prepared, run
+from tests.support.resumed_runs import SaveEveryStep, end_of, prepared, run
 
 
 def test_the_number_of_workers_is_taken_over(tmp_path, monkeypatch):
-    """Where none is asked for, a machine with other cores goes on with the checkpoint's number."""
+    """By default, a machine with a different number of cores uses the checkpoint's number."""
     monkeypatch.setattr(loop, "default_workers", lambda values: 3)
     undisturbed = prepared(workers=None)
     run(undisturbed, [SaveEveryStep(tmp_path)], epochs=2)
@@ -30,7 +30,7 @@ def test_the_number_of_workers_is_taken_over(tmp_path, monkeypatch):
 
 
 class Collect(Callback):
-    """Keeps arrays of its own shapes; nothing at all before the first step."""
+    """Stores arrays of its own shapes, and nothing before the first step."""
 
     def __init__(self):
         self.seen = {}
@@ -46,7 +46,7 @@ class Collect(Callback):
         self.seen = dict(state)
 
 
-def test_a_callback_with_arrays_of_its_own_goes_on(tmp_path):
+def test_a_callback_with_arrays_of_its_own_is_resumed(tmp_path):
     whole, resumed = Collect(), Collect()
     run(prepared(), [whole, SaveEveryStep(tmp_path)], epochs=2)
     run(prepared(), [resumed], resume=tmp_path / "13.safetensors", epochs=2)

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from minitransformer.training.optim import schedules
+from minitransformer.training.optim.averaging import AveragedWeights, applied
 from minitransformer.training.optim.optimizer import BLOCK
 from minitransformer.training.optim.regularisation import (
-    AveragedWeights,
     add_penalty,
-    applied,
     clip_by_global_norm,
     global_norm,
     word_dropout,
@@ -44,7 +43,7 @@ def test_cosine():
     assert falling == sorted(falling, reverse=True)
 
 
-def test_warmup_as_a_share_and_runs_too_short_for_it():
+def test_warmup_as_a_fraction_and_runs_too_short_for_it():
     assert WarmupCosine(warmup=0.1).start(200)(10) == 0.5
     assert WarmupInverseSqrt(warmup=0.5).start(200)(100) == pytest.approx(1.0, rel=1e-14)
     assert WarmupCosine(warmup=0.1).start(1)(1) == 1.0
@@ -142,9 +141,9 @@ def test_dtype_of_penalty_clip_and_average():
 
 def test_word_dropout():
     ids = np.array([[5, 7, 9, 0, 0], [3, 0, 8, 4, 0]] * 2000)
-    kept = ids.copy()
+    before = ids.copy()
     out = word_dropout(ids, 0.3, 1, np.random.default_rng(0), ids != 0)
-    np.testing.assert_array_equal(ids, kept)
+    np.testing.assert_array_equal(ids, before)
     assert out.dtype == ids.dtype
     assert (out[ids == 0] == 0).all()
     changed = out != ids
@@ -185,7 +184,7 @@ def test_average_starts_at_the_first_step_and_follows():
     assert mean.values[0] == pytest.approx(6.0, abs=1e-6), "the first weights must fade fast"
 
 
-def test_average_applied_and_put_back():
+def test_averages_are_applied_and_the_values_restored():
     mean = AveragedWeights(0.5)
     values = np.array([1.0, 2.0])
     seen = []
@@ -207,10 +206,10 @@ def test_average_applied_and_put_back():
 
 
 def test_average_state():
-    mean, again = AveragedWeights(0.5), AveragedWeights(0.5)
+    mean, restored = AveragedWeights(0.5), AveragedWeights(0.5)
     mean.update(np.array([3.0, 5.0]))
-    again.load_state(mean.state())
+    restored.load_state(mean.state())
     mean.update(np.array([1.0, 2.0]))
-    again.update(np.array([1.0, 2.0]))
-    np.testing.assert_array_equal(again.values, mean.values)
+    restored.update(np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(restored.values, mean.values)
     assert AveragedWeights(0.5).state() == {"t": 0}

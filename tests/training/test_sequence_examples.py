@@ -1,4 +1,4 @@
-"""Examples of models that write: windows, next tokens, pairs, and what is refused."""
+"""Examples for generative models: windows, next tokens, pairs, and what is refused."""
 
 import hashlib
 
@@ -30,16 +30,16 @@ def test_windows_predict_every_token_but_the_first_once(n):
     assert isinstance(examples, NextTokens)
     assert len(examples) == -(-(n - 1) // 8)
     batch = examples.batch(np.arange(len(examples)))
-    kept = batch.targets != -1
-    np.testing.assert_array_equal(batch.targets[kept], TEXT[1:n])
-    np.testing.assert_array_equal(batch.ids[kept], TEXT[: n - 1])
-    assert (batch.ids[~kept] == 0).all()
+    counts = batch.targets != -1
+    np.testing.assert_array_equal(batch.targets[counts], TEXT[1:n])
+    np.testing.assert_array_equal(batch.ids[counts], TEXT[: n - 1])
+    assert (batch.ids[~counts] == 0).all()
     assert batch.mask is None
-    assert examples.weight(None) == n - 1 == kept.sum()
+    assert examples.weight(None) == n - 1 == counts.sum()
     assert batch.ids.dtype == batch.targets.dtype == np.int64
 
 
-def test_a_long_text_may_be_of_any_integers_in_a_list_or_an_array():
+def test_a_long_text_may_be_a_list_or_an_array_of_any_integer_type():
     expected = writer_examples(TEXT).batch(np.arange(3))
     for form in (TEXT.tolist(), tuple(TEXT.tolist()), TEXT.astype(np.uint16), TEXT.astype("int8")):
         batch = writer_examples(form).batch(np.arange(3))
@@ -57,7 +57,7 @@ def test_a_list_of_sequences_is_padded_on_the_right_to_the_longest_of_a_batch():
 
 
 def test_the_last_sequence_of_all_is_read_to_its_end():
-    """The ids end there: nothing beyond may be asked for."""
+    """The ids end there, so nothing beyond may be read."""
     examples = writer_examples([[3, 4, 5, 6], [7, 8]], max_len=8)
     batch = examples.batch(np.array([1, 0]))
     np.testing.assert_array_equal(batch.targets, [[8, -1, -1], [4, 5, 6]])
@@ -131,7 +131,7 @@ def test_parts_and_fingerprints_of_pairs():
     assert hashlib.sha256().digest_size * 2 == len(prints.pop())
 
 
-def test_batches_of_pairs_hold_each_once_and_need_little_padding():
+def test_batches_of_pairs_contain_each_once_and_need_little_padding():
     rng = np.random.default_rng(0)
     n = rng.integers(4, 30, 3000)
     m = (n + rng.integers(-3, 4, 3000)).clip(1)
@@ -159,7 +159,7 @@ def test_micro_batches_of_pairs(lengths, most):
 
 
 def test_micro_batches_of_pairs_are_cut_where_it_costs_least():
-    """Against all ways to cut a few pairs in their order."""
+    """Compared with all ways to cut a few pairs in their order."""
     rng = np.random.default_rng(0)
     for _ in range(20):
         S, T = rng.integers(1, 300, (2, 6))
@@ -177,8 +177,9 @@ def test_a_large_vocabulary_makes_micro_batches_small():
     def parts(vocab, tokens=4096, **recipe):
         model = ToyWriter(20, max_len=64, dtype="float32")
         model.compile(**recipe)
-        model.vocab_size = vocab  # as if: tables of a hundred million rows take seconds to draw
-        return model.micro_batch(model.recipe.micro_batch_tokens, tokens)
+        model.vocab_size = vocab  # only claimed: drawing a hundred million rows takes seconds
+        given = model.recipe.micro_batch_tokens
+        return given or model.learns_from.micro_batch_tokens(model, tokens)
 
     assert parts(65) == 1024
     assert parts(65, 768) == 384, "half of a small batch for each of two workers"
@@ -188,8 +189,9 @@ def test_a_large_vocabulary_makes_micro_batches_small():
     assert parts(10**8) == 1
     assert parts(8000, micro_batch_tokens=2000) == 2000
     pairs = ToyTranslator(8000, 8000)
-    assert pairs.micro_batch(None, 4096) == 1024, "half of them are sources"
-    assert ToyTranslator(8000, 32_000).micro_batch(None, 4096) == 262
+    default = pairs.learns_from.micro_batch_tokens
+    assert default(pairs, 4096) == 1024, "half of them are sources"
+    assert default(ToyTranslator(8000, 32_000), 4096) == 262
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Models that write, trained by several processes: the same bits as by workers in one."""
+"""Generative models trained by MPI processes: the same bits as with workers in one process."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.training.test_processes import mpiexec
+from tests.support.mpi_processes import mpiexec
 
 ROOT = pathlib.Path(__file__).parents[2]
 CODE = """

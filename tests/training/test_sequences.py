@@ -1,4 +1,4 @@
-"""Training of models that write: exact parts, any workers, runs counted in steps, resuming."""
+"""Training of generative models: exact parts, any workers, runs counted in steps, resuming."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def transformer(**config):
     return Transformer(vocab_size=VOCAB, max_len=8, **{**SMALL, **config})
 
 
-# Class of the model, its data, what compile needs.
+# Each with the class of the model, its data, and what compile needs.
 CASES = {
     "text": (ToyWriter, TEXT, {}),
     "lines": (ToyWriter, [TEXT[i : i + 2 + i % 7] for i in range(60)], {}),
@@ -162,7 +162,7 @@ def test_it_learns_to_translate():
 
 
 class Steps(Callback):
-    """Notes the rows that each step is given, and may write a checkpoint after each."""
+    """Writes a checkpoint after each step, if a folder is given."""
 
     last = True
 
@@ -207,7 +207,7 @@ def test_a_checkpoint_of_another_count_is_refused(tmp_path):
 
 
 def rows_of(model, data, **changes):
-    """The rows that each step of a counted run is given."""
+    """The rows of each step of a run counted in steps."""
     seen, train = [], model.recipe.optimizer
     run = type(model).fit
 
@@ -258,7 +258,7 @@ def test_a_schedule_counts_the_steps_of_a_counted_run():
     assert history.history["learning_rate"] == [1 / 4, 1 / 8, 1 / 11]
 
 
-def test_a_counted_run_has_ten_rows_unless_told_otherwise():
+def test_a_counted_run_has_ten_rows_by_default():
     for steps, rows in ((20, 10), (25, 9), (3, 3)):
         model, data = prepared("text")
         history = model.fit(data, steps=steps, batch_size=2, verbose=0)
@@ -273,7 +273,7 @@ def test_a_counted_run_has_ten_rows_unless_told_otherwise():
         ({"steps": 0}, "steps must be >= 1, got 0"),
         ({"steps_per_epoch": 3}, "steps_per_epoch needs steps"),
         ({"steps": 5, "steps_per_epoch": 0}, "steps_per_epoch must be >= 1"),
-        ({"class_weight": [1.0] * VOCAB}, "class_weight is not for models of sequences"),
+        ({"class_weight": [1.0] * VOCAB}, "class_weight must be None for models of sequences"),
         ({"y": [3]}, "takes ids alone"),
         ({"mask": [[True]]}, "takes ids alone"),
     ],
@@ -290,7 +290,7 @@ def test_bad_arguments_of_fit(arguments, message):
     [
         ({"loss": "mse"}, "loss must be a cross-entropy without class weights"),
         ({"loss": CategoricalCrossentropy(class_weights=[1.0] * VOCAB)}, "without class weights"),
-        ({"word_dropout": 0.1}, "word_dropout is not for"),
+        ({"word_dropout": 0.1}, "word_dropout is only for classifiers"),
         ({"micro_batch_tokens": 0}, "micro_batch_tokens must be >= 1"),
     ],
 )
@@ -309,7 +309,7 @@ def test_bad_arguments_of_compile(arguments, message):
         ({"start_id": 23, "end_id": 2}, "start_id must be .* got 23"),
     ],
 )
-def test_the_ids_that_begin_and_end_a_target_must_be_told(ids, message):
+def test_the_ids_that_begin_and_end_a_target_must_be_given(ids, message):
     model = ToyTranslator()
     with pytest.raises(ValueError, match=message):
         model.compile(**ids)
@@ -350,7 +350,7 @@ def test_a_model_is_saved_and_loaded(kind, tmp_path):
 def test_the_device_gives_the_same_bits_and_hardly_waits(kind):
     def trained(device):
         recipe = {"workers": 1, "clip": 1.0, "average": 0.9, "optimizer": AdamW(0.01)}
-        recipe["micro_batch_tokens"] = 64  # what is asked for is the same on every device
+        recipe["micro_batch_tokens"] = 64  # a number that is given counts on every device
         model, data = prepared(kind, recipe, ops="plain")
         model.to(device)
         model.read_every = 4
@@ -370,7 +370,7 @@ def test_the_device_gives_the_same_bits_and_hardly_waits(kind):
 
 
 @pytest.mark.parametrize("kind", ["text", "pairs"])
-def test_mixed_precision_learns_alike(kind):
+def test_mixed_precision_learns_equally_well(kind):
     losses = []
     for precision in ("single", "mixed"):
         model, data = prepared(kind, {"precision": precision}, dtype="float32", dropout=0.0)

@@ -1,4 +1,4 @@
-"""How training ends: callbacks, early stopping, divergence, Ctrl-C, and what is kept."""
+"""How training ends: callbacks, early stopping, Ctrl-C, and which weights remain."""
 
 import json
 import signal
@@ -109,7 +109,7 @@ def test_a_callback_may_stop_training():
 
 
 def test_fit_in_a_thread_other_than_the_main_one():
-    """Where Ctrl-C never arrives, training works all the same."""
+    """Ctrl-C never arrives there, but training works nevertheless."""
     results = []
     thread = threading.Thread(target=lambda: results.append(fitted()[0].flat.values.tobytes()))
     thread.start()
@@ -135,7 +135,7 @@ def raise_it():
 
 @pytest.mark.parametrize("press", [lambda: signal.raise_signal(signal.SIGINT), raise_it])
 def test_ctrl_c_keeps_the_best_and_can_be_resumed(tmp_path, press):
-    """Interrupted in epoch 3 and resumed, a run ends where the undisturbed one does."""
+    """A run that is interrupted in epoch 3 and resumed ends as the uninterrupted run does."""
     x, y = toy_data()
     data = {"validation_data": (x, y)}
     whole, _ = fitted(epochs=4, fit={**data, "callbacks": [BestWeights()]})
@@ -173,8 +173,8 @@ def test_history_as_csv(tmp_path):
     _, history = fitted(fit={"validation_split": 0.2})
     path = tmp_path / "history.csv"
     history.save_csv(path)
-    again = History.load_csv(path)
-    assert (again.history, again.epoch) == (history.history, history.epoch)
+    loaded = History.load_csv(path)
+    assert (loaded.history, loaded.epoch) == (history.history, history.epoch)
     names = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
     assert list(history.history) == names
     assert path.read_text().splitlines()[0] == "epoch," + ",".join(names)

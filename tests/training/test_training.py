@@ -1,4 +1,4 @@
-"""The training loop: it learns, repeats itself, and alters nothing that it was handed."""
+"""The training loop: the model learns, runs are repeatable, and no argument is changed."""
 
 import copy
 import os
@@ -35,7 +35,7 @@ def test_same_seed_same_bytes():
     assert runs[0].tobytes() != runs[2].tobytes()
 
 
-def test_each_example_once_an_epoch_in_an_order_of_its_own(monkeypatch):
+def test_each_example_once_per_epoch_in_a_new_order(monkeypatch):
     import minitransformer.training.loop as loop
 
     seen = []
@@ -68,7 +68,7 @@ def test_schedule_moves_the_learning_rate():
     np.testing.assert_array_equal(still.flat.values, toy_model().flat.values)
 
 
-def test_a_schedule_is_told_the_length_of_the_run_and_asked_each_step():
+def test_a_schedule_gets_the_length_of_the_run_and_is_called_for_each_step():
     class Recording(Schedule):
         totals, steps = [], []
 
@@ -87,11 +87,11 @@ def test_a_schedule_is_told_the_length_of_the_run_and_asked_each_step():
     assert history.epoch == [2]
 
 
-def test_nothing_handed_over_is_altered():
+def test_no_argument_is_changed():
     x, y = toy_data(20)
-    x_kept, y_kept = copy.deepcopy(x), y.copy()
+    x_before, y_before = copy.deepcopy(x), y.copy()
     ids = padded(x)
-    ids_kept, mask = ids.copy(), ids != 0
+    ids_before, mask = ids.copy(), ids != 0
     optimizer, weights = Adam(0.01), {0: 1.0, 1: 2.0}
     model = toy_model()
     model.compile(optimizer, word_dropout=0.3, l2=0.1)
@@ -99,13 +99,13 @@ def test_nothing_handed_over_is_altered():
     model.fit(ids, np.eye(2)[y], mask=mask, verbose=0)
     model.predict(ids)
     assert (optimizer.t, optimizer.state(), weights) == (0, {"t": 0}, {0: 1.0, 1: 2.0})
-    assert all((a == b).all() for a, b in zip(x, x_kept, strict=True))
-    np.testing.assert_array_equal(y, y_kept)
-    np.testing.assert_array_equal(ids, ids_kept)
-    np.testing.assert_array_equal(mask, ids_kept != 0)
+    assert all((a == b).all() for a, b in zip(x, x_before, strict=True))
+    np.testing.assert_array_equal(y, y_before)
+    np.testing.assert_array_equal(ids, ids_before)
+    np.testing.assert_array_equal(mask, ids_before != 0)
 
 
-def test_a_penalty_stands_in_the_history():
+def test_a_penalty_appears_in_the_history():
     for penalty in ({"l1": 1e-3}, {"l2": 1e-3}):
         _, history = fitted(**penalty)
         assert min(history.history["penalty"]) > 0

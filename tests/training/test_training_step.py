@@ -1,4 +1,4 @@
-"""One step: exact gradients from parts, its randomness, its dtype."""
+"""One step: exact gradients from parts, its random numbers, its dtype."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_micro_batches_add_up_to_the_batch(loss):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_100_losses_of_train_on_batch_are_those_of_pytorch(workers):
-    """Micro-batches, workers, loss and optimiser together, against stored Adam losses."""
+    """Micro-batches, workers, loss and optimiser together, compared with stored Adam losses."""
     arrays, options = stored.cases("classifier")["run-pre"]
     settings = {name: value for name, value in options.items() if name != "learning_rate"}
     model = TransformerClassifier(**settings, dtype="float64")
@@ -72,7 +72,7 @@ def test_100_losses_of_train_on_batch_are_those_of_pytorch(workers):
 
 
 def test_targets_that_do_not_count():
-    """Shares of micro-batches add up when some, or all, targets are to be ignored."""
+    """The parts of micro-batches add up if some targets, or all, are ignored."""
     rng = np.random.default_rng(0)
     logits, targets = rng.standard_normal((6, 3)), np.array([0, -1, 2, -1, 1, 1])
     loss = CategoricalCrossentropy(class_weights=[1.0, 2.0, 4.0], ignore_index=-1)
@@ -89,9 +89,9 @@ def test_targets_that_do_not_count():
     np.testing.assert_array_equal(loss.backward(saved), 0.0)
 
 
-def test_smoothing_wants_every_class_to_weigh():
+def test_smoothing_needs_a_positive_weight_for_every_class():
     """A micro-batch of weight 0 would lose its smoothing term."""
-    with pytest.raises(ValueError, match="class_weights must be > 0 together with label_smoothing"):
+    with pytest.raises(ValueError, match="class_weights must be > 0 with label_smoothing"):
         CategoricalCrossentropy(0.1, class_weights=[0.0, 1.0])
 
 
@@ -140,7 +140,7 @@ def test_clipping_limits_the_step():
 
 
 def test_randomness_comes_from_seed_step_and_micro_batch(monkeypatch):
-    """Step t, micro-batch i draws from default_rng([seed, t, i]), and from nothing else."""
+    """Micro-batch i of step t draws from default_rng([seed, t, i]), and from nothing else."""
     x, y = toy_data(12)
     model = toy_model(seed=7)
     model.compile(SGD(0.1), micro_batch_tokens=30, workers=1)
@@ -209,15 +209,15 @@ def test_float32_stays_float32_through_fifty_steps(optimizer):
     assert model.predict(toy_data(4)[0]).dtype == np.float32
 
 
-def test_pool_is_needed_for_a_step_only_once():
-    """A step by hand gives what train_on_batch gives."""
+def test_a_step_by_hand_gives_what_train_on_batch_gives():
+    """A call of train_step gives the same bytes as train_on_batch."""
     x, y = toy_data(12)
     one, two = toy_model(), toy_model()
     one.compile(Adam(0.01))
     two.compile(Adam(0.01))
     for _ in range(3):
         one.train_on_batch(x, y)
-    examples = two.read_inputs(x, None).with_targets(y)
+    examples = two.read_examples(x, y, None, two.recipe.loss)
     with WorkerPool(two, None) as pool:
         for _ in range(3):
             train_step(two, two.recipe, pool, examples, np.arange(12))

@@ -1,4 +1,4 @@
-"""Parallel workers: the result does not depend on how the work was assigned."""
+"""Parallel workers: the result does not depend on how the work is assigned."""
 
 import threading
 import warnings
@@ -11,12 +11,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minitransformer.training import Adam
 from minitransformer.training.optim import optimizers
 from minitransformer.training.parallel import allocator, blas
-from minitransformer.training.parallel.workers import (
-    WorkerPool,
-    assign,
-    default_workers,
-    usable_cores,
-)
+from minitransformer.training.parallel.assign import assign
+from minitransformer.training.parallel.workers import WorkerPool, default_workers, usable_cores
 from minitransformer.training.step import train_step
 from tests.support.tolerances import tolerance
 from tests.support.toys import toy_data, toy_model
@@ -28,7 +24,7 @@ def fifty_losses(workers):
     """Losses of fifty steps, and the weights after them."""
     model = toy_model()
     model.compile(Adam(0.01), word_dropout=0.1, clip=1.0, workers=workers, micro_batch_tokens=24)
-    examples = model.read_inputs(X, None).with_targets(Y)
+    examples = model.read_examples(X, Y, None, model.recipe.loss)
     losses = []
     with WorkerPool(model, workers) as pool:
         for t in range(50):
@@ -119,7 +115,7 @@ def test_a_batch_is_cut_into_parts_of_about_1024_tokens_and_a_small_one_is_not()
 
     def parts(n, length):
         x = [np.full(length, 5 + i % 2) for i in range(n)]
-        examples = model.read_inputs(x, None).with_targets(np.arange(n) % 2)
+        examples = model.read_examples(x, np.arange(n) % 2, None, model.recipe.loss)
         seen = []
         pool = WorkerPool(model, 1)
         run = pool.add_gradients
@@ -165,7 +161,7 @@ def test_blas_has_its_own_threads_again_after_two_that_overlap():
         assert blas_threads() == {3}
 
 
-def test_blas_that_cannot_be_limited_is_said_once(monkeypatch):
+def test_blas_that_cannot_be_limited_is_warned_about_once(monkeypatch):
     class NoBlas:
         lib_controllers = ()
 
@@ -191,7 +187,7 @@ def test_the_default_number():
         WorkerPool(toy_model(), 1.5)
 
 
-def test_work_on_a_long_array_is_shared_out_once_each_and_silently():
+def test_each_part_of_a_long_array_is_worked_on_once_and_without_warnings():
     with WorkerPool(toy_model(), 3) as pool:
         for size in (0, 1, 2, 10):
             seen = np.zeros(size, int)
@@ -204,7 +200,7 @@ def test_work_on_a_long_array_is_shared_out_once_each_and_silently():
             assert (seen == 1).all()
 
 
-def test_the_optimizer_steps_alike_however_the_array_is_shared_out():
+def test_the_optimizer_takes_the_same_step_however_the_array_is_divided():
     rng = np.random.default_rng(0)
     grads, decay = rng.standard_normal((3, 1001)), rng.random(1001) < 0.5
     with WorkerPool(toy_model(), 3) as pool:

@@ -1,1 +1,1 @@
-"""What training minimises and what it reports: losses and metrics."""
+"""What training minimises and what it reports: the losses, and the metrics."""

@@ -1,9 +1,9 @@
-r"""Losses as objects that know how to split: a micro-batch gives its exact share of the batch's.
+r"""Losses that can be split: each micro-batch contributes its exact part of the batch's loss.
 
-The loss of a batch is a mean over what counts in the *whole* batch, :math:`L = \frac{1}{Z}\sum_i
-w_i \ell_i` with :math:`Z = \sum_i w_i`. A micro-batch is told :math:`Z` and returns its own sum
-divided by it; losses and gradients of the micro-batches then add up to those of the batch, however
-it was cut.
+The loss of a batch is a mean over everything that counts in the *whole* batch,
+:math:`L = \frac{1}{Z}\sum_i w_i \ell_i` with :math:`Z = \sum_i w_i`. A micro-batch is given
+:math:`Z`, and returns its own sum divided by it. The losses and gradients of the micro-batches then
+add up to those of the batch, however it is cut.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ from minitransformer.checks import check_number, lookup
 
 
 class Loss:
-    """What the losses share.
+    """Base class of the losses.
 
     Attributes
     ----------
     one_hot : bool
-        Whether targets may be given as one-hot rows too.
+        Whether targets may also be given as one-hot rows.
     ignore_index : int or None
         Targets with this number do not count.
     """
@@ -28,11 +28,12 @@ class Loss:
     ignore_index = None
 
     def normaliser(self, targets):
-        """Z, the weight of all `targets` that count: their number, unless classes are weighted.
+        """Z, the weight of the `targets` that count; without class weights, their number.
 
         Parameters
         ----------
         targets : (...) int array, on the host
+            Class numbers.
 
         Returns
         -------
@@ -41,57 +42,61 @@ class Loss:
         raise NotImplementedError
 
     def forward(self, logits, targets, total, ops=functional):
-        """Share of a micro-batch in the batch's loss.
+        """Contribution of a micro-batch to the batch's loss.
 
         Parameters
         ----------
         logits : (..., C) array
+            Scores of the classes.
         targets : (...) int array
+            Class numbers.
         total : float
             :meth:`normaliser` of the whole batch.
         ops : module
-            `functional`, or the same functions faster.
+            `functional`, or a module with faster versions of its functions.
 
         Returns
         -------
         value : float, or 0-d array on a device
-            In nats for the cross-entropy.
+            The contribution; in nats for a cross-entropy.
         saved : tuple
-            For :meth:`backward`.
+            What :meth:`backward` needs.
         """
         raise NotImplementedError
 
     def backward(self, saved, ops=functional):
-        """Gradient of the share with respect to the logits, (..., C); `ops` as in `forward`."""
+        """Gradient of that contribution with respect to the logits, (..., C)."""
         raise NotImplementedError
 
     def probabilities(self, saved):
-        """Softmax of the logits, (..., C), where it was computed; else None."""
+        """Softmax of the logits, (..., C), if `forward` computed and saved it; otherwise None."""
         return None
 
     def weighted(self, class_weights):
         """The same loss with a (C,) array of class weights."""
-        raise ValueError(f"class_weight needs a cross-entropy loss, not {type(self).__name__}")
+        raise ValueError(
+            f"loss must be a cross-entropy if class_weight is given, got {type(self).__name__}"
+        )
 
     def check_classes(self, n_classes):
-        """Raise ValueError where the loss does not fit a model of `n_classes` classes."""
+        """Raise ValueError if the loss does not fit a model of `n_classes` classes."""
 
     def config(self):
-        """Name and settings, as a dict that JSON can hold."""
+        """Name and settings, as a dict that JSON can store."""
         hyper = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in vars(self).items()}
         return {"name": type(self).__name__, **hyper}
 
 
 class CategoricalCrossentropy(Loss):
-    r"""Cross-entropy of softmax(logits) with the right class.
+    r"""Cross-entropy of softmax(logits) with the correct class.
 
     Parameters
     ----------
     label_smoothing : float
-        Share of the target that is spread evenly over all classes, 0 to below 1.
+        Fraction of the target that is spread evenly over all classes; at least 0 and below 1.
     class_weights : (C,) sequence of float, optional
-        Weight of each class, >= 0; > 0 with label smoothing. Smoothing weighs every class, so a
-        micro-batch of weight 0 alone would have no exact share of the batch.
+        Weight of each class, >= 0, and > 0 with label smoothing. Smoothing gives every class a part
+        of the loss, so a micro-batch whose total weight is 0 could not contribute its exact part.
     ignore_index : int, optional
         Targets with this number do not count.
 
@@ -105,11 +110,11 @@ class CategoricalCrossentropy(Loss):
             weights = np.asarray(class_weights, np.float64)
             if weights.ndim != 1 or not np.isfinite(weights).all() or (weights < 0).any():
                 raise ValueError(
-                    f"class_weights must be a list of finite numbers >= 0, got {class_weights}"
+                    f"class_weights must be a flat list of finite numbers >= 0, got {class_weights}"
                 )
             if self.label_smoothing and (weights == 0).any():
                 raise ValueError(
-                    f"class_weights must be > 0 together with label_smoothing, got {class_weights}"
+                    f"class_weights must be > 0 with label_smoothing, got {class_weights}"
                 )
             self.class_weights = weights
         self.ignore_index = ignore_index
@@ -132,12 +137,12 @@ class CategoricalCrossentropy(Loss):
             class_weights=weights,
             ignore_index=self.ignore_index,
         )
-        share = as_number(saved.normaliser) / total if total else 0.0
-        return as_number(loss) * share, (share, saved)
+        fraction = as_number(saved.normaliser) / total if total else 0.0
+        return as_number(loss) * fraction, (fraction, saved)
 
     def backward(self, saved, ops=functional):
-        share, saved = saved
-        return ops.cross_entropy_backward(share, saved)
+        fraction, saved = saved
+        return ops.cross_entropy_backward(fraction, saved)
 
     def probabilities(self, saved):
         return saved[1].probabilities
@@ -145,7 +150,7 @@ class CategoricalCrossentropy(Loss):
     def check_classes(self, n_classes):
         if self.class_weights is not None and len(self.class_weights) != n_classes:
             raise ValueError(
-                f"class_weights must give {n_classes} weights, one a class, "
+                f"class_weights must have {n_classes} weights, one per class, "
                 f"got {len(self.class_weights)}"
             )
 
@@ -154,13 +159,13 @@ class CategoricalCrossentropy(Loss):
 
 
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
-    """:class:`CategoricalCrossentropy` that takes class numbers only."""
+    """:class:`CategoricalCrossentropy` whose targets must be class numbers."""
 
     one_hot = False
 
 
 class TokenCrossentropy(CategoricalCrossentropy):
-    """Cross-entropy over tokens; targets of -1 are padding and do not count.
+    """Cross-entropy over tokens; targets of -1 are padding, and do not count.
 
     Parameters
     ----------
@@ -175,12 +180,12 @@ class TokenCrossentropy(CategoricalCrossentropy):
 
     @classmethod
     def like(cls, loss):
-        """The same for tokens as `loss`, a name, class or object, is for examples.
+        """The loss over tokens with the settings of `loss`, which is a name, class or object.
 
         Raises
         ------
         ValueError
-            When it is no cross-entropy, or classes are weighted.
+            If `loss` is not a cross-entropy, or has class weights.
         """
         loss = get(loss)
         if not isinstance(loss, CategoricalCrossentropy) or loss.class_weights is not None:
@@ -191,11 +196,11 @@ class TokenCrossentropy(CategoricalCrossentropy):
         return cls(loss.label_smoothing)
 
     def weighted(self, class_weights):
-        raise ValueError("class_weight is not for models of sequences")
+        raise ValueError("class_weight must be None for models of sequences")
 
 
 class MeanSquaredError(Loss):
-    r"""Mean squared error of the probabilities with the one-hot target, over all entries.
+    r"""Mean squared difference between the probabilities and the one-hot target, over all entries.
 
     .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = softmax(logits)
 
@@ -210,12 +215,12 @@ class MeanSquaredError(Loss):
         p = ops.softmax(logits)
         one_hot = array_module(logits).eye(logits.shape[-1], dtype=logits.dtype)[targets]
         loss, difference = ops.mean_squared_error(p, one_hot)
-        share = targets.size / total if total else 0.0
-        return as_number(loss) * share, (share, difference, p)
+        fraction = targets.size / total if total else 0.0
+        return as_number(loss) * fraction, (fraction, difference, p)
 
     def backward(self, saved, ops=functional):
-        share, difference, p = saved
-        return ops.softmax_backward(ops.mean_squared_error_backward(share, difference), p)
+        fraction, difference, p = saved
+        return ops.softmax_backward(ops.mean_squared_error_backward(fraction, difference), p)
 
 
 NAMES = {
@@ -227,12 +232,12 @@ NAMES = {
 
 
 def get(loss):
-    """A loss from its name, its class or itself.
+    """A loss from its name, its class or an object.
 
     Raises
     ------
     ValueError
-        For an unknown name; the message gives the near ones.
+        If the name is unknown; the message suggests close matches.
     """
     if isinstance(loss, Loss):
         return loss

@@ -1,4 +1,4 @@
-"""Metrics: what is reported about predictions, beside the loss."""
+"""Metrics: what is reported about predictions besides the loss."""
 
 import math
 
@@ -10,23 +10,25 @@ from minitransformer.functional import log_softmax
 
 
 class Metric:
-    """A mean over what counts, gathered micro-batch by micro-batch.
+    """A mean over the targets that count, summed up micro-batch by micro-batch.
 
     Attributes
     ----------
     name : str
-        Under which it stands in the history.
+        Name of its column in the history.
     """
 
     name = "metric"
 
     def measure(self, logits, targets, ignore_index=None):
-        """Sum over the examples of a micro-batch, and their number.
+        """Sum over the targets of a micro-batch that count, and their number.
 
         Parameters
         ----------
         logits : (..., C) array
+            Scores of the classes.
         targets : (...) int array
+            Class numbers.
         ignore_index : int, optional
             Targets with this number do not count.
 
@@ -37,16 +39,16 @@ class Metric:
         raise NotImplementedError
 
     def measure_with(self, loss, logits, targets, saved):
-        """:meth:`measure`, for a metric that can use what the `loss` has computed already."""
+        """:meth:`measure`, for a metric that can use what the `loss` has already computed."""
         return self.measure(logits, targets, loss.ignore_index)
 
     def finish(self, mean):
-        """What is reported, from the mean over all examples."""
+        """The number that is reported, given the mean over all examples."""
         return mean
 
 
 class Accuracy(Metric):
-    """Share of the examples whose largest logit is that of the right class."""
+    """Fraction of the examples whose largest logit is that of the correct class."""
 
     name = "accuracy"
 
@@ -64,7 +66,7 @@ class Perplexity(Metric):
 
     .. math:: \exp\Big(-\frac{1}{n} \sum_i \log p_{i y_i}\Big)
 
-    As many equally likely classes would be as hard to tell apart.
+    The prediction is as uncertain as a choice among this many equally likely classes.
 
     Source: Jelinek, Mercer, Bahl, Baker, "Perplexity - a measure of the difficulty of speech
     recognition tasks", 1977.
@@ -86,12 +88,12 @@ class Perplexity(Metric):
 
 
 def _nats(table, targets, ignore_index, of_logarithms=True):
-    """Sum of -log p over the `targets` that count, and their number, from p or log p (..., C)."""
+    """Sum of -log p over the `targets` that count, and their number, given p or log p (..., C)."""
     xp = array_module(table, targets)
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
     chosen = xp.take_along_axis(table, xp.where(counts, targets, 0)[..., None], axis=-1)[..., 0]
     if not of_logarithms:
-        # Less than the smallest number is taken for it.
+        # A probability that underflowed counts as the smallest normal number.
         chosen = xp.log(xp.maximum(chosen, np.finfo(chosen.dtype).tiny))
     return as_number(-xp.where(counts, chosen, 0).sum(dtype=np.float64)), as_number(counts.sum())
 
@@ -101,12 +103,12 @@ NAMES = {"accuracy": Accuracy, "acc": Accuracy, "perplexity": Perplexity}
 
 
 def get(metric):
-    """A metric from its name, its class or itself.
+    """A metric from its name, its class or an object.
 
     Raises
     ------
     ValueError
-        For an unknown name; the message gives the near ones.
+        If the name is unknown; the message suggests close matches.
     """
     if isinstance(metric, Metric):
         return metric
@@ -116,23 +118,24 @@ def get(metric):
 
 
 def confusion_matrix(labels, predictions, n_classes):
-    """How often class i was taken for class j.
+    """How often an example of class i was predicted to be of class j.
 
     Parameters
     ----------
     labels, predictions : (n,) int arrays
-        Each in ``0 .. n_classes - 1``.
+        True and predicted classes, each in ``0 .. n_classes - 1``.
     n_classes : int
+        Number of classes.
 
     Returns
     -------
     (n_classes, n_classes) int64 array
-        Row: true class. Column: predicted class. The sum is n.
+        Rows are true classes, columns are predicted classes. The sum is n.
 
     Raises
     ------
     ValueError
-        When lengths differ or a class is out of range.
+        If the lengths differ or a class is out of range.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.ndim != 1 or labels.shape != predictions.shape:

@@ -1,1 +1,1 @@
-"""How parameters move: optimisers, learning-rate schedules, regularisation."""
+"""How parameters are updated: optimisers, learning-rate schedules, and regularisation."""

@@ -1,8 +1,8 @@
-"""What all optimisers share: flat state arrays, their checks, and the walk over the blocks.
+"""The base class of the optimisers: flat state arrays, their checks, and the loop over blocks.
 
-The work is done block by block: a block of every array involved fits in the processor's cache
-together, so each number travels from memory once a step however many operations the formula has,
-and the only temporaries are two scratch blocks for each worker.
+The work is done block by block. One block of every array involved fits in the processor's cache, so
+each number is read from memory once per step, however many operations the formula has. The only
+temporaries are two scratch blocks per worker.
 """
 
 import numpy as np
@@ -10,25 +10,31 @@ import numpy as np
 from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_number
 
-# Elements in a block: six float32 arrays of this length are 1.5 MiB. Smaller ones would fit the
-# second-level cache, but threads then hand Python's lock over too often.
+# Elements in a block: six float32 arrays of this length take 1.5 MiB. Smaller blocks would fit in
+# the second-level cache, but threads would then hand over Python's lock too often.
 BLOCK = 65_536
 
 
 def one_part(size, work):
-    """``work(slice)`` on everything at once: what a pool's ``share_out`` does with its workers."""
+    """Call ``work(slice)`` once for everything; a pool's ``share_out`` divides it among workers."""
     work(slice(0, size))
 
 
-class Optimizer:
-    """An optimiser: acts in place on the flat array of all parameters.
+def blocks(xp, size):
+    """Slices that cover an array of `size`: of cache size on the CPU, a single one on a device."""
+    block = BLOCK if xp is np else max(size, 1)
+    return [slice(start, start + block) for start in range(0, size, block)]
 
-    A subclass names its state arrays in `slots` and writes its equation in :meth:`update`.
+
+class Optimizer:
+    """An optimiser, which works in place on the flat array of all parameters.
+
+    A subclass names its state arrays in `slots` and implements its equation in :meth:`update`.
 
     Parameters
     ----------
     learning_rate : float
-        Step size, > 0; a schedule multiplies it.
+        Step size, > 0. A schedule multiplies it.
 
     Attributes
     ----------
@@ -37,7 +43,7 @@ class Optimizer:
     """
 
     slots = ()
-    kernel = None  # the name under which `ops` may have the update in one launch for a device
+    kernel = None  # name under which `ops` may have the update as a single kernel for a device
 
     def __init__(self, learning_rate):
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
@@ -45,12 +51,12 @@ class Optimizer:
         self._arrays = {}
 
     def config(self):
-        """Name and hyperparameters, as a dict that JSON can hold."""
+        """Name and hyperparameters, as a dict that JSON can store."""
         hyper = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "t"}
         return {"name": type(self).__name__.lower(), **hyper}
 
     def fresh(self):
-        """The same hyperparameters with no state."""
+        """A copy with the same hyperparameters and no state."""
         other = type(self).__new__(type(self))
         vars(other).update(vars(self), t=0, _arrays={})
         return other
@@ -65,22 +71,22 @@ class Optimizer:
         values : (n,) array, float32 or float64
             Parameters; overwritten.
         grads : (n,) array
-            Gradient of the loss, same dtype; not altered.
+            Gradient of the loss, of the same dtype; not changed.
         learning_rate : float, optional
-            Rate of this step; the optimiser's own by default.
+            Rate of this step; by default the optimiser's own.
         decay : (n,) array of bool, optional
-            Where decoupled weight decay acts; everywhere by default. Only AdamW decays.
+            Where decoupled weight decay acts; everywhere by default. Only AdamW has weight decay.
         share_out : callable
-            ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can:
-            :meth:`~minitransformer.training.parallel.workers.WorkerPool.share_out`. The result
-            has the same bits whatever the parts.
+            ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can;
+            see :meth:`~minitransformer.training.parallel.workers.WorkerPool.share_out`. The bits of
+            the result do not depend on the parts.
         ops : module, optional
-            The model's functions; on a device their ``optimizer_kernel`` is used, if they have it.
+            The model's functions. On a device, their ``optimizer_kernel`` is used if they have one.
 
         Raises
         ------
         TypeError, ValueError
-            When the arrays do not fit each other or the optimiser's state.
+            If the arrays do not fit each other or the optimiser's state.
         """
         rate = self.learning_rate if learning_rate is None else float(learning_rate)
         xp = array_module(values, grads)
@@ -93,12 +99,12 @@ class Optimizer:
 
         def work(part):
             length = part.stop - part.start
-            # On a device each call is a kernel launch: one block that holds everything.
+            # On a device each operation is a kernel launch, so one block contains everything.
             block = min(BLOCK, length) if xp is np else length
-            room = xp.empty((2, block), values.dtype)
+            buffers = xp.empty((2, block), values.dtype)
             for start in range(part.start, part.stop, max(block, 1)):
                 here = slice(start, min(start + block, part.stop))
-                theta, scratch = values[here], room[:, : here.stop - here.start]
+                theta, scratch = values[here], buffers[:, : here.stop - here.start]
                 state = [self._arrays[name][here] for name in self.slots]
                 self.shrink(xp, theta, rate, scratch[0], None if decay is None else decay[here])
                 if kernel is None:
@@ -109,32 +115,32 @@ class Optimizer:
         share_out(values.size, work)
 
     def update(self, xp, theta, g, rate, scratch, *state):
-        """The optimiser's equation on one block: `theta` and the `state` arrays, in place."""
+        """The optimiser's equation on one block; `theta` and the `state` arrays change in place."""
         raise NotImplementedError
 
     def numbers(self, rate):
-        """What the kernel of the update takes besides arrays, by name."""
+        """The numbers that the kernel of the update takes besides its arrays, by name."""
         raise NotImplementedError
 
     def shrink(self, xp, theta, rate, scratch, decay):
-        """Decoupled weight decay on one block, before the update; none here."""
+        """Decoupled weight decay on one block, before the update; by default none."""
 
     def state(self):
         """State as a dict: `t` and the state arrays by name (the arrays themselves, no copies)."""
         return {"t": self.t, **self._arrays}
 
     def load_state(self, state):
-        """Take over a state that :meth:`state` gave; its arrays are copied.
+        """Restore a state that :meth:`state` returned; its arrays are copied.
 
         Raises
         ------
         ValueError
-            When the names are not those of this optimiser.
+            If the names are not those of this optimiser.
         """
         arrays = {name: value for name, value in state.items() if name != "t"}
         if "t" not in state or (set(arrays) != set(self.slots) and (arrays or state["t"])):
             raise ValueError(
-                f"state of {type(self).__name__} must hold {['t', *self.slots]}, "
+                f"state of {type(self).__name__} must have the names {['t', *self.slots]}, "
                 f"got {sorted(state)}"
             )
         self.t = int(state["t"])
@@ -157,11 +163,13 @@ class Optimizer:
             )
         if decay is not None and (decay.dtype != bool or decay.shape != values.shape):
             raise ValueError(
-                f"decay must be boolean of shape {values.shape}, got {decay.dtype} of {decay.shape}"
+                f"decay must be boolean of shape {values.shape}, "
+                f"got {decay.dtype} of shape {decay.shape}"
             )
         for name, array in self._arrays.items():
             if array.shape != values.shape or array.dtype != values.dtype:
                 raise ValueError(
-                    f"state {name!r} is {array.dtype} of shape {array.shape}, but values is "
-                    f"{values.dtype} of {values.shape}: this optimiser has served another model"
+                    f"state {name!r} must be {values.dtype} of shape {values.shape} like values, "
+                    f"got {array.dtype} of shape {array.shape}: "
+                    "this optimiser was used with another model"
                 )

@@ -1,10 +1,10 @@
 r"""Optimisers: how a gradient becomes a step.
 
-Each acts in place on one flat array that holds all parameters, and keeps its state in flat arrays
-of the same length and dtype; formulas and order of operations are those of ``torch.optim``.
+Each optimiser works in place on one flat array with all parameters, and has its state in flat
+arrays of the same length and dtype. Formulas and order of operations are those of ``torch.optim``.
 
-Symbols: :math:`\theta` parameters, :math:`g` gradient, :math:`\eta` learning rate, :math:`t` step,
-counted from 1.
+Symbols: :math:`\theta` are the parameters, :math:`g` is the gradient, :math:`\eta` the learning
+rate, and :math:`t` the step, counted from 1.
 """
 
 from minitransformer.checks import check_number, lookup
@@ -12,7 +12,7 @@ from minitransformer.training.optim.optimizer import Optimizer
 
 
 class SGD(Optimizer):
-    r"""Stochastic gradient descent, with momentum and Nesterov's look-ahead when asked.
+    r"""Stochastic gradient descent, optionally with momentum and Nesterov's look-ahead.
 
     .. math:: b_t = \mu b_{t-1} + g_t, \qquad
               \theta_t = \theta_{t-1} - \eta\, b_t
@@ -24,10 +24,11 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float
+        :math:`\eta` > 0.
     momentum : float
         :math:`\mu`, at least 0 and below 1.
     nesterov : bool
-        Take the gradient step from where the momentum leads; needs momentum > 0.
+        Take the gradient step from the point to which the momentum leads; needs momentum > 0.
 
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964
     (the heavy ball); Nesterov, "A method of solving a convex programming problem with convergence
@@ -40,7 +41,7 @@ class SGD(Optimizer):
         self.momentum = check_number("momentum", momentum, 0, below=1)
         self.nesterov = bool(nesterov)
         if self.nesterov and not self.momentum:
-            raise ValueError("nesterov=True needs momentum > 0, got momentum=0.0")
+            raise ValueError("momentum must be > 0 if nesterov=True, got 0.0")
 
     @property
     def slots(self):
@@ -63,24 +64,31 @@ class SGD(Optimizer):
 
 
 class Momentum(SGD):
-    """:class:`SGD` with momentum 0.9 unless told otherwise."""
+    """:class:`SGD` with a default momentum of 0.9."""
 
     def __init__(self, learning_rate=0.01, momentum=0.9, nesterov=False):
         super().__init__(learning_rate, momentum, nesterov)
 
 
 class Nesterov(SGD):
-    """:class:`SGD` with Nesterov's momentum of 0.9 unless told otherwise."""
+    """:class:`SGD` with Nesterov's momentum, 0.9 by default."""
 
     def __init__(self, learning_rate=0.01, momentum=0.9):
         super().__init__(learning_rate, momentum, nesterov=True)
 
 
 class AdaGrad(Optimizer):
-    r"""A rate per parameter, which falls with the squared gradients seen so far.
+    r"""A learning rate per parameter, which falls as its squared gradients add up.
 
     .. math:: s_t = s_{t-1} + g_t^2, \qquad
               \theta_t = \theta_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \epsilon}
+
+    Parameters
+    ----------
+    learning_rate : float
+        :math:`\eta` > 0.
+    eps : float
+        :math:`\epsilon` > 0.
 
     Source: Duchi, Hazan, Singer, "Adaptive subgradient methods for online learning and stochastic
     optimization", 2011, figure 1 with the diagonal matrix.
@@ -104,10 +112,19 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    r"""AdaGrad that forgets: a running mean of the squared gradients instead of their sum.
+    r"""AdaGrad that forgets: a running mean of the squared gradients in place of their sum.
 
     .. math:: v_t = \rho v_{t-1} + (1-\rho) g_t^2, \qquad
               \theta_t = \theta_{t-1} - \eta\, \frac{g_t}{\sqrt{v_t} + \epsilon}
+
+    Parameters
+    ----------
+    learning_rate : float
+        :math:`\eta` > 0.
+    rho : float
+        :math:`\rho`, at least 0 and below 1.
+    eps : float
+        :math:`\epsilon` > 0.
 
     Source: Tieleman and Hinton, "Lecture 6.5 - RMSProp", Neural networks for machine learning,
     2012.
@@ -134,13 +151,22 @@ class RMSProp(Optimizer):
 
 
 class Adam(Optimizer):
-    r"""Running means of the gradient and of its square, both corrected for their start at zero.
+    r"""Running means of the gradient and of its square, both corrected for starting at zero.
 
     .. math:: m_t = \beta_1 m_{t-1} + (1-\beta_1) g_t, \qquad
               v_t = \beta_2 v_{t-1} + (1-\beta_2) g_t^2
 
     .. math:: \theta_t = \theta_{t-1} - \eta\,
               \frac{m_t / (1-\beta_1^t)}{\sqrt{v_t / (1-\beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    learning_rate : float
+        :math:`\eta` > 0.
+    beta1, beta2 : float
+        :math:`\beta_1` and :math:`\beta_2`, at least 0 and below 1.
+    eps : float
+        :math:`\epsilon` > 0.
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1.
     """
@@ -176,7 +202,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    r"""Adam whose weight decay acts on the parameters alone, not through the running means.
+    r"""Adam with weight decay that acts on the parameters directly, not through the running means.
 
     .. math:: \theta_t = (1 - \eta\lambda)\,\theta_{t-1} - \eta\,
               \frac{m_t / (1-\beta_1^t)}{\sqrt{v_t / (1-\beta_2^t)} + \epsilon}
@@ -184,7 +210,7 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate, beta1, beta2, eps : float
-        As in :class:`Adam`.
+        As for :class:`Adam`.
     weight_decay : float
         :math:`\lambda` >= 0.
 
@@ -208,12 +234,12 @@ NAMES = {c.__name__.lower(): c for c in (SGD, Momentum, Nesterov, AdaGrad, RMSPr
 
 
 def get(optimizer):
-    """An optimiser from its name, its class or itself.
+    """An optimiser from its name, its class or an object.
 
     Raises
     ------
     ValueError
-        For an unknown name; the message gives the near ones.
+        If the name is unknown; the message suggests close matches.
     """
     if isinstance(optimizer, Optimizer):
         return optimizer

@@ -1,7 +1,7 @@
-r"""Learning-rate schedules: what multiplies the optimiser's learning rate at step t, from 1.
+r"""Learning-rate schedules: the factor of the optimiser's learning rate at step t, from 1.
 
-A schedule is any function of the step. Those here need not know the length of the run when they
-are made: :meth:`Schedule.start` gets it from `fit` and returns the function.
+A schedule can be any function of the step. The schedules here do not need the length of the run
+when they are created: `fit` passes it to :meth:`Schedule.start`, which returns the function.
 """
 
 import math
@@ -10,20 +10,20 @@ from minitransformer.checks import check_count, check_number, lookup
 
 
 class Schedule:
-    """What the schedules share."""
+    """Base class of the schedules."""
 
     def start(self, total_steps):
-        """The schedule of a run of `total_steps` steps.
+        """The schedule for a run of `total_steps` steps.
 
         Returns
         -------
         callable
-            Step (from 1) to multiplier of the learning rate.
+            Function from the step (from 1) to the factor of the learning rate.
         """
         raise NotImplementedError
 
     def config(self):
-        """Name and settings, as a dict that JSON can hold."""
+        """Name and settings, as a dict that JSON can store."""
         return {"name": type(self).__name__, **vars(self)}
 
 
@@ -35,18 +35,19 @@ class Constant(Schedule):
 
 
 class WarmupInverseSqrt(Schedule):
-    r"""Linear warm-up, then a fall with the inverse square root of the step.
+    r"""Linear warm-up, then a decrease with the inverse square root of the step.
 
     .. math:: d_{model}^{-1/2} \, \min(t^{-1/2},\; t \, w^{-3/2})
 
-    Given `d_model` this is the paper's rate itself: use it with ``learning_rate=1.0``. Otherwise
-    it is scaled so that its peak, at :math:`t = w`, is 1 and the optimiser's rate is the peak.
+    With `d_model` this is the paper's rate itself; use it with ``learning_rate=1.0``. Without, it
+    is scaled so that its peak, at :math:`t = w`, is 1; the optimiser's rate is then the peak rate.
 
     Parameters
     ----------
     warmup : int or float
-        :math:`w` in steps; below 1, the share of the run's steps.
+        :math:`w` in steps or, below 1, as a fraction of the run's steps.
     d_model : int, optional
+        Width of the model.
 
     Source: Vaswani et al., "Attention is all you need", 2017, equation 3.
     """
@@ -62,7 +63,7 @@ class WarmupInverseSqrt(Schedule):
 
 
 class WarmupCosine(Schedule):
-    r"""Linear warm-up, then half a cosine down to `floor` at the end of the run.
+    r"""Linear warm-up, then half a period of a cosine, down to `floor` at the end of the run.
 
     .. math:: \frac{t}{w} \;\text{ for } t \le w, \qquad
               f + (1 - f)\,\frac{1 + \cos\big(\pi\,(t - w)/(n - w)\big)}{2} \;\text{ beyond}
@@ -70,11 +71,11 @@ class WarmupCosine(Schedule):
     Parameters
     ----------
     warmup : int or float
-        :math:`w` in steps; below 1, the share of the run's steps.
+        :math:`w` in steps or, below 1, as a fraction of the run's steps.
     floor : float
-        :math:`f`, the multiplier at the last step, 0 to 1.
+        :math:`f`, the factor at the last step, from 0 to 1.
     total : int, optional
-        :math:`n`; the length of the run by default. Later steps stay at the floor.
+        :math:`n`; by default the length of the run. Later steps stay at the floor.
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017,
     equation 5, for a single run.
@@ -94,14 +95,14 @@ class WarmupCosine(Schedule):
         def multiplier(step):
             if step <= w:
                 return step / w
-            share = min(1.0, (step - w) / (n - w)) if n > w else 1.0
-            return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * share))
+            progress = min(1.0, (step - w) / (n - w)) if n > w else 1.0
+            return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
         return multiplier
 
 
 def _warmup_steps(warmup, total_steps):
-    """Steps of warm-up from a number of steps or, below 1, a share of the run."""
+    """Steps of warm-up, given a number of steps or, below 1, a fraction of the run."""
     return max(1.0, warmup * total_steps) if 0 < warmup < 1 else warmup
 
 
@@ -113,12 +114,12 @@ NAMES = {
 
 
 def get(schedule):
-    """A schedule from its name, None (constant), itself, or any function of the step.
+    """A schedule from its name, its class, an object, None (constant), or a function of the step.
 
     Raises
     ------
     ValueError
-        For an unknown name; the message gives the near ones.
+        If the name is unknown; the message suggests close matches.
     """
     if schedule is None:
         return Constant()

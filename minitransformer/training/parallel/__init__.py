@@ -1,1 +1,1 @@
-"""Workers: threads, forked processes, MPI, and what they need of BLAS and the allocator."""
+"""Parallel training: threads, forked processes, MPI, and settings of BLAS and the allocator."""

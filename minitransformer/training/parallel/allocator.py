@@ -1,8 +1,8 @@
-"""Memory that a step frees is kept for the next step.
+"""Keeping the memory that one step frees for the next step.
 
-Every step allocates and frees the same arrays. glibc, the usual C library of Linux, returns large
-ones to the system, and the next step pays for the same pages again: handing them over and
-clearing them costs more than computing with them (GELU's backward pass took five times as long).
+Every step allocates and frees the same arrays. glibc, the usual C library on Linux, returns large
+arrays to the system, and the next step pays for the same pages again. Mapping and clearing them
+costs more than computing with them (GELU's backward pass took five times as long).
 """
 
 import ctypes
@@ -11,20 +11,24 @@ import sys
 import threading
 from contextlib import contextmanager
 
-# Names and numbers from glibc's <malloc.h>; sizes in bytes.
+# Names and numbers from glibc's <malloc.h>; sizes are in bytes.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-_LARGEST_INT, _MEGABYTE = 2**31 - 1, 1 << 20
+_INT_MAX, _MEGABYTE = 2**31 - 1, 1 << 20
 
 _lock, _inside = threading.Lock(), 0
 
 
 @contextmanager
 def freed_memory_kept(give_back=True):
-    """Context manager: freed memory stays with the process, and is given back at the end.
+    """Context manager in which freed memory stays with the process; at the end it is given back.
 
-    Elsewhere than on glibc it does nothing. Arrays above 32 MB are returned at once all the same.
-    It may be entered again inside, and by several threads: only the last to leave gives back.
-    Without `give_back` about 64 MB are kept for whoever comes next.
+    Without glibc, this does nothing. Arrays above 32 MB are always returned at once. It may be
+    nested, and entered by several threads; memory is given back only when the last one leaves.
+
+    Parameters
+    ----------
+    give_back : bool
+        If False, about 64 MB are kept at the end, for the next user.
     """
     global _inside
     libc = _glibc()
@@ -32,7 +36,7 @@ def freed_memory_kept(give_back=True):
         _inside += 1
         if libc is not None and _inside == 1:
             libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEGABYTE)
-            libc.mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT)
+            libc.mallopt(_M_TRIM_THRESHOLD, _INT_MAX)
             libc.mallopt(_M_TOP_PAD, 64 * _MEGABYTE)
     try:
         yield
@@ -40,8 +44,8 @@ def freed_memory_kept(give_back=True):
         with _lock:
             _inside -= 1
             if libc is not None and _inside == 0:
-                # The values that glibc itself arrives at in a process with large arrays; it also
-                # arrives at the threshold of 32 MB above which arrays are mapped, which so stays.
+                # These are the values that glibc itself reaches in a process with large arrays. It
+                # also reaches 32 MB as the size above which arrays are mapped, so that one stays.
                 libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
                 libc.mallopt(_M_TOP_PAD, 0)
                 if give_back:
@@ -50,7 +54,7 @@ def freed_memory_kept(give_back=True):
 
 @functools.cache
 def _glibc():
-    """The C library of this process, if it is glibc; else None."""
+    """The C library of this process if it is glibc, otherwise None."""
     if not sys.platform.startswith("linux"):
         return None
     library = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""BLAS held to one thread, while workers keep the cores busy."""
+"""Limiting BLAS to one thread while workers keep the cores busy."""
 
 import functools
 import threading
@@ -12,9 +12,9 @@ _lock, _inside, _limit = threading.Lock(), 0, None
 
 @contextmanager
 def one_blas_thread():
-    """Context manager that limits BLAS to one thread; warns once where that cannot be done.
+    """Context manager that limits BLAS to one thread; warns once if that is not possible.
 
-    It may be entered by several threads: only the last to leave lifts the limit.
+    It may be entered by several threads; the limit is lifted when the last one leaves.
     """
     global _inside, _limit
     blas = _blas()
@@ -35,14 +35,14 @@ def one_blas_thread():
 
 @functools.cache
 def _blas():
-    """The BLAS libraries of this process; finding them takes milliseconds, so once."""
+    """The BLAS libraries of this process, found once because the search takes milliseconds."""
     return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache
 def _warn_once():
     warnings.warn(
-        "the threads of this NumPy's BLAS cannot be limited (Apple's Accelerate, for one): "
-        "workers may compete for the cores; results are right, workers=1 may be faster",
+        "the threads of this NumPy's BLAS cannot be limited (for example, Apple's Accelerate), so "
+        "workers may compete for the cores; results are correct, but workers=1 may be faster",
         stacklevel=2,
     )

@@ -1,4 +1,4 @@
-"""Several processes, started by ``mpiexec``, that train one model together.
+"""MPI processes, started by ``mpiexec``, that train one model together.
 
 Every process runs the whole program on the same data, from the same seed. The micro-batches of a
 batch are assigned to processes as
@@ -17,15 +17,15 @@ import numpy as np
 
 from minitransformer.backend import array_module
 from minitransformer.training.parallel.allocator import freed_memory_kept
+from minitransformer.training.parallel.assign import assign
 from minitransformer.training.parallel.blas import one_blas_thread
-from minitransformer.training.parallel.workers import assign
 
-# How MPICH (and what is made from it), Open MPI and MVAPICH tell a process how many there are.
+# Where MPICH (and its derivatives), Open MPI and MVAPICH store the number of processes.
 SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 def join():
-    """The processes that ``mpiexec`` started with this one, or None where it is alone.
+    """The processes that ``mpiexec`` started together with this one, or None if it is alone.
 
     Returns
     -------
@@ -34,75 +34,83 @@ def join():
     Raises
     ------
     ValueError
-        If there are several, and mpi4py is missing or belongs to another MPI than `mpiexec`.
+        If there are several, but mpi4py is missing or uses a different MPI library from `mpiexec`.
     """
-    told = [os.environ.get(name, "") for name in SIZE_VARIABLES]
-    size = max((int(number) for number in told if number.isdecimal()), default=1)
+    sizes = [os.environ.get(name, "") for name in SIZE_VARIABLES]
+    size = max((int(number) for number in sizes if number.isdecimal()), default=1)
     if size == 1:
         return None
     try:
         from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:  # the latter: it finds no MPI library
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py finds no MPI library
         raise ValueError(
-            f"{size} processes were started, which takes mpi4py and an MPI library ({error}): "
+            f"{size} processes were started, which needs mpi4py and an MPI library ({error}): "
             "python -m pip install 'minitransformer[mpi]'"
         ) from error
     if MPI.COMM_WORLD.size != size:
         raise ValueError(
             f"{size} processes were started, but mpi4py sees {MPI.COMM_WORLD.size}: "
-            "it uses another MPI library than mpiexec"
+            "it uses a different MPI library from mpiexec"
         )
     return Processes(MPI.COMM_WORLD)
 
 
 class Processes:
-    """The processes of a run. What all of them must call together, says so.
+    """The MPI processes of a run. Docstrings say which methods all of them must call together.
 
     Parameters
     ----------
     communicator : mpi4py.MPI.Comm
+        The communicator of all processes.
 
     Attributes
     ----------
     rank : int
         Number of this process, from 0.
     size : int
-        How many there are.
+        Number of processes.
     """
 
     def __init__(self, communicator):
         self._all, self.rank, self.size = communicator, communicator.rank, communicator.size
-        # A channel of its own, so that the end of one is not taken for another's next word.
+        # A separate channel, so that one process's end is not mistaken for its next message.
         self._ends = communicator.Dup()
 
     def exchange(self, value):
-        """What every process gives, in their order; all call it together."""
+        """The `value` of every process, in the order of the processes; all call it together."""
         return self._all.allgather(value)
 
     def check_same(self, what, content):
-        """Make sure that bytes are the same in all processes; all call it together.
+        """Check that the bytes `content` are the same in all processes; all call it together.
+
+        Parameters
+        ----------
+        what : str
+            What the bytes are ("weights"), for the message.
+        content : bytes
+            What is compared.
 
         Raises
         ------
         RuntimeError
-            In all of them, if they differ.
+            In every process, if the bytes differ in any.
         """
         digests = self.exchange(sha256(content).digest())
-        other = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
-        if other:
-            raise RuntimeError(f"process {other[0]} has other {what} than process 0")
+        different = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
+        if different:
+            raise RuntimeError(f"process {different[0]} has different {what} from process 0")
 
     def add_up(self, array, used):
-        """Replace `array`, (n,), by the sum of those of the first `used` processes, in order.
+        """Replace `array`, (n,), by the sum of the first `used` processes' arrays, in their order.
 
-        Every process adds up one part for all; all call it together.
+        Each process adds up one part of the array for all of them; all call it together.
         """
         edges = [array.size * k // self.size for k in range(self.size + 1)]
         counts = np.diff(edges)
         parts = np.empty((self.size, counts[self.rank]), array.dtype)
         self._all.Alltoallv((array, counts), (parts, [parts.shape[1]] * self.size))
         total = parts[0]
-        # NaN and inf are looked for once a step; a warning would name no parameter.
+        # NaN and inf are checked for once per step; a warning would not name the parameter.
         with np.errstate(over="ignore", invalid="ignore"):
             for part in parts[1:used]:
                 total += part
@@ -110,7 +118,7 @@ class Processes:
 
     @contextmanager
     def in_turn(self):
-        """Process 0 does something first, such as downloading; the others wait, and do it then."""
+        """Let process 0 do something first, such as a download; the others wait, then do it too."""
         if self.rank:
             _arrived(self._all.Ibarrier())
         try:
@@ -120,19 +128,19 @@ class Processes:
                 _arrived(self._all.Ibarrier())
 
     def end(self, failed, grace):
-        """Wait for the end of all others; all call it together, as the last thing.
+        """Wait until all processes end; all call it together, as their last call.
 
         Parameters
         ----------
         failed : bool
             Whether this process has failed.
         grace : float
-            Seconds to wait after a failure. Without one the wait has no limit.
+            Seconds to wait if it has failed. If not, there is no limit.
 
         Returns
         -------
         list of bool, or None
-            Whether each has failed; None if they have not come.
+            Whether each process has failed, or None if the others have not arrived in time.
         """
         if not _arrived(self._ends.Ibarrier(), grace if failed else None):
             return None
@@ -143,29 +151,30 @@ class Processes:
         self._all.Abort(status)
 
 
-def _arrived(everybody, seconds=None):
-    """Wait until all are at a barrier, at most so long, and leave the processor to others."""
-    began = monotonic()
-    while not everybody.Test():
-        if seconds is not None and monotonic() - began > seconds:
+def _arrived(barrier, seconds=None):
+    """Whether all processes reach a barrier within `seconds`; sleeps while it waits."""
+    start = monotonic()
+    while not barrier.Test():
+        if seconds is not None and monotonic() - start > seconds:
             return False
         sleep(0.01)
     return True
 
 
 class ProcessPool:
-    """One worker in each process; to be used as a :class:`WorkerPool`, by all alike.
+    """One worker in each process. It is used like a :class:`WorkerPool`, by all processes alike.
 
     Parameters
     ----------
     model : object with ``flat``
-        On the host, with the same values in every process.
+        A model on the host, with the same values in every process.
     processes : Processes
+        The processes that train it.
     """
 
     def __init__(self, model, processes):
         if array_module(model.flat.values) is not np:
-            raise ValueError("processes: several of them train on the host only, not on a GPU")
+            raise ValueError("model must be on the host to be trained by several processes")
         self.model, self.processes, self.size = model, processes, processes.size
         self._stack = ExitStack()
 
@@ -180,6 +189,11 @@ class ProcessPool:
     def map(self, task, jobs, costs):
         """``task(model, job)`` for every job, each in one process.
 
+        Parameters
+        ----------
+        task, jobs, costs
+            As for :meth:`WorkerPool.map`.
+
         Returns
         -------
         list
@@ -188,30 +202,30 @@ class ProcessPool:
         Raises
         ------
         RuntimeError
-            If another process failed. Where a task raises, its error comes in its own process.
+            If a task failed in another process. Its own process raises the task's error.
         """
-        share, results, error = assign(costs, self.size)[self.processes.rank], [], None
+        own_jobs, results, error = assign(costs, self.size)[self.processes.rank], [], None
         try:
-            results = [(job, task(self.model, jobs[job])) for job in share]
+            results = [(job, task(self.model, jobs[job])) for job in own_jobs]
         except Exception as raised:
             error = raised
-        told = None if error is None else f"{type(error).__name__}: {error}"
-        everybody = self.processes.exchange((results, told))
+        message = None if error is None else f"{type(error).__name__}: {error}"
+        outcomes = self.processes.exchange((results, message))
         if error is not None:
             raise error
-        for rank, (_, told) in enumerate(everybody):
-            if told is not None:
-                raise RuntimeError(f"process {rank} failed: {told}")
-        found = dict(pair for results, _ in everybody for pair in results)
-        return [found[job] for job in range(len(jobs))]
+        for rank, (_, message) in enumerate(outcomes):
+            if message is not None:
+                raise RuntimeError(f"process {rank} failed: {message}")
+        by_job = dict(pair for results, _ in outcomes for pair in results)
+        return [by_job[job] for job in range(len(jobs))]
 
     def add_gradients(self, task, jobs, costs):
-        """:meth:`map`; the gradients of all jobs end up in ``model.flat.grads``, everywhere."""
+        """:meth:`map`; in every process, the sum of all gradients is in ``model.flat.grads``."""
         self.model.flat.zero_grad()
         results = self.map(task, jobs, costs)
         self.processes.add_up(self.model.flat.grads, min(self.size, len(jobs)))
         return results
 
     def share_out(self, size, work):
-        """``work(slice)`` on 0..`size`, all of it in every process."""
+        """Call ``work(slice)`` on 0..`size`; every process does all of it."""
         work(slice(0, size))

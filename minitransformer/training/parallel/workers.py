@@ -1,11 +1,11 @@
-"""Parallel workers: the micro-batches of a batch, assigned to threads, or to forked processes.
+"""Parallel workers: the micro-batches of a batch are assigned to threads or forked processes.
 
-NumPy releases Python's lock inside its loops and products, so threads that each compute whole
-micro-batches keep all cores busy with everything, elementwise work included; BLAS is held to one
-thread in each. Where gradients are wanted for many steps, processes do better (forked.py). Every
-worker has a replica of the model, which shares the values and owns its gradients. The gradients are
-added up in the order of the workers, never in the order in which they finish, so that the result is
-the same bits whenever the number of workers is the same.
+NumPy releases Python's lock inside its loops and products. So threads that each compute whole
+micro-batches keep all cores busy with all of the work, including elementwise operations. BLAS is
+limited to one thread in each. For the gradients of many steps, processes are faster (forked.py).
+Every worker has a replica of the model, which shares the values and owns its gradients. The
+gradients are added up in the order of the workers, never in the order in which they finish, so the
+same number of workers always gives the same bits.
 """
 
 import os
@@ -17,10 +17,11 @@ import numpy as np
 from minitransformer.backend import array_module, is_cupy
 from minitransformer.checks import check_count
 from minitransformer.training.parallel.allocator import freed_memory_kept
+from minitransformer.training.parallel.assign import assign
 from minitransformer.training.parallel.blas import one_blas_thread
 from minitransformer.training.parallel.forked import ForkedWorker, can_fork, shared_zeros
 
-# More cores than this gain nothing on a batch of the usual size: it has no more micro-batches.
+# A batch of the usual size has no more micro-batches than this, so more cores gain nothing.
 MAX_WORKERS = 8
 
 
@@ -32,60 +33,37 @@ def usable_cores():
 
 
 def default_workers(values=None):
-    """Number of workers where none is asked for: one a core, up to 8; one for a GPU's arrays."""
+    """Default number of workers: one per core, at most 8; for `values` on a GPU, one."""
     if values is not None and array_module(values) is not np:
         return 1
     return min(usable_cores(), MAX_WORKERS)
 
 
-def assign(costs, workers):
-    """Share jobs out so that every worker has about the same cost.
-
-    The costliest job first, each to the worker with least so far (Graham, "Bounds on
-    multiprocessing timing anomalies", 1969). It depends on nothing but its arguments.
-
-    Parameters
-    ----------
-    costs : sequence of float
-    workers : int
-
-    Returns
-    -------
-    list of `workers` lists of int
-        Job numbers, in ascending order.
-    """
-    shares, loads = [[] for _ in range(workers)], [0.0] * workers
-    for job in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
-        least = loads.index(min(loads))
-        shares[least].append(job)
-        loads[least] += costs[job]
-    return [sorted(share) for share in shares]
-
-
 class WorkerPool:
-    """Workers on one model; use it as a context manager.
+    """Workers on one model; used as a context manager.
 
-    With one worker there is no thread, no replica, and BLAS keeps its own threads. A model on a
-    GPU has one worker, whatever is asked for: threads would share the one device.
+    With one worker there is no extra thread and no replica, and BLAS keeps its own threads. A model
+    on a GPU always has one worker, because threads would share the one device.
 
     Parameters
     ----------
     model : object with ``flat`` and ``replica()``
+        The model whose gradients are computed.
     workers : int, optional
-        See :func:`default_workers`.
+        Number of workers; see :func:`default_workers`.
     keep_memory : bool
-        Whether another pool will soon do the same: part of the memory is kept for it.
+        Whether to keep part of the memory, because another pool will soon need it.
     fork : bool
-        Whether gradients are computed by processes, where the system can: it pays for many steps,
-        not for one. They are forked when the first gradients are wanted, and see nothing of the
-        model that changes afterwards but its values.
+        Whether processes compute the gradients, if the system allows it. That pays off for many
+        steps, not for one. They are forked at the first call of :meth:`add_gradients`. Of later
+        changes to the model they see only those of its values.
     """
 
     def __init__(self, model, workers=None, keep_memory=False, fork=False):
-        most = default_workers(model.flat.values)
-        self.size = most if workers is None else check_count("workers", workers)
+        default = default_workers(model.flat.values)
+        self.size = default if workers is None else check_count("workers", workers)
         if is_cupy(model.flat.values):
-            self.size = most
+            self.size = default
         self.model, self.keep_memory = model, keep_memory
         self._fork = fork and self.size > 1 and can_fork()
         self._replicas, self._forked = [model], []
@@ -111,9 +89,11 @@ class WorkerPool:
         Parameters
         ----------
         task : callable
+            What is done for each job.
         jobs : list
+            The second argument of each call.
         costs : list of float
-            Of each job, in any unit.
+            Cost of each job, in any unit.
 
         Returns
         -------
@@ -123,10 +103,15 @@ class WorkerPool:
         return self._run(lambda worker, job: task(self.model, job), jobs, costs)
 
     def add_gradients(self, task, jobs, costs):
-        """``task(replica, job)`` for every job; their gradients end up in ``model.flat.grads``.
+        """``task(replica, job)`` for every job; the sum of gradients is in ``model.flat.grads``.
 
-        The task calls ``backward``, which adds to its replica's gradients. What was in the model's
-        before is lost.
+        The task calls ``backward``, which adds to its replica's gradients. The previous gradients
+        of the model are lost.
+
+        Parameters
+        ----------
+        task, jobs, costs
+            As for :meth:`map`.
 
         Returns
         -------
@@ -136,16 +121,16 @@ class WorkerPool:
         Raises
         ------
         RuntimeError
-            If `model` has been given another array of parameters since the first call, or if a
+            If the array of the model's parameters was replaced after the first call, or if a worker
             process has ended.
         """
         if any(r.flat.values is not self.model.flat.values for r in self._replicas):
             raise RuntimeError(
-                "the model has another array of parameters than its workers: while they are at "
-                "work, write into model.flat.values, model.flat.values[...] = new, for example"
+                "the model's array of parameters was replaced while workers use it: write into the "
+                "existing array, for example model.flat.values[...] = new"
             )
         if self._fork and not self._forked:
-            self._fork_workers()  # first: what is written later would be held twice
+            self._fork_workers()  # before anything is written, which would then be stored twice
         clear(self.model.flat.grads, self.share_out)
         if self._forked:
             results = self._run_forked(task, jobs, costs)
@@ -157,7 +142,7 @@ class WorkerPool:
         return results
 
     def _fork_workers(self):
-        """One process for each worker but this one, on values that all of them share."""
+        """Fork one process per worker except this one, on values that all of them share."""
         own = self.model.flat.values
         self._stack.callback(lambda: self.model.flat.use_values(own))
         try:
@@ -168,59 +153,58 @@ class WorkerPool:
                 self._forked.append(ForkedWorker(replica))
                 self._stack.callback(self._forked[-1].close)
                 self._replicas.append(replica)
-        except OSError:  # no memory, or too many processes: threads do the same
+        except OSError:  # no memory, or too many processes: use threads instead
             self._fork, self._forked, self._replicas = False, [], [self.model]
 
     def _run_forked(self, task, jobs, costs):
-        shares, results = assign(costs, self.size), {}
-        busy = [pair for pair in zip(self._forked, shares[1:], strict=True) if pair[1]]
-        for worker, share in busy:
-            worker.begin(task, [jobs[job] for job in share])
+        assigned, results = assign(costs, self.size), {}
+        busy = [pair for pair in zip(self._forked, assigned[1:], strict=True) if pair[1]]
+        for worker, its_jobs in busy:
+            worker.send(task, [jobs[job] for job in its_jobs])
         try:
-            results |= {job: task(self.model, jobs[job]) for job in shares[0]}
+            results |= {job: task(self.model, jobs[job]) for job in assigned[0]}
         finally:
-            # Wait for all even after an error, as below.
-            answers = [worker.answer() for worker, _ in busy]
-        for (_, share), (found, error) in zip(busy, answers, strict=True):
+            # Wait for all, even after an error, as in _each.
+            answers = [worker.receive() for worker, _ in busy]
+        for (_, its_jobs), (found, error) in zip(busy, answers, strict=True):
             if error is not None:
                 raise error
-            results |= zip(share, found, strict=True)
+            results |= zip(its_jobs, found, strict=True)
         return [results[job] for job in range(len(jobs))]
 
     def _run(self, task, jobs, costs):
         results = [None] * len(jobs)
 
-        def work(worker, share):
-            for job in share:
+        def work(worker, own_jobs):
+            for job in own_jobs:
                 results[job] = task(worker, jobs[job])
 
-        shares = assign(costs, self.size)
-        self._each(work, shares)
+        self._each(work, assign(costs, self.size))
         return results
 
-    def _each(self, work, shares):
-        """``work(worker, share)`` on every worker at once; the calling thread is worker 0."""
-        others = [
-            self._pool.submit(work, worker, share)
-            for worker, share in enumerate(shares[1:], start=1)
-            if share
+    def _each(self, work, parts):
+        """``work(worker, part)`` on every worker at once; the calling thread is worker 0."""
+        futures = [
+            self._pool.submit(work, worker, part)
+            for worker, part in enumerate(parts[1:], start=1)
+            if part
         ]
         try:
-            work(0, shares[0])
+            work(0, parts[0])
         finally:
-            # Wait for all even after an error: nobody may still write when the caller goes on.
-            errors = [future.exception() for future in others]
+            # Wait for all, even after an error, so that none still writes after the return.
+            errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:
                 raise error
 
     def share_out(self, size, work):
-        """``work(slice)`` on every worker at once, each with its part of 0..`size`."""
+        """Call ``work(slice)`` on every worker at once, each with its part of 0..`size`."""
         edges = [size * k // self.size for k in range(self.size + 1)]
         parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
 
         def quietly(worker, part):
-            # NaN and inf are looked for once a step; a warning would name no parameter.
+            # NaN and inf are checked for once per step; a warning would not name the parameter.
             with np.errstate(over="ignore", invalid="ignore"):
                 work(part)
 
@@ -228,21 +212,21 @@ class WorkerPool:
 
     def _add_up(self, used):
         """Add the replicas' gradients to the model's, in the order of the workers; clear them."""
-        total, parts = self.model.flat.grads, [r.flat.grads for r in self._replicas[1:used]]
+        total, terms = self.model.flat.grads, [r.flat.grads for r in self._replicas[1:used]]
 
-        def work(here):
-            for grads in parts:
-                total[here] += grads[here]
-                grads[here] = 0
+        def work(part):
+            for grads in terms:
+                total[part] += grads[part]
+                grads[part] = 0
 
-        if parts:
+        if terms:
             self.share_out(total.size, work)
 
 
 def clear(array, share_out):
     """Set `array` (n,) to zero."""
 
-    def work(here):
-        array[here] = 0
+    def work(part):
+        array[part] = 0
 
     share_out(array.size, work)
