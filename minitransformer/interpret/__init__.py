@@ -1,14 +1,14 @@
-"""Looking inside: which tokens a model read, which of them counted, which heads it needs.
+"""Looking inside a model: which tokens it read, which of them mattered, which heads it needs.
 
-Functions that take a model and a cache, or a cache alone, and own nothing: the model is as it was
-afterwards, its gradients too. What they return lies on the host.
+The functions take a model and a cache, or only a cache, and store nothing. They leave the model and
+its gradients unchanged. Their results are on the host.
 
-None of them is an explanation. Attention says where information was fetched from, not what was
-made of it. A gradient says what a small change of a word would do, not what leaving it out would.
-Integrated gradients say how a change adds up along one path out of many. Leaving out a head says
-what this model loses, not what the head is for. They often agree, and where they do not it is
-worth looking closer: Jain and Wallace 2019, "Attention is not explanation"; Adebayo et al. 2018,
-"Sanity checks for saliency maps".
+None of them is an explanation. Attention shows where information was read from, not how it was
+used. A gradient shows the effect of a small change of a word, not of leaving it out. Integrated
+gradients show how a change adds up along one path out of many. Ablating a head shows what this
+model loses without it, not what the head is for. The methods often agree. Where they do not, look
+closer: Jain and Wallace 2019, "Attention is not explanation"; Adebayo et al. 2018, "Sanity checks
+for saliency maps".
 """
 
 from minitransformer.interpret.ablation import ablated, head_ablation

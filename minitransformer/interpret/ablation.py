@@ -1,27 +1,28 @@
-"""What a model loses without a head: leave it out, run the model, compare."""
+"""Head ablation: leave out one head, run the model, and compare."""
 
 import numpy as np
 
 from minitransformer.backend import array_module, to_device, to_host
+from minitransformer.checks import check_choice
 from minitransformer.interpret.attention import attention_caches, real_tokens
 from minitransformer.layers import Layer
 
 FILLS = ("zero", "mean")
 
 
-class HeldHead(Layer):
-    r"""An output projection that reads a constant in place of one head's result.
+class ConstantHead(Layer):
+    r"""An output projection that reads a constant in place of the output of one head.
 
     .. math:: y = \mathrm{Concat}(O_1, \dots, c, \dots, O_H) \, W^O + b
 
     Parameters
     ----------
-    W_o : Linear or HeldHead
-        Its parameters are used, not copied, and stand under their old names.
+    W_o : Linear or ConstantHead
+        The output projection. Its parameters are shared, not copied, and keep their names.
     head : slice
-        The head's features.
+        The features of the head.
     value : float or (E,) array
-        c.
+        c, the constant.
     """
 
     def __init__(self, W_o, head, value):
@@ -29,7 +30,7 @@ class HeldHead(Layer):
         self.W_o, self.head, self.value = W_o, head, value
 
     def forward(self, x, *, mask=None, rng=None):
-        """x (..., H E), the heads' results side by side -> y (..., D), a cache."""
+        """x (..., H E), the outputs of the heads side by side -> y (..., D), a cache."""
         x = x.copy()
         x[..., self.head] = self.value
         return self.W_o.forward(x)
@@ -42,10 +43,10 @@ class HeldHead(Layer):
 
 
 def ablated(model, layer, head, value=0.0):
-    """A replica of the model in which one head gives a constant, whatever it reads.
+    """A replica of the model in which the output of one head is a constant.
 
-    It shares the model's values and has gradients of its own; the model stays as it is. Whatever
-    can be done with a model can be done with it: to leave out two heads, ablate it again.
+    The replica shares the model's values and has its own gradients. The model does not change. You
+    can use the replica like any model; to leave out two heads, ablate it again.
 
     Parameters
     ----------
@@ -53,9 +54,9 @@ def ablated(model, layer, head, value=0.0):
     layer : str
         Name of an attention layer, as in :func:`attention_maps`: ``"blocks.0.attention"``.
     head : int
-        From 0.
+        Number of the head, from 0.
     value : float or (E,) array
-        What stands in place of the head's result O_h.
+        The constant that replaces the head's output O_h.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def ablated(model, layer, head, value=0.0):
     Raises
     ------
     ValueError
-        If there is no such layer or head, or `value` has the wrong shape.
+        If the layer or head does not exist, or `value` has the wrong shape.
     """
     twin = model.replica()
     attention = _layer(twin, layer)
@@ -74,44 +75,44 @@ def ablated(model, layer, head, value=0.0):
     if getattr(value, "ndim", 0) and value.shape != (width,):
         raise ValueError(f"value must be a number or ({width},), got shape {value.shape}")
     columns = slice(head * width, (head + 1) * width)
-    attention.W_o = HeldHead(attention.W_o, columns, value)
+    attention.W_o = ConstantHead(attention.W_o, columns, value)
     return twin
 
 
 def head_ablation(model, cache, score, *, fill="zero", mask=None):
-    """How much a score changes when a head is left out, for each head of each layer.
+    """How much a score changes without a head, for each head of each attention layer.
 
     Parameters
     ----------
     model : TransformerClassifier, GPT or Transformer
-        The model that made `cache`. Its weights and gradients are left alone.
+        The model that made `cache`. Its weights and gradients do not change.
     cache : the model's cache
-        Of a forward pass without dropout. It says which heads there are, and what the mean of
-        each is.
+        Of a forward pass without dropout. The names of the layers and the mean output of each head
+        come from it.
     score : callable
-        ``score(model)``, a number or an array: a loss, or leads of a class, as in
-        ``lambda m: lead(m(ids, mask=mask), labels)``. It is called once for each head.
+        ``score(model)`` returns a number or an array: a loss, or the lead of a class, as in
+        ``lambda m: lead(m(ids, mask=mask), labels)``. It is called once for the whole model and
+        once per head.
     fill : {"zero", "mean"}
-        What stands in place of the head's result: 0, or its mean over the tokens of the cache's
-        texts. Zero is a result that the layers above may never have seen; the mean takes away
-        only what the head says about this text and token.
+        What replaces the head's output: 0, or its mean over the tokens of the texts in the cache.
+        The layers above may never have seen a zero there; the mean removes only what the head
+        says about this text and token.
     mask : (B, T) bool array, or for a Transformer a pair of (B, S) and (B, T), optional
-        True = a real token, for the means; only a ClassifierCache knows it by itself.
+        True = a real token, for the means. Only a ClassifierCache contains the mask itself.
 
     Returns
     -------
     dict of str to (H, ...) array, on the host
-        By the layer's name: the score without the head, less the score of the whole model.
+        By the name of the layer: the score without the head, minus the score of the whole model.
 
     Raises
     ------
     ValueError
-        If `fill` is unknown, or a mask has the wrong shape.
+        If `fill` is unknown or a mask has the wrong shape.
 
     Source: Michel et al. 2019, "Are sixteen heads really better than one?", section 3.2.
     """
-    if fill not in FILLS:
-        raise ValueError(f"fill must be one of {', '.join(FILLS)}, got {fill!r}")
+    check_choice("fill", fill, FILLS)
     whole, changes = to_host(score(model.replica())), {}
     for name, layer in attention_caches(cache).items():
         values = [0.0] * layer.O.shape[1]
@@ -124,7 +125,7 @@ def head_ablation(model, cache, score, *, fill="zero", mask=None):
 
 
 def _means(O, real):
-    """The mean result of each head over the real queries, H arrays (E,)."""
+    """The mean output of each head over the real queries: H arrays (E,)."""
     xp = array_module(O)
     n = max(1, real.sum())
     real = to_device(real, xp.__name__)[:, None, :, None]
@@ -132,7 +133,7 @@ def _means(O, real):
 
 
 def _queries(cache, name, O, mask):
-    """Which queries of a layer are real, (B, T)."""
+    """Which queries of a layer are real tokens, (B, T)."""
     if isinstance(mask, tuple | list):
         source, target = mask
         mask = source if name.startswith("encoder.") else target
@@ -140,7 +141,7 @@ def _queries(cache, name, O, mask):
 
 
 def _layer(model, name):
-    """The attention layer of this name."""
+    """The attention layer with this name."""
     layer = model
     try:
         for part in name.split("."):
@@ -149,6 +150,7 @@ def _layer(model, name):
     except (AttributeError, IndexError, TypeError):
         known = [n.removesuffix(".W_o.W") for n in model.parameters() if n.endswith(".W_o.W")]
         raise ValueError(
-            f"there is no attention layer {name!r}; there are {', '.join(known) or 'none'}"
+            f"layer must be the name of an attention layer, got {name!r}; "
+            f"the model has {', '.join(known) or 'none'}"
         ) from None
     return layer

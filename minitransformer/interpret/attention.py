@@ -1,4 +1,4 @@
-"""Who looked at whom: the weights of attention, each by its name, and through all blocks."""
+"""Attention weights: of every layer by name, averaged, and followed through all blocks."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ SUBLAYERS = ("attention", "self_attention", "cross_attention")
 
 
 def attention_maps(cache):
-    """The attention weights of every layer, by the layer's name in the model.
+    """The attention weights of every layer, by the name of the layer in the model.
 
     Parameters
     ----------
@@ -18,15 +18,16 @@ def attention_maps(cache):
     Returns
     -------
     dict of str to (B, H, T, S) array, on the host
-        ``"blocks.0.attention"`` of a classifier or a GPT; ``"encoder.0.attention"``,
-        ``"decoder.0.self_attention"`` and ``"decoder.0.cross_attention"`` of a Transformer. Row t
-        of a head says how query t spreads over the keys. On the host it is the cache's own array.
+        The names are ``"blocks.0.attention"`` in a classifier or a GPT, and
+        ``"encoder.0.attention"``, ``"decoder.0.self_attention"`` and
+        ``"decoder.0.cross_attention"`` in a Transformer. Row t of a head contains the weights of
+        query t over all keys. If the cache is on the host, this is its own array, not a copy.
     """
     return {name: to_host(layer.P) for name, layer in attention_caches(cache).items()}
 
 
 def attention_caches(cache):
-    """The cache of every attention layer, by the layer's name in the model."""
+    """The cache of every attention layer, by the name of the layer in the model."""
     if hasattr(cache, "encoder"):
         stacks = {"encoder": cache.encoder.blocks, "decoder": cache.decoder.blocks}
     else:
@@ -55,12 +56,12 @@ def attention_received(model, cache):
     Returns
     -------
     (B, T) array, on the host
-        A row sums to 1 over its n real tokens, and is 0 at padding.
+        Each row sums to 1 over its n real tokens and is 0 at padding.
 
     Raises
     ------
     ValueError
-        If the model has no attention at all (``n_layers=0``).
+        If the model has no attention (``n_layers=0``).
     """
     _check_blocks(cache)
     weights = np.mean([to_host(block.attention.P).mean(axis=1) for block in cache.blocks], axis=0)
@@ -70,54 +71,57 @@ def attention_received(model, cache):
 
 
 def attention_rollout(cache, *, mask=None):
-    r"""How much of each input token every token holds after the last block, by attention alone.
+    r"""How much each input token contributes to every token after the last block, by attention.
 
     .. math:: A^{(l)} = \tfrac{1}{2} \bar P^{(l)} + \tfrac{1}{2} I, \qquad
         R = A^{(N)} A^{(N-1)} \cdots A^{(1)}
 
-    with :math:`\bar P` the mean over the heads. A block adds what attention fetched to what was
-    there, so half of each token is taken to stay itself: that is the identity I. The product
-    follows all paths from the inputs to the last block. What the values, the norms and the
-    feed-forward networks do to what is fetched is left out.
+    where :math:`\bar P` is the mean over the heads. A block adds the result of attention to the
+    token itself, so each is counted as one half: this is the identity I. The product follows all
+    paths from the inputs to the last block. Rollout ignores what values, norms and feed-forward
+    networks do.
 
     Parameters
     ----------
     cache : ClassifierCache or GPTCache, or of a Transformer ``cache.encoder`` or ``cache.decoder``
-        Of the decoder the self-attention is followed.
+        Of a forward pass. In a decoder, only the self-attention is followed.
     mask : (B, T) bool array, optional
-        True = a real token; only a ClassifierCache knows it by itself.
+        True = a real token. Only a ClassifierCache contains the mask itself.
 
     Returns
     -------
     (B, T, T) float64 array, on the host
-        Row t: the shares of the inputs in token t. Rows of real tokens sum to 1 and have 0 at
-        padding; rows of padding are 0.
+        Row t contains the fraction of each input in token t. Rows of real tokens sum to 1 and are 0
+        at padding; rows of padding are 0.
 
     Raises
     ------
     ValueError
-        If there is no block, the cache is one of two stacks, or `mask` has the wrong shape.
+        If there is no block, the cache has two stacks, or `mask` has the wrong shape.
 
     Source: Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3,
     equation (1).
     """
     if hasattr(cache, "encoder"):
-        raise ValueError("a Transformer has two stacks: pass cache.encoder or cache.decoder")
+        raise ValueError(
+            "cache must be of one stack, got that of a Transformer, which has two: "
+            "pass cache.encoder or cache.decoder"
+        )
     _check_blocks(cache)
     rollout = np.eye(cache.blocks[0].x.shape[1])
     for layer in attention_caches(cache).values():
         if layer.memory is not None:
-            continue  # cross-attention fetches from the other stack
+            continue  # cross-attention reads from the other stack
         P = to_host(layer.P).mean(axis=1)  # (B, T, T)
         A = P + np.eye(P.shape[1])
-        A /= A.sum(axis=-1, keepdims=True)  # by 2; by 1 where a query had nothing to attend to
+        A /= A.sum(axis=-1, keepdims=True)  # 2, or 1 if a query had nothing to attend to
         rollout = A @ rollout
     real = real_tokens(cache, rollout.shape[:2], mask)
     return np.where(real[:, :, None], rollout, 0)
 
 
 def real_tokens(cache, shape, mask=None):
-    """True where a token stands, (B, T), on the host: by `mask`, or the cache's; else all do."""
+    """True at real tokens, (B, T), on the host: `mask`, or that of the cache, or all True."""
     mask = getattr(cache, "mask", None) if mask is None else mask
     if mask is None:
         return np.ones(shape, dtype=bool)
@@ -128,4 +132,4 @@ def real_tokens(cache, shape, mask=None):
 
 def _check_blocks(cache):
     if not cache.blocks:
-        raise ValueError("the model must have at least one block (n_layers >= 1) to attend")
+        raise ValueError("the model must have at least one block (n_layers >= 1), got none")

@@ -1,4 +1,4 @@
-"""Which tokens counted: the gradient at the text, and the gradient along a way to it."""
+"""Which tokens mattered: the gradient at the text, and the gradients along a path to it."""
 
 from typing import Any, NamedTuple
 
@@ -10,19 +10,19 @@ from minitransformer.layers import Layer
 
 
 def lead(logits, classes):
-    r"""How far the score of a class is ahead of the others' mean.
+    r"""How far the logit of a class is ahead of the mean of the other logits.
 
     .. math:: s = z_k - \frac{1}{C - 1} \sum_{j \ne k} z_j
 
-    It is what attributions share out among the tokens. The logit alone would not do: adding the
-    same to all logits changes no probability, and would count all the same.
+    Attributions divide this score among the tokens. The logit alone is not suitable: adding the
+    same number to all logits changes no probability, but it would change the attributions.
 
     Parameters
     ----------
     logits : (B, C) array
-        z.
+        z, the scores of all classes.
     classes : (B,) int array
-        k for each text.
+        k, one class per text.
 
     Returns
     -------
@@ -31,53 +31,54 @@ def lead(logits, classes):
     Raises
     ------
     ValueError
-        If there is not one class for each text, or it is out of range.
+        If there is not one class per text, or a class is out of range.
     """
     logits = to_host(logits)
     return (logits * _lead_gradient(logits.shape, classes, logits.dtype)).sum(axis=1)
 
 
 def gradient_x_input(model, cache, classes):
-    r"""How far each token pushes the score of a class, to first order.
+    r"""How much each token contributes to the lead of a class, to first order.
 
     .. math:: g_t = \sum_d \frac{\partial s}{\partial x_{td}} \, x_{td}, \qquad
         s = z_k - \frac{1}{C - 1} \sum_{j \ne k} z_j
 
-    with x the embedded tokens and z the logits: the rate at which the lead of class k over the
-    others grows when the token's vector is made longer.
+    where x are the embedded tokens and z the logits. It is the rate at which the lead of class k
+    grows when the token's vector is made longer.
 
     Parameters
     ----------
     model : TransformerClassifier
-        The model that made `cache`. Its gradients are left alone.
+        The model that made `cache`. Its gradients do not change.
     cache : ClassifierCache
         Of a forward pass on ids (B, T), without dropout.
     classes : (B,) int array
-        k for each text.
+        k, one class per text.
 
     Returns
     -------
     (B, T) array, on the host
-        Positive: speaks for class k. 0 at padding.
+        Positive for tokens in favour of class k, and 0 at padding.
 
     Raises
     ------
     ValueError
-        If there is not one class for each text, or it is out of range.
+        If there is not one class per text, or a class is out of range.
 
     Source: Shrikumar et al., "Not just a black box", 2016, section 2 (gradient * input).
     """
     x = cache.embedded
     dlogits = _upstream(model, x, classes)
-    # The replica shares the values and has gradients of its own, so the model's stay untouched.
+    # The replica shares the values and has its own gradients, so those of the model do not change.
     dx = model.replica().backward(dlogits, cache)
     return _per_token(cache, dx * x)
 
 
 class IntegratedGradients(NamedTuple):
-    """tokens (B, T): the share of each token; gap (B,): their sum, less what they should sum to.
+    """What :func:`integrated_gradients` returns.
 
-    The gap is 0 but for rounding where the integral was computed with enough steps.
+    tokens (B, T) is the contribution of each token. gap (B,) is their sum minus the exact sum. With
+    enough steps, the gap is 0 up to rounding.
     """
 
     tokens: Any
@@ -85,68 +86,70 @@ class IntegratedGradients(NamedTuple):
 
 
 def integrated_gradients(model, cache, classes, *, steps=64, baseline=None):
-    r"""How the lead of a class adds up, token by token, on the way from nothing to the text.
+    r"""How much each token adds to the lead of a class, on a path from an empty text to this one.
 
     .. math:: a_t = \sum_d (x_{td} - x'_{td}) \int_0^1
         \frac{\partial s}{\partial x_{td}} \big( x' + \alpha (x - x') \big) \, d\alpha, \qquad
         \sum_t a_t = s(x) - s(x')
 
-    with x the embedded tokens, x' the baseline and s the lead, as in :func:`gradient_x_input`,
-    which is the same with the gradient at the end of the way alone. Completeness, the second
-    equation, holds for the integral; here it is a sum over Gauss-Legendre nodes, and how far that
-    falls short is returned.
+    where x are the embedded tokens, x' is the baseline and s is the lead. (With a zero baseline and
+    only the gradient at the end of the path, this is :func:`gradient_x_input`.) The second
+    equation, completeness, holds for the integral. Here the integral is a sum over Gauss-Legendre
+    nodes, and the error of the sum is returned too.
 
-    The baseline is the zero vector for every token, as the paper proposes for texts: positions
-    are there, words are not, and all words are equally far from it on average. The vector of
-    padding would be no "nothing": no model ever reads it, so it stays what it was drawn as, some
-    random word.
+    By default, the baseline is the zero vector for every token, as the paper proposes for texts. It
+    has positions but no words, and on average it is equally far from all words. The vector of the
+    padding token would not stand for "no word": no model ever reads it, so it stays at its initial
+    value, which is that of some random word.
 
     Parameters
     ----------
     model : TransformerClassifier
-        The model that made `cache`. Its gradients are left alone.
+        The model that made `cache`. Its gradients do not change.
     cache : ClassifierCache
         Of a forward pass on ids (B, T).
     classes : (B,) int array
-        k for each text.
+        k, one class per text.
     steps : int
-        Nodes of the sum: each costs a forward and a backward pass.
+        Number of nodes of the sum. Each costs a forward and a backward pass.
     baseline : array that broadcasts to (B, T, D), optional
-        x', on the side of the model: with ``model.embedding(ids)`` any other text.
+        x', on the device of the model. For another text as the baseline, pass
+        ``model.embedding(ids)``.
 
     Returns
     -------
     IntegratedGradients
-        On the host. tokens are positive where they speak for class k, and 0 at padding.
+        On the host. The values of tokens in favour of class k are positive, and those of padding
+        are 0.
 
     Raises
     ------
     ValueError
-        If there is not one class for each text, it is out of range, there is no step, or the
-        baseline does not fit.
+        If there is not one class per text, a class is out of range, `steps` is below 1, or the
+        baseline does not have a suitable shape.
 
     Source: Sundararajan et al. 2017, "Axiomatic attribution for deep networks", equation (1), and
     proposition 1 for completeness.
     """
     dlogits = _upstream(model, cache.embedded, classes)
     start = _baseline(baseline, cache.embedded)
-    way = cache.embedded - start
+    path = cache.embedded - start
     twin = model.replica()
 
     def forward(alpha):
-        twin.embedding = _Given(start + alpha * way)
+        twin.embedding = _FixedEmbedding(start + alpha * path)
         return twin.forward(cache.embedding.ids, mask=cache.mask)
 
-    total = array_module(way).zeros_like(way)
+    total = array_module(path).zeros_like(path)
     for alpha, weight in _nodes(steps):
         total += weight * twin.backward(dlogits, forward(alpha)[1])
-    tokens = _per_token(cache, way * total)
+    tokens = _per_token(cache, path * total)
     change = lead(forward(1.0)[0], classes) - lead(forward(0.0)[0], classes)
     return IntegratedGradients(tokens, tokens.sum(axis=1) - change)
 
 
-class _Given(Layer):
-    """In place of an embedding: these vectors (B, T, D), whatever the ids."""
+class _FixedEmbedding(Layer):
+    """An embedding that returns the same vectors (B, T, D) for all ids."""
 
     def __init__(self, vectors):
         self.vectors = vectors
@@ -155,11 +158,11 @@ class _Given(Layer):
         return self.vectors, None
 
     def backward(self, dy, cache):
-        """Nothing to learn here."""
+        """There is nothing to learn."""
 
 
 def _nodes(steps):
-    """Places between 0 and 1 with their weights, whose sums are integrals of smooth functions."""
+    """Nodes in 0 .. 1 and their weights, for integrals of smooth functions."""
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # on -1 .. 1
@@ -180,12 +183,12 @@ def _baseline(baseline, x):
 
 
 def _upstream(model, x, classes):
-    """The lead's gradient with respect to the logits, (B, C), where x lies."""
+    """The gradient of the lead with respect to the logits, (B, C), on the device of x."""
     return array_module(x).asarray(_lead_gradient((len(x), model.n_classes), classes, x.dtype))
 
 
 def _lead_gradient(shape, classes, dtype):
-    """(B, C): 1 at each text's class, -1 / (C - 1) elsewhere."""
+    """(B, C): 1 at the class of each text, -1 / (C - 1) elsewhere."""
     classes, (B, C) = np.asarray(classes), shape
     if classes.shape != (B,) or ((classes < 0) | (classes >= C)).any():
         raise ValueError(f"classes must be {B} class numbers in 0..{C - 1}, got {classes.tolist()}")
@@ -195,5 +198,5 @@ def _lead_gradient(shape, classes, dtype):
 
 
 def _per_token(cache, products):
-    """Products (B, T, D) added up over D, on the host; 0 at padding."""
+    """Products (B, T, D) summed over D, on the host, and 0 at padding."""
     return np.where(real_tokens(cache, products.shape[:2]), to_host(products.sum(axis=-1)), 0)
