@@ -1,4 +1,4 @@
-"""A backward pass beside the two oracles: one row of figures per variable."""
+"""A backward pass compared with the two oracles: one row of figures per variable."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ def as_tolerance(tolerance, default):
 class Row:
     """The verdict on one variable.
 
-    `complex_error` and `central_error` are max|a - n| / max(max|n|, natural scale), None where
-    an oracle was not used. Central differences visited `visited` entries and directions, and left
-    out `skipped` of them because of a kink. `index`, `analytic` and `numeric` are the worst place
-    and both gradients there; `failure` says in words what is wrong where no figure can.
+    `complex_error` and `central_error` are max|a - n| / max(max|n|, natural scale), or None if an
+    oracle was not used. Central differences visited `visited` entries and directions, and skipped
+    `skipped` of them because of a kink. `index` is the place of the largest error, and `analytic`
+    and `numeric` are the two gradients there. `failure` says in words what is wrong if the
+    gradients could not be compared.
     """
 
     name: str
@@ -62,19 +63,23 @@ class Row:
     oracle: np.ndarray | None = field(default=None, repr=False)
 
     @property
+    def complex_ok(self):
+        """Whether the error by complex step is within tolerance, if it was measured."""
+        return self.complex_error is None or self.complex_error <= self.tolerance.complex_step
+
+    @property
+    def central_ok(self):
+        """Whether the error by central differences is within tolerance, if it was measured."""
+        return self.central_error is None or self.central_error <= self.tolerance.central
+
+    @property
     def ok(self):
         """Whether nothing failed and both errors are within tolerance."""
-        return self.failure is None and all(
-            error is None or error <= limit
-            for error, limit in (
-                (self.complex_error, self.tolerance.complex_step),
-                (self.central_error, self.tolerance.central),
-            )
-        )
+        return self.failure is None and self.complex_ok and self.central_ok
 
 
 def relative_error(a, n, scale):
-    """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN; 0 where none is."""
+    """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN; 0 if none are."""
     known = ~np.isnan(n)
     difference = largest(a[known] - n[known])
     size = max(largest(n[known]), scale)
@@ -82,9 +87,10 @@ def relative_error(a, n, scale):
 
 
 def judged_error(problem, name, n, scale, limit, oracle):
-    """The error of a gradient against the oracle's `n`, relative to the natural `scale` only
-    where it is rounding: an error that is larger than `limit` beside `n` itself, and is not what
-    last bits do, counts in full.
+    """The error of a gradient against the oracle's `n`.
+
+    The error is relative to the natural `scale` only if it is rounding noise. If it exceeds
+    `limit` relative to `n` itself, and is larger than rounding can explain, it is relative to `n`.
     """
     a = problem.gradients[name]
     error, alone = relative_error(a, n, scale), relative_error(a, n, 0.0)
@@ -103,9 +109,9 @@ def compare(problem, *, analytic, tolerance, entries, rng):
         Whether the complex step applies.
     tolerance : Tolerance
     entries : int or None
-        How many entries of each variable the central differences visit, drawn at random, besides
-        one random direction through all of them; None visits every entry. Where the complex step
-        does not apply, every entry is always visited.
+        How many random entries of each variable the central differences visit, in addition to one
+        random direction through all of them; None visits every entry. Where the complex step does
+        not apply, every entry is always visited.
     rng : numpy.random.Generator
 
     Returns
@@ -115,7 +121,7 @@ def compare(problem, *, analytic, tolerance, entries, rng):
     Raises
     ------
     ValueError
-        If there is nothing to differentiate: a check of nothing must not pass.
+        If there is nothing to differentiate. A check of nothing must not pass.
     """
     if not problem.values:
         raise ValueError("nothing to check: there is no floating input or parameter")
@@ -131,51 +137,62 @@ def compare(problem, *, analytic, tolerance, entries, rng):
 
 def _judge(row, problem, analytic, entries, scale, rng):
     """Fill in `row` with the verdict of the oracles."""
-    a, x = problem.gradients[row.name], problem.values[row.name]
+    x = problem.values[row.name]
+    row.gradient = problem.gradients[row.name]
     if analytic:
-
-        def by_complex_step(values, upstream):
-            return complex_gradient(partial(problem.terms, upstream=upstream), values, row.name)
-
-        n = by_complex_step(problem.values, problem.upstream)
-        if not np.isfinite(n).all():
-            row.failure = "the complex step gives NaN or infinity; pass analytic=False?"
+        _judge_by_complex_step(row, problem, scale)
+        if row.failure is not None:
             return
-        row.complex_error = judged_error(
-            problem, row.name, n, scale, row.tolerance.complex_step, by_complex_step
-        )
-        scale = max(scale, largest(n))
+        scale = max(scale, largest(row.oracle))
     everything = entries is None or not analytic or entries >= x.size
     drawn = None if everything else rng.choice(x.size, entries, replace=False)
     indices = None if everything else [np.unravel_index(i, x.shape) for i in drawn]
-    central, row.skipped = central_gradient(problem.terms, problem.values, row.name, scale, indices)
-    if analytic:  # the complex step has seen every entry, and without the noise of differences
-        row.central_error = relative_error(a, central, scale)
-    else:
-        row.central_error = judged_error(
-            problem,
-            row.name,
-            central,
-            scale,
-            row.tolerance.central,
-            lambda values, upstream: central_gradient(
-                partial(problem.terms, upstream=upstream), values, row.name, 0.0, at_kinks=True
-            )[0],
-        )
     row.visited = x.size if everything else entries
+    _judge_by_differences(row, problem, scale, indices)
     if x.size and not everything:
         error, kink = _one_direction(row, problem, scale, rng)
         row.central_error = max(row.central_error, error)
         row.skipped += kink
         row.visited += 1
     if x.size and everything and row.skipped == x.size:
-        row.failure = "every entry stands at a kink of the function: there is no derivative"
-    row.gradient, row.oracle = a, n if analytic else central
+        row.failure = "every entry is at a kink of the function, where there is no derivative"
     _point_at_worst(row)
 
 
+def _judge_by_complex_step(row, problem, scale):
+    """Compare every entry with the complex step."""
+
+    def oracle(values, upstream):
+        return complex_gradient(partial(problem.terms, upstream=upstream), values, row.name)
+
+    n = oracle(problem.values, problem.upstream)
+    if not np.isfinite(n).all():
+        row.failure = "the complex step gives NaN or infinity; pass analytic=False?"
+        return
+    row.oracle = n
+    limit = row.tolerance.complex_step
+    row.complex_error = judged_error(problem, row.name, n, scale, limit, oracle)
+
+
+def _judge_by_differences(row, problem, scale, indices):
+    """Compare the entries at `indices`, all if None, with central differences.
+
+    Where the complex step applies, they guard against a forward pass that drops the imaginary part.
+    """
+
+    def oracle(values, upstream):
+        terms = partial(problem.terms, upstream=upstream)
+        return central_gradient(terms, values, row.name, 0.0, indices, at_kinks=True)[0]
+
+    n, row.skipped = central_gradient(problem.terms, problem.values, row.name, scale, indices)
+    limit = row.tolerance.central
+    row.central_error = judged_error(problem, row.name, n, scale, limit, oracle)
+    if row.oracle is None or (row.complex_ok and not row.central_ok):
+        row.oracle = n  # what the report shows: an oracle that disagrees
+
+
 def _one_direction(row, problem, scale, rng):
-    """Error along one random unit vector through all entries, and whether it meets a kink."""
+    """The error along one random unit vector through all entries, and whether it meets a kink."""
     x = problem.values[row.name]
     direction = rng.standard_normal(x.shape)
     direction /= np.sqrt((direction**2).sum())
@@ -186,7 +203,7 @@ def _one_direction(row, problem, scale, rng):
 
 
 def _point_at_worst(row):
-    """Record the place where the two gradients are farthest apart."""
+    """Record the place where the two gradients differ most."""
     if row.gradient.size and not np.isnan(row.oracle).all():
         gap = np.nan_to_num(np.abs(row.gradient - row.oracle), nan=-1.0)
         row.index = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))

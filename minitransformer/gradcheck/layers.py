@@ -161,7 +161,7 @@ class _Network:
 
     def problem(self, rng):
         """Run forward and backward twice, and state what is to be compared."""
-        given = {**self.inputs, **self._parameter_values()}
+        given = {**self.inputs, **self.options, **self._parameter_values()}
         before = own(given)
         y, cache = self.run(self.positional())
         if not np.isfinite(to_host(y)).all():

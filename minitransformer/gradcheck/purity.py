@@ -1,7 +1,7 @@
-"""Passes must be pure: whether one wrote into what it was given.
+"""Passes must be pure: has one written into its arguments?
 
-The upstream gradient weighs most. The oracles differentiate sum(dy * y) with the same dy, so a
-backward pass that changed it could make its own wrong answer right.
+The upstream gradient matters most. The oracles differentiate sum(dy * y) with the same dy, so a
+backward pass that changed dy could make its own wrong answer look right.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from minitransformer.backend import to_host
 
 
 def own(x):
-    """`x` with copies of all its arrays, also inside tuples, lists and dicts."""
+    """`x` with all its arrays copied, including those inside tuples, lists and dicts."""
     if hasattr(x, "dtype") and hasattr(x, "copy"):
         return x.copy()
     if isinstance(x, dict):
@@ -23,7 +23,10 @@ def own(x):
 
 
 def written_into(which, now, before):
-    """Which argument a pass wrote into, in words, or None; `now` and `before` by name."""
+    """Which argument a pass wrote into, in words, or None.
+
+    `now` and `before` are dicts of the arguments by name.
+    """
     for key, value in now.items():
         if not _same(value, before[key]):
             return f"the {which} pass wrote into its argument {key}: passes must be pure"
@@ -31,7 +34,7 @@ def written_into(which, now, before):
 
 
 def _same(x, y):
-    """Whether two arguments hold the same numbers, NaN beside NaN."""
+    """Whether two arguments contain the same numbers; NaN equals NaN."""
     if hasattr(x, "dtype"):
         x, y = np.asarray(to_host(x)), np.asarray(to_host(y))
         return np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")

@@ -110,7 +110,7 @@ def test_an_entry_near_a_kink_is_checked_with_smaller_steps(distance):
 
 def test_nothing_but_kinks_does_not_pass():
     report = gradcheck.check(absolute, absolute_backward, {"x": np.zeros(3)}, analytic=False)
-    assert "every entry stands at a kink" in report.row("x").failure
+    assert "every entry is at a kink" in report.row("x").failure
 
 
 def test_a_gradient_whose_true_value_is_zero_is_judged_by_its_natural_scale():

@@ -164,6 +164,50 @@ def test_the_error_of_a_constant_factor_is_not_rounding_where_terms_cancel():
     assert not wrong.ok
 
 
+def test_a_forward_pass_that_drops_the_imaginary_part_does_not_excuse_a_gradient_of_zero():
+    """By complex step the gradient is 0; the natural scale is 1e12."""
+    given = {"x": X / 1e3, "w": X * 1e9}
+    report = gradcheck.check(
+        lambda x, w: x.real + w.real, lambda dy, x, w: 0 * dy, given, wrt=("x",)
+    )
+    assert report.row("x").complex_error == 0
+    assert not report.row("x").ok
+    assert report.row("x").numeric != 0  # the report shows the oracle that disagrees
+
+
+def test_rounding_where_the_function_is_constant_is_not_called_wrong():
+    """The loss of a single class is 0, and so is its gradient; 1 - 1 may leave a last bit."""
+    report = gradcheck.check(lambda x: 0 * x, lambda dy, x: 1e-17 * dy, {"x": X})
+    assert report.ok
+    assert not gradcheck.check(lambda x: 0 * x, lambda dy, x: 1e-9 * dy, {"x": X}).ok
+    tiny = {"x": X * 1e-9}
+    assert not gradcheck.check(lambda x: 0 * x, lambda dy, x: dy, tiny, analytic=False).ok
+
+
+def test_a_function_that_refuses_the_rolled_inputs_can_be_checked():
+    def increasing(x):
+        if not (np.diff(x.real) > 0).all():
+            raise ValueError("x must increase")
+        return x * x
+
+    given = {"x": np.array([1.0, 2.0, 4.0])}
+    assert gradcheck.check(increasing, lambda dy, x: 2 * x * dy, given).ok
+    assert not gradcheck.check(increasing, lambda dy, x: x * dy, given).ok
+
+
+def test_a_layer_that_writes_into_an_option_is_a_failure():
+    class Unmasking(Layer):
+        def forward(self, x, mask):
+            mask[...] = True
+            return x * mask, mask
+
+        def backward(self, dy, mask):
+            return dy * mask
+
+    report = gradcheck.check_layer(Unmasking(), X, options={"mask": np.array([True, False, True])})
+    assert "the forward pass wrote into its argument mask" in str(report)
+
+
 def test_no_random_wrong_gradient_passes():
     found = [passing(i) for i in range(400)]
     assert found.count(None) > 380
