@@ -12,12 +12,13 @@ __version__ = "0.1.0"
 from minitransformer import functional, gradcheck, inference, interpret, layers, plots
 from minitransformer.models import (
     GPT,
+    BagOfWords,
+    ClassifierConfig,
     GPTConfig,
     Transformer,
     TransformerClassifier,
     TransformerConfig,
 )
-from minitransformer.models.baselines.bag_of_words import BagOfWords
 from minitransformer.training import (
     SGD,
     AdaGrad,
@@ -49,6 +50,7 @@ __all__ = [
     "Callback",
     "CategoricalCrossentropy",
     "Checkpoint",
+    "ClassifierConfig",
     "Constant",
     "EarlyStopping",
     "GPT",

@@ -1,56 +1,95 @@
-"""The settings of the models that write."""
+"""The configs: everything that decides what a model is. They are frozen, and checked when made."""
 
 from dataclasses import dataclass
 
-from minitransformer.models.settings import Settings, helpful
+from minitransformer.layers import ACTIVATIONS, POSITIONS
+from minitransformer.models.config_base import ModelConfig, suggest_names
 
 GPT_POSITIONS = ("learned", "rotary", "alibi", "sinusoidal", "none")
 TRANSFORMER_POSITIONS = ("sinusoidal", "sinusoidal_halves", "learned", "none")
 
 
-@helpful
+@suggest_names
 @dataclass(frozen=True)
-class GPTConfig(Settings):
-    """Settings of :class:`~minitransformer.models.GPT`; the defaults are GPT-2's smallest model.
+class ClassifierConfig(ModelConfig):
+    """Config of :class:`~minitransformer.models.TransformerClassifier`.
+
+    Parameters that are not described here are described in
+    :class:`~minitransformer.models.config_base.ModelConfig`.
 
     Parameters
     ----------
-    vocab_size : int
-    max_len : int
-        Context: most tokens of a sequence.
-    d_model, n_heads, n_layers : int
-    n_kv_heads : int, optional
-        Fewer heads of keys and values than of queries.
-    d_ff : int, optional
-        By default 4 d_model, or, for "swiglu", 8/3 of it, rounded up to a multiple of 8.
+    vocab_size, max_len, d_model, n_heads, d_ff, n_layers : int
+    n_classes : int
+        C, at least 2.
     dropout : float
-        Of the embeddings, the attention weights and both residual branches.
     norm : {"pre", "post"}
-    norm_kind : {"layer", "rms"}
-    norm_eps : float
-    final_norm : bool, optional
-        By default where the norm is "pre".
-    positions : {"learned", "rotary", "alibi", "sinusoidal", "none"}
-    activation : {"gelu_tanh", "gelu", "relu", "silu", "swiglu"}
-    bias : bool
-        Of all linear maps in the blocks.
-    tied : bool
-        The head uses the embedding's table.
-    head_bias : bool
-    scale_embeddings : bool
-        Multiply them by the root of d_model.
-    window : int, optional
-        Each token sees so many, itself included, instead of all before it.
-    rotary_base : float
-    attention : {"full", "tiled"}
-    seed : int
-    dtype : {"float16", "float32", "float64"}
-    ops : {"fused", "plain"}
+        "pre" also puts a layer norm between the last block and the pooling.
+    positions : {"sinusoidal", "learned", "scalar", "none", "sinusoidal_halves"}
+        Kind of positional encoding.
+    pooling : {"mean", "max", "first"}
+        How the vectors of a text's tokens become one; padding is left out.
+    activation : {"relu", "gelu", "gelu_tanh", "silu"}
+    attention, seed, dtype, ops
 
     Raises
     ------
     TypeError
-        If a name is unknown; the message has the near ones. If dropout is no number.
+        If a name is unknown (the message suggests close matches), or dropout is not a number.
+    ValueError
+        If a value is out of range; the message says what is allowed.
+    """
+
+    vocab_size: int
+    n_classes: int
+    max_len: int = 256
+    d_model: int = 128
+    n_heads: int = 4
+    d_ff: int = 512
+    n_layers: int = 2
+    dropout: float = 0.1
+    norm: str = "pre"
+    positions: str = "sinusoidal"
+    pooling: str = "mean"
+    activation: str = "gelu"
+    attention: str = "full"
+    seed: int = 0
+    dtype: str = "float32"
+    ops: str = "fused"
+
+    choices = {"positions": POSITIONS, "activation": ACTIVATIONS}
+
+
+@suggest_names
+@dataclass(frozen=True)
+class GPTConfig(ModelConfig):
+    """Config of :class:`~minitransformer.models.GPT`; the defaults are GPT-2's smallest model.
+
+    Parameters that are not described here are described in
+    :class:`~minitransformer.models.config_base.ModelConfig`.
+
+    Parameters
+    ----------
+    vocab_size, max_len, d_model, n_heads, n_layers : int
+    n_kv_heads : int, optional
+        Number of heads of keys and values, if they are fewer than those of queries.
+    d_ff : int, optional
+        By default 4 d_model; for "swiglu" 8/3 of d_model, rounded up to a multiple of 8.
+    dropout, norm, norm_kind, norm_eps, final_norm
+    positions : {"learned", "rotary", "alibi", "sinusoidal", "none"}
+        How attention learns where a token is.
+    activation : {"gelu_tanh", "gelu", "relu", "silu", "swiglu"}
+    bias, tied, head_bias, scale_embeddings : bool
+    window : int, optional
+        Each token sees this many tokens, itself included, and not all before it.
+    rotary_base : float
+        Base of the angles of rotary positions.
+    attention, seed, dtype, ops
+
+    Raises
+    ------
+    TypeError
+        If a name is unknown (the message suggests close matches), or dropout is not a number.
     ValueError
         If a value is out of range; the message says what is allowed.
     """
@@ -80,7 +119,7 @@ class GPTConfig(Settings):
     dtype: str = "float32"
     ops: str = "fused"
 
-    positions_allowed = GPT_POSITIONS
+    choices = {"positions": GPT_POSITIONS}
 
     def __post_init__(self):
         super().__post_init__()
@@ -90,7 +129,7 @@ class GPTConfig(Settings):
             )
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(
-                "rotary positions turn pairs of features: d_model / n_heads must be even, "
+                "rotary positions rotate pairs of features: d_model / n_heads must be even, "
                 f"got {self.d_model // self.n_heads}"
             )
 
@@ -104,8 +143,13 @@ class GPTConfig(Settings):
         return cls(vocab_size, **{**style, **changes})
 
     @property
+    def n_classes(self):
+        """The model chooses between the tokens of its vocabulary."""
+        return self.vocab_size
+
+    @property
     def hidden(self):
-        """F, the width of the feed-forward network."""
+        """F, the width inside the feed-forward network."""
         if self.d_ff is not None:
             return self.d_ff
         if self.activation == "swiglu":
@@ -113,53 +157,49 @@ class GPTConfig(Settings):
         return 4 * self.d_model
 
     def block_options(self):
-        """What the blocks take by name."""
+        """The keyword arguments of the blocks."""
         return super().block_options() | {
             "n_kv_heads": self.n_kv_heads,
             "norm_kind": self.norm_kind,
         }
 
 
-@helpful
+@suggest_names
 @dataclass(frozen=True)
-class TransformerConfig(Settings):
-    """Settings of :class:`~minitransformer.models.Transformer`; by default the paper's base model.
+class TransformerConfig(ModelConfig):
+    """Config of :class:`~minitransformer.models.Transformer`; by default the paper's base model.
+
+    Parameters that are not described here are described in
+    :class:`~minitransformer.models.config_base.ModelConfig`.
 
     Parameters
     ----------
     vocab_size : int
+        Size of the source vocabulary.
     target_vocab_size : int, optional
         By default source and target share one vocabulary.
     max_len : int
-        Most tokens of a source, and of a target.
+        Maximum number of tokens in a source, and in a target.
     d_model, n_heads, d_ff, n_layers : int
     n_decoder_layers : int, optional
-        By default n_layers.
-    dropout : float
-        Of the embeddings, the attention weights and all residual branches.
-    norm : {"post", "pre"}
-    norm_eps : float
+        By default n_layers, which is then the depth of both stacks.
+    dropout, norm, norm_eps
     final_norm : bool, optional
-        A norm behind the last block of both stacks; by default where the norm is "pre".
+        Whether a norm follows the last block of both stacks; by default it does if `norm` is
+        "pre".
     activation : {"relu", "gelu", "gelu_tanh", "silu", "swiglu"}
     positions : {"sinusoidal", "sinusoidal_halves", "learned", "none"}
+        Kind of positional encoding.
     tied : bool
         One table embeds source and target and scores the target's tokens (section 3.4). With two
         vocabularies, the target's table scores its tokens.
-    head_bias : bool
-    scale_embeddings : bool
-        Multiply them by the root of d_model.
-    bias : bool
-        Of all linear maps in the blocks.
-    attention : {"full", "tiled"}
-    seed : int
-    dtype : {"float16", "float32", "float64"}
-    ops : {"fused", "plain"}
+    head_bias, scale_embeddings, bias : bool
+    attention, seed, dtype, ops
 
     Raises
     ------
     TypeError
-        If a name is unknown; the message has the near ones. If dropout is no number.
+        If a name is unknown (the message suggests close matches), or dropout is not a number.
     ValueError
         If a value is out of range; the message says what is allowed.
     """
@@ -187,7 +227,12 @@ class TransformerConfig(Settings):
     dtype: str = "float32"
     ops: str = "fused"
 
-    positions_allowed = TRANSFORMER_POSITIONS
+    choices = {"positions": TRANSFORMER_POSITIONS}
+
+    @property
+    def n_classes(self):
+        """The model chooses between the tokens of the target vocabulary."""
+        return self.target_vocab_size or self.vocab_size
 
     @property
     def depth(self):

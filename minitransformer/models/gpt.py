@@ -1,4 +1,4 @@
-"""The decoder that writes: a text goes in, scores of the next token come out, at every place."""
+"""The decoder-only model: it scores the next token at every position of a text."""
 
 from typing import Any, NamedTuple
 
@@ -8,14 +8,13 @@ from minitransformer.layers import (
     Embedding,
     EncoderBlock,
     FlatParameters,
-    PositionalEncoding,
     draw_normal,
 )
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.pretrained.pretrained import load_pretrained
 from minitransformer.models.sequence_model import SequenceModel, check_dlogits
-from minitransformer.training.sequences import LanguageModelling
+from minitransformer.training.example_kinds import TokenSequences
 
 INITIAL_STD = 0.02
 RESIDUAL_WEIGHTS = ("attention.W_o.W", "feed_forward.linear2.W", "feed_forward.down.W")
@@ -24,7 +23,7 @@ RESIDUAL_WEIGHTS = ("attention.W_o.W", "feed_forward.linear2.W", "feed_forward.d
 class GPTCache(NamedTuple):
     """Every intermediate value of a forward pass, by name: ``cache.blocks[0].attention.P``.
 
-    hidden (B, T, D) is what the head reads.
+    hidden (B, T, D) is the input of the head.
     """
 
     embedding: Any
@@ -37,8 +36,8 @@ class GPTCache(NamedTuple):
     head: Any
 
 
-class GPT(SequenceModel, LanguageModelling):
-    r"""Decoder-only transformer: each token is scored from those before it.
+class GPT(SequenceModel):
+    r"""Decoder-only transformer: every token is predicted from the tokens before it.
 
     .. math::
         h^0 &= W_{\mathrm{ids}} + P, \qquad h^n = \mathrm{Block}_n(h^{n-1}) \\
@@ -47,19 +46,20 @@ class GPT(SequenceModel, LanguageModelling):
     The defaults are GPT-2's layout; ``GPT(GPTConfig.llama(...))`` is a Llama-style model. A block
     is :class:`~minitransformer.layers.EncoderBlock` under a causal mask.
 
-    Weights start normal with standard deviation 0.02, those that add to the residual stream with
-    :math:`0.02 / \sqrt{2N}`, biases at 0 and gains at 1.
+    Initial weights are normal with standard deviation 0.02, or :math:`0.02 / \sqrt{2N}` if their
+    output is added to the residual stream. Biases start at 0 and gains at 1.
 
     Parameters
     ----------
     config : GPTConfig or dict, optional
+        A whole config.
     **options
         Fields of :class:`GPTConfig`, in place of `config` or in addition to it.
 
     Raises
     ------
     TypeError
-        If an option is unknown; the message has the near ones.
+        If an option is unknown; the message suggests close matches.
     ValueError
         If a value is out of range; the message says what is allowed.
 
@@ -67,44 +67,42 @@ class GPT(SequenceModel, LanguageModelling):
     """
 
     Config = GPTConfig
-    tokenizer = None  # that of the folder a model was read from
+    learns_from = TokenSequences()
+    tokenizer = None  # set by from_pretrained
 
     def __init__(self, config=None, **options):
-        settings, draws = self._begin(config, options)
-        D, rng = settings.d_model, draws["rng"]
-        self.embedding = Embedding(self.vocab_size, D, scale=settings.scale, **draws)
-        self.positions = None
-        if settings.positions in ("learned", "sinusoidal"):
-            self.positions = PositionalEncoding(
-                settings.positions, self.max_len, D, rng=rng, dtype=settings.dtype
-            )
+        settings, shared = self._configure(config, options)
+        D, rng = settings.d_model, shared["rng"]
+        self.embedding = Embedding(self.vocab_size, D, scale=settings.scale, **shared)
+        self.positions = self._make_positions(rng)
         self.dropout = Dropout(settings.dropout, ops=self.ops)
         self.attention_inputs = AttentionInputs(settings)
         self.blocks = [
-            EncoderBlock(D, settings.n_heads, settings.hidden, **settings.block_options(), **draws)
+            EncoderBlock(D, settings.n_heads, settings.hidden, **settings.block_options(), **shared)
             for _ in range(settings.n_layers)
         ]
-        self.final_norm = self._final_norm()
-        self.head = self._head(self.embedding, self.vocab_size, draws)
+        self.final_norm = self._make_final_norm()
+        self.head = self._make_token_head(self.embedding, self.vocab_size, shared)
         self._draw_weights(rng)
         self.flat = FlatParameters(self.parameters())
 
     @classmethod
     def from_pretrained(cls, folder, *, tokenizer=True, **options):
-        """Read a model that others trained, from a folder in Hugging Face's layout.
+        """Load a pretrained model from a folder in Hugging Face's layout.
 
         Parameters
         ----------
         folder : path-like
-            With ``config.json`` of a GPT-2, Llama or Mistral; ``model.safetensors``, or several
-            files and their index; and, if there is one, a byte-level BPE tokenizer.
+            It holds ``config.json`` of a GPT-2, Llama or Mistral, ``model.safetensors`` (or
+            several files and their index), and possibly a byte-level BPE tokenizer.
         tokenizer : bool
-            Read the tokenizer too: it becomes ``model.tokenizer``. Where its file puts a start
-            token before every text, as Llama 3's does, so does its ``encode``, and a text is gone
-            on with from there.
+            Whether to read the tokenizer too, into ``model.tokenizer``. If its file puts a start
+            token before every text, as Llama 3's does, so does its ``encode``, and the model
+            continues from there.
         **options
-            dtype (float32, unless the file is of float64), dropout (the config's), seed, attention
-            and ops, as in :class:`GPTConfig`. The rest the folder decides.
+            dtype (by default float64 if the file says so, and float32 if not), dropout (by default
+            the config's), seed, attention and ops, as in :class:`GPTConfig`. The folder decides
+            everything else.
 
         Returns
         -------
@@ -113,9 +111,10 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         ValueError
-            The config asks for what these models do not have (the message names the key), arrays
-            are missing, too many or of another shape, or a file is damaged.
+            If the config needs something that these models do not have (the message names the
+            key), if arrays are missing, unexpected or of the wrong shape, or if a file is damaged.
         FileNotFoundError
+            If a file is missing.
         """
         return load_pretrained(cls, folder, tokenizer=tokenizer, **options)
 
@@ -134,8 +133,8 @@ class GPT(SequenceModel, LanguageModelling):
         ----------
         ids : (B, T) int array
         mask : (B, T) bool array, optional
-            True = a real token. Padding stands behind them, where no real token sees it: the
-            mask changes no number here, and scores at padding have no meaning.
+            True = a real token. Padding comes after the tokens, where none of them sees it. The
+            mask is only checked: it changes no number here. Scores at padding have no meaning.
         rng : Generator, optional
             Turns dropout on.
 
@@ -175,7 +174,7 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         ValueError
-            If `dlogits` has not the shape of the logits.
+            If `dlogits` does not have the shape of the logits.
         """
         check_dlogits(dlogits, (*cache.hidden.shape[:2], self.vocab_size))
         dx = self.head.backward(dlogits, cache.head)
@@ -183,7 +182,7 @@ class GPT(SequenceModel, LanguageModelling):
         return self._embed_backward(dx, self.embedding, self.positions, cache)
 
     def start(self, n_rows, capacity):
-        """Begin to decode `n_rows` sequences of up to `capacity` tokens, padding included.
+        """Start decoding `n_rows` sequences of up to `capacity` tokens, padding included.
 
         Returns
         -------
@@ -192,22 +191,22 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         TypeError, ValueError
-            If `n_rows` is no whole number of at least 0, or `capacity` none in 1 .. max_len.
+            If `n_rows` is not a whole number >= 0, or `capacity` not one in 1 .. max_len.
         """
         self._check_capacity(capacity)
         return DecodingState(n_rows, len(self.blocks), capacity)
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of sequences, of which all before is kept.
+        """Scores after the next tokens of sequences, whose earlier tokens are in the `state`.
 
-        The same numbers as :meth:`forward` gives for whole sequences.
+        The numbers are those that :meth:`forward` gives for whole sequences.
 
         Parameters
         ----------
         ids : (B, T) int array
             The next tokens.
         state : DecodingState
-            From :meth:`start`; it is taken forward.
+            From :meth:`start`; it is updated.
         mask : (B, T) bool array, optional
             False = padding, on the left of prompts of different lengths. Positions count real
             tokens only.
@@ -221,10 +220,10 @@ class GPT(SequenceModel, LanguageModelling):
         Raises
         ------
         TypeError, ValueError
-            If ids or mask have the wrong shape, type or range, there is no room, or there is no
-            token whose scores `last` could ask for.
+            If ids or mask have the wrong shape, type or range, if the tokens exceed the capacity,
+            or if `last` is set and there are no tokens.
         """
-        self._check_batch(ids, mask, self.vocab_size, padding="before")
+        self._check_batch(ids, mask, self.vocab_size, padding="left")
         tokens = state.advance(*ids.shape, mask, last)
         x = self.embedding(ids)
         if self.positions is not None:

@@ -1,4 +1,4 @@
-"""What the models that write share: settings, embedded tokens, checks of a batch."""
+"""What all transformers share: a config, embedded tokens, a stack of blocks, checks of a batch."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -7,12 +7,13 @@ import numpy as np
 
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids
-from minitransformer.layers import Linear, TiedHead, make_norm
-from minitransformer.models.settings import OPS, check_names
+from minitransformer.layers import Linear, PositionalEncoding, TiedHead, make_norm
+from minitransformer.models.config_base import OPS, check_names
+from minitransformer.training.trainable import Trainable
 
 
 class EmbeddedCache(NamedTuple):
-    """Tokens on their way in: embedded (B, T, D) is before positions and dropout."""
+    """From ids to the first block; `embedded` (B, T, D) is before positions and dropout."""
 
     embedding: Any
     embedded: Any
@@ -20,8 +21,8 @@ class EmbeddedCache(NamedTuple):
     dropout: Any
 
 
-def read_settings(cls, config, options):
-    """The frozen settings of a model, from an object, a dict, or keyword arguments.
+def read_config(cls, config, options):
+    """The frozen config of a model, from an object, a dict, or keyword arguments.
 
     Raises
     ------
@@ -42,7 +43,9 @@ def read_settings(cls, config, options):
 
 
 def check_dlogits(dlogits, shape):
-    """Refuse an upstream gradient without the logits' shape: one of the same size would pass.
+    """Refuse an upstream gradient that does not have the shape of the logits.
+
+    Without this check, an array of another shape but the same size would pass.
 
     Raises
     ------
@@ -53,43 +56,58 @@ def check_dlogits(dlogits, shape):
         raise ValueError(f"dlogits must have the shape of the logits, {shape}, got {found}")
 
 
-class SequenceModel:
-    """Parts of a model that writes; a mixin of :class:`GPT` and :class:`Transformer`.
+def key_mask(mask):
+    """A mask of tokens (B, T) as a mask of keys, (B, 1, 1, T); None stays None."""
+    return None if mask is None else mask[:, None, None, :]
+
+
+class SequenceModel(Trainable):
+    """Base class of :class:`TransformerClassifier`, :class:`GPT` and :class:`Transformer`.
 
     Attributes
     ----------
-    settings : GPTConfig or TransformerConfig
+    settings : ClassifierConfig, GPTConfig or TransformerConfig
     config : dict
-        The same as a dict: what files and checkpoints hold.
+        The settings as a dict, as files and checkpoints hold them.
     """
 
-    def _begin(self, config, options):
-        """Take over the settings; returns them, and what every layer takes by name."""
-        settings = self.settings = read_settings(type(self), config, options)
+    def _configure(self, config, options):
+        """Set what follows from the config; returns it, and the arguments that layers share."""
+        settings = self.settings = read_config(type(self), config, options)
         self.config = dataclasses.asdict(settings)
         self.vocab_size, self.max_len = settings.vocab_size, settings.max_len
+        self.n_classes = settings.n_classes
         self.seed, self.dtype = settings.seed, np.dtype(settings.dtype)
         self.ops = OPS[settings.ops]
         rng = np.random.default_rng(settings.seed)
         return settings, {"rng": rng, "dtype": settings.dtype, "ops": self.ops}
 
-    def _final_norm(self):
+    def _make_positions(self, rng):
+        """The layer that adds positions; None if attention learns of them, or nothing does."""
+        settings = self.settings
+        if settings.positions in ("rotary", "alibi", "none"):
+            return None
+        return PositionalEncoding(
+            settings.positions, self.max_len, settings.d_model, rng=rng, dtype=settings.dtype
+        )
+
+    def _make_final_norm(self):
         settings = self.settings
         if not settings.has_final_norm:
             return None
         return make_norm(
-            getattr(settings, "norm_kind", "layer"),
+            settings.norm_kind,
             settings.d_model,
             eps=settings.norm_eps,
             dtype=settings.dtype,
             ops=self.ops,
         )
 
-    def _head(self, embedding, vocab_size, draws):
+    def _make_token_head(self, embedding, vocab_size, shared):
         settings = self.settings
         if settings.tied:
             return TiedHead(embedding, bias=settings.head_bias, ops=self.ops)
-        return Linear(settings.d_model, vocab_size, bias=settings.head_bias, **draws)
+        return Linear(settings.d_model, vocab_size, bias=settings.head_bias, **shared)
 
     def _embed(self, ids, embedding, positions, rng):
         """ids (B, T) -> x (B, T, D), :class:`EmbeddedCache`."""
@@ -109,7 +127,7 @@ class SequenceModel:
         return dembedded
 
     def _through(self, blocks, norm, x, **options):
-        """x (B, T, D) -> what leaves the blocks and the norm behind them, and their caches."""
+        """x (B, T, D) -> the output of the blocks and the norm after them, and their caches."""
         caches, norm_cache = [], None
         for block in blocks:
             x, cache = block.forward(x, **options)
@@ -119,17 +137,17 @@ class SequenceModel:
         return x, tuple(caches), norm_cache
 
     def _back_through(self, blocks, norm, dx, cache):
-        """dx (B, T, D) -> the gradient of what entered the first block, (B, T, D)."""
+        """dx (B, T, D) -> the gradient of the first block's input, (B, T, D)."""
         if norm is not None:
             dx = norm.backward(dx, cache.norm)
         for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):
             dx = block.backward(dx, block_cache)
         return dx
 
-    def _check_batch(self, ids, mask, vocab_size, name="ids", padding="behind"):
+    def _check_batch(self, ids, mask, vocab_size, name="ids", padding="right"):
         """Refuse ids or a mask of a wrong shape, type or range, and padding on the wrong side.
 
-        `padding` says where it may stand: "behind" the tokens, "before" them, or "anywhere".
+        `padding` is the side on which it is allowed: "right", "left" or "both".
         """
         array_module(**{name: ids, "mask": mask, "the model": self.flat.values})
         if ids.ndim != 2:
@@ -145,17 +163,17 @@ class SequenceModel:
             raise ValueError(f"mask must have the shape of {name}, {ids.shape}, got {mask.shape}")
         if mask.dtype != bool:
             raise TypeError(f"mask must be boolean (True = a real token), got {mask.dtype}")
-        if not isinstance(mask, np.ndarray):  # on a device this would wait for it
+        if not isinstance(mask, np.ndarray):  # on a device, reading the mask would make us wait
             return
-        if padding == "behind" and (mask[:, 1:] > mask[:, :-1]).any():
+        if padding == "right" and (mask[:, 1:] > mask[:, :-1]).any():
             raise ValueError(
-                f"padding must stand behind the tokens of {name}: a mask that turns from False "
-                "to True is for decoding, by start and extend"
+                f"{name} must be padded on the right; left padding is only for decoding "
+                "(start, extend)"
             )
-        if padding == "before" and (mask[:, 1:] < mask[:, :-1]).any():
+        if padding == "left" and (mask[:, 1:] < mask[:, :-1]).any():
             raise ValueError(
-                f"padding must stand before the tokens of {name} in decoding: the last place is "
-                "where the next token comes from"
+                f"{name} must be padded on the left in decoding: the next token follows the last "
+                "column"
             )
 
     def _check_capacity(self, capacity):

@@ -1,18 +1,26 @@
-"""The encoder-decoder of the paper's figure 1: a sentence goes in, another one comes out."""
+"""The encoder-decoder of the paper's figure 1: a source goes in, scores of the target come out."""
 
 from typing import Any, NamedTuple
 
 from minitransformer.backend import array_module
-from minitransformer.layers import DecoderBlock, Dropout, Embedding, FlatParameters
+from minitransformer.layers import DecoderBlock, Dropout, Embedding, EncoderBlock, FlatParameters
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
-from minitransformer.models.encoding import Encoding, as_keys
-from minitransformer.models.sequence_model import check_dlogits
-from minitransformer.training.sequences import Translating
+from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
+from minitransformer.training.example_kinds import SequencePairs
+
+
+class EncoderCache(NamedTuple):
+    """Every intermediate value of the left half of figure 1; memory (B, S, D) is its output."""
+
+    input: Any
+    blocks: tuple
+    norm: Any
+    memory: Any
 
 
 class DecoderCache(NamedTuple):
-    """Every intermediate value of the right half; hidden (B, T, D) is what the head reads."""
+    """Every intermediate value of the right half; hidden (B, T, D) is the input of the head."""
 
     input: Any
     blocks: tuple
@@ -28,27 +36,28 @@ class TransformerCache(NamedTuple):
     head: Any
 
 
-class Transformer(Encoding, Translating):
-    r"""Encoder-decoder: a stack that reads the source, a stack that writes the target.
+class Transformer(SequenceModel):
+    r"""Encoder-decoder: one stack reads the source, the other predicts the target.
 
     .. math::
         m &= \mathrm{Encoder}(\sqrt{D} \, W_{\mathrm{source}} + P), \qquad
         h = \mathrm{Decoder}(\sqrt{D} \, W_{\mathrm{target}} + P, \, m) \\
         \mathrm{logits} &= h \, W^\top
 
-    As published, norms stand behind the residual additions and none at the end of the stacks, and
-    one table W embeds both languages and scores the target's tokens.
+    As published, norms come after the residual additions, there is none at the end of the stacks,
+    and one table W embeds both languages and scores the target's tokens.
 
     Parameters
     ----------
     config : TransformerConfig or dict, optional
+        A whole config.
     **options
         Fields of :class:`TransformerConfig`, in place of `config` or in addition to it.
 
     Raises
     ------
     TypeError
-        If an option is unknown; the message has the near ones.
+        If an option is unknown; the message suggests close matches.
     ValueError
         If a value is out of range; the message says what is allowed.
 
@@ -56,27 +65,46 @@ class Transformer(Encoding, Translating):
     """
 
     Config = TransformerConfig
+    learns_from = SequencePairs()
 
     def __init__(self, config=None, **options):
-        settings, draws = self._begin(config, options)
-        D, H = settings.d_model, settings.n_heads
-        self.target_vocab_size = settings.target_vocab_size or self.vocab_size
-        self._make_encoder(draws)
+        settings, shared = self._configure(config, options)
+        D, V = settings.d_model, settings.n_classes
+        sizes = D, settings.n_heads, settings.d_ff
+        self.target_vocab_size = V
+        self.source_embedding = Embedding(self.vocab_size, D, scale=settings.scale, **shared)
+        self.source_positions = self._make_positions(shared["rng"])
+        self.encoder = [
+            EncoderBlock(*sizes, **settings.block_options(), **shared)
+            for _ in range(settings.n_layers)
+        ]
+        self.encoder_norm = self._make_final_norm()
         self.target_embedding = self.source_embedding
         if settings.target_vocab_size is not None or not settings.tied:
-            self.target_embedding = Embedding(
-                self.target_vocab_size, D, scale=settings.scale, **draws
-            )
-        self.target_positions = self._positions(draws["rng"])
+            self.target_embedding = Embedding(V, D, scale=settings.scale, **shared)
+        self.target_positions = self._make_positions(shared["rng"])
         self.decoder = [
-            DecoderBlock(D, H, settings.d_ff, **settings.block_options(), **draws)
+            DecoderBlock(*sizes, **settings.block_options(), **shared)
             for _ in range(settings.depth)
         ]
-        self.decoder_norm = self._final_norm()
-        self.head = self._head(self.target_embedding, self.target_vocab_size, draws)
+        self.decoder_norm = self._make_final_norm()
+        self.head = self._make_token_head(self.target_embedding, V, shared)
         self.dropout = Dropout(settings.dropout, ops=self.ops)
         self.attention_inputs = AttentionInputs(settings)
         self.flat = FlatParameters(self.parameters())
+
+    def encode(self, source, *, source_mask=None, rng=None):
+        """source (B, S), source_mask (B, S) -> memory (B, S, D), :class:`EncoderCache`."""
+        self._check_batch(source, source_mask, self.vocab_size, "source", padding="both")
+        x, embedded = self._embed(source, self.source_embedding, self.source_positions, rng)
+        mask = key_mask(source_mask)
+        x, blocks, norm = self._through(self.encoder, self.encoder_norm, x, mask=mask, rng=rng)
+        return x, EncoderCache(embedded, blocks, norm, x)
+
+    def encode_backward(self, dmemory, cache):
+        """dmemory (B, S, D) -> the gradient of the embedded source, (B, S, D)."""
+        dx = self._back_through(self.encoder, self.encoder_norm, dmemory, cache)
+        return self._embed_backward(dx, self.source_embedding, self.source_positions, cache.input)
 
     def forward(self, source, target, *, source_mask=None, target_mask=None, rng=None):
         """Scores of the token after each token of the target.
@@ -84,13 +112,14 @@ class Transformer(Encoding, Translating):
         Parameters
         ----------
         source : (B, S) int array
+            Ids of the source vocabulary.
         target : (B, T) int array
-            Begins with the start token.
+            Ids of the target vocabulary; the first one is the start token.
         source_mask : (B, S) bool array, optional
             True = a real token.
         target_mask : (B, T) bool array, optional
-            Padding stands behind the tokens, where none of them sees it: the mask changes no
-            number here, and scores at padding have no meaning.
+            Padding comes after the tokens, where none of them sees it. The mask is only checked:
+            it changes no number here. Scores at padding have no meaning.
         rng : Generator, optional
             Turns dropout on.
 
@@ -104,23 +133,15 @@ class Transformer(Encoding, Translating):
         TypeError, ValueError
             If ids or masks have the wrong shape, type or range.
         """
-        self._check_batch(target, target_mask, self.target_vocab_size, "target")
+        self._check_batch(target, target_mask, self.n_classes, "target")
         memory, encoder = self.encode(source, source_mask=source_mask, rng=rng)
         if len(target) != len(source):
             raise ValueError(f"there are {len(source)} sources, but {len(target)} targets")
         x, embedded = self._embed(target, self.target_embedding, self.target_positions, rng)
         xp = array_module(x)
         inputs = self.attention_inputs.of(from_the_start(target.shape[1], xp), xp)
-        memory_mask = as_keys(source_mask)
-        x, blocks, norm = self._through(
-            self.decoder,
-            self.decoder_norm,
-            x,
-            memory=memory,
-            memory_mask=memory_mask,
-            rng=rng,
-            **inputs,
-        )
+        inputs |= {"memory": memory, "memory_mask": key_mask(source_mask)}
+        x, blocks, norm = self._through(self.decoder, self.decoder_norm, x, rng=rng, **inputs)
         logits, head = self.head.forward(x)
         decoder = DecoderCache(embedded, blocks, norm, x)
         return logits, TransformerCache(encoder, decoder, head)
@@ -143,7 +164,7 @@ class Transformer(Encoding, Translating):
         Raises
         ------
         ValueError
-            If `dlogits` has not the shape of the logits.
+            If `dlogits` does not have the shape of the logits.
         """
         decoder = cache.decoder
         check_dlogits(dlogits, (*decoder.hidden.shape[:2], self.target_vocab_size))
@@ -155,7 +176,7 @@ class Transformer(Encoding, Translating):
             reversed(self.decoder), reversed(decoder.blocks), strict=True
         ):
             dx, more = block.backward(dx, block_cache)
-            # every block reads the same memory: what they send back adds up
+            # every block reads the same memory, so the gradients add up
             dmemory = more if dmemory is None else dmemory + more
         dtarget = self._embed_backward(
             dx, self.target_embedding, self.target_positions, decoder.input
@@ -165,16 +186,19 @@ class Transformer(Encoding, Translating):
         return self.encode_backward(dmemory, cache.encoder), dtarget
 
     def start(self, source, source_mask=None, capacity=None):
-        """Read the source, and begin to decode targets of up to `capacity` tokens.
+        """Encode the source, and start decoding targets of up to `capacity` tokens.
 
-        The encoder runs once, and so do the cross-attention's projections of its result.
+        The encoder runs only here, and so do the projections of its output to keys and values of
+        the cross-attention.
 
         Parameters
         ----------
         source : (B, S) int array
+            Ids of the source vocabulary.
         source_mask : (B, S) bool array, optional
+            True = a real token.
         capacity : int, optional
-            By default max_len.
+            Maximum number of tokens in a target, by default max_len.
 
         Returns
         -------
@@ -183,39 +207,22 @@ class Transformer(Encoding, Translating):
         Raises
         ------
         TypeError, ValueError
-            If the source or its mask has the wrong shape, type or range, or `capacity` is no whole
-            number in 1 .. max_len.
+            If the source or its mask has the wrong shape, type or range, or `capacity` is not a
+            whole number in 1 .. max_len.
         """
         capacity = self.max_len if capacity is None else capacity
         self._check_capacity(capacity)
         memory, _ = self.encode(source, source_mask=source_mask)
         cross = [block.cross_attention.keys_values(memory) for block in self.decoder]
-        return DecodingState(len(source), len(self.decoder), capacity, cross, as_keys(source_mask))
+        return DecodingState(len(source), len(self.decoder), capacity, cross, key_mask(source_mask))
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of targets; as :meth:`GPT.extend`.
+        """Scores after the next tokens of targets, as by :meth:`forward` for whole targets.
 
-        Parameters
-        ----------
-        ids : (B, T) int array
-        state : DecodingState
-            From :meth:`start`; it is taken forward.
-        mask : (B, T) bool array, optional
-            False = padding, on the left of beginnings of different lengths.
-        last : bool
-            Score only the last token of each sequence.
-
-        Returns
-        -------
-        logits : (B, T, V) array, or (B, V) with `last`
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ids or mask have the wrong shape, type or range, there is no room, or there is no
-            token whose scores `last` could ask for.
+        Arguments, result and exceptions are those of :meth:`GPT.extend`; `state` comes from
+        :meth:`start`.
         """
-        self._check_batch(ids, mask, self.target_vocab_size, padding="before")
+        self._check_batch(ids, mask, self.target_vocab_size, padding="left")
         tokens = state.advance(*ids.shape, mask, last)
         x = self.target_embedding(ids)
         if self.target_positions is not None:

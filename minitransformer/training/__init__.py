@@ -1,8 +1,9 @@
-"""LEVEL 3: optimisers, schedules, regularisation, the loop, parallel workers, the Keras face."""
+"""LEVEL 3: optimisers, schedules, regularisation, the loop, parallel workers, compile/fit."""
 
 from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
+from minitransformer.training.objective import losses, metrics
 from minitransformer.training.objective.losses import (
     CategoricalCrossentropy,
     Loss,
@@ -16,6 +17,8 @@ from minitransformer.training.objective.metrics import (
     Perplexity,
     confusion_matrix,
 )
+from minitransformer.training.optim import optimizers, schedules
+from minitransformer.training.optim.averaging import AveragedWeights
 from minitransformer.training.optim.optimizer import Optimizer
 from minitransformer.training.optim.optimizers import (
     SGD,
@@ -26,9 +29,9 @@ from minitransformer.training.optim.optimizers import (
     Nesterov,
     RMSProp,
 )
-from minitransformer.training.optim.regularisation import AveragedWeights
 from minitransformer.training.optim.schedules import Constant, WarmupCosine, WarmupInverseSqrt
 from minitransformer.training.sequences import LanguageModelling, Translating
 from minitransformer.training.trainable import Trainable
 
 __all__ = [name for name in dir() if name[0].isupper()]
+__all__ += ["losses", "metrics", "optimizers", "schedules"]

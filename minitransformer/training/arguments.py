@@ -1,15 +1,15 @@
-"""Checks of the arguments of `fit` that are not the examples themselves."""
+"""Checks of the arguments of `fit`, except the examples themselves."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.checks import check_count, check_number
+from minitransformer.checks import check_count, check_flag, check_number
 from minitransformer.training.plans import Counted, Epochs
 
 
-class Settings(NamedTuple):
-    """Arguments of `fit` that the loop needs."""
+class FitArguments(NamedTuple):
+    """The arguments of `fit` that the loop needs."""
 
     epochs: int
     steps: int | None
@@ -21,27 +21,27 @@ class Settings(NamedTuple):
 
     def plan(self, examples, seed):
         """Which of the `examples` make up which step."""
-        how = self.batch_size, self.shuffle, seed
+        order = self.batch_size, self.shuffle, seed
         if self.steps is None:
-            return Epochs(examples, self.epochs, *how)
-        return Counted(examples, self.steps, self.steps_per_epoch, *how)
+            return Epochs(examples, self.epochs, *order)
+        return Counted(examples, self.steps, self.steps_per_epoch, *order)
 
 
-def read_settings(
+def read_fit_arguments(
     epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, class_weight, n_classes
 ):
-    """The arguments of `fit` as :class:`Settings`.
+    """Check these arguments of `fit`; returns them as :class:`FitArguments`.
 
     Raises
     ------
     TypeError, ValueError
-        When one is wrong, or two do not go together.
+        If one is wrong, or two contradict each other.
     """
     if steps is not None and epochs is not None:
         raise ValueError(f"give epochs or steps, not both: epochs={epochs}, steps={steps}")
     if steps is None and steps_per_epoch is not None:
         raise ValueError("steps_per_epoch needs steps, the number of all steps")
-    return Settings(
+    return FitArguments(
         check_count("epochs", 1 if epochs is None else epochs),
         steps if steps is None else check_count("steps", steps),
         steps_per_epoch
@@ -54,31 +54,18 @@ def read_settings(
     )
 
 
-def check_flag(name, value):
-    """`value`, when it is a boolean.
-
-    Raises
-    ------
-    TypeError
-        For anything else.
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
-
-
 def read_class_weights(class_weight, n_classes):
     """Class weights as an (n_classes,) float64 array, or None.
 
     Parameters
     ----------
     class_weight : dict of int to float, sequence of n_classes floats, or None
-        A dict gives weight 1 to the classes that it leaves out.
+        Classes that a dict leaves out have weight 1.
 
     Raises
     ------
     ValueError
-        For classes out of range, a wrong length, or weights that are negative or not finite.
+        If a class is out of range, the length is wrong, or a weight is negative or not finite.
     """
     if class_weight is None:
         return None
@@ -89,13 +76,13 @@ def read_class_weights(class_weight, n_classes):
         class_weight = [class_weight.get(c, 1.0) for c in range(n_classes)]
     if len(class_weight) != n_classes:
         raise ValueError(
-            f"class_weight must give {n_classes} weights, one a class, got {len(class_weight)}"
+            f"class_weight must give {n_classes} weights, one per class, got {len(class_weight)}"
         )
     return np.array([check_number("class_weight", w, 0) for w in class_weight])
 
 
 def check_not_one_class(targets, n_classes):
-    """Refuse training labels that are all the same: there is nothing to learn.
+    """Refuse training labels that are all the same, from which nothing can be learned.
 
     Raises
     ------
@@ -108,25 +95,25 @@ def check_not_one_class(targets, n_classes):
         )
 
 
-def split_off(examples, share):
-    """All but the last part of the examples, and the last part.
+def split_off(examples, fraction):
+    """Split off the last part of the examples; returns the first part and the last.
 
     Parameters
     ----------
     examples : Examples
-    share : float
-        Of the last part, above 0 and below 1; at least one example goes to each side.
+    fraction : float
+        Size of the last part, above 0 and below 1. Each part gets at least one example.
 
     Raises
     ------
     ValueError
-        When `share` is out of range or there is only one example.
+        If `fraction` is out of range or there is only one example.
     """
-    share = check_number("validation_split", share, above=0, below=1)
+    fraction = check_number("validation_split", fraction, above=0, below=1)
     n = len(examples)
     if n < 2:
         raise ValueError("validation_split needs at least 2 examples, got 1")
-    cut = min(max(round(n * (1 - share)), 1), n - 1)
+    cut = min(max(round(n * (1 - fraction)), 1), n - 1)
     return examples.part(0, cut), examples.part(cut, n)
 
 
@@ -136,7 +123,7 @@ def validation_parts(data):
     Raises
     ------
     TypeError
-        When it is no pair (x, y) nor triple (x, y, mask).
+        If `data` is neither a pair (x, y) nor a triple (x, y, mask).
     """
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         raise TypeError(

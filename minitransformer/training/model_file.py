@@ -16,14 +16,15 @@ FORMAT = "minitransformer model 1"
 def save_model(model, path):
     """Write parameters by name, and class and configuration as metadata, atomically.
 
-    With them go the attributes that `model.kept` names, ids or None: a file without them, as older
-    ones are, leaves those attributes at None.
+    The metadata also hold the attributes that the model's kind of examples names in `stored_ids`,
+    each an id or None. Older files lack them; loading one leaves these attributes at None.
 
     Parameters
     ----------
     model : Trainable
+        The model to save.
     path : path-like
-        Ends in ``.safetensors`` by custom.
+        The file; by convention its name ends in ``.safetensors``.
     """
     views = model.flat.views(model.flat.values)
     metadata = {
@@ -31,9 +32,9 @@ def save_model(model, path):
         "class": type(model).__name__,
         "config": json.dumps(plain(model.config)),
     }
-    kept = {name: getattr(model, name) for name in model.kept}
-    if any(value is not None for value in kept.values()):
-        metadata["kept"] = json.dumps(kept)
+    ids = {name: getattr(model, name) for name in model.learns_from.stored_ids}
+    if any(value is not None for value in ids.values()):
+        metadata["kept"] = json.dumps(ids)
     save_arrays(path, {name: to_host(view) for name, view in views.items()}, metadata)
 
 
@@ -43,16 +44,16 @@ def load_model(cls, path):
     Raises
     ------
     ValueError
-        When the file is altered, no model, a model of another class, or does not fit its own
-        configuration.
+        If the file was altered, does not hold a model, holds one of another class, or does not
+        fit its own configuration.
     OSError
-        When it cannot be read.
+        If the file cannot be read.
     """
     arrays, metadata = load_arrays(path)
     config = _config(cls, path, metadata)
     stored = sum(array.size for array in arrays.values())
     for name, value in config.items():
-        # Sizes beyond what is stored would only ask for memory; the seed is no size.
+        # A size beyond what is stored would only ask for memory; the seed is not a size.
         if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
             raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
         if name.endswith("layers") and isinstance(value, int) and value > len(arrays):
@@ -66,23 +67,24 @@ def load_model(cls, path):
     xp = array_module(model.flat.values)
     for name, view in views.items():
         view[...] = xp.asarray(arrays[name])
-    for name, value in _kept(model, path, metadata).items():
+    for name, value in _stored_ids(model, path, metadata).items():
         setattr(model, name, value)
     return model
 
 
-def _kept(model, path, metadata):
-    """The attributes in `metadata`, after a check that they are ids of this model."""
+def _stored_ids(model, path, metadata):
+    """The ids in `metadata`, by attribute, after a check that they are ids of this model."""
     try:
-        kept = strict_json(metadata.get("kept", "{}"))
-        for name, value in kept.items():
-            if name not in model.kept:
-                raise ValueError(near_names(name, model.kept))
+        ids = strict_json(metadata.get("kept", "{}"))
+        for name, value in ids.items():
+            known = model.learns_from.stored_ids
+            if name not in known:
+                raise ValueError(f"unknown id {name!r}; {near_names(name, known)}")
             if value is not None and check_count(name, value, 0) >= model.n_classes:
                 raise ValueError(f"{name} must lie in 0..{model.n_classes - 1}, got {value}")
     except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} keeps what is no id of its model: {error}") from None
-    return kept
+        raise ValueError(f"{path} stores an id that its model does not have: {error}") from None
+    return ids
 
 
 def _config(cls, path, metadata):
@@ -106,10 +108,10 @@ def _config(cls, path, metadata):
 
 
 def _settings(cls):
-    """Names of what a model is made from: the fields of its `Config`, or its arguments."""
-    if hasattr(cls, "Config"):
+    """Names of the settings of a model: the fields of its `Config`, or its arguments."""
+    if "Config" in vars(cls):
         return {field.name for field in dataclasses.fields(cls.Config)}
     arguments = inspect.signature(cls).parameters.values()
     names = {argument.name for argument in arguments if argument.kind != argument.VAR_KEYWORD}
-    # `**settings` of a class of one's own are those of the class that it extends
+    # a user's class passes `**settings` on to the class that it extends
     return names if len(names) == len(arguments) else names | _settings(cls.__base__)

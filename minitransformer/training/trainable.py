@@ -1,81 +1,83 @@
-"""The Keras-like face of every model: compile, fit, evaluate, predict."""
+"""The Keras-like interface of every model: compile, fit, evaluate, predict, save, load."""
 
 import numpy as np
 
+from minitransformer import functional
+from minitransformer.backend import array_module
+from minitransformer.layers import Layer
 from minitransformer.training import callbacks as callback_module
-from minitransformer.training import (
-    checkpoint,
-    passes,
-    progress,
-    step,
-    summary,
-)
-from minitransformer.training import (
-    model_file as persist,
-)
-from minitransformer.training.arguments import read_settings, split_off
-from minitransformer.training.learner import Learner
+from minitransformer.training import checkpoint, model_file, passes, progress, step, summary
+from minitransformer.training.arguments import read_fit_arguments, split_off
+from minitransformer.training.compiled_training import CompiledTraining
+from minitransformer.training.example_kinds import LabelledSequences
 from minitransformer.training.loop import Run
 from minitransformer.training.parallel.workers import WorkerPool, default_workers
-from minitransformer.training.recipe import Recipe
 from minitransformer.training.steps import READ_EVERY
 
 
-class Trainable(Learner):
-    """A model that can be trained; what it provides, and may override, says :class:`Learner`.
+class Trainable(Layer):
+    """A model that can be trained.
+
+    A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
+    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes
+    ``forward(ids, *, mask, rng)`` and ``backward(dlogits, cache)``.
 
     Attributes
     ----------
-    recipe : Recipe or None
+    learns_from : ExampleKind
+        The kind of examples, such as id sequences with labels; see `training/example_kinds.py`.
+    ops : module
+        With the functions that the loss calls: `functional`, or the same functions faster.
+    recipe : CompiledTraining or None
         What :meth:`compile` fixed.
     stop_training : bool
         Set it from a callback to end training after the epoch.
     read_every : int
         Steps between two readings of the loss on a GPU.
-    kept : tuple of str
-        Attributes, ids of tokens, that a file of the model holds besides its configuration.
-    compile_call : str
-        How :meth:`compile` is called at least, for messages.
+    start_id, end_id : int or None
+        The tokens that begin and end every target of a model that translates, from
+        :meth:`compile`. A file of the model holds them too.
     """
 
+    learns_from = LabelledSequences()
+    ops = functional
     recipe = None
     stop_training = False
     read_every = READ_EVERY
-    kept = ()
-    compile_call = "model.compile()"
+    start_id = None
+    end_id = None
 
     def compile(
-        self,
-        optimizer="adam",
-        loss="categorical_crossentropy",
-        metrics=("accuracy",),
-        *,
-        schedule=None,
-        clip=None,
-        l1=0.0,
-        l2=0.0,
-        word_dropout=0.0,
-        average=None,
-        workers=None,
-        micro_batch_tokens=None,
-        precision="single",
-    ):
-        """Fix how the model is trained; see :class:`~minitransformer.training.recipe.Recipe`."""
-        recipe = Recipe(
-            optimizer,
+        self, optimizer=None, loss="categorical_crossentropy", metrics=None, *, schedule=None,
+        clip=None, l1=0.0, l2=0.0, word_dropout=0.0, average=None, workers=None,
+        micro_batch_tokens=None, precision="single", start_id=None, end_id=None,
+    ):  # fmt: skip
+        """Fix how the model is trained.
+
+        The arguments are those of
+        :class:`~minitransformer.training.compiled_training.CompiledTraining`, and:
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer, optional
+            By default "adam" for a classifier and "adamw" for a generative model.
+        metrics : list of str or Metric, optional
+            By default accuracy, and perplexity for a generative model.
+        start_id, end_id : int, optional
+            Only for a model that translates, which needs both: ids of the target vocabulary that
+            begin and end every target.
+        """
+        data = self.learns_from
+        loss, ids = data.check_compile(self, loss, word_dropout, start_id, end_id)
+        self.recipe = CompiledTraining(
+            data.optimizer if optimizer is None else optimizer,
             loss,
-            metrics,
-            schedule=schedule,
-            clip=clip,
-            l1=l1,
-            l2=l2,
-            word_dropout=word_dropout,
-            average=average,
-            workers=workers,
-            micro_batch_tokens=micro_batch_tokens,
-            precision=precision,
-        )
-        self.recipe = recipe.checked_for(self)
+            data.metrics if metrics is None else metrics,
+            schedule=schedule, clip=clip, l1=l1, l2=l2, word_dropout=word_dropout, average=average,
+            workers=workers, micro_batch_tokens=micro_batch_tokens, precision=precision,
+        ).checked_for(self)  # fmt: skip
+        for name, value in ids.items():
+            setattr(self, name, value)
 
     def fit(
         self,
@@ -104,31 +106,33 @@ class Trainable(Learner):
         x : list of id sequences, or (n, T) int array
             In a list every id is a token; in an array trailing zeros are padding.
         y : (n,) int array, or (n, n_classes) one-hot rows
-            Models of sequences take other data, see their classes.
+            The classes. Generative models take other data; see their classes.
         epochs, batch_size : int
-            One epoch by default.
+            Passes over the examples, one by default, and examples in each batch.
         validation_data : (x, y) or (x, y, mask), optional
+            Examples that are evaluated after each epoch.
         validation_split : float
-            Share of the examples, the last ones, that are kept for validation instead.
+            Alternatively, the fraction of the examples, taken from the end, to validate on.
         callbacks : list of Callback or function (epoch, logs)
+            What is called during training.
         verbose : {0, 1, 2}
-            Show nothing, progress, or a line an epoch.
+            Show nothing, progress, or one line per epoch.
         shuffle : bool
-            Draw batches of similar length in random order; otherwise as they come.
+            Draw batches of similar length in random order, or take the examples in their order.
         class_weight : dict or list, optional
-            Weight of each class in the training loss; 1 for a class the dict leaves out.
+            Weight of each class in the training loss; 1 for a class that the dict leaves out.
         mask : like `x`, of bool, optional
-            True where a token stands.
+            True at each token, False at padding.
         initial_epoch : int
             Number of the first epoch, from 0.
         resume : path-like, optional
-            Checkpoint to go on from: with the same arguments, to a bit-identical end.
+            Checkpoint to resume from. With the same arguments, the end is bit-identical.
         processes : Processes, optional
-            Those that train together, :func:`~minitransformer.training.parallel.mpi.join`.
+            MPI processes that train together, :func:`~minitransformer.training.parallel.mpi.join`.
         steps : int, optional
-            Length of the run, instead of `epochs`; see `training/plans.py`.
+            Number of steps of the run, in place of `epochs`; see `training/plans.py`.
         steps_per_epoch : int, optional
-            Steps from one row of the history to the next, where `steps` is given.
+            Number of steps between two rows of the history, if `steps` is given.
 
         Returns
         -------
@@ -137,33 +141,33 @@ class Trainable(Learner):
         Raises
         ------
         TypeError, ValueError
-            When an argument is wrong; nothing has changed then.
+            If an argument is wrong; nothing has changed then.
         TrainingDiverged
-            When the loss or a gradient is NaN or infinite.
+            If the loss or a gradient is NaN or infinite.
         """
         recipe = self._compiled("fit")
-        settings = read_settings(
+        arguments = read_fit_arguments(
             epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, class_weight,
             self.n_classes,
         )  # fmt: skip
         train, validation = self.read_examples(x, y, mask, recipe.loss), None
         if validation_data is not None:
-            validation = self.read_validation(validation_data, recipe.loss)
+            validation = self.learns_from.read_validation(self, validation_data, recipe.loss)
         elif validation_split:
             train, validation = split_off(train, validation_split)
-        self.check_training(train)
-        if settings.steps is not None and settings.shuffle:
+        self.learns_from.check_training(self, train)
+        if arguments.steps is not None and arguments.shuffle:
             train = train.to_draw_from()
-        shown, told = progress.choose(verbose), callback_module.arrange(callbacks)
-        run = Run(self, recipe, train, validation, settings, told, shown, processes)
+        shown, called = progress.choose(verbose), callback_module.arrange(callbacks)
+        run = Run(self, recipe, train, validation, arguments, called, shown, processes)
         if resume is not None:
             checkpoint.restore(resume, run)
         return run.go()
 
     def train_on_batch(self, x, y=None, *, mask=None):
-        """Take one step on the examples given; returns ``{"loss": ..., "accuracy": ...}``.
+        """Take one step on these examples; returns ``{"loss": ..., "accuracy": ...}``.
 
-        The numbers are those before the step. The learning rate is the optimiser's own.
+        The results are measured before the step. The learning rate is the optimiser's own.
         """
         recipe = self._compiled("train_on_batch")
         examples = self.read_examples(x, y, mask, recipe.loss)
@@ -182,10 +186,10 @@ class Trainable(Learner):
     def predict(self, x, *, mask=None):
         """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`.
 
-        Only a :class:`~minitransformer.models.Transformer` that was neither compiled nor read from
-        a file of one that was has to be: it does not know the token that begins its targets.
+        The exception is a :class:`~minitransformer.models.Transformer`: it needs the start token,
+        so it must have been compiled, or loaded from the file of a model that was.
         """
-        examples = self.read_inputs(x, mask)
+        examples = self.learns_from.read_inputs(self, x, mask)
         recipe, tokens, workers = self.recipe, None, None
         if recipe is not None:
             tokens, workers = recipe.micro_batch_tokens, recipe.workers
@@ -201,21 +205,39 @@ class Trainable(Learner):
         return self
 
     def summary(self, print_fn=print):
-        """Print a table of the layers, the shapes of their parameters, and how many they are."""
+        """Print a table of the layers, with the shapes and the number of their parameters."""
         print_fn(summary.table(self))
 
     def save(self, path):
         """Write weights and configuration to one safetensors file, atomically."""
-        persist.save_model(self, path)
+        model_file.save_model(self, path)
 
     @classmethod
     def load(cls, path):
         """The model in a file that :meth:`save` wrote; see `training/model_file.py`."""
-        return persist.load_model(cls, path)
+        return model_file.load_model(cls, path)
+
+    def read_examples(self, x, y, mask, loss):
+        """Check inputs and targets, as given to :meth:`fit`; returns examples with both."""
+        return self.learns_from.read_examples(self, x, y, mask, loss)
+
+    def run(self, batch, rng):
+        """Logits and cache of a batch of examples; dropout is on if `rng` is given."""
+        return self.learns_from.run(self, batch, rng)
+
+    def decay_mask(self):
+        """Where weight decay and penalties act, (n,) bool: on matrices, not biases and gains."""
+        if getattr(self, "_decay_mask", None) is None:
+            xp, flat = array_module(self.flat.values), self.flat
+            self._decay_mask = xp.zeros(flat.values.shape, bool)
+            for name, parameter in self.parameters().items():
+                self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
+        return self._decay_mask
 
     def _compiled(self, method):
         if self.recipe is None:
-            raise RuntimeError(f"call compile before {method}, for instance {self.compile_call}")
+            call = self.learns_from.compile_call
+            raise RuntimeError(f"call compile before {method}, for instance {call}")
         if method != "evaluate" and self.dtype == np.float16:
             raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe

@@ -55,7 +55,7 @@ def test_models_without_such_ids_keep_none(tmp_path):
         ({"start_id": "1"}, "start_id must be a whole number"),
         ({"end_id": -1}, "end_id must be >= 0"),
         ({"recipe": 1}, "allowed: 'end_id', 'start_id'"),
-        ([], "keeps what is no id of its model"),
+        ([], "stores an id that its model does not have"),
     ],
 )
 def test_ids_that_are_none_are_refused(saved, kept, message):

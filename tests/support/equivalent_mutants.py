@@ -65,18 +65,6 @@ EQUIVALENT = {
         "return dy if cache.keep is None else self.ops.dropout_backward(cache.keep, dy)",
     ): PRODUCT,
     (
-        "TransformerClassifier.backward",
-        "for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), "
-        "strict=True):  ->  for block, block_cache in zip(reversed(self.blocks), "
-        "reversed(cache.blocks)):",
-    ): BOTH,
-    (
-        "TransformerClassifier.backward",
-        "for block, block_cache in zip(reversed(self.blocks), reversed(cache.blocks), "
-        "strict=True):  ->  for block, block_cache in zip(reversed(self.blocks), "
-        "reversed(cache.blocks), strict=False):",
-    ): BOTH,
-    (
         "SequenceModel._back_through",
         "for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):"
         "  ->  for block, block_cache in zip(reversed(blocks), reversed(cache.blocks)):",

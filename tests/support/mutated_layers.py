@@ -21,7 +21,6 @@ from minitransformer.models import (
     Transformer,
     TransformerClassifier,
     classifier,
-    encoding,
     gpt,
     transformer,
 )
@@ -45,10 +44,10 @@ def _classes():
     modules = [importlib.import_module(f"minitransformer.layers.{name}") for name in names]
     return [
         value
-        for module in (*modules, classifier, common, encoding, gpt, transformer)
+        for module in (*modules, classifier, common, gpt, transformer)
         for value in vars(module).values()
         if isinstance(value, type)
-        and issubclass(value, (Layer, common.SequenceModel))
+        and issubclass(value, Layer)
         and value.__module__ == module.__name__
         and value is not Layer
     ]
@@ -187,6 +186,5 @@ def _of_the_transformer():
 
 RETURNED = {
     "TransformerClassifier": _of_the_classifier, "GPT": _of_gpt,
-    "SequenceModel": _of_the_transformer, "Encoding": _of_the_transformer,
-    "Transformer": _of_the_transformer,
+    "SequenceModel": _of_the_transformer, "Transformer": _of_the_transformer,
 }  # fmt: skip

@@ -1,52 +1,60 @@
-"""What `compile` fixes: everything about training that is neither the model nor the data."""
+"""What `compile` fixes: everything about training except the model and the data."""
 
 import numpy as np
 
 from minitransformer.checks import check_count, check_number, lookup
 from minitransformer.training.objective import losses, metrics
 from minitransformer.training.optim import optimizers, schedules
-from minitransformer.training.optim.regularisation import AveragedWeights
+from minitransformer.training.optim.averaging import AveragedWeights
 from minitransformer.training.precision import PRECISIONS, MixedPrecision
 
 UNKNOWN_ID = 1
-"""Id of the unknown token, which word dropout puts in place of a word."""
+"""Id of the unknown token, with which word dropout replaces a token."""
 
 
-class Recipe:
-    """The settings of a training run, checked, and its state from step to step.
+class CompiledTraining:
+    """The checked settings of a training run, and its state from step to step.
 
     Parameters
     ----------
     optimizer : str or Optimizer
-        It is copied without its state: two models never share one.
+        Its settings are copied, not its state, so two models never share an optimiser.
     loss : str or Loss
+        What training minimises. A generative model needs a cross-entropy, such as
+        ``CategoricalCrossentropy(label_smoothing=0.1)``.
     metrics : list of str or Metric
+        What is measured in addition: a mean over the examples, or over the target tokens.
     schedule : None, str, Schedule or callable
-        Multiplies the learning rate.
+        Factor of the learning rate in each step.
     clip : float, optional
-        Largest global norm of the gradient.
+        Maximum global norm of the gradient.
     l1, l2 : float
-        Penalties on the weight matrices; reported in the history as ``penalty``, apart from the
+        Penalties on the weight matrices. The history reports them as ``penalty``, apart from the
         loss.
     word_dropout : float
-        Probability that a token is replaced by the unknown token, in training.
+        Probability that a token is replaced by the unknown token, in training; only for
+        classifiers.
     average : float, optional
-        Decay of the averaged weights, which then are what is validated and kept.
+        Decay of the averaged weights. If it is given, they are validated, and kept at the end.
     workers : int, optional
-        Parallel workers; see :func:`~minitransformer.training.parallel.workers.default_workers`.
+        Number of parallel workers; for the default see
+        :func:`~minitransformer.training.parallel.workers.default_workers`.
     micro_batch_tokens : int, optional
-        Most tokens in a micro-batch, padding included. It decides which random numbers go
-        where, so it belongs to what makes a run repeatable; the number of workers does not.
-        None leaves it to the model.
+        Maximum number of tokens in a micro-batch, padding included. It decides which random
+        numbers go where, so a run is repeatable only with the same value; the number of workers
+        does not matter. By default it depends on the model: up to 1,024, fewer for a generative
+        model with a large vocabulary or a small batch.
     precision : {"single", "mixed"}
-        "mixed" runs the passes of training in float16, see
-        :class:`~minitransformer.training.precision.MixedPrecision`; "single" all in the model's
-        dtype. Meant for a GPU: it is slower on the host.
+        "single" computes everything in the model's dtype. "mixed" runs the passes of training in
+        float16; see :class:`~minitransformer.training.precision.MixedPrecision`. It is meant for
+        a GPU, and is slower on the host.
 
     Attributes
     ----------
     averages : AveragedWeights or None
+        The averaged weights, if `average` was given.
     mixed : MixedPrecision or None
+        The state of mixed precision, if it is used.
     """
 
     def __init__(
@@ -84,14 +92,14 @@ class Recipe:
         self.mixed = MixedPrecision() if lookup("precision", precision, PRECISIONS) else None
 
     def checked_for(self, model):
-        """The recipe itself; ValueError where loss or precision does not fit the `model`."""
+        """Return this object; raise ValueError if loss or precision does not suit the `model`."""
         self.loss.check_classes(model.n_classes)
         if self.mixed is not None and model.dtype != np.float32:
             raise ValueError(f"precision 'mixed' needs a float32 model, got {model.dtype}")
         return self
 
     def config(self):
-        """Everything that decides the result, as a dict that JSON can hold."""
+        """Everything that decides the result, as a dict that JSON can store."""
         schedule = self.schedule
         return {
             "optimizer": self.optimizer.config(),
@@ -110,19 +118,19 @@ class Recipe:
         }
 
     def can_be_sent(self):
-        """Whether a forked worker may have loss and metrics: those of others may keep a state."""
+        """Whether loss and metrics may be sent to forked workers: foreign ones may have a state."""
         parts = (self.loss, *self.metrics)
         ours = all(type(part).__module__.startswith("minitransformer.") for part in parts)
         return ours and self.mixed is None
 
     def to(self, device):
-        """Move the state of training to "numpy" or "cupy"."""
+        """Move the state of training to the device "numpy" or "cupy"."""
         for part in (self.optimizer, self.averages, self.mixed):
             if part is not None:
                 part.to(device)
 
     def multiplier(self, total_steps):
-        """The schedule of a run of `total_steps` steps: step (from 1) to multiplier."""
+        """The schedule of a run of `total_steps` steps, as a function of the step (from 1)."""
         if hasattr(self.schedule, "start"):
             return self.schedule.start(total_steps)
         return self.schedule

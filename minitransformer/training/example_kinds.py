@@ -1,0 +1,227 @@
+"""What kinds of examples a model can learn from: how each is read, run, measured and cut.
+
+A model names its kind in the class attribute `learns_from`, and training asks that object. For a
+new kind of inputs or targets, subclass one of these classes.
+"""
+
+import math
+
+import numpy as np
+
+from minitransformer.backend import array_module, to_device
+from minitransformer.checks import check_count
+from minitransformer.data.examples.next_tokens import NO_TARGET, pieces_of, read_rows, read_windows
+from minitransformer.data.examples.pairs import read_pairs
+from minitransformer.data.examples.reading import read_labels, read_sequences
+from minitransformer.training.arguments import check_not_one_class, validation_parts
+from minitransformer.training.objective.losses import TokenCrossentropy
+
+# Measured: the activations of about 1,000 tokens fit the caches, and every worker gets some work.
+MICRO_BATCH_TOKENS = 1024
+# A batch is divided among workers if each gets at least this many tokens.
+MIN_TOKENS = 256
+# Maximum number of logits in a micro-batch: 16 MB in float32, of which about four exist at a time.
+MAX_LOGITS = 1 << 22
+
+
+class ExampleKind:
+    """Base class: what training asks about the examples of a model.
+
+    A subclass provides ``read_inputs``, ``read_examples`` and ``read_validation`` too, with the
+    arguments that they have in :class:`LabelledSequences`.
+
+    Attributes
+    ----------
+    optimizer, metrics : str and tuple of str
+        Defaults of `compile`.
+    stored_ids : tuple of str
+        Attributes of the model, token ids, that its file holds in addition to its configuration.
+    compile_call : str
+        The shortest call of `compile`, for messages.
+    """
+
+    optimizer, metrics = "adam", ("accuracy",)
+    stored_ids = ()
+    compile_call = "model.compile()"
+
+    def check_compile(self, model, loss, word_dropout, start_id, end_id):
+        """Check the arguments of `compile` that depend on the kind of examples.
+
+        Returns
+        -------
+        loss : str or Loss
+        ids : dict of str to int
+            The value of each of `stored_ids`.
+        """
+        if start_id is not None or end_id is not None:
+            raise TypeError("start_id and end_id are only for models that translate")
+        return loss, {}
+
+    def check_training(self, model, examples):
+        """Refuse examples from which nothing can be learned."""
+
+    def run(self, model, batch, rng):
+        """Logits and cache of a batch; dropout is on if `rng` is given."""
+        ids, mask = on_device_of(model, batch.ids, batch.mask)
+        return model.forward(ids, mask=mask, rng=rng)
+
+    def scores(self, model, batch):
+        """The logits whose softmax `predict` returns, (B, C)."""
+        return self.run(model, batch, None)[0]
+
+    def cost(self, n, length):
+        """Rough time for a micro-batch of `n` sequences padded to `length`, in any unit."""
+        return n * length * (1.0 + length / 512)  # attention grows with the square of the length
+
+    def micro_batch_tokens(self, model, tokens):
+        """Maximum number of tokens in a micro-batch of a batch of `tokens`, by default."""
+        return MICRO_BATCH_TOKENS
+
+
+class LabelledSequences(ExampleKind):
+    """Id sequences, each with a class."""
+
+    def read_inputs(self, model, x, mask):
+        """Check the inputs; returns examples without targets, for `predict`."""
+        return read_sequences(x, mask, model.vocab_size, model.max_len)
+
+    def read_examples(self, model, x, y, mask, loss):
+        """Check inputs and targets; returns examples with both."""
+        inputs = self.read_inputs(model, x, mask)
+        return inputs.with_targets(read_labels(y, len(inputs), model.n_classes, loss.one_hot))
+
+    def read_validation(self, model, data, loss):
+        """The examples in the `validation_data` of `fit`."""
+        return self.read_examples(model, *validation_parts(data), loss)
+
+    def check_training(self, model, examples):
+        check_not_one_class(examples.targets, model.n_classes)
+
+
+class TokenSequences(ExampleKind):
+    """Texts as ids, where the targets are the ids that come next.
+
+    Wherever a method of the model takes data, it takes `x` alone: either one long id sequence,
+    which is cut into windows of `max_len` tokens, or a list of id sequences, each of 2 to
+    `max_len` + 1 ids. ``fit(x, steps=2000)`` draws windows of a long sequence at random. Epochs,
+    and `evaluate`, go through windows that do not overlap.
+
+    The loss is the mean over all target tokens of the batch, however the batch is cut.
+
+    Attributes
+    ----------
+    logit_rows : float
+        Rows of logits for each token of the data.
+    padding : float
+        Tokens computed for each token of the data, roughly. Each of two workers gets half of
+        these, so that no third micro-batch is left over.
+    """
+
+    optimizer, metrics = "adamw", ("accuracy", "perplexity")
+    logit_rows = 1.0
+    padding = 1.0
+
+    def check_compile(self, model, loss, word_dropout, start_id, end_id):
+        _, ids = super().check_compile(model, loss, word_dropout, start_id, end_id)
+        if word_dropout:
+            raise ValueError("word_dropout is only for classifiers")
+        return TokenCrossentropy.like(loss), ids
+
+    def read_inputs(self, model, x, mask):
+        """Whole sequences; `predict` scores the token after each of them."""
+        if mask is not None:
+            raise ValueError("a language model takes ids alone, without a mask")
+        x = [x] if _is_flat(x) else x
+        ids, lengths = read_rows("x", x, model.vocab_size, model.max_len, 1)
+        pieces = pieces_of(ids, lengths)
+        pieces.lengths = lengths
+        return pieces
+
+    def read_examples(self, model, x, y, mask, loss):
+        if y is not None or mask is not None:
+            raise ValueError("a language model takes ids alone: the next ids are the targets")
+        if _is_flat(x):
+            return read_windows(x, model.vocab_size, model.max_len)
+        return pieces_of(*read_rows("x", x, model.vocab_size, model.max_len + 1))
+
+    def read_validation(self, model, data, loss):
+        return self.read_examples(model, data, None, None, loss)
+
+    def scores(self, model, batch):
+        """Logits (B, V) after the last token of each sequence."""
+        logits, _ = self.run(model, batch, None)
+        last = (batch.targets != NO_TARGET).sum(axis=1) - 1
+        return logits[tuple(on_device_of(model, np.arange(len(last)), last))]
+
+    def micro_batch_tokens(self, model, tokens):
+        half = math.ceil(tokens * self.padding / 2)
+        limit = max(1, int(MAX_LOGITS / (model.n_classes * self.logit_rows)))
+        return min(limit, MICRO_BATCH_TOKENS, max(MIN_TOKENS, half))
+
+
+class SequencePairs(TokenSequences):
+    """Sources and targets: the model predicts the target token by token, given the source.
+
+    The model provides `target_vocab_size` too, and the pass ``forward(source, target, *,
+    source_mask, target_mask, rng)`` to logits (B, T, V). Data are two lists of id sequences,
+    sources and targets: ``fit(sources, targets)`` or ``fit((sources, targets))``. The start and
+    end tokens are added to the targets here; sources are taken as they are.
+    """
+
+    stored_ids = ("start_id", "end_id")
+    compile_call = "model.compile(start_id=..., end_id=...) with ids of the target vocabulary"
+    logit_rows = 0.5
+    padding = 1.25
+
+    def check_compile(self, model, loss, word_dropout, start_id, end_id):
+        ids = {"start_id": start_id, "end_id": end_id}
+        for name, value in ids.items():
+            value = getattr(model, name) if value is None else value
+            if value is None or check_count(name, value, 0) >= model.n_classes:
+                raise ValueError(
+                    f"{name} must be an id of the target vocabulary, 0..{model.n_classes - 1}, "
+                    f"got {value}"
+                )
+            ids[name] = int(value)
+        loss, _ = super().check_compile(model, loss, word_dropout, None, None)
+        return loss, ids
+
+    def read_inputs(self, model, x, mask):
+        """Sources, and the first tokens of targets; `predict` scores the token that comes next."""
+        return self._pairs(model, x, None, mask, None)
+
+    def read_examples(self, model, x, y, mask, loss):
+        return self._pairs(model, x, y, mask, model.end_id)
+
+    def _pairs(self, model, x, y, mask, end_id):
+        if mask is not None:
+            raise ValueError("a translation model takes ids alone, without a mask")
+        if model.start_id is None:
+            raise RuntimeError(f"no start token is known: call {self.compile_call} first")
+        if y is None:
+            if not isinstance(x, tuple | list) or len(x) != 2:
+                raise TypeError("data must be sources and targets, two lists of id sequences")
+            x, y = x
+        sizes = model.vocab_size, model.n_classes
+        return read_pairs(x, y, sizes, model.max_len, model.start_id, end_id)
+
+    def run(self, model, batch, rng):
+        source, mask, target = on_device_of(model, batch.ids, batch.mask, batch.inputs)
+        return model.forward(source, target, source_mask=mask, rng=rng)
+
+    def cost(self, n, source_length, target_length):
+        """Rough time for a micro-batch of `n` pairs, in any unit."""
+        return n * (source_length + 2 * target_length)  # targets also pay cross-attention and head
+
+
+def on_device_of(model, *arrays):
+    """Arrays of the host on the model's device; None stays None."""
+    device = array_module(model.flat.values).__name__
+    return [None if array is None else to_device(array, device) for array in arrays]
+
+
+def _is_flat(x):
+    """Whether `x` is one sequence of ids, and not several."""
+    if hasattr(x, "ndim"):
+        return x.ndim == 1 and x.dtype != object
+    return isinstance(x, list | tuple) and len(x) > 0 and not hasattr(x[0], "__len__")
