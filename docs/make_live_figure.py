@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer import TransformerClassifier, data, functional
-from minitransformer.training.optim import optimizers
-from minitransformer.training.optim.schedules import WarmupCosine
+from minitransformer.training import WarmupCosine, optimizers
 
 FILE = Path(__file__).with_name("live_figure.json")
 SENTENCES = (
