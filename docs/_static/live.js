@@ -1,6 +1,7 @@
-/* The live figure of the front page. Its data stand in the page; docs/make_live_figure.py made them.
-   Shares are thousandths: attention[n - 1][t][s] is what token t reads of token s in layer n,
-   gradient[t][n][s] what arrives at token s after layer n when t's last vector is followed back. */
+/* The live figure of the front page. Its data are in the page; docs/make_live_figure.py made them.
+   Fractions are in thousandths: attention[n - 1][t][s] is what token t reads of token s in layer n,
+   and gradient[t][n][s] is what arrives at token s after layer n if only t's last vector is followed
+   back. */
 (function () {
   "use strict";
   const data = JSON.parse(document.getElementById("live-data").textContent);
@@ -68,13 +69,13 @@
     said.append(reads.join(", ") + ". ");
     make(said, "span", {class: "back"}, "Its gradient ");
     const first = largest(back[0]), left = percent(back[0][chosen]) + " is left on " + quoted(chosen);
-    said.append("starts whole after layer " + top + "; at the input " + left +
-      (first === chosen ? ", more than on any other." : ", and the largest share, " + percent(back[0][first]) + ", is on " + quoted(first) + "."));
+    said.append("starts here alone after layer " + top + "; at the input, " + left +
+      (first === chosen ? ", more than on any other token." : ", and the largest part, " + percent(back[0][first]) + ", is on " + quoted(first) + "."));
   }
 
   function tabulate() {
     const table = document.createElement("table");
-    make(table, "caption", {}, "Shares for " + quoted(chosen));
+    make(table, "caption", {}, "Percentages for " + quoted(chosen));
     const head = make(make(table, "thead", {}), "tr", {});
     const columns = [];
     for (let n = 1; n <= top; n++) columns.push(["read in layer " + n, sentence.attention[n - 1][chosen]]);
@@ -120,8 +121,8 @@
   }
 
   part("caption").textContent = "A model of " + top + " layers and " + data.heads + " heads, trained on the film reviews that come with the " +
-    "project (test accuracy " + data.accuracy.toFixed(3) + "). It has not seen these sentences, and is right about each. The gradient is that of the " +
-    "logit of the class that it finds, less the other.";
+    "project (test accuracy " + data.accuracy.toFixed(3) + "). It was not trained on these sentences, and classifies each correctly. The gradient is " +
+    "that of the predicted class's logit minus the other logit.";
   data.sentences.forEach((s, i) => make(part("sentence"), "option", {value: i}, s.sentence));
   part("sentence").addEventListener("change", (event) => choose(Number(event.target.value)));
   drawing.addEventListener("click", (event) => {

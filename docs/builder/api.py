@@ -6,7 +6,7 @@ import inspect
 # In the order in which they are read; a name is described in the first package that exports it.
 PACKAGES = (
     "functional", "layers", "models", "training", "gradcheck", "exercises", "interpret",
-    "inference", "plots", "data", "storage", "fused",
+    "inference", "plots", "data", "storage", "fused", "runs",
 )  # fmt: skip
 ROOT = "minitransformer"
 

@@ -1,4 +1,4 @@
-"""How long each notebook took, printed at the end of the run."""
+"""Print at the end of the run how long each notebook took."""
 
 import pytest
 
@@ -7,7 +7,7 @@ TIMES = pytest.StashKey[dict]()
 
 @pytest.fixture(scope="session")
 def times(request):
-    """Seconds by the notebook's file name, for those that have been run."""
+    """Seconds by file name, for the notebooks that have been run."""
     return request.config.stash.setdefault(TIMES, {})
 
 

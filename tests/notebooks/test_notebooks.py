@@ -1,4 +1,4 @@
-"""Every notebook runs in a fresh kernel, and was committed as it ran: `pytest --notebooks`."""
+"""Every notebook runs in a fresh kernel, and was committed with outputs: `pytest --notebooks`."""
 
 import os
 import re
@@ -26,9 +26,9 @@ HEADINGS = (
 EVERYWHERE = ("Where this lives", "Next")
 WHOLE_FORMAT = range(1, 8)  # the notebooks about one equation each have every heading
 MACHINE_PATH = re.compile(r"(?<![\w.])/(home|root|tmp|work|opt|usr|mnt|var|Users)/|[A-Z]:\\\\Users")
-LARGEST = 500_000  # bytes of a file
-LONGEST_CELL = 180  # seconds until a cell counts as hanging
-ALL_TOGETHER = 300  # seconds on two cores
+MAX_BYTES = 500_000  # per file
+MAX_SECONDS = 180  # for a cell; after that it counts as hanging
+MAX_TOTAL_SECONDS = 300  # for all notebooks, on two cores
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -47,7 +47,7 @@ def prose(notebook):
 
 
 def printed(cell):
-    """The texts among the outputs of a cell; pictures are left out."""
+    """The texts among the outputs of a cell, without pictures."""
     for output in cell.outputs:
         yield output.get("text", "")
         yield from (v for kind, v in output.get("data", {}).items() if kind.startswith("text/"))
@@ -55,7 +55,7 @@ def printed(cell):
 
 def test_no_two_notebooks_have_the_same_number():
     numbers = [int(path.name.split("_")[0]) for path in NOTEBOOKS]
-    assert numbers, "there is no notebook"
+    assert numbers, "there are no notebooks"
     assert len(set(numbers)) == len(numbers)
 
 
@@ -64,12 +64,14 @@ def test_it_has_the_common_form(path):
     notebook, number = read(path), int(path.name.split("_")[0])
     nbformat.validate(notebook)
     text = prose(notebook)
-    assert code(notebook)[0].source.startswith(FIRST_CELL.rstrip("\n")), "not the common first cell"
+    assert code(notebook)[0].source.startswith(FIRST_CELL.rstrip("\n")), (
+        "the first cell must be the common one"
+    )
     assert text.startswith("# "), "the first line must be the title"
-    assert re.search(r"^\*\*Question\.\*\* ", text, re.MULTILINE), "it asks no question"
+    assert re.search(r"^\*\*Question\.\*\* ", text, re.MULTILINE), "it must ask a question"
     assert "Before this: " in text
     assert re.search(r"[Rr]eading time", text)
-    titles = re.findall(r"^## ([^:\n]+)", text, re.MULTILINE)  # more may stand behind a colon
+    titles = re.findall(r"^## ([^:\n]+)", text, re.MULTILINE)  # a title may continue after a colon
     expected = HEADINGS if number in WHOLE_FORMAT else EVERYWHERE
     assert [title for title in titles if title in expected] == list(expected)
 
@@ -78,14 +80,14 @@ def test_it_has_the_common_form(path):
 def test_what_was_committed_had_run_from_top_to_bottom(path):
     cells = code(read(path))
     counts = [cell.execution_count for cell in cells]
-    assert counts == list(range(1, len(cells) + 1)), "run it anew from the top and save it"
+    assert counts == list(range(1, len(cells) + 1)), "run it again from the top and save it"
     assert any(cell.outputs for cell in cells), "it was saved without outputs"
     kinds = {output.output_type for cell in cells for output in cell.outputs}
     assert "error" not in kinds, "an error was saved with it"
     for cell in cells:
         for text in (cell.source, *printed(cell)):
             assert not MACHINE_PATH.search(text), f"a path of one machine: {text[:200]}"
-    assert path.stat().st_size < LARGEST
+    assert path.stat().st_size < MAX_BYTES
 
 
 @each
@@ -97,7 +99,7 @@ def test_every_relative_link_leads_to_a_file(path):
     for link in relative:
         target = (FOLDER / link).resolve()
         assert target.is_relative_to(ROOT), f"{link} leads out of the repository"
-        assert target.exists(), f"{link} is not there"
+        assert target.exists(), f"{link} does not exist"
 
 
 @each
@@ -107,15 +109,15 @@ def test_it_runs_in_a_fresh_kernel(path, times):
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
-        notebook, timeout=LONGEST_CELL, kernel_name="python3",
+        notebook, timeout=MAX_SECONDS, kernel_name="python3",
         resources={"metadata": {"path": str(FOLDER)}},
     )  # fmt: skip
     began = time.perf_counter()
-    client.execute(env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")})  # raises what a cell does
+    client.execute(env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")})  # raises a cell's error
     times[path.name] = time.perf_counter() - began
     assert all(cell.execution_count for cell in code(notebook)), "a cell was not run"
 
 
 def test_all_together_take_less_than_five_minutes(times):
     assert times, "no notebook has been run"
-    assert sum(times.values()) < ALL_TOGETHER
+    assert sum(times.values()) < MAX_TOTAL_SECONDS

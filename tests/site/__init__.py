@@ -1,1 +1,1 @@
-"""The site, built and opened page by page in a browser: `pytest --site`."""
+"""The site is built and opened, page by page, in a browser: `pytest --site`."""

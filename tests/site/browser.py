@@ -1,4 +1,4 @@
-"""Headless Chromium, and what it says of a page."""
+"""Headless Chromium, and the faults that it finds in a page."""
 
 import base64
 import json
@@ -14,12 +14,15 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars",
 )  # fmt: skip
-SIZES = {"desktop": (1400, 1000), "phone": (360, 740)}  # CSS pixels; what most phones have, or less
+SIZES = {
+    "desktop": (1400, 1000),
+    "phone": (360, 740),
+}  # in CSS pixels
 OWN = ("data:", "blob:", "about:", "chrome:")
 
 
 def program(name):
-    """Where a program is; the test fails where it is not."""
+    """The path of a program; the test fails if it is not installed."""
     path = shutil.which(name)
     if path is None:
         pytest.fail(MISSING.format(name))
@@ -32,7 +35,7 @@ class Browser:
     Parameters
     ----------
     profile : Path
-        A new folder.
+        A new folder for the profile.
     """
 
     def __init__(self, profile):
@@ -54,7 +57,7 @@ class Browser:
         self.driver.quit()
 
     def look(self, size="desktop", scheme="light", motion="no-preference"):
-        """Set the size of the window, light or dark, and whether things may move."""
+        """Set the size of the window, the colour scheme, and whether things may move."""
         width, height = SIZES[size]
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone",
@@ -65,13 +68,14 @@ class Browser:
         ]})  # fmt: skip
 
     def faults(self, address, root):
-        """Open a page at the present size: its errors, requests that leave `root`, shape.
+        """Open a page at the current size; list its errors, outside requests and bad layout.
 
         Parameters
         ----------
         address : str
+            The page's address.
         root : str
-            What every address of the site begins with.
+            The beginning of every address of the site.
 
         Returns
         -------
@@ -90,24 +94,24 @@ class Browser:
         return errors + left + covered + wide
 
     def ask(self, script):
-        """The list that a script of `scripts` returns for the page that is open."""
+        """The list that a script from `scripts` returns for the open page."""
         return self.driver.execute_script(script)
 
     def press(self, *keys):
-        """Press keys; returns the element that has the focus afterwards."""
+        """Press keys; return the element that then has the focus."""
         from selenium.webdriver import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
         return self.driver.switch_to.active_element
 
     def requests(self):
-        """Addresses that were asked for since the last look at the log."""
+        """Addresses that were requested since the log was last read."""
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 yield message["params"]["request"]["url"]
 
     def picture(self, file):
-        """Save what the window shows."""
+        """Save a screenshot of the window."""
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
         file.write_bytes(base64.b64decode(shot["data"]))

@@ -1,4 +1,4 @@
-"""What is wrong with pages of HTML, as far as their text says it: links, and maths not rendered."""
+"""Faults that can be found in the text of HTML pages: dead links, and maths not rendered."""
 
 import os
 import re
@@ -17,16 +17,16 @@ RAW = re.compile(
 
 
 class Page(HTMLParser):
-    """One page, read.
+    """One page, parsed.
 
     Attributes
     ----------
     ids : set of str
-        What an anchor may name.
+        Ids and names that an anchor can lead to.
     links : list of (str, str)
-        Tag and address of everything that is linked or loaded.
+        Tag and address of everything that the page links to or loads.
     prose : list of str
-        The texts that are neither code nor a formula's source.
+        The texts that are neither code nor the source of a formula.
     errors : int
         Formulas that KaTeX could not read.
     """
@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag):
         while tag in self._open:
-            closed = self._open.pop()  # what the page forgot to close ends here too
+            closed = self._open.pop()  # tags that were left open end here too
             self._silent -= closed in SILENT
             if closed == tag:
                 break
@@ -69,22 +69,22 @@ def read_all(folder):
 
 
 def unrendered(page):
-    """Texts of a page in which a formula, or a role of reStructuredText, stands raw."""
+    """Texts of a page in which a formula, or a role of reStructuredText, is not rendered."""
     found = [text.strip()[:120] for text in page.prose if RAW.search(text)]
     return found + ["a formula that KaTeX could not read"] * page.errors
 
 
 @cache
 def target_of(folder, address):
-    """The file that a relative address means; asked anew for every link of every list of pages."""
+    """The file that a relative address leads to."""
     return Path(os.path.normpath(folder / unquote(address)))
 
 
 def dead_links(pages, root):
-    """Links of the pages that lead to no file, to no anchor, or out of the site's folder.
+    """Links that lead to a missing file or anchor, or out of the site's folder.
 
-    Addresses with a scheme are links to elsewhere, which a reader may follow, and errors where the
-    page would load them by itself.
+    Addresses with a scheme lead to other sites. Links to them are allowed, but a page must not load
+    anything from them.
 
     Returns
     -------
@@ -106,20 +106,20 @@ def _fault(pages, root, path, tag, link):
     if parts.scheme or parts.netloc:
         return "would be loaded from elsewhere" if tag in LOADED else ""
     if parts.path.startswith("/"):
-        return "is no relative path, so that it fails from a disk"
+        return "is not a relative path, so it does not work from a disk"
     target = target_of(path.parent, parts.path) if parts.path else path
     if not target.is_relative_to(root):
         return "leads out of the site"
     if target not in pages and not target.is_file():
-        return "is not there"
+        return "does not exist"
     anchor = unquote(parts.fragment)
     if anchor and target in pages and anchor not in pages[target].ids:
-        return "names no place on its page"
+        return "names an anchor that its page does not have"
     return ""
 
 
 def unreached(pages, start):
-    """Names of the pages to which no chain of links leads from the first page."""
+    """Names of the pages that no chain of links reaches from the first page."""
     left, waiting = set(pages) - {start}, [start]
     while waiting:
         path = waiting.pop()

@@ -1,6 +1,6 @@
-"""JavaScript that asks a page what is wrong with it; each script returns a list of texts."""
+"""JavaScript that finds faults in the open page; each script returns a list of texts."""
 
-# The elements that stick out to the right of the window and are not inside one that scrolls.
+# Elements that extend past the right edge of the window and are not inside one that scrolls.
 WIDER = """
 const edge = document.documentElement.clientWidth + 1;
 if (document.documentElement.scrollWidth <= edge) return [];
@@ -11,7 +11,7 @@ return [...document.body.querySelectorAll("*")]
   .slice(0, 5).map((e) => e.tagName.toLowerCase() + "." + e.className).concat(["page"]);
 """
 
-# Numbers of equations that cover a part of their formula.
+# Equation numbers that cover part of their formula.
 COVERED = """
 return [...document.querySelectorAll(".katex-html > .katex-tag")].filter((tag) => {
   const number = tag.getBoundingClientRect();
@@ -22,7 +22,7 @@ return [...document.querySelectorAll(".katex-html > .katex-tag")].filter((tag) =
 }).map((tag) => tag.textContent);
 """
 
-# What moves although the reader has asked that nothing does.
+# Elements that move although the reader has asked for no motion.
 MOVING = """
 const rests = (s) => s.animationName === "none"
   && s.transitionDuration.split(",").every((d) => parseFloat(d) === 0);
@@ -30,7 +30,7 @@ return [...document.querySelectorAll("*")].filter((e) => !rests(getComputedStyle
   .slice(0, 5).map((e) => e.tagName.toLowerCase() + "." + e.className);
 """
 
-# Text whose contrast with what is behind it is below 4.5, or 3 where it is large (WCAG 2.1, AA).
+# Text whose contrast with its background is below 4.5, or below 3 if it is large (WCAG 2.1, AA).
 PALE = """
 const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 const colours = new Map();

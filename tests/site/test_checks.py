@@ -1,4 +1,4 @@
-"""The checks of the site, on small pages that are broken in one way each."""
+"""The checks of the site, tested on small pages that are each broken in one way."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a page with something put into its body; returns its path."""
+    """Write a page with something inserted into its body; return its path."""
 
     def put(inside=""):
         file = tmp_path / "page.html"
@@ -51,12 +51,12 @@ def test_raw_maths_is_found(raw):
 
 
 @pytest.mark.parametrize(("link", "fault"), [
-    ('<a href="gone.html">x</a>', "is not there"),
+    ('<a href="gone.html">x</a>', "does not exist"),
     ('<a href="../outside.html">x</a>', "leads out of the site"),
-    ('<a href="#nowhere">x</a>', "names no place"),
-    ('<a href="page.html#nowhere">x</a>', "names no place"),
-    ('<a href="/page.html">x</a>', "is no relative path"),
-    ('<img src="gone.png" alt="">', "is not there"),
+    ('<a href="#nowhere">x</a>', "names an anchor that"),
+    ('<a href="page.html#nowhere">x</a>', "names an anchor that"),
+    ('<a href="/page.html">x</a>', "is not a relative path"),
+    ('<img src="gone.png" alt="">', "does not exist"),
     ('<script src="https://example.org/x.js"></script>', "loaded from elsewhere"),
     ('<link rel="stylesheet" href="//example.org/x.css">', "loaded from elsewhere"),
 ])  # fmt: skip

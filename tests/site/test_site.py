@@ -1,4 +1,4 @@
-"""The site as a reader has it: built by its command, every page opened in Chromium."""
+"""The site as a reader sees it: built by its command, with every page opened in Chromium."""
 
 import functools
 import http.server
@@ -19,8 +19,8 @@ KINDS = (
     "index", "notebooks/index", "notebooks/06_attention", "docs/derivations/softmax",
     "docs/solutions/softmax", "minitransformer/index", "minitransformer/functional/softmax",
     "minitransformer/layers/encoder", "minitransformer/models/classifier", "docs/howto/own_data",
-    "api/functional", "docs/performance", "docs/numerics", "docs/architecture", "docs/data",
-    "docs/reliability", "tests/verification/test_ledger", "search",
+    "api/functional", "api/runs", "docs/using", "docs/results", "docs/performance", "docs/numerics",
+    "docs/architecture", "docs/data", "docs/reliability", "tests/verification/test_ledger", "search",
 )  # fmt: skip
 TAB, ENTER = "\ue004", "\ue007"  # as WebDriver writes them
 ANNOTATED = ("functional", "layers", "models")
@@ -28,7 +28,7 @@ ANNOTATED = ("functional", "layers", "models")
 
 @pytest.fixture(scope="module")
 def site(request, tmp_path_factory):
-    """The folder of the site, built as the README says unless --built names one."""
+    """The folder of the site: the one that --built names, or a new build."""
     if named := request.config.getoption("--built"):
         return Path(named).resolve()
     folder = tmp_path_factory.mktemp("site").resolve() / "built"
@@ -52,7 +52,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def screenshots(request, tmp_path_factory):
-    """Where pictures go: the folder of --screenshots, or one of pytest's own."""
+    """The folder for screenshots: the one that --screenshots names, or one of pytest's."""
     named = request.config.getoption("--screenshots")
     folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def screenshots(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(site):
-    """Address of the site on a web server, below a folder as on a server of many projects."""
+    """Address of the site on a web server, in a subfolder, as on a server with many projects."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *words):
@@ -106,13 +106,13 @@ def test_every_page_is_reached_from_the_first(site, pages):
     assert unreached(pages, site / "index.html") == []
 
 
-def test_no_formula_stands_raw(pages):
+def test_every_formula_is_rendered(pages):
     found = [f"{path.name}: {text}" for path, page in pages.items() for text in unrendered(page)]
     assert not found, report(found)
 
 
 def test_every_page_opens_from_the_disk_without_a_fault(site, pages, browser):
-    """On a phone, where it is narrowest; no console error, no request out, nothing cut off."""
+    """On a phone, the narrowest screen: no console error, no outside request, nothing cut off."""
     browser.look("phone")
     found = []
     for path in pages:
@@ -136,7 +136,7 @@ def test_every_kind_of_page_from_a_server(served, browser, screenshots, size, sc
 
 
 def test_the_search_works_from_the_disk(site, browser):
-    """Its index is a script, since a page that is opened from a disk may fetch nothing."""
+    """Its index is a script, because a page opened from a disk cannot fetch anything."""
     browser.look()
     address = (site / "search.html").as_uri() + "?q=softmax_backward"
     assert browser.faults(address, site.as_uri() + "/") == []
@@ -147,7 +147,7 @@ def test_the_search_works_from_the_disk(site, browser):
     assert any("softmax" in link.get_attribute("href") for link in found)
 
 
-def test_nothing_moves_for_who_asked_for_that(site, browser):
+def test_nothing_moves_for_readers_who_ask_for_no_motion(site, browser):
     browser.look(motion="reduce")
     for kind in KINDS[:2]:
         browser.driver.get((site / f"{kind}.html").as_uri())
@@ -155,7 +155,7 @@ def test_nothing_moves_for_who_asked_for_that(site, browser):
 
 
 def test_the_keyboard_reaches_the_text_past_the_list_of_pages(site, browser):
-    browser.look(motion="reduce")  # the link that is hidden until then would slide in
+    browser.look(motion="reduce")  # otherwise the hidden link would slide in
     browser.driver.get((site / "minitransformer/functional/softmax.html").as_uri())
     first = browser.press(TAB)
     assert first.text == "Skip to content"
