@@ -1,4 +1,4 @@
-"""README and docs: every link leads somewhere, every command and example is one that works."""
+"""README and docs: every link leads somewhere, and every command and example works."""
 
 import ast
 import inspect
@@ -26,7 +26,7 @@ def blocks(page, language):
 
 
 def commands():
-    """Every shell command in the pages, one a line, and those in tables."""
+    """Every shell command in the pages, one per line, and those in tables."""
     for page in PAGES:
         for body in blocks(page, "bash"):
             yield from ((page.name, line) for line in body.splitlines() if line)
@@ -72,7 +72,7 @@ def test_the_readme_has_the_commands_and_ci_finds_them():
 
 
 def known_options(name):
-    """Options of a subcommand, by what it says of itself."""
+    """Options of a subcommand, from the signature of its function."""
     function = next(c.callback for c in app.registered_commands if c.callback.__name__ == name)
     found = {"--" + p.replace("_", "-") for p in inspect.signature(function).parameters}
     return found | {"--help", "--json", "--no-windows"}
@@ -143,17 +143,17 @@ def test_the_code_beside_the_equation_is_the_code():
 
 
 def same_body(path, example, name):
-    """Whether a function reads the same in a file and in an example.
+    """Whether a function is the same in a file and in an example.
 
-    The docstring and the checks of the arguments are left out of the example.
+    The example leaves out the docstring and the argument checks.
     """
 
     def body(source):
         tree = ast.parse(source)
         found = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
         lines = [ast.unparse(statement) for statement in found.body]
-        kept = [line for line in lines if not line.startswith(CHECKS)]
-        return ast.unparse(found.args), kept
+        essential = [line for line in lines if not line.startswith(CHECKS)]
+        return ast.unparse(found.args), essential
 
     return body(path.read_text("utf-8")) == body(example)
 
@@ -172,14 +172,24 @@ def test_the_tolerances_in_the_docs_are_those_of_the_tests():
     text = (ROOT / "docs" / "numerics.md").read_text("utf-8")
     _, _, rest = text.partition("<!-- tolerances -->\n")
     table, _, _ = rest.partition("<!-- end of tolerances -->")
-    printed = "put in what `python -m tests.support.tolerances` prints"
+    printed = "replace the table by what `python -m tests.support.tolerances` prints"
     assert table.strip() == markdown().strip(), printed
 
 
-def test_the_layout_in_the_readme_is_the_layout():
-    shown = next(b for b in blocks(ROOT / "README.md", "text") if "functional/" in b)
-    for name in re.findall(r"^  (\S+) ", shown, re.MULTILINE):
-        assert (ROOT / "minitransformer" / name).exists(), name
+def test_the_layout_in_the_docs_is_the_layout():
+    """The tables of the architecture page name every part of the package and every folder in it."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8").partition("## Who may import")[0]
+    rows = "".join(re.findall(r"^\|.*\n", text, re.MULTILINE))
+    named = set(re.findall(r"`([a-z_/]+(?:/|\.py))`", rows))
+    package = ROOT / "minitransformer"
+    folders = {
+        f.parent.relative_to(package).as_posix() + "/" for f in package.glob("*/__init__.py")
+    }
+    rooms = {
+        f.parent.relative_to(package).as_posix() + "/" for f in package.glob("*/*/__init__.py")
+    }
+    assert [name for name in sorted(named) if not (package / name).exists()] == ["bpe/"]
+    assert sorted((folders | rooms) - named) == []
 
 
 def test_no_tolerance_is_far_from_what_was_measured():

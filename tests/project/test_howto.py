@@ -1,6 +1,6 @@
-"""The how-to pages are programs: they are run, and print what they show; the tests they name exist.
+"""The how-to pages are programs: they run and print what the pages show, and named tests exist.
 
-Numbers may differ (another machine rounds differently, and takes another time), words may not.
+Numbers may differ, because rounding and times differ between machines. Words may not.
 """
 
 import ast
@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d*)?(e[-+]?\d+)?")
 
 
 def steps(page):
-    """Each program or command of a page with the output that is shown below it, or None."""
+    """Each program or command of a page, and the output that the page shows below it, or None."""
     found = BLOCK.findall(page.read_text("utf-8"))
     for (kind, body), (next_kind, shown) in zip(found, [*found[1:], ("", "")], strict=True):
         if kind in ("python", "bash"):
@@ -42,7 +42,7 @@ def assert_as_shown(printed, shown):
 
 
 def run_program(body, names, folder, capfd):
-    """Run a block with the names of the blocks before it, and add its own; returns its output."""
+    """Run a block with the names of the blocks before it, and add its own; return its output."""
     capfd.readouterr()
     names |= run_example(body, names, folder)
     return capfd.readouterr().out
@@ -89,7 +89,7 @@ def test_the_programs_and_commands_of_ones_own_data_print_what_the_page_shows(
 
 
 def run_command(call, line):
-    """Run a command line of a page, a few epochs instead of many; returns what it printed."""
+    """Run a command line of a page, with few epochs; return what it printed."""
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "minitransformer"]
     short = ["--epochs", "4"] if words[3] == "train" and "--epochs" not in words else []
@@ -144,7 +144,7 @@ def test_every_promise_names_its_test():
     promises = re.findall(r"^- \*\*.*\n(?:  .*\n)*", text, re.MULTILINE)
     assert len(promises) == text.count("\n- ") >= 40
     for promise in promises:
-        assert re.search(r"\n  Held by \[test_\w+\]\(\.\./tests/[\w/]+\.py\)", promise), promise
+        assert re.search(r"\n  Tested by \[test_\w+\]\(\.\./tests/[\w/]+\.py\)", promise), promise
 
 
 def test_the_commands_of_the_gpu_page_are_those_of_the_performance_page():

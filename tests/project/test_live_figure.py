@@ -1,8 +1,8 @@
-"""The live figure of the front page: its data are shares, and the gradients are the package's own.
+"""The live figure of the front page: its data are fractions, and the gradients are the package's.
 
-The weights behind the data depend in their last bits on the machine, so that the file is not made
-anew here; the function that makes it is held against the model's own backward pass and against
-central differences, and the file against the data set and against itself.
+The last bits of the weights behind the data depend on the machine, so these tests do not make the
+file again. They compare the function that makes it with the model's own backward pass and with
+central differences, and they check the file against the data set and for consistency.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 
 from docs import make_live_figure
 from minitransformer import data
-from minitransformer.data.reviews import reviews as embedded
+from minitransformer.data.reviews import reviews as bundled
 from tests.support.tolerances import tolerance
 
 FIGURE = json.loads(make_live_figure.FILE.read_text("utf-8"))
@@ -53,14 +53,14 @@ def test_the_file_has_the_settings_and_the_sentences_of_the_program():
 
 
 @SENTENCES
-def test_shares_have_their_sizes_and_add_up(sentence):
+def test_fractions_have_their_shapes_and_add_up(sentence):
     T, N = len(sentence["tokens"]), FIGURE["layers"]
     for name, shape in (("attention", (N, T, T)), ("gradient", (T, N + 1, T))):
-        shares = np.array(sentence[name])
-        assert shares.shape == shape
-        assert shares.min() >= 0
-        np.testing.assert_array_equal(shares.sum(axis=-1), 1000)
-    # after the last layer the gradient stands on the token alone that is followed back
+        fractions = np.array(sentence[name])
+        assert fractions.shape == shape
+        assert fractions.min() >= 0
+        np.testing.assert_array_equal(fractions.sum(axis=-1), 1000)
+    # after the last layer, all of the gradient is on the token that is followed back
     start = np.array(sentence["gradient"])[:, N]
     np.testing.assert_array_equal(start, 1000 * np.eye(T, dtype=int))
     assert np.ptp(np.array(sentence["gradient"])[:, 0], axis=0).max() > 0
@@ -75,7 +75,7 @@ def test_the_sentence_is_one_that_training_never_saw_and_its_class_is_right(
     assert "<unk>" not in sentence["tokens"]
     place = reviews.test.texts.index(sentence["sentence"])
     assert sentence["sentence"] not in reviews.train.texts
-    assert sentence["class"] == embedded.CLASS_NAMES[reviews.test.labels[place]]
+    assert sentence["class"] == bundled.CLASS_NAMES[reviews.test.labels[place]]
     assert 0.5 < sentence["probability"] <= 1
     assert 0.9 < FIGURE["accuracy"] <= 1
 
@@ -84,7 +84,7 @@ def test_the_parts_of_the_gradient_add_up_to_that_of_the_models_own_backward_pas
     model, cache, dlogits, found = untrained
     T, D = found.shape[0], found.shape[-1]
     assert found.shape == (T, make_live_figure.LAYERS + 1, T, D)
-    assert not model.flat.grads.any(), "the model's own gradients were touched"
+    assert not model.flat.grads.any(), "the model's own gradients have changed"
     dembedded = model.replica().backward(dlogits, cache)[0]
     error = np.abs(found[:, 0].sum(axis=0) - dembedded).max() / np.abs(dembedded).max()
     assert error <= tolerance("micro-batches vs batch")
@@ -92,9 +92,9 @@ def test_the_parts_of_the_gradient_add_up_to_that_of_the_models_own_backward_pas
 
 @pytest.mark.parametrize(("t", "n", "s"), [(0, 0, 3), (4, 1, 4), (7, 2, 1), (2, 0, 2)])
 def test_one_tokens_part_is_what_central_differences_find(untrained, t, n, s):
-    """Entry [t, n, s] from the blocks above level n alone, and token t's last vector."""
+    """Entry [t, n, s], computed only from the blocks above level n and token t's last vector."""
     model, cache, _, found = untrained
-    toward = found[t, -1, t]  # what the score asks of the last vector of token t
+    toward = found[t, -1, t]  # the gradient of the score at the last vector of token t
     level = cache.blocks[n].x.copy()
     direction = np.random.default_rng(n).standard_normal(level.shape[-1])
 
@@ -120,8 +120,8 @@ def test_what_is_described_is_what_the_cache_and_the_gradients_hold(vocabulary):
     heads = cache.blocks[1].attention.P[0].mean(axis=0)
     np.testing.assert_allclose(found["attention"][1], 1000 * heads, atol=1)
     lengths = np.linalg.norm(make_live_figure.gradients(model, cache, dlogits), axis=-1)
-    shares = lengths / lengths.sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(found["gradient"], 1000 * shares, atol=1)
+    fractions = lengths / lengths.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(found["gradient"], 1000 * fractions, atol=1)
 
 
 def test_thousandths_are_whole_and_add_up():

@@ -1,4 +1,4 @@
-"""The public surface: what is offered, under which names, with which arguments."""
+"""The public names: which there are, and which arguments they take."""
 
 import inspect
 from types import ModuleType
@@ -9,7 +9,7 @@ import minitransformer
 from minitransformer import functional
 
 NO = inspect.Parameter.empty
-# What other code calls: these names, this order and these defaults stay.
+# What other code calls: these names, their order and their defaults must not change.
 SIGNATURES = {
     "softmax": {"x": NO, "axis": -1},
     "softmax_backward": {"dy": NO, "y": NO, "axis": -1},
@@ -94,7 +94,7 @@ def test_a_pair_begins_with_what_it_is():
 
 
 def test_every_public_name_exists_and_none_is_left_out():
-    """Public in level 1 is what is no module; the package offers its parts besides."""
+    """In level 1, everything but modules is public; the package also exports its parts."""
     for package in (minitransformer, functional):
         names = package.__all__
         assert len(names) == len(set(names))
