@@ -1,11 +1,11 @@
-"""Argument checks shared by the pairs: one sentence that names the argument and what is allowed."""
+"""Argument checks that the pairs share. Each error names the argument and what is allowed."""
 
 import functools
 import inspect
 
 import numpy as np
 
-from minitransformer.backend import rounded_to
+from minitransformer.backend import array_module, rounded_to
 
 _PLAIN = frozenset((type(None), bool, int, float, str))
 
@@ -20,7 +20,7 @@ def _leaves(value):
 def shared_dtype(values):
     """float32 or float64, if every floating array among `values` has that dtype; else None.
 
-    The usual case, found in a microsecond. None also means: look more closely.
+    This finds the usual case in about a microsecond. None means that a closer look is needed.
     """
     shared = None
     for value in values:
@@ -42,13 +42,27 @@ def _map_leaves(convert, value):
     return convert(value) if hasattr(value, "dtype") else value
 
 
-def in_one_dtype(function):
-    """Let `function` see all its floating arrays in one dtype, float16 in float32.
+def _by_name(name, value):
+    """(name, value) of an argument, or of each part of a tuple."""
+    if not isinstance(value, tuple):
+        return [(name, value)]
+    names = getattr(value, "_fields", None) or [f"{name}[{i}]" for i in range(len(value))]
+    return zip(names, value, strict=True)
 
-    Results are then in the common dtype of the arguments, rounded once where that is float16.
-    A 0-d argument has no say: a NumPy scalar such as ``np.float64(1e-5)`` would otherwise turn a
-    float32 model into a float64 one. The body below the decorator can so be read, and work in
-    place, as plain array code.
+
+def require_one_device(**arguments):
+    """Refuse NumPy arrays beside CuPy arrays, and lists. The error names the arguments."""
+    array_module(**arguments)
+
+
+def in_one_dtype(function):
+    """Let `function` see all its floating-point arrays in one dtype, with float16 as float32.
+
+    Results are in the common dtype of the arguments; if that is float16, they are rounded once.
+    A 0-d argument does not affect the common dtype: otherwise a NumPy scalar such as
+    ``np.float64(1e-5)`` would turn a float32 model into a float64 one. The body below the decorator
+    can therefore be plain array code, and work in place. The decorator also refuses NumPy arrays
+    beside CuPy arrays, and lists, by the name of the argument.
     """
 
     names = list(inspect.signature(function).parameters)
@@ -57,9 +71,8 @@ def in_one_dtype(function):
     def wrapper(*args, **kwargs):
         if shared_dtype((*args, *kwargs.values())) is not None:
             return function(*args, **kwargs)
-        for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-            if isinstance(value, list):
-                raise TypeError(f"{name} must be a NumPy or CuPy array, got a list")
+        arguments = (*zip(names, args, strict=False), *kwargs.items())
+        require_one_device(**dict(part for pair in arguments for part in _by_name(*pair)))
         leaves = [a for a in _leaves((*args, *kwargs.values())) if a.dtype.kind in "fc"]
         if not leaves:
             raise TypeError(f"{function.__name__} needs floating-point arrays, got none")
@@ -102,7 +115,7 @@ def require_broadcast(name, x, target, shape):
         return
     pairs = zip(reversed(x.shape), reversed(shape), strict=False)
     if x.ndim > len(shape) or not all(n in (1, m) for n, m in pairs):
-        raise ValueError(f"{name} {x.shape} does not broadcast to {target} {shape}")
+        raise ValueError(f"{name} must broadcast to {target} {shape}, got {x.shape}")
 
 
 def require_bool(name, mask):
@@ -111,3 +124,33 @@ def require_bool(name, mask):
         raise TypeError(
             f"{name} must be boolean (True = may attend, or: is a real token), got {mask.dtype}"
         )
+
+
+def check_attention_shapes(Q, K, V, mask, keep, bias):
+    """Refuse arguments of :func:`~minitransformer.functional.attention` that do not fit."""
+    if min(Q.ndim, K.ndim, V.ndim) < 2:
+        raise ValueError(
+            f"Q, K and V must end in (T, E), (S, E), (S, E), got {Q.shape}, {K.shape}, {V.shape}"
+        )
+    if Q.shape[-1] != K.shape[-1] or Q.shape[-1] == 0:
+        raise ValueError(
+            f"Q (..., T, E) and K (..., S, E) must have the same E of at least 1, "
+            f"got {Q.shape} and {K.shape}"
+        )
+    if K.shape[:-1] != V.shape[:-1]:
+        raise ValueError(
+            f"K and V must have the same batch, heads and length, got {K.shape} and {V.shape}"
+        )
+    heads, kv_heads = Q.shape[:-2], K.shape[:-2]
+    grouped = len(heads) and len(heads) == len(kv_heads) and kv_heads[-1]
+    if heads != kv_heads and not (
+        grouped and heads[:-1] == kv_heads[:-1] and heads[-1] % kv_heads[-1] == 0
+    ):
+        raise ValueError(
+            f"the number of heads of K and V must divide that of Q, and the batches must be "
+            f"equal, got Q {Q.shape} and K {K.shape}"
+        )
+    require_bool("mask", mask)
+    scores = (*heads, Q.shape[-2], K.shape[-2])
+    for name, array in (("mask", mask), ("keep", keep), ("bias", bias)):
+        require_broadcast(name, array, "the scores", scores)

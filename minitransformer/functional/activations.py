@@ -3,7 +3,11 @@ r"""The activations of the feed-forward network: ReLU and GELU."""
 import math
 
 from minitransformer.backend import array_module
-from minitransformer.functional._checks import in_one_dtype, require_same_shape
+from minitransformer.functional._checks import (
+    in_one_dtype,
+    require_one_device,
+    require_same_shape,
+)
 from minitransformer.functional.erf import erf
 
 # Beyond this both forms of GELU equal ReLU to the last bit, and x * x cannot overflow before it.
@@ -50,7 +54,7 @@ def relu_backward(dy, y):
     Derivation: docs/derivations/relu.md, equation (4).
     Notebook: notebooks/02_linear_layers.ipynb.
     """
-    array_module(dy=dy, y=y)
+    require_one_device(dy=dy, y=y)
     require_same_shape("dy", dy, "y", y)
     return dy * (y > 0)
 
@@ -139,7 +143,7 @@ def gelu_backward(dy, x, approximate="none", y=None):
     Notebook: notebooks/02_linear_layers.ipynb.
     """
     _check_approximate(approximate)
-    xp = array_module(dy=dy, x=x)
+    xp = array_module(x)
     require_same_shape("dy", dy, "x", x)
     if approximate == "tanh":
         # y = x/2 (1 + tanh u)

@@ -1,48 +1,11 @@
 r"""Scaled dot-product attention."""
 
+import numpy as np
+
 from minitransformer.backend import array_module, swap
-from minitransformer.functional._checks import in_one_dtype, require_bool, require_broadcast
-from minitransformer.functional.heads import gather_heads, share_heads
-from minitransformer.functional.softmax import (
-    largest_or_zero,
-    normalise_exponentials,
-    softmax_backward,
-)
-
-
-def zero_unused(x, used):
-    """`x` with the rows of unused keys set to 0, so that not even a NaN there has an effect."""
-    xp = array_module(x, used)
-    return xp.where(used[..., None], x, xp.zeros((), x.dtype))
-
-
-def check_shapes(Q, K, V, mask, keep, bias):
-    if min(Q.ndim, K.ndim, V.ndim) < 2:
-        raise ValueError(
-            f"Q, K and V must end in (T, E), (S, E), (S, E), got {Q.shape}, {K.shape}, {V.shape}"
-        )
-    if Q.shape[-1] != K.shape[-1] or Q.shape[-1] == 0:
-        raise ValueError(
-            f"Q (..., T, E) and K (..., S, E) need the same E of at least 1, "
-            f"got {Q.shape} and {K.shape}"
-        )
-    if K.shape[:-1] != V.shape[:-1]:
-        raise ValueError(
-            f"K and V must have the same batch, heads and length, got {K.shape} and {V.shape}"
-        )
-    heads, kv_heads = Q.shape[:-2], K.shape[:-2]
-    grouped = len(heads) and len(heads) == len(kv_heads) and kv_heads[-1]
-    if heads != kv_heads and not (
-        grouped and heads[:-1] == kv_heads[:-1] and heads[-1] % kv_heads[-1] == 0
-    ):
-        raise ValueError(
-            f"the heads of K and V must divide those of Q, and the batches agree: "
-            f"Q is {Q.shape}, K is {K.shape}"
-        )
-    require_bool("mask", mask)
-    scores = (*heads, Q.shape[-2], K.shape[-2])
-    for name, array in (("mask", mask), ("keep", keep), ("bias", bias)):
-        require_broadcast(name, array, "the scores", scores)
+from minitransformer.functional._checks import check_attention_shapes, in_one_dtype
+from minitransformer.functional.heads import repeat_kv, sum_groups
+from minitransformer.functional.softmax import softmax_backward, softmax_steps
 
 
 @in_one_dtype
@@ -57,16 +20,16 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     Q : (B, H, T, E) array
         Queries; E is the paper's :math:`d_k`.
     K, V : (B, H, S, E) arrays
-        Keys and values. They may have fewer heads than Q when their number divides it: then each
-        serves a group of query heads.
+        Keys and values. They may have fewer heads than Q, if the number divides H: each of their
+        heads then serves a group of query heads.
     mask : bool array that broadcasts to (B, H, T, S), optional
-        True = may attend. A query with nothing to attend to gets O = 0, and gradient 0. Finite
-        values under the mask change nothing, bit for bit; a key that is masked for every query
-        may even hold NaN.
+        True = may attend. A query with nothing to attend to gets O = 0 and the gradient 0.
+        Finite values under the mask do not change a single bit of the result; a key that is
+        masked for every query may even contain NaN.
     keep : (B, H, T, S) array, optional
         Dropout mask for P, from :func:`~minitransformer.functional.dropout_mask`.
     bias : array that broadcasts to (B, H, T, S), optional
-        Added to the scores; it gets no gradient.
+        Added to the scores. It gets no gradient.
 
     Returns
     -------
@@ -83,21 +46,16 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
 
     Source: Vaswani et al. 2017, section 3.2.1, equation (1).
     """
-    xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep, bias=bias)
-    check_shapes(Q, K, V, mask, keep, bias)
-    if Q.ndim > 2:
-        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
-    scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)
+    check_attention_shapes(Q, K, V, mask, keep, bias)
+    K, V = repeat_kv(K, Q), repeat_kv(V, Q)  # (B, H, S, E)
+    scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)  # (B, H, T, S)
     if bias is not None:
         scores += bias
     if mask is not None:
-        xp.copyto(scores, -xp.inf, where=~mask)
-        V = zero_unused(V, xp.atleast_2d(mask).any(axis=-2))
-    P = scores
-    if P.shape[-1]:
-        P -= largest_or_zero(scores)
-        normalise_exponentials(P)
-    O = (P if keep is None else P * keep) @ V
+        array_module(scores).copyto(scores, -np.inf, where=~mask)
+        V = zero_unused(V, attended_keys(mask))
+    P = softmax_steps(scores, out=scores)  # (B, H, T, S)
+    O = (P if keep is None else P * keep) @ V  # (B, H, T, E)
     return O, P
 
 
@@ -112,7 +70,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
         dS_{ij} &= P_{ij} \Big( dP_{ij} - \sum_k P_{ik} \, dP_{ik} \Big) \\
         dQ &= \frac{dS \, K}{\sqrt{d_k}}, \qquad dK = \frac{dS^\top Q}{\sqrt{d_k}}
 
-    The mask need not be known: where it was False, P is 0, and so is dS.
+    The mask is not needed: where it was False, P is 0, and so is dS.
 
     Parameters
     ----------
@@ -132,22 +90,30 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     Derivation: docs/derivations/attention.md, equations (13) to (17).
     Notebook: notebooks/06_attention.ipynb.
     """
-    array_module(dO=dO, Q=Q, K=K, V=V, P=P, keep=keep)
     scale = Q.shape[-1] ** -0.5
-    kv_heads = K.shape[-3] if K.ndim > 2 else 1
-    if Q.ndim > 2:
-        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
     used = P.real.sum(axis=-2) > 0
-    K, V = zero_unused(K, used), zero_unused(V, used)
+    K_used = zero_unused(repeat_kv(K, Q), used)  # (B, H, S, E)
+    V_used = zero_unused(repeat_kv(V, Q), used)  # (B, H, S, E)
     # O = (P * keep) V
-    dV = swap(P if keep is None else P * keep) @ dO
-    dP = dO @ swap(V)
+    dV = swap(P if keep is None else P * keep) @ dO  # (B, H, S, E)
+    dP = dO @ swap(V_used)  # (B, H, T, S)
     if keep is not None:
         dP *= keep
     # P = softmax(scores)
-    dS = softmax_backward(dP, P)
+    dS = softmax_backward(dP, P)  # (B, H, T, S)
     # scores = Q K^T / sqrt(E)
     dS *= scale
-    dQ = dS @ K
-    dK = swap(dS) @ Q
-    return dQ, gather_heads(dK, kv_heads), gather_heads(dV, kv_heads)
+    dQ = dS @ K_used  # (B, H, T, E)
+    dK = swap(dS) @ Q  # (B, H, S, E)
+    return dQ, sum_groups(dK, like=K), sum_groups(dV, like=V)
+
+
+def attended_keys(mask):
+    """Which keys at least one query may attend to, (..., S)."""
+    return array_module(mask).atleast_2d(mask).any(axis=-2)
+
+
+def zero_unused(x, used):
+    """`x` (..., S, E) with 0 in the rows of unused keys, so that not even a NaN there counts."""
+    xp = array_module(x, used)
+    return xp.where(used[..., None], x, xp.zeros((), x.dtype))

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from minitransformer.backend import array_module, random_lanes
-from minitransformer.functional._checks import require_broadcast
+from minitransformer.backend import random_lanes
+from minitransformer.functional._checks import require_broadcast, require_one_device
 
 LEVELS = 1 << 16  # 16 random bits an entry
 
@@ -83,7 +83,7 @@ def dropout(x, keep):
 
     Source: Vaswani et al. 2017, section 5.4.
     """
-    array_module(x=x, keep=keep)
+    require_one_device(x=x, keep=keep)
     require_broadcast("keep", keep, "x", x.shape)
     return x * keep
 
@@ -108,5 +108,5 @@ def dropout_backward(dy, keep):
     Derivation: docs/derivations/dropout.md, equation (6).
     Notebook: notebooks/08_the_block.ipynb.
     """
-    array_module(dy=dy, keep=keep)
+    require_one_device(dy=dy, keep=keep)
     return dy * keep

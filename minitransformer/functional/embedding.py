@@ -1,7 +1,7 @@
 r"""Embedding: a lookup, which is a product with one-hot rows."""
 
 from minitransformer.backend import array_module, check_ids, embedding_gradient_rows
-from minitransformer.functional._checks import in_one_dtype
+from minitransformer.functional._checks import in_one_dtype, require_one_device
 
 
 def embedding(ids, W):
@@ -29,7 +29,7 @@ def embedding(ids, W):
 
     Source: Vaswani et al. 2017, section 3.4.
     """
-    array_module(ids=ids, W=W)
+    require_one_device(ids=ids, W=W)
     check_ids(ids, W.shape[0])
     return W[ids]
 
@@ -61,7 +61,7 @@ def embedding_backward(dy, ids, n_rows):
     Notebook: notebooks/03_embeddings.ipynb.
     """
     check_ids(ids, n_rows)
-    dW = array_module(dy=dy, ids=ids).zeros((n_rows, dy.shape[-1]), dy.dtype)
+    dW = array_module(dy).zeros((n_rows, dy.shape[-1]), dy.dtype)
     # y_t = W[ids_t]
     rows, dW_rows = embedding_row_gradients(dy, ids, n_rows)
     dW[rows] = dW_rows

@@ -56,7 +56,6 @@ def silu_backward(dy, x):
     Derivation: docs/derivations/silu.md, equation (4).
     Notebook: notebooks/02_linear_layers.ipynb.
     """
-    array_module(dy=dy, x=x)
     require_same_shape("dy", dy, "x", x)
     # y = x sigma(x)
     sigma, x = _sigmoid(x)
@@ -87,7 +86,6 @@ def swiglu(gate, up):
 
     Source: Shazeer 2020, equations (5) and (6), with beta = 1 and without biases.
     """
-    array_module(gate=gate, up=up)
     require_same_shape("up", up, "gate", gate)
     y = silu(gate)
     y *= up
@@ -115,7 +113,6 @@ def swiglu_backward(dy, gate, up):
     Derivation: docs/derivations/swiglu.md, equations (7) and (8).
     Notebook: notebooks/02_linear_layers.ipynb.
     """
-    array_module(dy=dy, gate=gate, up=up)
     require_same_shape("up", up, "gate", gate)
     require_same_shape("dy", dy, "gate", gate)
     # y = silu(gate) up

@@ -1,4 +1,4 @@
-r"""Heads: cutting the features into them, putting them back, and sharing them in groups."""
+r"""Heads: split the features into heads, merge them again, and repeat heads for groups."""
 
 from minitransformer.backend import array_module
 
@@ -102,16 +102,19 @@ def merge_heads_backward(dy, n_heads):
     return split_heads(dy, n_heads)
 
 
-def share_heads(x, n_heads):
-    """Repeat key or value heads so that each group of query heads has its own copy."""
-    if x.ndim < 3 or x.shape[-3] == n_heads:
+def repeat_kv(x, Q):
+    """Repeat the heads of keys or values, so that each query head of `Q` has its own."""
+    if x.ndim < 3 or x.shape[-3] == Q.shape[-3]:
         return x
-    return array_module(x).repeat(x, n_heads // x.shape[-3], axis=-3)
+    return array_module(x).repeat(x, Q.shape[-3] // x.shape[-3], axis=-3)
 
 
-def gather_heads(dx, n_heads):
-    """Undo :func:`share_heads` in the backward pass: add up what a group's copies received."""
-    if dx.ndim < 3 or dx.shape[-3] == n_heads:
+def sum_groups(dx, like):
+    """The backward pass of :func:`repeat_kv`: sum the gradients of the copies of each head.
+
+    `like` is the array that was repeated.
+    """
+    if dx.shape == like.shape:
         return dx
-    group = dx.shape[-3] // n_heads
-    return dx.reshape(*dx.shape[:-3], n_heads, group, *dx.shape[-2:]).sum(axis=-3)
+    group = dx.shape[-3] // like.shape[-3]
+    return dx.reshape(*like.shape[:-2], group, *like.shape[-2:]).sum(axis=-3)

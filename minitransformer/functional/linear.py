@@ -36,7 +36,6 @@ def linear(x, W, b=None):
 
     Source: Vaswani et al. 2017, section 3.3, equation (2).
     """
-    array_module(x=x, W=W, b=b)
     require_features("x", x)
     if W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise ValueError(
@@ -143,5 +142,5 @@ def qkv_projection_backward(dQ, dK, dV, x, W):
     Derivation: docs/derivations/qkv_projection.md, equations (8) to (10).
     Notebook: notebooks/06_attention.ipynb.
     """
-    xp = array_module(dQ=dQ, dK=dK, dV=dV, x=x, W=W)
+    xp = array_module(dQ)
     return linear_backward(xp.concatenate([dQ, dK, dV], axis=-1), x, W)

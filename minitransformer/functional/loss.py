@@ -120,7 +120,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
 
     Source: Vaswani et al. 2017, section 5.4; Szegedy et al. 2016, section 7.
     """
-    xp = array_module(logits=logits, targets=targets, class_weights=class_weights)
+    xp = array_module(logits)
     check_arguments(logits, targets, label_smoothing, class_weights)
     C, eps = logits.shape[-1], label_smoothing
     y, w, w_y = what_counts(logits, targets, class_weights, ignore_index)
@@ -162,7 +162,7 @@ def cross_entropy_backward(dloss, saved):
     Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
     p, y, w, normaliser, eps = saved
-    xp = array_module(probabilities=p, targets=y, weights=w)
+    xp = array_module(p)
     C = p.shape[-1]
     counts = y >= 0
     w_y = target_weights(y, w)
@@ -201,7 +201,6 @@ def mean_squared_error(y, target):
 
     Source: Goodfellow et al. 2016, section 5.1.4.
     """
-    array_module(y=y, target=target)
     require_same_shape("target", target, "y", y)
     difference = y - target
     return (difference * difference).sum() / max(difference.size, 1), difference

@@ -56,7 +56,7 @@ def layer_norm(x, gamma, beta, eps=1e-5):
 
     Source: Ba, Kiros and Hinton 2016, equations (3) and (4).
     """
-    xp = array_module(x=x, gamma=gamma, beta=beta)
+    xp = array_module(x)
     check_scale(x, gamma=gamma, beta=beta)
     xhat = x - x.mean(axis=-1, keepdims=True)
     xhat -= xhat.mean(axis=-1, keepdims=True)
@@ -100,7 +100,6 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
     Derivation: docs/derivations/layer_norm.md, equations (7), (8) and (16).
     Notebook: notebooks/04_layer_norm.ipynb.
     """
-    array_module(dy=dy, xhat=xhat, rstd=rstd, gamma=gamma)
     # y = gamma * xhat + beta
     dgamma = (dy * xhat).sum(axis=_rows(dy))
     dbeta = dy.sum(axis=_rows(dy))
@@ -142,7 +141,7 @@ def rms_norm(x, gamma, eps=1e-6):
 
     Source: Zhang and Sennrich 2019, equation (4).
     """
-    xp = array_module(x=x, gamma=gamma)
+    xp = array_module(x)
     check_scale(x, gamma=gamma)
     rstd = 1 / xp.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
     xhat = x * rstd
@@ -180,7 +179,6 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
     Derivation: docs/derivations/rms_norm.md, equations (5) and (11).
     Notebook: notebooks/04_layer_norm.ipynb.
     """
-    array_module(dy=dy, xhat=xhat, rstd=rstd, gamma=gamma)
     # y = gamma * xhat
     dgamma = (dy * xhat).sum(axis=_rows(dy))
     dxhat = dy * gamma

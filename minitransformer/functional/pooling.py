@@ -39,7 +39,7 @@ def mean_pool(x, mask=None):
     TypeError, ValueError
         If the mask is not boolean or not (B, T).
     """
-    xp = array_module(x=x, mask=mask)
+    xp = array_module(x)
     _check(x, mask)
     mask = xp.ones(x.shape[:2], bool) if mask is None else mask
     total = xp.where(mask[..., None], x, xp.zeros((), x.dtype)).sum(axis=1)
@@ -69,7 +69,7 @@ def mean_pool_backward(dy, length, mask=None):
     Derivation: docs/derivations/mean_pool.md, equation (5).
     Notebook: notebooks/10_classifier.ipynb.
     """
-    xp = array_module(dy=dy, mask=mask)
+    xp = array_module(dy)
     mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask
     # y = sum of the real x_t / n
     return mask[..., None] * (dy / _counts(mask, dy.dtype))[:, None, :]
@@ -98,7 +98,7 @@ def max_pool(x, mask=None):
     TypeError, ValueError
         If the mask is not boolean or not (B, T).
     """
-    xp = array_module(x=x, mask=mask)
+    xp = array_module(x)
     _check(x, mask)
     B, T, D = x.shape
     if T == 0:
@@ -133,7 +133,7 @@ def max_pool_backward(dy, index, length):
 
     Derivation: docs/derivations/max_pool.md, equation (5). Notebook: notebooks/10_classifier.ipynb.
     """
-    xp = array_module(dy=dy, index=index)
+    xp = array_module(dy)
     # y_d = x[index_d, d]
     won = xp.arange(length)[None, :, None] == index[:, None, :]
     return won * dy[:, None, :]
@@ -167,7 +167,7 @@ def first_pool(x, mask=None):
 
     Source: Devlin et al. 2019, section 4.1: the first token stands for the whole text.
     """
-    xp = array_module(x=x, mask=mask)
+    xp = array_module(x)
     _check(x, mask)
     mask = xp.ones(x.shape[:2], bool) if mask is None else mask
     return xp.where(_first_real(mask)[..., None], x, xp.zeros((), x.dtype)).sum(axis=1)
@@ -195,7 +195,7 @@ def first_pool_backward(dy, length, mask=None):
     Derivation: docs/derivations/first_pool.md, equation (5).
     Notebook: notebooks/10_classifier.ipynb.
     """
-    xp = array_module(dy=dy, mask=mask)
+    xp = array_module(dy)
     mask = xp.ones((dy.shape[0], length), bool) if mask is None else mask
     # y = x at the first real t
     return _first_real(mask)[..., None] * dy[:, None, :]

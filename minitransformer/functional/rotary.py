@@ -106,7 +106,6 @@ def rotary(x, cos, sin):
 
     Source: Su et al. 2021, section 3.4.2, equation (34).
     """
-    array_module(x=x, cos=cos, sin=sin)
     _check_tables("x", x, cos, sin)
     return _turn(x, cos, sin)
 
@@ -132,6 +131,5 @@ def rotary_backward(dy, cos, sin):
     Derivation: docs/derivations/rotary.md, equations (4) and (5).
     Notebook: notebooks/05_positions.ipynb.
     """
-    array_module(dy=dy, cos=cos, sin=sin)
     _check_tables("dy", dy, cos, sin)
     return _turn(dy, cos, -sin)

@@ -4,21 +4,15 @@ from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_same_shape
 
 
-def largest_or_zero(x, axis=-1):
-    """What softmax subtracts: the largest entry, or 0 where every entry is -inf."""
-    xp = array_module(x)
-    largest = x.real.max(axis=axis, keepdims=True)
-    return xp.where(largest == -xp.inf, xp.zeros_like(largest), largest)
-
-
 @in_one_dtype
 def softmax(x, axis=-1):
     r"""Turn scores into weights that are positive and sum to 1.
 
     .. math:: y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}
 
-    The largest score is subtracted first: the result is the same (softmax does not see a shift)
-    and nothing overflows. A row of -inf only, which has nothing to choose from, gives 0.
+    The maximum is subtracted first. The result is the same, because softmax does not change when
+    all scores are shifted, and nothing overflows. A row that contains only -inf, and so has
+    nothing to choose from, gives 0.
 
     Parameters
     ----------
@@ -33,19 +27,61 @@ def softmax(x, axis=-1):
 
     Source: Vaswani et al. 2017, section 3.2.1, inside equation (1).
     """
-    if x.shape[axis] == 0:
-        return x.copy()
-    y = x - largest_or_zero(x, axis)
-    normalise_exponentials(y, axis)
+    return softmax_steps(x, axis)
+
+
+def softmax_steps(x, axis=-1, out=None):
+    """The three steps of softmax: subtract the maximum, exponentiate, divide by the sum.
+
+    Parameters
+    ----------
+    x, axis
+        As for :func:`softmax`.
+    out : array, optional
+        Where the result is written; it may be `x` itself.
+
+    Returns
+    -------
+    y : array
+    """
+    y, total, _ = exponentials(x, axis, out)
+    y /= total
     return y
 
 
-def normalise_exponentials(y, axis=-1):
-    """exp(y) / sum exp(y) in place, for a caller that owns `y`; a sum of 0 leaves zeros."""
-    xp = array_module(y)
+def exponentials(x, axis=-1, out=None):
+    """The first two steps of softmax, for callers that divide later.
+
+    Returns
+    -------
+    y : array
+        exp(x - maximum), in `out` if it is given.
+    total : array
+        What to divide by, from :func:`sum_or_one`.
+    maximum : array
+        What was subtracted, from :func:`max_or_zero`.
+    """
+    xp = array_module(x)
+    maximum = max_or_zero(x, axis)
+    y = xp.subtract(x, maximum, out=out)
     xp.exp(y, out=y)
+    return y, sum_or_one(y, axis), maximum
+
+
+def max_or_zero(x, axis=-1):
+    """The maximum, or 0 where it is -inf: -inf minus -inf would be NaN."""
+    xp = array_module(x)
+    if x.shape[axis] == 0:
+        return xp.zeros((), x.real.dtype)  # no entry, no maximum
+    maximum = x.real.max(axis=axis, keepdims=True)
+    return xp.where(maximum == -xp.inf, xp.zeros_like(maximum), maximum)
+
+
+def sum_or_one(y, axis=-1):
+    """The sum of exponentials, or 1 where all of them are 0: those rows stay 0 when divided."""
+    xp = array_module(y)
     total = y.sum(axis=axis, keepdims=True)
-    y /= xp.where(total == 0, xp.ones_like(total), total)
+    return xp.where(total == 0, xp.ones_like(total), total)
 
 
 @in_one_dtype
@@ -72,9 +108,8 @@ def softmax_backward(dy, y, axis=-1):
     Derivation: docs/derivations/softmax.md, equation (4).
     Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
-    array_module(dy=dy, y=y)
     require_same_shape("dy", dy, "y", y)
-    # y_i = exp(x_i) / sum_j exp(x_j): each x_i moves y_i by itself, and every y_j by the sum.
+    # y_i = exp(x_i) / sum_j exp(x_j): x_i changes y_i in the numerator, and every y_j in the sum
     dx = dy - (y * dy).sum(axis=axis, keepdims=True)
     dx *= y
     return dx
@@ -96,16 +131,14 @@ def log_softmax(x, axis=-1):
     Returns
     -------
     y : (..., S) array
-        Log-probabilities, at most 0, in nats. A row of -inf only stays -inf: its softmax is 0.
+        Log-probabilities, at most 0, in nats. A row that contains only -inf stays as it is: its
+        softmax is 0.
 
     Source: Goodfellow et al. 2016, section 6.2.2.3.
     """
-    if x.shape[axis] == 0:
-        return x.copy()
     xp = array_module(x)
-    y = x - largest_or_zero(x, axis)
-    total = xp.exp(y).sum(axis=axis, keepdims=True)
-    y -= xp.log(xp.where(total == 0, xp.ones_like(total), total))
+    y = x - max_or_zero(x, axis)
+    y -= xp.log(sum_or_one(xp.exp(y), axis))
     return y
 
 
@@ -132,7 +165,7 @@ def log_softmax_backward(dy, y, axis=-1):
     Derivation: docs/derivations/log_softmax.md, equation (5).
     Notebook: notebooks/01_softmax_and_cross_entropy.ipynb.
     """
-    xp = array_module(dy=dy, y=y)
+    xp = array_module(y)
     require_same_shape("dy", dy, "y", y)
     # y_i = x_i - log sum_j exp(x_j), and exp(y) is the softmax
     dx = xp.exp(y)

@@ -1,11 +1,11 @@
-r"""Attention in blocks of queries: the weights of a whole sequence are never held at once."""
+r"""Attention in blocks of queries: the weights of a whole sequence are never in memory at once."""
 
 from minitransformer.backend import array_module, generator, swap
-from minitransformer.functional._checks import in_one_dtype
-from minitransformer.functional.attention import check_shapes, zero_unused
+from minitransformer.functional._checks import check_attention_shapes, in_one_dtype
+from minitransformer.functional.attention import attended_keys, zero_unused
 from minitransformer.functional.dropout import check_probability, dropout_mask
-from minitransformer.functional.heads import gather_heads, share_heads
-from minitransformer.functional.softmax import largest_or_zero, normalise_exponentials
+from minitransformer.functional.heads import repeat_kv, sum_groups
+from minitransformer.functional.softmax import exponentials, sum_or_one
 
 
 def _check_blocks(dropout, seed, block):
@@ -17,28 +17,27 @@ def _check_blocks(dropout, seed, block):
 
 
 def _prepared(Q, K, V, mask):
-    """K and V with a copy for each query head, and 0 for keys that no query may attend to."""
-    if Q.ndim > 2:
-        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
+    """K and V, (B, H, S, E), with 0 for keys that no query may attend to."""
+    K, V = repeat_kv(K, Q), repeat_kv(V, Q)
     if mask is not None:
-        used = array_module(mask).atleast_2d(mask).any(axis=-2)
+        used = attended_keys(mask)
         K, V = zero_unused(K, used), zero_unused(V, used)
     return K, V
 
 
 def _blocks(Q, K, block):
-    """Number and slice of each block of queries; none where there is no key."""
+    """Number and slice of each block of queries; no blocks if there are no keys."""
     starts = range(0, Q.shape[-2] if K.shape[-2] else 0, block)
     return [(i, slice(start, start + block)) for i, start in enumerate(starts)]
 
 
 def _of_queries(x, rows):
-    """The rows of an array that broadcasts to (..., T, S)."""
+    """The rows `rows` of an array that broadcasts to (..., T, S)."""
     return x if x.ndim < 2 or x.shape[-2] == 1 else x[..., rows, :]
 
 
 def _scores(Q, K, mask, bias, rows):
-    """Scores of the queries `rows`, (..., t, S), -infinity where they may not attend."""
+    """Scores of the queries `rows`, (..., t, S); -infinity where they may not attend."""
     scores = (Q[..., rows, :] * Q.shape[-1] ** -0.5) @ swap(K)
     if bias is not None:
         scores += _of_queries(bias, rows)
@@ -49,7 +48,7 @@ def _scores(Q, K, mask, bias, rows):
 
 
 def _keep(P, dropout, seed, i):
-    """The dropout mask of block `i`, of the shape of its weights, or None."""
+    """The dropout mask of block `i`, with the shape of its weights, or None."""
     if not dropout:
         return None
     rng = generator([*(seed if type(seed) is tuple else (seed,)), i], like=P)
@@ -64,31 +63,33 @@ def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, bl
         \ell_i = \log \sum_j e^{s_{ij}}, \qquad
         s_{ij} = \frac{Q_i \cdot K_j}{\sqrt{d_k}} + \mathrm{bias}_{ij}
 
-    The numbers are those of :func:`~minitransformer.functional.attention`, which keeps the
-    weights P, (B, H, T, S), for the backward pass. Here only one number for each query is kept,
-    :math:`\ell_i`, and the backward pass computes each block of P again. Memory so grows with T,
-    not with its square, for one more product of Q and K.
+    The result is that of :func:`~minitransformer.functional.attention`, which keeps the weights
+    P, (B, H, T, S), for the backward pass. This function keeps only one number per query,
+    :math:`\ell_i`, and the backward pass computes each block of P again. So memory grows with T
+    and not with its square, at the price of one more product of Q and K.
 
-    Dropout has no array `keep` of (B, H, T, S) either: the mask of block i is drawn from a
-    generator seeded with (`seed`, i). It so is a function of the arguments alone, both passes
-    stay pure, and both see the same mask. It depends on the block size and on the library of the
-    arrays, and is another than the one of `attention`.
+    Dropout needs no array `keep` of (B, H, T, S) either: the mask of block i is drawn from a
+    generator seeded with (`seed`, i). The mask is therefore a function of the arguments alone:
+    both passes stay pure, and both see the same mask. It depends on the block size and on the
+    library of the arrays, and differs from the mask of `attention`.
 
     Parameters
     ----------
     Q : (B, H, T, E) array
+        Queries; E is the paper's :math:`d_k`.
     K, V : (B, H, S, E) arrays
-        They may have fewer heads than Q when their number divides it.
+        Keys and values. They may have fewer heads than Q, as for `attention`.
     mask : bool array that broadcasts to (B, H, T, S), optional
-        True = may attend; otherwise as for `attention`. One of (B, 1, 1, S) keeps memory small.
+        True = may attend, as for `attention`. A mask of shape (B, 1, 1, S) needs little memory.
     dropout : float
-        Share of the weights that is dropped, 0 <= dropout < 1.
+        Probability of dropping a weight, 0 <= dropout < 1.
     seed : int or tuple of int
-        Decides what is dropped; needed where dropout is not 0.
+        Determines which weights are dropped. Required unless dropout is 0.
     bias : array that broadcasts to (B, H, T, S), optional
-        Added to the scores; it gets no gradient.
+        Added to the scores. It gets no gradient.
     block : int
-        Queries at a time: a few arrays of (B, H, block, S) are held at once.
+        Number of queries computed at a time. A few arrays of shape (B, H, block, S) are in memory
+        at once.
 
     Returns
     -------
@@ -105,20 +106,16 @@ def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, bl
 
     Source: Dao et al. 2022, section 3.1 (recomputation); Rabe and Staats 2021, section 3.
     """
-    xp = array_module(Q=Q, K=K, V=V, mask=mask, bias=bias)
-    check_shapes(Q, K, V, mask, None, bias)
+    xp = array_module(Q)
+    check_attention_shapes(Q, K, V, mask, None, bias)
     _check_blocks(dropout, seed, block)
-    K, V = _prepared(Q, K, V, mask)
-    O = xp.zeros((*Q.shape[:-1], V.shape[-1]), Q.dtype)
-    logsumexp = xp.zeros(Q.shape[:-1], Q.dtype)
+    K, V = _prepared(Q, K, V, mask)  # (B, H, S, E)
+    O = xp.zeros((*Q.shape[:-1], V.shape[-1]), Q.dtype)  # (B, H, T, E)
+    logsumexp = xp.zeros(Q.shape[:-1], Q.dtype)  # (B, H, T)
     for i, rows in _blocks(Q, K, block):
-        P = _scores(Q, K, mask, bias, rows)
-        largest = largest_or_zero(P)
-        P -= largest
-        xp.exp(P, out=P)
-        total = P.sum(axis=-1, keepdims=True)
-        total = xp.where(total == 0, xp.ones_like(total), total)
-        logsumexp[..., rows] = (largest + xp.log(total))[..., 0]
+        scores = _scores(Q, K, mask, bias, rows)  # (B, H, t, S)
+        P, total, maximum = exponentials(scores, out=scores)
+        logsumexp[..., rows] = (maximum + xp.log(total))[..., 0]
         keep = _keep(P, dropout, seed, i)
         if keep is not None:
             P *= keep
@@ -132,7 +129,7 @@ def tiled_attention_backward(
 ):
     r"""Vector-Jacobian product of :func:`tiled_attention`.
 
-    For each block of queries the weights are computed again, :math:`P_{ij} = e^{s_{ij} - \ell_i}`,
+    For each block of queries, the weights :math:`P_{ij} = e^{s_{ij} - \ell_i}` are computed again
     and the dropout mask is drawn again. With :math:`A = P \odot \mathrm{keep}`:
 
     .. math::
@@ -146,7 +143,7 @@ def tiled_attention_backward(
     dO : (B, H, T, E) array
         Gradient of the loss with respect to `O`.
     Q, K, V, mask, dropout, seed, bias, block
-        Inputs of :func:`tiled_attention`, the same ones.
+        The same inputs as for :func:`tiled_attention`.
     O : (B, H, T, E) array
     logsumexp : (B, H, T) array
         Both from :func:`tiled_attention`.
@@ -158,35 +155,35 @@ def tiled_attention_backward(
     Derivation: docs/derivations/tiled_attention.md, equations (6) and (11) to (14).
     Notebook: notebooks/07_heads_and_masks.ipynb.
     """
-    xp = array_module(dO=dO, Q=Q, K=K, V=V, O=O, logsumexp=logsumexp, mask=mask, bias=bias)
+    xp = array_module(Q)
     scale = Q.shape[-1] ** -0.5
-    kv_heads = K.shape[-3] if K.ndim > 2 else 1
-    K, V = _prepared(Q, K, V, mask)
+    K_used, V_used = _prepared(Q, K, V, mask)  # (B, H, S, E)
     dQ = xp.zeros_like(Q)
-    dK = xp.zeros_like(K)
-    dV = xp.zeros_like(V)
+    dK = xp.zeros_like(K_used)
+    dV = xp.zeros_like(V_used)
     dO_O = (dO * O).sum(axis=-1, keepdims=True)
-    for i, rows in _blocks(Q, K, block):
-        dO_i = dO[..., rows, :]
+    for i, rows in _blocks(Q, K_used, block):
+        dO_i = dO[..., rows, :]  # (B, H, t, E)
         # P = exp(scores - logsumexp)
-        P = _scores(Q, K, mask, bias, rows)
+        P = _scores(Q, K_used, mask, bias, rows)  # (B, H, t, S)
         P -= logsumexp[..., rows, None]
-        # A logsumexp that was rounded (1e30, float16) must not overflow, or leave rows that do
-        # not sum to 1; otherwise these two lines change the last bits only.
+        # If logsumexp was rounded (1e30, float16), exp must not overflow and the rows must still
+        # sum to 1. In all other cases the minimum and the division change the last bits only.
         xp.minimum(P, 0, out=P)
-        normalise_exponentials(P)
+        xp.exp(P, out=P)
+        P /= sum_or_one(P)
         keep = _keep(P, dropout, seed, i)
         # O = (P * keep) V
         dV += swap(P if keep is None else P * keep) @ dO_i
-        dP = dO_i @ swap(V)
+        dP = dO_i @ swap(V_used)
         if keep is not None:
             dP *= keep
-        # P = softmax(scores), and the sum of P dP over the keys is that of dO O over the features
+        # P = softmax(scores); summing P dP over the keys gives the sum of dO O over the features
         dS = dP
         dS -= dO_O[..., rows, :]
         dS *= P
         # scores = Q K^T / sqrt(E)
         dS *= scale
-        dQ[..., rows, :] = dS @ K
+        dQ[..., rows, :] = dS @ K_used
         dK += swap(dS) @ Q[..., rows, :]
-    return dQ, gather_heads(dK, kv_heads), gather_heads(dV, kv_heads)
+    return dQ, sum_groups(dK, like=K), sum_groups(dV, like=V)

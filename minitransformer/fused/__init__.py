@@ -1,9 +1,10 @@
-"""The names of `functional`, some of them faster: same signatures, same results to rounding.
+"""The same names as in `functional`, with faster versions of some functions.
 
-A function goes in when its median gain over three shapes is 1.3 or more (docs/performance.md, by
-``python -m minitransformer bench fused``); all others are the plain ones. A model takes
-``ops="fused"`` or ``"plain"``. For arrays on a GPU some are kernels of their own, unless
-``MINITRANSFORMER_GPU_KERNELS=0`` stands in the environment.
+Signatures are the same, and results agree to rounding. A function is replaced if its median gain
+over three shapes is at least 1.3 (docs/performance.md, measured by ``python -m minitransformer
+bench fused``); all other names are the plain functions. A model takes ``ops="fused"`` or
+``"plain"``. For arrays on a GPU some functions are CUDA kernels, unless the environment variable
+``MINITRANSFORMER_GPU_KERNELS`` is 0.
 """
 
 import functools
@@ -12,37 +13,23 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import is_cupy
-from minitransformer.functional import *  # noqa: F403
-from minitransformer.fused import gpu
-from minitransformer.fused.cpu import (
-    attention,
-    attention_backward,
-    layer_norm,
-    layer_norm_backward,
-    rms_norm,
-    rms_norm_backward,
-)
-from minitransformer.fused.gelu import gelu, gelu_backward
-from minitransformer.fused.loss import cross_entropy, cross_entropy_backward
-
-FASTER = {
-    function.__name__: function
-    for function in (
-        attention, attention_backward, layer_norm, layer_norm_backward, rms_norm,
-        rms_norm_backward, gelu, gelu_backward, cross_entropy, cross_entropy_backward,
-    )
-}  # fmt: skip
-"""The functions that are not the plain ones, by name."""
+from minitransformer.functional import *  # noqa: F403 - the plain functions
+from minitransformer.fused import cpu, gpu
+from minitransformer.fused.cpu import attention_backward, rms_norm, rms_norm_backward
+from minitransformer.fused.gelu import gelu as cpu_gelu
+from minitransformer.fused.gelu import gelu_backward as cpu_gelu_backward
+from minitransformer.fused.loss import cross_entropy as cpu_cross_entropy
+from minitransformer.fused.loss import cross_entropy_backward
 
 
 def _on_device(argument):
-    """Whether an argument is a CuPy array, or a generator that draws them."""
+    """Whether an argument is a CuPy array, or a generator of CuPy arrays."""
     draws = hasattr(argument, "integers") and not isinstance(argument, np.random.Generator)
     return is_cupy(argument) or draws
 
 
 def also_on_device(on_host, on_device):
-    """`on_device` for calls whose first argument is CuPy's, else `on_host`."""
+    """`on_device` for calls whose first argument is on a device, otherwise `on_host`."""
 
     @functools.wraps(on_host)
     def chosen(*args, **kwargs):
@@ -53,26 +40,52 @@ def also_on_device(on_host, on_device):
     return chosen
 
 
-globals().update(
-    {name: also_on_device(globals()[name], kernel) for name, kernel in gpu.FASTER.items()}
+# faster on a CPU and on a GPU
+attention = also_on_device(cpu.attention, gpu.attention)
+cross_entropy = also_on_device(cpu_cross_entropy, gpu.cross_entropy)
+gelu = also_on_device(cpu_gelu, gpu.gelu)
+gelu_backward = also_on_device(cpu_gelu_backward, gpu.gelu_backward)
+layer_norm = also_on_device(cpu.layer_norm, gpu.layer_norm)
+layer_norm_backward = also_on_device(cpu.layer_norm_backward, gpu.layer_norm_backward)
+
+# faster on a GPU only
+dropout_mask = also_on_device(functional.dropout_mask, gpu.dropout_mask)
+embedding_backward = also_on_device(functional.embedding_backward, gpu.embedding_backward)
+embedding_row_gradients = also_on_device(
+    functional.embedding_row_gradients, gpu.embedding_row_gradients
 )
+softmax = also_on_device(functional.softmax, gpu.softmax)
+
+FASTER = {
+    "attention": cpu.attention,
+    "attention_backward": attention_backward,
+    "layer_norm": cpu.layer_norm,
+    "layer_norm_backward": cpu.layer_norm_backward,
+    "rms_norm": rms_norm,
+    "rms_norm_backward": rms_norm_backward,
+    "gelu": cpu_gelu,
+    "gelu_backward": cpu_gelu_backward,
+    "cross_entropy": cpu_cross_entropy,
+    "cross_entropy_backward": cross_entropy_backward,
+}
+"""The functions that are faster on a CPU, by name. ``gpu.FASTER`` lists those for a GPU."""
 
 
 def optimizer_kernel(name):
-    """One launch for an optimiser's whole step on a device, or None where there is none.
+    """A kernel that computes an optimiser's whole step in one launch, or None.
 
     Parameters
     ----------
     name : str
-        Of the optimiser's equation: ``"adam"``.
+        The name of the optimiser's equation: ``"adam"`` is the only one with a kernel.
     """
     return gpu.adam_step if name == "adam" and gpu.switched_on() else None
 
 
 def faster_pairs():
-    """Entries of ``functional.PAIRS`` with the faster functions in them, where there are any.
+    """The entries of ``functional.PAIRS`` that have faster functions, with these in place.
 
-    The tests and the ledger prove these as they prove the plain ones.
+    The tests and the ledger check them in the same way as the plain pairs.
 
     Returns
     -------

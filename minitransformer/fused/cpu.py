@@ -11,8 +11,8 @@ import functools
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.functional._checks import shared_dtype
-from minitransformer.functional.attention import check_shapes, zero_unused
+from minitransformer.functional._checks import check_attention_shapes, shared_dtype
+from minitransformer.functional.attention import attended_keys, zero_unused
 from minitransformer.functional.norm import check_scale
 
 # Of the attention weights this many at a time, 0.5 MB in float32: they stay in the second cache.
@@ -116,7 +116,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     usual = usual and Q.shape[2] > 1  # a single query: to look at all keys first would not pay
     if not (usual and _exponents_fit(Q, K, mask) and _tame(V)):
         return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
-    check_shapes(Q, K, V, mask, keep, bias)
+    check_attention_shapes(Q, K, V, mask, keep, bias)
     (B, H, T, _), S = Q.shape, K.shape[2]
     O, P = _heads_side_by_side(Q, V.shape[-1]), np.empty((B, H, T, S), Q.dtype)
     unseen = None
@@ -145,7 +145,7 @@ def _exponents_fit(Q, K, mask):
     keys = np.vecdot(K, K)
     if mask is not None and mask.dtype == bool:
         # What a key holds that nobody sees has no effect, not even on which way is taken.
-        keys = np.where(np.atleast_2d(mask).any(axis=-2), keys, np.zeros((), K.dtype))
+        keys = np.where(attended_keys(mask), keys, np.zeros((), K.dtype))
     return float(np.vecdot(Q, Q).max()) * float(keys.max()) < 40**2 * Q.shape[-1]
 
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.backend import array_module, check_ids, random_lanes, swap
-from minitransformer.functional.attention import check_shapes, zero_unused
+from minitransformer.functional._checks import check_attention_shapes, require_one_device
+from minitransformer.functional.attention import attended_keys, zero_unused
 from minitransformer.functional.dropout import LEVELS, check_probability, drop_threshold
-from minitransformer.functional.heads import share_heads
+from minitransformer.functional.heads import repeat_kv
 from minitransformer.functional.loss import (
     CrossEntropySaved,
     check_arguments,
@@ -91,12 +92,11 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     floats = [a for a in (Q, K, V, keep) if a is not None]
     if bias is not None or not _fits(*floats):
         return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
-    xp = array_module(Q=Q, K=K, V=V, mask=mask, keep=keep)
-    check_shapes(Q, K, V, mask, keep, bias)
-    if Q.ndim > 2:
-        K, V = share_heads(K, Q.shape[-3]), share_heads(V, Q.shape[-3])
+    require_one_device(Q=Q, K=K, V=V, mask=mask, keep=keep)
+    check_attention_shapes(Q, K, V, mask, keep, bias)
+    K, V = repeat_kv(K, Q), repeat_kv(V, Q)
     if mask is not None:
-        V = zero_unused(V, xp.atleast_2d(mask).any(axis=-2))
+        V = zero_unused(V, attended_keys(mask))
     P = _masked_softmax(Q @ swap(K), mask, Q.shape[-1] ** -0.5)
     return (P if keep is None else P * keep) @ V, P
 

@@ -15,7 +15,7 @@ from minitransformer.functional.loss import (
     target_weights,
     what_counts,
 )
-from minitransformer.functional.softmax import largest_or_zero
+from minitransformer.functional.softmax import max_or_zero
 from minitransformer.fused.cpu import stands_for
 
 # Of the logits this many at a time, 0.5 MB in float32.
@@ -43,7 +43,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     z_y, wz, log_total = np.zeros((3, y.size), logits.dtype)
     ones = np.ones(C, logits.dtype)
     for part, at_y, x, z in _pieces(y, logits, p):
-        np.subtract(x, largest_or_zero(x), out=z)
+        np.subtract(x, max_or_zero(x), out=z)
         z_y[part] = z[at_y]
         if eps:
             wz[part] = z @ w

@@ -125,35 +125,35 @@ BAD = {
     "attention: vectors": (lambda: F.attention(np.zeros(3), Q, Q), r"must end in .* got \(3,\)"),
     "attention: heads of K do not divide": (
         lambda: F.attention(Q, Q[:, :3], Q[:, :3]),
-        "heads of K and V must divide those of Q",
+        "number of heads of K and V must divide that of Q",
     ),
     "attention: more heads in K": (
         lambda: F.attention(Q[:, :2], Q, Q),
-        "heads of K and V must divide those of Q",
+        "number of heads of K and V must divide that of Q",
     ),
     "attention: no heads in K": (
         lambda: F.attention(Q, Q[:, :0], Q[:, :0]),
-        "heads of K and V must divide those of Q",
+        "number of heads of K and V must divide that of Q",
     ),
     "attention: batch differs": (
         lambda: F.attention(Q, Q[:1], Q[:1]),
-        "heads of K and V must divide .* the batches agree",
+        "heads of K and V must divide .* the batches must be equal",
     ),
     "attention: mask does not fit": (
         lambda: F.attention(Q, Q, Q, np.ones((5, 4), bool)),
-        r"mask \(5, 4\) does not broadcast to the scores \(2, 4, 5, 5\)",
+        r"mask must broadcast to the scores \(2, 4, 5, 5\), got \(5, 4\)",
     ),
     "attention: mask has more axes": (
         lambda: F.attention(Q, Q, Q, np.ones((1, 2, 4, 5, 5), bool)),
-        "mask .* does not broadcast",
+        "mask must broadcast .* got",
     ),
     "attention: keep does not fit": (
         lambda: F.attention(Q, Q, Q, keep=np.ones((5, 4))),
-        r"keep \(5, 4\) does not broadcast",
+        r"keep must broadcast .* got \(5, 4\)",
     ),
     "attention: bias makes the scores larger": (
         lambda: F.attention(Q[:, :, :1], Q, Q, bias=np.ones((5, 5))),
-        r"bias \(5, 5\) does not broadcast to the scores \(2, 4, 1, 5\)",
+        r"bias must broadcast to the scores \(2, 4, 1, 5\), got \(5, 5\)",
     ),
     "tiled_attention: E differs": (
         lambda: F.tiled_attention(Q, Q[..., :2], Q),
@@ -161,7 +161,7 @@ BAD = {
     ),
     "tiled_attention: mask does not fit": (
         lambda: F.tiled_attention(Q, Q, Q, np.ones((5, 4), bool)),
-        r"mask \(5, 4\) does not broad",
+        r"mask must broadcast .* got \(5, 4\)",
     ),
     "tiled_attention: dropout": (
         lambda: F.tiled_attention(Q, Q, Q, dropout=1.0, seed=0),
@@ -177,7 +177,7 @@ BAD = {
     ),
     "dropout: keep makes x larger": (
         lambda: F.dropout(np.ones(3), np.ones((2, 3))),
-        r"keep \(2, 3\) does not .* x \(3,\)",
+        r"keep must broadcast to x \(3,\), got \(2, 3\)",
     ),
     "split_heads: D not divisible": (
         lambda: F.split_heads(np.zeros((2, 3, 10)), 4),

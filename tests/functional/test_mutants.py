@@ -42,10 +42,10 @@ def test_every_backward_pass_is_mutated():
     assert {unwrap(pair.backward) for pair in PAIRS.values()} <= functions
     mutated = {mutant.name for mutant in everything}
     assert len(mutated) == len(functions)
-    assert {"gather_heads", "sum_rows_by_id", "merge_heads"} <= mutated
+    assert {"sum_groups", "sum_rows_by_id", "merge_heads"} <= mutated
     assert {"ResidualBlock._pre_norm_backward", "Attention._attend_backward"} <= mutated
     assert {"TransformerClassifier._pool_backward", "SequenceModel._embed_backward"} <= mutated
-    assert {"GroupedQueryAttention._project_backward", "Encoding.encode_backward"} <= mutated
+    assert {"GroupedQueryAttention._project_backward", "Transformer.encode_backward"} <= mutated
     offered = [layer for layer in vars(layers).values() if isinstance(layer, type)]
     for layer in (*offered, TransformerClassifier, GPT, Transformer):
         if issubclass(layer, layers.Layer) and layer is not layers.Layer:

@@ -9,7 +9,6 @@ DEVICE = "arrays of the host never take this branch; test_strict_device.py does"
 DEFAULT = "0 is reduceat's default axis"
 MIXED = "in one dtype it changes nothing; test_precision.py sees it"
 EMPTY = "without a token only, where the product would be refused; the ledger's edges see it"
-HEADLESS = "the number of key heads is not used where there is no axis of heads"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy takes any negative length as the one to be found"
 ONE = "a product with 1 changes nothing: the branch only saves time"
@@ -40,21 +39,6 @@ EQUIVALENT = {
         "return tuple((self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV)))  ->  "
         "return (self.ops.split_heads_backward(gradient) for gradient in (dQ, dK, dV))",
     ): UNPACKED,
-    (
-        "attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else 2",
-    ): HEADLESS,
-    (
-        "attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else 0",
-    ): HEADLESS,
-    (
-        "attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else -1",
-    ): HEADLESS,
     (
         "attention_backward",
         "used = P.real.sum(axis=-2) > 0  ->  used = P.real.mean(axis=-2) > 0",
@@ -199,21 +183,6 @@ EQUIVALENT = {
         "return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)  ->  return "
         "x.reshape(B, T, n_heads, D // n_heads).transpose(0, -2, 1, 3)",
     ): AXIS,
-    (
-        "tiled_attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else 2",
-    ): HEADLESS,
-    (
-        "tiled_attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else 0",
-    ): HEADLESS,
-    (
-        "tiled_attention_backward",
-        "kv_heads = K.shape[-3] if K.ndim > 2 else 1  ->  kv_heads = K.shape[-3] if K.ndim "
-        "> 2 else -1",
-    ): HEADLESS,
     (
         "tiled_attention_backward",
         "xp.minimum(P, 0, out=P)  ->  xp.minimum(P, 1, out=P)",
