@@ -1,4 +1,4 @@
-"""Stopping when a number becomes NaN or infinite, and saying where that began."""
+"""Stopping when a number becomes NaN or infinite, and naming the first parameter affected."""
 
 import math
 

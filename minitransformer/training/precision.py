@@ -108,7 +108,7 @@ class MixedPrecision:
         return True
 
     def to(self, device):
-        """Drop the float16 replicas; they are made again on the model's new device."""
+        """Drop the float16 replicas; new ones are made on the model's new device."""
         self._values = None
         self._replicas.clear()
 

@@ -8,7 +8,7 @@ TOLERANCES = {
     # float64; relative difference of each of fifty losses between 1, 2 and 3 workers
     "fifty losses, 1 to 3 workers": (5e-14, 9e-16),
     # float64; relative difference of each loss between 1, 2, 3 and 5 workers; five models
-    "20 losses of models that write, any workers": (3e-14, 3.4e-16),
+    "20 losses of generative models, any workers": (3e-14, 3.4e-16),
     # float64; loss and gradient of a step from micro-batches against one padded batch, relative
     "micro-batches vs batch": (1e-14, 2.2e-15),
     # float64; 40 steps of every optimiser, relative to max(1, |value|)

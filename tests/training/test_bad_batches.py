@@ -29,7 +29,8 @@ BAD_FOR_GPT = {
         lambda m, x: m.extend(x, m.start(3, 7)), ValueError, "8 more do not fit the capacity of 7"
     ),
     "another number of rows": (
-        lambda m, x: m.extend(x, m.start(2, 8)), ValueError, "a row for each of 2 sequences: 3"
+        lambda m, x: m.extend(x, m.start(2, 8)),
+        ValueError, "ids must have 2 rows, one per sequence, got 3",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""MPI processes that train together give the same bits as workers in one process, and end alike."""
+"""MPI processes that train together: the same bits as workers in one process, and a joint end."""
 
 import re
 import sys

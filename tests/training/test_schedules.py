@@ -78,12 +78,12 @@ def test_penalty_value_and_gradient():
     x[:5] = 0.0
     where = rng.random(n) < 0.6
     grads = np.ones(n)
-    kept = x.copy()
+    before = x.copy()
     value = add_penalty(x, grads, l1=0.3, l2=0.7, where=where)
     assert value == pytest.approx(scalar_penalty(x[where], 0.3, 0.7), rel=1e-12)
     expected = 1 + np.where(where, 0.3 * np.sign(x) + 1.4 * x, 0.0)
     np.testing.assert_allclose(grads, expected, rtol=1e-14, atol=1e-15)
-    np.testing.assert_array_equal(x, kept)
+    np.testing.assert_array_equal(x, before)
 
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.2, 0.0), (0.0, 0.2)])

@@ -71,7 +71,7 @@ def test_any_number_of_workers_gives_the_same_losses(kind):
     one = twenty_losses(kind, 1)
     for workers in (2, 3, 5):
         error = np.abs(twenty_losses(kind, workers) / one - 1).max()
-        assert error <= tolerance("20 losses of models that write, any workers")
+        assert error <= tolerance("20 losses of generative models, any workers")
     assert one[-3:].mean() < one[:3].mean()
 
 
@@ -247,14 +247,14 @@ def test_other_examples_come_in_passes_each_once_in_each(kind, shuffle):
 def test_a_schedule_counts_the_steps_of_a_counted_run():
     class Recording(Schedule):
         def start(self, total_steps):
-            asked.append(total_steps)
-            return lambda step: asked.append(step) or 1.0 / step
+            calls.append(total_steps)
+            return lambda step: calls.append(step) or 1.0 / step
 
-    asked = []
+    calls = []
     model, data = prepared("text", {"schedule": Recording(), "optimizer": SGD(1.0)})
     history = model.fit(data, **COUNTED)
-    assert asked[0] == 11
-    assert sorted(set(asked[1:])) == list(range(1, 12))
+    assert calls[0] == 11
+    assert sorted(set(calls[1:])) == list(range(1, 12))
     assert history.history["learning_rate"] == [1 / 4, 1 / 8, 1 / 11]
 
 
@@ -330,8 +330,8 @@ def test_predictions_are_of_the_token_that_comes_next():
     model, (sources, targets) = prepared("pairs")
     p = model.predict((sources, targets))
     for i in (0, 3, 17):
-        begun = np.array([[START, *targets[i]]])
-        logits = model.forward(sources[i][None], begun)[0]
+        beginning = np.array([[START, *targets[i]]])
+        logits = model.forward(sources[i][None], beginning)[0]
         np.testing.assert_allclose(p[i], softmax(logits)[0, -1], rtol=1e-12)
 
 

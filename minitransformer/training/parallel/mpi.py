@@ -162,7 +162,7 @@ def _arrived(barrier, seconds=None):
 
 
 class ProcessPool:
-    """One worker in each process. It is used like a :class:`WorkerPool`, by all processes alike.
+    """One worker per process; every process uses it like a :class:`WorkerPool`.
 
     Parameters
     ----------
