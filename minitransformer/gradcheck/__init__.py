@@ -1,8 +1,9 @@
-"""Proof that a backward pass is the exact vector-Jacobian product of its forward pass.
+"""Checks that a backward pass is the exact vector-Jacobian product of its forward pass.
 
-`check` takes anybody's pair of functions, `check_layer` a layer or a whole model, and `ledger` a
-list of subjects with many random shapes each. All three print as tables; a wrong gradient is
-shown with its worst place, both gradients there, and the likely fault.
+`check` takes any pair of functions, `check_layer` a layer or a whole model, and `ledger` a list of
+subjects, each tried with many random shapes. The results of all three print as tables. For a wrong
+gradient, the report shows the place of the largest error, both gradients there, and the likely
+fault.
 
 >>> import numpy as np
 >>> from minitransformer import gradcheck

@@ -20,7 +20,7 @@ def is_floating(x):
 
 
 def in_float64(x):
-    """Floating arrays in float64, contiguous and copied; everything else as it is."""
+    """A contiguous float64 copy of a floating array; anything else unchanged."""
     return x.astype(np.float64).copy(order="C") if is_floating(x) else x
 
 
@@ -34,7 +34,7 @@ def draw_upstream(rng, outputs):
 
 
 def gradient_failure(gradient, x):
-    """What keeps `gradient` from being compared with the gradient of `x`, in words, or None."""
+    """Why `gradient` cannot be compared with the oracle's gradient of `x`, in words, or None."""
     if gradient is None:
         return "the gradient is missing: the backward pass returned None for it"
     if not hasattr(gradient, "shape"):
@@ -44,12 +44,12 @@ def gradient_failure(gradient, x):
     if gradient.dtype != x.dtype:
         return f"the gradient has the wrong dtype {gradient.dtype}; the input has {x.dtype}"
     if not np.isfinite(to_host(gradient)).all():
-        return "the gradient holds NaN or infinity"
+        return "the gradient contains NaN or infinity"
     return None
 
 
 def parameter_names(forward, count):
-    """Names for positional inputs: those of `forward`'s parameters where it has so many."""
+    """Names for positional inputs: those of `forward`'s parameters, if it has enough of them."""
     try:
         names = list(inspect.signature(forward).parameters)
     except (TypeError, ValueError):

@@ -1,10 +1,10 @@
 """From a wrong gradient to the likely fault.
 
 Hand-written gradients go wrong in few ways, and each leaves a pattern: a constant factor, a
-transpose, a term that is missing. Every pattern is one small function in the three modules of
-rules, which takes a :class:`~minitransformer.gradcheck.fault.Fault` and returns words, or None
-where it does not apply. The first rule that applies gives the diagnosis; particular patterns are
-asked before general ones.
+transpose, a missing term. Each pattern is one small function in one of the three rule modules. It
+takes a :class:`~minitransformer.gradcheck.fault.Fault` and returns words, or None if the pattern
+does not fit. The first rule that fits gives the diagnosis, and particular patterns are tried before
+general ones.
 """
 
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values

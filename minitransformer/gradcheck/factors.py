@@ -10,7 +10,7 @@ LETTERS = {4: "BHTE", 3: "BTD", 2: "BD"}  # axes of a floating array by its numb
 
 
 def factor_words(fault, factor):
-    """`factor` in words: the sizes that give it, or the number itself."""
+    """`factor` in words: the number, and the sizes that produce it."""
     if abs(factor - 1) <= CLOSE:
         return None
     if abs(factor + 1) <= CLOSE:
@@ -18,16 +18,16 @@ def factor_words(fault, factor):
     sign = "the sign is wrong, and it is" if factor < 0 else "the gradient is"
     size = abs(factor)
     found = [words for value, words in candidates(fault) if abs(size / value - 1) <= CLOSE]
-    named = " or ".join(dict.fromkeys(found[:3])) or "no size that occurs here"
+    named = " or ".join(dict.fromkeys(found[:3])) or "no size here gives this factor"
     return f"{sign} {size:.6g} times the right one: {named}"
 
 
 def candidates(fault):
-    """(factor, words) for everything that is often multiplied or divided once too often."""
+    """(factor, words) for everything that is often multiplied or divided by once too often."""
     named = _sizes(fault)
     named += [(x * y, f"{p} * {q}") for i, (x, p) in enumerate(named) for y, q in named[i + 1 :]]
     roots = [(value**0.5, f"sqrt({words})") for value, words in named]
-    # Ratios such as sqrt(d_model) where sqrt(d_k) is meant; a size in both would cancel.
+    # Ratios, as when sqrt(d_model) is used instead of sqrt(d_k); a size in both would cancel.
     single = roots[: len(_sizes(fault))]
     ratios = [(x / y, f"{p} / {q}") for x, p in single for y, q in single if x != y]
     once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
@@ -37,7 +37,7 @@ def candidates(fault):
 
 
 def _sizes(fault):
-    """Sizes greater than 1 of the axes of all inputs, each named once."""
+    """Axis sizes greater than 1 of all inputs, each named once."""
     named = {}
     for key, value in fault.inputs.items():
         if isinstance(value, np.ndarray):
@@ -62,7 +62,7 @@ def _letters(key, value):
 
 
 def _masked(fault):
-    """Positions in all over positions that count: the mean was taken over padding."""
+    """All positions / positions that count: the factor if a mean was taken over padding."""
     found = []
     for key, mask in fault.arrays("b").items():
         if mask.any() and not mask.all():
@@ -77,7 +77,7 @@ def _masked(fault):
 
 
 def _dropout(fault):
-    """1 / (1 - p), read off the largest entry of the dropout mask."""
+    """1 / (1 - p), taken from the largest entry of the dropout mask."""
     keep = fault.inputs.get("keep")
     if keep is None or not np.size(keep) or np.max(keep) <= 1:
         return []

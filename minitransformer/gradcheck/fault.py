@@ -1,4 +1,4 @@
-"""All that a rule may look at to name the fault behind a wrong gradient."""
+"""Everything that a rule may look at to name the fault in a wrong gradient."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 
 from minitransformer.backend import to_host
 
-CLOSE = 1e-6  # a pattern fits when it explains the gradient to this, relative to its size
+CLOSE = 1e-6  # a pattern fits if it explains the gradient to this precision, relative to its size
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong gradient with all that a rule may look at.
+    """One wrong gradient, with everything that a rule may look at.
 
     Attributes
     ----------
     name : str
         The input or parameter whose gradient is wrong.
-    a, n : arrays of one shape
-        The gradient of the backward pass and the oracle's; entries at kinks are 0 in both.
+    a, n : arrays of the same shape
+        The gradient of the backward pass and the oracle's gradient; entries at kinks are 0 in both.
     inputs : dict of str to object
         All inputs and parameters; arrays are on the host.
     outputs : tuple of arrays
-        Outputs that take an upstream gradient.
+        The outputs that take an upstream gradient.
     upstream : tuple of arrays
+        The upstream gradients of these outputs.
     oracles : dict of str to array
         The oracle's gradients of all variables that have one.
-    right : set of str
+    right : frozenset of str
         Names of the variables whose gradient is right.
     again : callable
         ``again(inputs)`` -> Report of the same check on other inputs.
@@ -47,7 +48,7 @@ class Fault:
 
     @classmethod
     def of(cls, row, rows, problem, inputs, again):
-        """The fault that failing `row` shows."""
+        """The fault that the failing `row` shows."""
         known = ~np.isnan(row.oracle)
         return cls(
             name=row.name,
@@ -67,15 +68,15 @@ class Fault:
         return self.inputs[self.name]
 
     def right_with(self, changes):
-        """Whether the same gradient is right once some inputs are exchanged."""
+        """Whether the same gradient is right after some inputs are replaced."""
         try:
             report = self.again({**self.inputs, **changes})
             return report.row(self.name).ok
         except (ValueError, TypeError, IndexError, KeyError, StopIteration, ArithmeticError):
-            return False  # the changed inputs do not fit together: the rule does not apply
+            return False  # the changed inputs do not fit together, so the rule does not apply
 
     def arrays(self, kind):
-        """Inputs that are arrays with a dtype of this kind ("f", "b", "iu"), by name."""
+        """The inputs that are arrays with a dtype of this kind ("f", "b", "iu"), by name."""
         return {
             key: value
             for key, value in self.inputs.items()
@@ -84,7 +85,7 @@ class Fault:
 
 
 def close(x, y):
-    """Whether two arrays of one shape agree to :data:`CLOSE`, relative to the larger."""
+    """Whether two arrays have the same shape and agree to :data:`CLOSE`, relative to the larger."""
     if np.shape(x) != np.shape(y) or not np.size(x):
         return False
     size = max(np.abs(x).max(), np.abs(y).max())

@@ -37,35 +37,37 @@ def check_layer(
 ):
     r"""Check the backward pass of a layer or model, and that it adds to the gradients.
 
-    The error is that of :func:`~minitransformer.gradcheck.check`. Besides, the backward pass is
-    run a second time without zeroing: every gradient has to come out doubled, because a layer
-    that is used twice, or a batch in two parts, must add up.
+    The error is defined as in :func:`~minitransformer.gradcheck.check`. The backward pass also runs
+    a second time, without setting gradients to zero in between. Every gradient must then be
+    doubled, because the gradients of a layer that is used twice, or of a batch in two parts, must
+    add up.
 
     Parameters
     ----------
     layer : Layer
         Anything with ``forward(*inputs, **options) -> (y, cache)``, ``backward(dy, cache)`` ->
         one gradient per array input, and ``parameters()`` -> dict of name to an object with
-        float64 `value` and `grad`. The values are exchanged while it runs, and put back.
+        float64 `value` and `grad`. The values are replaced during the check and restored after it.
     inputs : array, tuple or list
-        Positional arguments of `forward`; floating arrays are taken to float64, ids stay.
+        Positional arguments of `forward`. Floating arrays are converted to float64; ids are not.
     options : dict, optional
         Keyword arguments of `forward`, such as ``{"mask": mask}``.
     dropout_seed : int, optional
-        Turns dropout on: each forward pass gets ``rng=default_rng(dropout_seed)``, a frozen
-        generator, so that all of them draw the same masks.
+        Turns dropout on. Each forward pass gets a new ``rng=default_rng(dropout_seed)``, so that
+        all passes draw the same masks.
     analytic, seed, rng, tolerance, entries, name, diagnose
-        As for :func:`~minitransformer.gradcheck.check`; by default errors up to 1e-13 by complex
+        As for :func:`~minitransformer.gradcheck.check`. By default, errors up to 1e-13 by complex
         step and 1e-8 by central differences pass.
 
     Returns
     -------
     Report
+        ``report.ok``, ``print(report)``, ``report.raise_if_failed()``.
 
     Raises
     ------
     TypeError
-        If a parameter is not float64: rounding would hide errors.
+        If a parameter is not float64. Rounding would hide errors.
     """
     rng = np.random.default_rng(seed) if rng is None else rng
     setting = _Network(layer, as_tuple(inputs), dict(options or {}), dropout_seed)
@@ -100,7 +102,7 @@ def check_layer(
 
 
 class _Network:
-    """One layer with the inputs of one check."""
+    """One layer, with the inputs of one check."""
 
     def __init__(self, layer, inputs, options, dropout_seed):
         self.layer, self.options, self.dropout_seed = layer, options, dropout_seed
@@ -108,7 +110,8 @@ class _Network:
         for key, parameter in self.parameters.items():
             if parameter.value.dtype != np.float64:
                 raise TypeError(
-                    f"parameter {key} is {parameter.value.dtype}; gradients are checked in float64"
+                    f"parameter {key} must be float64, got {parameter.value.dtype}: gradients are "
+                    "checked in float64"
                 )
         names = parameter_names(layer.forward, len(inputs))
         names = [f"input {key}" if key in self.parameters else key for key in names]
@@ -119,37 +122,37 @@ class _Network:
         return tuple(self.inputs.values())
 
     def everything(self):
-        """Inputs, options, parameters and the dropout seed by name, for the diagnosis."""
+        """Inputs, options, parameters and the dropout seed, by name, for the diagnosis."""
         values = {key: to_host(p.value).copy() for key, p in self.parameters.items()}
         return {**self.inputs, **self.options, **values, "dropout_seed": self.dropout_seed}
 
     def with_inputs(self, changed):
-        """The same layer at other inputs and options."""
+        """The same layer with other inputs and options."""
         inputs = tuple(changed[key] for key in self.inputs)
         options = {key: changed[key] for key in self.options}
         return _Network(self.layer, inputs, options, changed["dropout_seed"])
 
     @contextmanager
     def parameters_at(self, values):
-        """Exchange the parameters' values, and put the old ones back."""
-        kept = {key: parameter.value for key, parameter in self.parameters.items()}
+        """Replace the parameters' values, and restore the old ones afterwards."""
+        original = {key: parameter.value for key, parameter in self.parameters.items()}
         try:
             for key, parameter in self.parameters.items():
-                parameter.value = array_module(kept[key]).asarray(values[key])
+                parameter.value = array_module(original[key]).asarray(values[key])
             yield
         finally:
             for key, parameter in self.parameters.items():
-                parameter.value = kept[key]
+                parameter.value = original[key]
 
     def run(self, inputs):
-        """Forward pass with a fresh, frozen generator."""
-        frozen = {}
+        """Forward pass with a new generator from the same seed."""
+        generator = {}
         if self.dropout_seed is not None:
-            frozen["rng"] = np.random.default_rng(self.dropout_seed)
-        return self.layer.forward(*inputs, **self.options, **frozen)
+            generator["rng"] = np.random.default_rng(self.dropout_seed)
+        return self.layer.forward(*inputs, **self.options, **generator)
 
     def outputs(self, values):
-        """The layer's output for parameters and inputs at `values`, for the oracles."""
+        """The layer's output at these values of parameters and inputs, for the oracles."""
         with self.parameters_at(values):
             return (to_host(self.run(self._inputs_at(values))[0]),)
 
@@ -160,7 +163,7 @@ class _Network:
         ]
 
     def problem(self, rng):
-        """Run forward and backward twice, and state what is to be compared."""
+        """Run the forward and backward passes twice, and collect what is to be compared."""
         given = {**self.inputs, **self.options, **self._parameter_values()}
         before = own(given)
         y, cache = self.run(self.positional())
@@ -197,7 +200,7 @@ class _Network:
         return {key: parameter.value for key, parameter in self.parameters.items()}
 
     def gradients(self, values, upstream):
-        """What the backward pass gives for parameters and inputs at `values`."""
+        """What the backward pass returns at these values of parameters and inputs."""
         with self.parameters_at(values):
             y, cache = self.run(self._inputs_at(values))
             for parameter in self.parameters.values():
@@ -219,12 +222,12 @@ class _Network:
 
 
 def _adding_failure(once, twice):
-    """What a second backward pass without zeroing shows, in words, or None."""
+    """What is wrong after a second backward pass without zeroing, in words, or None."""
     if np.allclose(twice, 2 * once, rtol=1e-12, atol=1e-300):
         return None
     if np.array_equal(twice, once):
         return (
-            "the gradient is overwritten: a second backward pass must add to it (+=), or a layer "
-            "that is used twice loses a path"
+            "the gradient is overwritten: a second backward pass must add to it (+=), otherwise a "
+            "layer that is used twice loses a path"
         )
-    return "a second backward pass does not double the gradient: it depends on what was there"
+    return "a second backward pass does not double the gradient: it depends on the old gradient"

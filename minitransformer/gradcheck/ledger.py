@@ -1,4 +1,4 @@
-"""The ledger: one line for every pair, layer and model, each tried with many random shapes."""
+"""The ledger: one line per pair, layer and model, each checked with many random shapes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from minitransformer.gradcheck.printer import Printer
 from minitransformer.gradcheck.report import figure
 
-SKIPPED = 0.02  # largest share of central differences that may be left out because of a kink
+SKIPPED = 0.02  # largest fraction of central differences that may be skipped because of a kink
 
 
 @dataclass
 class Line:
-    """One subject's verdict: worst errors over all shapes, and the first report that failed."""
+    """One subject's verdict: the worst errors over all shapes, and the first failed report."""
 
     name: str
     kind: str
@@ -31,12 +31,12 @@ class Line:
 
     @property
     def ok(self):
-        """Whether every gradient at every shape is right, there was one, and few were skipped."""
+        """Whether there was a shape, all gradients were right, and few differences were skipped."""
         return self.shapes > 0 and self.failed is None and not self.too_many_skipped
 
     @property
     def too_many_skipped(self):
-        """Whether so much was left out at kinks that what is left proves little."""
+        """Whether so many differences were skipped at kinks that the rest verify little."""
         return self.skipped > SKIPPED * self.visited
 
     def failure(self):
@@ -46,12 +46,12 @@ class Line:
         if self.too_many_skipped:
             return (
                 f"{self.name}: WRONG\n  {self.skipped} of {self.visited} central differences were "
-                f"left out at kinks, more than {SKIPPED:.0%}: too little is proved"
+                f"skipped at kinks, more than {SKIPPED:.0%}: too little is verified"
             )
         return None
 
     def add(self, report):
-        """Take in the report of one more shape."""
+        """Add the report of one more shape."""
         self.shapes += 1
         self.skipped += sum(row.skipped for row in report.rows)
         self.visited += sum(row.visited for row in report.rows)
@@ -79,7 +79,7 @@ class Line:
         }
 
     def cells(self):
-        """The line as text, one cell for each of :data:`HEADINGS`."""
+        """The line as text, one cell per entry of :data:`HEADINGS`."""
         limits = "-"
         if self.tolerance is not None:
             limits = f"{self.tolerance.complex_step:.0e} / {self.tolerance.central:.0e}"
@@ -117,7 +117,7 @@ class Ledger:
 
     @property
     def ok(self):
-        """Whether every line is, and there is one."""
+        """Whether there is a line, and every line is ok."""
         return bool(self.lines) and all(line.ok for line in self.lines)
 
     def as_dict(self):
@@ -125,7 +125,7 @@ class Ledger:
         return {"ok": self.ok, "lines": [line.as_dict() for line in self.lines]}
 
     def summary(self):
-        """One sentence: how many gradients are right, and in how many shapes."""
+        """One sentence: how many subjects are right, in how many shapes, and the time."""
         right = sum(line.ok for line in self.lines)
         shapes = sum(line.shapes for line in self.lines)
         seconds = sum(line.seconds for line in self.lines)
@@ -140,22 +140,24 @@ class Ledger:
 
 
 def ledger(subjects, shapes=200, seed=0, progress=True):
-    """Check every subject with many random shapes and all its edges.
+    """Check every subject with many random shapes and at all its edges.
 
     Parameters
     ----------
     subjects : iterable of Subject
+        What to check.
     shapes : int, default 200
-        Random shapes of a subject whose share is 1; every subject gets at least one.
+        Number of random shapes of a subject whose share is 1. Every subject gets at least one.
     seed : int, default 0
-        Trial i of a subject draws from a generator that depends on the seed, the subject's name
-        and i alone.
+        Trial i of a subject draws from a generator that depends only on the seed, the subject's
+        name and i.
     progress : bool, default True
-        Print each line as soon as it is done, with rich where it is installed.
+        Print each line as soon as it is done, with rich if it is installed.
 
     Returns
     -------
     Ledger
+        ``ledger.ok``, ``print(ledger)``, ``ledger.as_dict()``.
     """
     if shapes < 1:
         raise ValueError(f"shapes must be at least 1, got {shapes}")
@@ -164,15 +166,17 @@ def ledger(subjects, shapes=200, seed=0, progress=True):
     with Printer(progress, subjects, HEADINGS) as printer:
         for subject in subjects:
             printer.start(subject)
-            result.lines.append(_prove(subject, shapes, seed))
+            result.lines.append(_verify(subject, shapes, seed))
             printer.done(result.lines[-1])
     return result
 
 
-def _prove(subject, shapes, seed):
-    """One line: the subject's random shapes, then its edges; the first failure ends it."""
+def _verify(subject, shapes, seed):
+    """One line: the subject's random shapes, then its edges. It ends at the first failure."""
     line, start = Line(subject.name, subject.kind), time.perf_counter()
-    number = zlib.crc32(subject.name.encode())  # so that no two subjects share their shapes
+    number = zlib.crc32(
+        subject.name.encode()
+    )  # so that no two subjects use the same random numbers
     cases = [{}] * max(1, round(shapes * subject.share)) + list(subject.edges)
     for i, sizes in enumerate(cases):
         line.add(subject.trial(np.random.default_rng([seed, number, i]), sizes))

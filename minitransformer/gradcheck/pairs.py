@@ -1,4 +1,4 @@
-"""Check a pair of functions: a forward pass and the backward pass written by hand for it."""
+"""Check a pair of functions: a forward pass and its hand-written backward pass."""
 
 from __future__ import annotations
 
@@ -37,50 +37,52 @@ def check(
 ):
     r"""Check that `backward` is the vector-Jacobian product of `forward`.
 
-    A random upstream gradient dy is drawn for every output that takes one (a uniform one proves
-    nothing: the gradient of ``softmax(x).sum()`` is 0, and so a backward pass that returns zeros
-    would look right). What `backward` returns is compared with the gradient of the number
-    sum(dy * y) by two oracles that do not know the formulas: the complex step and extrapolated
-    central differences. The error of a gradient `a` against the oracle's `n` is
+    A random upstream gradient dy is drawn for every output that takes one. (A uniform one would
+    show nothing: the gradient of ``softmax(x).sum()`` is 0, so a backward pass that returns zeros
+    would look right.) What `backward` returns is compared with the gradient of the number
+    sum(dy * y), computed by two oracles that do not use the formulas: the complex step, and
+    extrapolated central differences. The error of a gradient `a` against the oracle's `n` is
 
     .. math:: \max|a - n| / \max(\max|n|, \; \max|dy| \max|y| / \max|x|)
 
-    The last term is the gradient's natural scale, the size that it has by its dimension. Where
-    the true gradient is 0 (a key bias), rounding noise is judged against it.
+    The last term is the gradient's natural scale, its size by dimensional analysis. If the true
+    gradient is 0 (as for a key bias), rounding noise is judged against this scale.
 
     Parameters
     ----------
     forward : callable
-        Returns an array, or a tuple of which the first is an output. Called by keyword when
-        `inputs` is a dict, by position when it is a tuple or list.
+        Returns an array, or a tuple whose first element is an output. Called by keyword if
+        `inputs` is a dict, by position if it is a tuple or list.
     backward : callable
-        Called ``backward(*upstream_gradients, **saved)``, or ``*saved`` when that is a tuple.
+        Called as ``backward(*upstream_gradients, **saved)``, or with ``*saved`` if that is a tuple.
         Returns one gradient, or a tuple in the order of `wrt`.
     inputs : dict, tuple or list
-        The arguments of `forward`; floating arrays are taken to float64.
+        The arguments of `forward`. Floating arrays are converted to float64.
     wrt : sequence of str, optional
-        Inputs that receive a gradient (None among the inputs is passed over). By default every
-        floating array in order. Positional inputs have the names of `forward`'s parameters.
+        The inputs that receive a gradient (an input that is None is skipped). By default every
+        floating array, in order. Positional inputs have the names of `forward`'s parameters.
     saved : callable, optional
         ``saved(inputs, outputs)`` -> dict or tuple: the further arguments of `backward`, where
         `outputs` is a tuple. By default the inputs themselves.
     upstream : int, default 1
-        The first so many outputs take an upstream gradient.
+        How many outputs, counted from the first, take an upstream gradient.
     analytic : bool, default True
-        Whether the complex step applies. Say False for functions with kinks (relu, a maximum);
-        entries that stand at a kink are skipped and counted.
+        Whether the complex step applies. Pass False for functions with kinks (relu, a maximum).
+        Entries at a kink are skipped and counted.
     seed : int, default 0
-        Seed of the upstream gradients; ignored when `rng` is given.
+        Seed of the upstream gradients; ignored if `rng` is given.
     rng : numpy.random.Generator, optional
+        The source of the upstream gradients and of the random entries.
     tolerance : float or Tolerance, optional
-        Largest errors that pass; by default 1e-14 by complex step, 1e-8 by central differences.
+        The largest errors that pass. By default 1e-14 by complex step and 1e-8 by central
+        differences.
     entries : int, optional
-        Let the central differences visit only so many random entries of each input, and one
-        random direction. By default they visit every entry.
+        The central differences visit only this many random entries of each input, and one random
+        direction. By default they visit every entry.
     name : str, optional
-        Heading of the report; by default the name of `forward`.
+        Heading of the report. By default the name of `forward`.
     diagnose : bool, default True
-        Whether a failing report looks for the likely fault.
+        Whether to look for the likely fault if a gradient is wrong.
 
     Returns
     -------
@@ -120,7 +122,7 @@ def check(
 
 
 class _Pair:
-    """The inputs of one check by name, and how to call the two functions with them."""
+    """The inputs of one check, by name, and how to call the two functions with them."""
 
     def __init__(self, forward, backward, inputs, wrt, saved, upstream):
         self.forward, self.backward = forward, backward
@@ -136,10 +138,10 @@ class _Pair:
         )
         unknown = [key for key in self.wrt if key not in self.inputs]
         if unknown:
-            raise ValueError(f"wrt names {unknown}; the inputs are {list(self.inputs)}")
+            raise ValueError(f"wrt must name inputs {list(self.inputs)}, got {unknown}")
 
     def rebuild(self, inputs):
-        """Inputs by name in the form in which the caller gave them."""
+        """Inputs by name, in the form in which the caller passed them."""
         return tuple(inputs.values()) if self.positional else inputs
 
     def outputs(self, inputs):
@@ -149,7 +151,7 @@ class _Pair:
         return as_tuple(self.forward(**inputs))
 
     def problem(self, rng):
-        """Run forward and backward once, and state what is to be compared."""
+        """Run the forward and backward passes once, and collect what is to be compared."""
         given = {key: own(value) for key, value in self.inputs.items()}
         outputs = self.outputs(given)
         if not all(np.isfinite(to_host(y)).all() for y in outputs[: self.count]):
@@ -187,7 +189,7 @@ class _Pair:
         )
 
     def _arguments(self, upstream, inputs, outputs):
-        """Positional and named arguments of the backward pass; the upstream gradients as copies."""
+        """Positional and named arguments of the backward pass, with upstream gradients copied."""
         saved = self.rebuild(inputs)
         if self.saved is not None:
             saved = self.saved(saved, outputs)
@@ -196,7 +198,7 @@ class _Pair:
         return (*own(upstream), *(saved if type(saved) in (tuple, list) else (saved,))), {}
 
     def _by_name(self, returned):
-        """Gradients in the order of `wrt`, by name; inputs that are None have none."""
+        """The returned gradients, by name; an input that is None has none."""
         return {
             key: g
             for key, g in zip(self.wrt, returned, strict=False)
@@ -204,12 +206,12 @@ class _Pair:
         }
 
     def _at(self, values):
-        """All inputs, those in `values` exchanged and moved to their device, as copies."""
+        """Copies of all inputs, with those in `values` replaced and moved to their device."""
         moved = {key: array_module(self.inputs[key]).array(value) for key, value in values.items()}
         return {key: moved[key] if key in moved else own(x) for key, x in self.inputs.items()}
 
     def _host_gradients(self, values, upstream):
-        """What the backward pass returns at other numbers, on the host."""
+        """What the backward pass returns at other values, on the host."""
         inputs = self._at(values)
         outputs = self.outputs(inputs)
         moved = (array_module(y).asarray(dy) for dy, y in zip(upstream, outputs, strict=False))

@@ -1,4 +1,4 @@
-"""Shows the ledger's lines while they come: with rich in a terminal, as plain text elsewhere."""
+"""Prints the ledger's lines as they are done: with rich in a terminal, as plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import sys
 
 
 class Printer:
-    """Context manager with `start(subject)` and `done(line)`; silent when not wanted."""
+    """Context manager with `start(subject)` and `done(line)`; silent unless `enabled`."""
 
-    def __init__(self, wanted, subjects, headings):
-        self.wanted, self.headings, self.status, self.console = wanted, headings, None, None
+    def __init__(self, enabled, subjects, headings):
+        self.enabled, self.headings, self.status, self.console = enabled, headings, None, None
         longest = max((len(subject.name) for subject in subjects), default=4)
         self.widths = (max(longest, 4), 5, 6, 12, 7, 7, 13, 7, 7)
 
     def __enter__(self):
-        if self.wanted:
+        if self.enabled:
             self.console = _rich_console()
             if self.console is not None:
                 self.status = self.console.status("")
@@ -27,13 +27,13 @@ class Printer:
             self.status.stop()
 
     def start(self, subject):
-        """Say what is being checked."""
+        """Show what is being checked."""
         if self.status is not None:
             self.status.update(f"checking {subject.name}")
 
     def done(self, line):
         """Print one line of the ledger."""
-        if self.wanted:
+        if self.enabled:
             self._write(line.cells(), "" if line.ok else "bold red")
 
     def _write(self, cells, style):
@@ -45,7 +45,7 @@ class Printer:
 
 
 def _rich_console():
-    """A rich console when rich is installed and the output is a terminal, or None."""
+    """A rich console if rich is installed and the output is a terminal, otherwise None."""
     if not sys.stdout.isatty():
         return None
     try:

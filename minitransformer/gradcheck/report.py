@@ -1,4 +1,4 @@
-"""What a check found, as a table that can be read in a terminal."""
+"""What a check found, as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Report:
     name : str
         What was checked.
     rows : list of Row
-        One per input and parameter: both errors, the tolerance, the worst place.
+        One per input and parameter: both errors, the tolerance, the place of the largest error.
     diagnosis : dict of str to str
-        For failing rows, the likely fault in words, where its pattern is known.
+        For failing rows, the likely fault in words, if its pattern is known.
     """
 
     def __init__(self, name, rows):
@@ -41,7 +41,7 @@ class Report:
         return next(row for row in self.rows if row.name == name)
 
     def worst(self, oracle):
-        """Largest error by "complex_error" or "central_error"; None if that was not used."""
+        """Largest "complex_error" or "central_error" of all rows; None if it was not measured."""
         errors = [getattr(row, oracle) for row in self.rows]
         return max((error for error in errors if error is not None), default=None)
 
@@ -52,7 +52,7 @@ class Report:
         ----------
         problem : Problem
         inputs : dict of str to object
-            Everything the forward pass was given, masks and ids too.
+            All arguments of the forward pass, including masks and ids.
         again : callable
             ``again(changed_inputs)`` -> Report of the same check on other inputs.
         """
@@ -94,12 +94,12 @@ _HEADINGS = ("gradient of", "shape", "complex step", "central", "skipped", "verd
 
 
 def ratio(a, n):
-    """a / n as text; a right gradient of 0 has none."""
+    """a / n as text; there is none if the true gradient is 0."""
     return f"{a / n:.6g}" if n else "none (the true gradient is 0)"
 
 
 def figure(error):
-    """An error as text, three digits; a dash where the oracle was not used."""
+    """An error as text with two digits; a dash if the oracle was not used."""
     return "-" if error is None else f"{error:.1e}"
 
 

@@ -1,4 +1,4 @@
-"""Faults that disappear when an input is made trivial: the check is run again to see."""
+"""Faults that disappear when an input is made trivial: the check runs again to see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def mask_forgotten(fault):
     if masks and fault.right_with({key: np.ones_like(mask) for key, mask in masks.items()}):
         return (
             f"right when {', '.join(masks)} is True everywhere: the backward pass forgets the "
-            "mask, or counts what is masked"
+            "mask, or counts masked positions"
         )
     return None
 
@@ -22,18 +22,18 @@ def dropout_forgotten(fault):
     if keep is not None and fault.right_with({"keep": np.ones_like(keep)}):
         return (
             "right when keep is 1 everywhere: the backward pass forgets the dropout mask, or "
-            "uses the weights from the wrong side of it"
+            "confuses the weights before dropout with those after it"
         )
     if fault.inputs.get("dropout_seed") is not None and fault.right_with({"dropout_seed": None}):
         return (
-            "right without dropout: the backward pass forgets a dropout mask, or uses weights "
-            "from the wrong side of it"
+            "right without dropout: the backward pass forgets a dropout mask, or confuses the "
+            "weights before dropout with those after it"
         )
     return None
 
 
 def gamma_not_one(fault):
-    """Right only while every gain is 1, as it is at initialisation."""
+    """Right only while every gain is 1, as at initialisation."""
     gains = {
         key: gain
         for key, gain in fault.arrays("f").items()
@@ -41,8 +41,8 @@ def gamma_not_one(fault):
     }
     if gains and fault.right_with({key: np.ones_like(gain) for key, gain in gains.items()}):
         return (
-            f"right only at {', '.join(gains)} = 1: gamma is left out, or stands outside the "
-            "sums instead of multiplying the upstream gradient inside them"
+            f"right only at {', '.join(gains)} = 1: gamma is left out, or it is outside the sums "
+            "instead of multiplying the upstream gradient inside them"
         )
     return None
 
@@ -63,8 +63,8 @@ def batch_of_one(fault):
     }
     if fault.right_with(cut):
         return (
-            f"right for a batch of 1 (now {size}): examples are mixed, or a sum over the batch "
-            "axis is missing, too much, or taken by a reshape"
+            f"right for a batch of 1 (here {size}): examples are mixed, or a sum over the batch "
+            "axis is missing, is one too many, or is replaced by a reshape"
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Faults where a term of the formula is missing: the difference has the shape of that term."""
+"""Faults in which a term of the formula is missing: the difference looks like that term."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def softmax_sum(fault):
 
 
 def softmax_sum_in_attention(fault):
-    """The same inside attention: dQ is off by a multiple of P K in each row."""
+    """The same inside attention: the error of dQ is a multiple of P K in each row."""
     Q, K = fault.inputs.get("Q"), fault.inputs.get("K")
     if fault.name != "Q" or K is None or K.shape[:-2] != Q.shape[:-2]:
         return None
@@ -66,32 +66,32 @@ def norm_variance(fault):
 
 
 def residual_through_norm(fault):
-    """The skip path sent through a norm: rows of the gradient sum to 0, which they should not."""
+    """The skip path sent through a norm: rows of the gradient sum to 0, but should not."""
     if fault.n.ndim < 2 or fault.n.shape[-1] < 2 or fault.n.shape != fault.upstream[0].shape:
         return None
     size = np.abs(fault.a).max()
     if np.abs(fault.a.sum(axis=-1)).max() <= CLOSE * size < np.abs(fault.n.sum(axis=-1)).max():
         return (
-            "its rows sum to 0, as all that has passed a layer norm does, and the right one's "
-            "do not: the residual (skip) path is sent through the norm"
+            "its rows sum to 0, like every gradient that has passed through a layer norm, but the "
+            "rows of the right one do not: the residual (skip) path is sent through the norm"
         )
     return None
 
 
 def factor_transposed(fault):
-    """A square factor used where its transpose is meant: shapes fit, numbers do not."""
+    """A square factor used instead of its transpose: shapes fit, numbers do not."""
     for key, M in fault.arrays("f").items():
         if key == fault.name or M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] < 2:
             continue
         if fault.n.ndim < 2 or fault.n.shape[-1] != M.shape[-1]:
             continue
-        for meant in (M, M.swapaxes(-1, -2)):
+        for right in (M, M.swapaxes(-1, -2)):
             try:
-                rest = np.linalg.solve(meant.swapaxes(-1, -2), fault.n.swapaxes(-1, -2))
+                rest = np.linalg.solve(right.swapaxes(-1, -2), fault.n.swapaxes(-1, -2))
             except (np.linalg.LinAlgError, ValueError):
                 continue
-            if close(fault.a, rest.swapaxes(-1, -2) @ meant.swapaxes(-1, -2)):
-                return f"{key} is used where its transpose is meant: square shapes hide it"
+            if close(fault.a, rest.swapaxes(-1, -2) @ right.swapaxes(-1, -2)):
+                return f"{key} is used instead of its transpose: square shapes hide it"
     return None
 
 

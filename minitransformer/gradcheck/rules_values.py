@@ -1,4 +1,4 @@
-"""Faults that show in the numbers themselves: factors, places, rows."""
+"""Faults that can be seen in the numbers themselves: factors, places, rows."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def rounding_only(fault):
 
 def zero_gradient(fault):
     """The backward pass returns zeros."""
-    # 0 but for rounding
+    # 0 apart from rounding
     if fault.n.any() and np.abs(fault.a).max() <= 1e-12 * np.abs(fault.n).max():
         return "the gradient is 0 everywhere; a check through y.sum() would not have seen it"
     return None
 
 
 def constant_factor(fault):
-    """The gradient is right but for one factor."""
+    """The gradient is right except for one factor."""
     if not fault.n.any() or not fault.a.any():
         return None
     size = np.abs(fault.n).max()
@@ -39,7 +39,7 @@ def constant_factor(fault):
 
 
 def exchanged(fault):
-    """The gradients of two inputs stand in each other's place."""
+    """The gradients of two inputs are exchanged."""
     for other, oracle in fault.oracles.items():
         if other != fault.name and close(fault.a, oracle):
             return f"this is the gradient of {other}: the gradients of two inputs are exchanged"
@@ -55,10 +55,10 @@ def gradient_added(fault):
 
 
 def transposed(fault):
-    """The right numbers with two axes exchanged, or in reverse order."""
+    """The right numbers with axes exchanged, or in reverse order along an axis."""
     for axes in itertools.permutations(range(fault.n.ndim)):
         if list(axes) != sorted(axes) and close(fault.a, fault.n.transpose(axes)):
-            return f"transposed: its axes stand in the order {axes}"
+            return f"transposed: its axes are in the order {axes}"
     for axis in range(fault.n.ndim):
         if fault.n.shape[axis] > 1 and close(fault.a, np.flip(fault.n, axis)):
             return f"reversed along axis {axis}"
@@ -66,17 +66,17 @@ def transposed(fault):
 
 
 def other_places(fault):
-    """The right numbers at other places: a reshape that mixes axes."""
+    """The right numbers in the wrong places: a reshape that mixes axes."""
     if fault.n.size > 3 and close(np.sort(fault.a, axis=None), np.sort(fault.n, axis=None)):
         return (
-            "the right numbers at wrong places: a reshape where a transpose is needed mixes "
+            "the right numbers in the wrong places: a reshape where a transpose is needed mixes "
             "positions (or heads) with features"
         )
     return None
 
 
 def repeated_ids(fault):
-    """Rows of a table whose id occurs more than once are wrong, all others right."""
+    """Only rows of a table whose id occurs more than once are wrong."""
     if fault.n.ndim != 2:
         return None
     wrong = np.abs(fault.a - fault.n).max(axis=1) > CLOSE * np.abs(fault.n).max()
@@ -86,14 +86,14 @@ def repeated_ids(fault):
         repeated = np.bincount(ids.ravel(), minlength=len(wrong)) > 1
         if wrong.any() and not (wrong & ~repeated).any():
             return (
-                f"wrong only in rows whose id is repeated in {key}: `dW[ids] += dy` keeps the "
-                "last of them, they have to be added up"
+                f"wrong only in rows whose id is repeated in {key}: `dW[ids] += dy` keeps only "
+                "the last of them, but they must be added up"
             )
     return None
 
 
 def upstream_path(fault):
-    """The upstream gradient itself is missing, or too much: a residual connection."""
+    """The upstream gradient itself is missing or counted twice: a residual connection."""
     for dy in fault.upstream:
         if close(fault.n - fault.a, dy):
             return "the upstream gradient is missing from it: the residual (skip) path is lost"
@@ -119,7 +119,7 @@ def factor_is_an_input(fault):
 
 
 def factor_per_place(fault):
-    """Right but for a factor that varies along some axes only."""
+    """Right except for a factor that varies along one axis only."""
     for axis in range(fault.n.ndim):
         others = tuple(i for i in range(fault.n.ndim) if i != axis)
         norm = (fault.n * fault.n).sum(axis=others, keepdims=True)
@@ -128,12 +128,12 @@ def factor_per_place(fault):
         factors = (fault.a * fault.n).sum(axis=others, keepdims=True) / norm
         if close(fault.a, factors * fault.n):
             shown = ", ".join(f"{f:.4g}" for f in factors.ravel()[:4])
-            return f"right but for a factor that depends on axis {axis} only: {shown} ..."
+            return f"right except for a factor that depends on axis {axis} only: {shown} ..."
     return None
 
 
 def approximate(fault):
-    """Everywhere nearly right: the derivative of another form, or too few digits."""
+    """Nearly right everywhere: the derivative of another form, or too few digits."""
     gap = np.abs(fault.a - fault.n).max()
     if gap <= 0.02 * np.abs(fault.n).max():
         return (

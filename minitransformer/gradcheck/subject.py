@@ -9,27 +9,29 @@ from minitransformer.gradcheck.compare import Tolerance
 from minitransformer.gradcheck.layers import check_layer
 from minitransformer.gradcheck.pairs import check
 
-# Stricter for central differences than what is asked of anybody's functions: ours are smooth.
+# Stricter for central differences than the checker's defaults, because our functions are smooth.
 PAIR = Tolerance(complex_step=1e-14, central=1e-10)
 NETWORK = Tolerance(complex_step=1e-13, central=1e-10)
-ENTRIES = 2  # per variable and shape, visited by central differences besides one direction
+ENTRIES = 2  # visited per variable and shape by central differences, in addition to one direction
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Something whose gradient is to be proved.
+    """Something whose gradients the ledger verifies.
 
     Attributes
     ----------
     name : str
+        The first cell of its line.
     kind : {"pair", "layer", "model"}
+        What it is, for the table.
     trial : callable
-        ``trial(rng, sizes)`` -> Report: one check at random sizes, save those given.
+        ``trial(rng, sizes)`` -> Report: one check at random sizes, except for those given.
     edges : tuple of dict
-        Sizes that are tried once each besides the random ones.
+        Sizes that are tried once each, in addition to the random ones.
     share : float
-        Part of the ledger's number of shapes that this subject is tried with: a model has more
-        parameters than a pair, and so needs fewer.
+        The fraction of the ledger's number of shapes that this subject is tried with. A model has
+        more parameters than a pair, so it needs fewer shapes.
     """
 
     name: str
@@ -67,12 +69,11 @@ def layer_subject(
 
     Parameters
     ----------
-    name : str
-    build : callable
-        ``build(rng, **sizes)`` -> layer, inputs, keyword arguments of
-        :func:`~minitransformer.gradcheck.check_layer`.
-    kind, share, edges
+    name, kind, share, edges
         As in :class:`Subject`.
+    build : callable
+        ``build(rng, **sizes)`` -> layer, inputs, and a dict of further keyword arguments of
+        :func:`~minitransformer.gradcheck.check_layer`.
     analytic : bool
         Whether the complex step applies.
     entries : int

@@ -1,4 +1,4 @@
-"""The checker itself: it has to pass what is right, and to catch and name what is wrong."""
+"""The checker itself: it must pass right gradients, and catch and name wrong ones."""
 
 import functools
 
@@ -63,7 +63,7 @@ def test_every_rule_of_the_diagnosis_names_something(monkeypatch):
 
 
 def test_an_output_small_by_chance_does_not_hide_its_size():
-    """The loss of a sure and right prediction is 1e-5, but rounding in 1 - p is that of 1."""
+    """The loss of a confident, right prediction is 1e-5, but 1 - p is rounded like 1."""
     pair = F.PAIRS["cross_entropy"]
     inputs = {"logits": np.array([[12.0, 0.3, -0.4]]), "targets": np.array([0])}
     report = gradcheck.check(pair.forward, pair.backward, inputs, wrt=pair.wrt, saved=pair.saved)
@@ -73,7 +73,7 @@ def test_an_output_small_by_chance_does_not_hide_its_size():
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_gallery_is_wrong_only_where_it_says(name):
-    """All other gradients of a broken pass are right, save those that share its fault."""
+    """All other gradients of a broken pass are right, except those that share its fault."""
     broken = GALLERY[name]
     wrong = {row.name for row in report_on(name).failed}
     shared = {"mask forgotten": {"Q", "K", "V"}, "dK and dV exchanged": {"K", "V"}}
@@ -114,7 +114,7 @@ def test_nothing_but_kinks_does_not_pass():
 
 
 def test_a_gradient_whose_true_value_is_zero_is_judged_by_its_natural_scale():
-    """The key bias: softmax does not see a shift, and what comes back is rounding noise."""
+    """The key bias: softmax ignores a shift, so the backward pass returns rounding noise."""
     rng = np.random.default_rng(0)
     Q, K, V = (rng.standard_normal((2, 2, 4, 3)) for _ in range(3))
 
@@ -163,7 +163,7 @@ def test_a_pass_that_writes_into_its_argument_is_a_failure():
     assert "wrote into its argument" in gradcheck.check(square, impure, {"x": X}).row("x").failure
 
 
-def test_a_non_analytic_function_is_told_apart_from_a_wrong_gradient():
+def test_a_function_that_is_not_analytic_does_not_pass():
     report = gradcheck.check(lambda x: np.abs(x) ** 1.5, lambda dy, x: x * dy, {"x": X})
     assert not report.ok
 
@@ -179,7 +179,7 @@ def test_nothing_to_differentiate_is_refused():
 
 
 def test_wrt_must_name_inputs():
-    with pytest.raises(ValueError, match="wrt names"):
+    with pytest.raises(ValueError, match="wrt must name"):
         gradcheck.check(square, square_backward, {"x": X}, wrt=("y",))
 
 

@@ -1,4 +1,4 @@
-"""Ways in which a wrong gradient could pass the checker: none may."""
+"""Wrong gradients that could slip past the checker, and right ones it could call wrong."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_writing_into_an_input_without_a_gradient_is_a_failure():
 
 
 class Doubling(Layer):
-    """y = 2 w x, whose backward pass does `harm` to dy, the cache and the layer."""
+    """y = 2 w x, whose backward pass calls `harm` on the layer, dy and the cache."""
 
     def __init__(self, harm):
         self.w, self.harm = Parameter(np.array([1.5, -0.5, 2.0])), harm

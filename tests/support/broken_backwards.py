@@ -1,8 +1,8 @@
 """Wrong backward passes, one for each way in which hand-written gradients go wrong.
 
-Each is a mistake that passes some common kind of test: a batch of one, a gain of 1, dropout
-switched off, no mask, distinct ids, square shapes. `tests/support/broken_gradients.py` puts
-them to the checker.
+Each makes a mistake that some common kind of test does not notice: a batch of one, a gain of 1,
+dropout switched off, no mask, distinct ids, square shapes. `tests/support/broken_gradients.py`
+gives them to the checker.
 """
 
 import numpy as np

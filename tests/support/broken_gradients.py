@@ -1,6 +1,6 @@
-"""A gallery of wrong backward passes, with the diagnosis that the checker has to give.
+"""A gallery of wrong backward passes, each with the diagnosis that the checker must give.
 
-`fault` is a part of the diagnosis, `where` the input whose gradient is wrong.
+`fault` is part of the diagnosis, and `where` is the input whose gradient is wrong.
 """
 
 from typing import Any, NamedTuple
@@ -115,7 +115,7 @@ GALLERY = {
         wrong.attention_without_sum, "multiple of P K", "Q"
     ),
     "K transposed": _attention(
-        wrong.attention_key_transposed, "K is used where its transpose", "Q", SQUARE_QKV
+        wrong.attention_key_transposed, "K is used instead of its transpose", "Q", SQUARE_QKV
     ),
     "batch axis mixed with features": Broken(
         F.linear, wrong.linear_mixed_axes, LINEAR, "right for a batch of 1", "W"

@@ -1,8 +1,8 @@
 """How often the exercises' checks are right: ``python -m tests.support.exercise_figures``.
 
-Counts the wrong solutions whose fault is named, and the right ones that are called wrong: for each
-exercise the package's own function and the one of the solution's page, each on at least 1,000
-random inputs.
+It counts the wrong solutions whose fault is named, and the right solutions that are called wrong.
+The right solutions of an exercise are the package's own function and the one on the solution's
+page, each tried on at least 1,000 random inputs.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def solution(name):
 
 
 def misnamed():
-    """(exercise, words expected, verdict) of each wrong solution whose fault is not named."""
+    """(exercise, expected words, verdict) of each wrong solution whose fault is not named."""
     found = []
     for name, cases in wrong_solutions.WRONG.items():
         for words, function in cases:
@@ -37,7 +37,7 @@ def misnamed():
 
 
 def called_wrong(name, inputs):
-    """Verdicts that call a right solution wrong, and on how many inputs each was tried."""
+    """The verdicts that call a right solution wrong, and how many inputs each one was tried on."""
     exercise, found, tried, seed = EXERCISES[name], [], 0, 0
     functions = exercise.twin, solution(name)
     while tried < inputs:
@@ -50,7 +50,7 @@ def called_wrong(name, inputs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--inputs", type=int, default=1000, help="random inputs of each exercise")
+    parser.add_argument("--inputs", type=int, default=1000, help="random inputs per exercise")
     inputs = parser.parse_args().inputs
     total = sum(map(len, wrong_solutions.WRONG.values()))
     missed = misnamed()

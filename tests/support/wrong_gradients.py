@@ -1,4 +1,4 @@
-"""Random wrong gradients over many scales, none of which may pass the checker.
+"""Random wrong gradients at many scales, none of which may pass the checker.
 
 ``python -m tests.support.wrong_gradients --count 10000`` searches for one that does.
 """
@@ -10,7 +10,7 @@ import numpy as np
 from minitransformer import functional as F
 from minitransformer import gradcheck
 
-LEAST = 1e-6  # a smaller change, relative to the largest entry, could be rounding
+MIN_CHANGE = 1e-6  # a smaller change, relative to the largest entry, could be rounding
 
 
 def _softmax_times(x, w):
@@ -72,11 +72,11 @@ def _at_one(g, rng, change):
 
 
 def passing(i):
-    """Put wrong gradient number `i` to the checker.
+    """Give wrong gradient number `i` to the checker.
 
     Returns
     -------
-    None if it was caught, "right" if the change left the gradient right, else what passed.
+    None if it was caught, "right" if the change left the gradient right, otherwise what passed.
     """
     rng = np.random.default_rng([15, i])
     name = list(FUNCTIONS)[i % len(FUNCTIONS)]
@@ -109,7 +109,7 @@ def passing(i):
             seed=i,
             diagnose=False,
         )
-    if changed[0] < LEAST:
+    if changed[0] < MIN_CHANGE:
         return "right"
     if report.row(list(inputs)[which]).ok:
         return f"{i}: {name}, {fault}, changed by {changed[0]:.1e}"
