@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the commands: calling them, a table of texts, a trained run."""
+"""Options of the tests, and fixtures for the commands: a call, a table of texts, a trained run."""
 
 import shutil
 import signal
@@ -12,7 +12,7 @@ from minitransformer.cli import app
 from tests.support.commands import TINY, write_table
 
 ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
-# Folders of tests with an option of their own: they need more than the plain tests, or more time.
+# Folders of tests with their own option: they need more than the plain tests, or more time.
 SEPARATE = {
     "notebooks": "only the tests that run every notebook in a fresh kernel",
     "site": "only the tests that build the site and open every page in Chromium",
@@ -23,7 +23,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--device",
         default="cpu",
-        help="cpu, or gpu: only the tests of a real GPU; without one the run fails with the reason",
+        help="cpu, or gpu: only the tests of a real GPU; if there is none, stop and say why",
     )
     parser.addoption("--built", help="with --site: the folder of a site that has been built")
     parser.addoption("--screenshots", help="with --site: a folder for pictures of the pages")
@@ -32,8 +32,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    # A program started in the background of a script inherits that Ctrl-C is ignored, and the tests
-    # of Ctrl-C, in this process and in those it starts, would wait for what never comes.
+    # A program that a script starts in the background inherits that Ctrl-C is ignored. The tests of
+    # Ctrl-C, in this process and in those it starts, would then wait forever.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -43,20 +43,20 @@ def pytest_configure(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """With a GPU only its own tests, with --notebooks only those; nothing counts as skipped."""
+    """With --device gpu, only the GPU's tests, and so on; nothing counts as skipped."""
     if collection_path.suffix != ".py" or collection_path.name in ("__init__.py", "conftest.py"):
         return None
-    asked = {folder for folder in SEPARATE if config.getoption(f"--{folder}")}
+    chosen = {folder for folder in SEPARATE if config.getoption(f"--{folder}")}
     if config.getoption("--device") == "gpu":
-        asked.add("gpu")
+        chosen.add("gpu")
     folder = collection_path.parent.name
     kind = "gpu" if collection_path.name == ON_GPU else folder if folder in SEPARATE else "plain"
-    return kind not in (asked or {"plain"}) or None
+    return kind not in (chosen or {"plain"}) or None
 
 
 @pytest.fixture
 def call(capfd):
-    """Run a command as from a shell; returns exit status, standard output, standard error."""
+    """Run a command as a shell would; returns exit status, standard output, standard error."""
 
     def run(*arguments):
         capfd.readouterr()
@@ -80,7 +80,7 @@ def columns(table):
 
 @pytest.fixture(scope="session")
 def trained(columns, tmp_path_factory):
-    """A trained run's folder and what `train` printed."""
+    """The folder of a trained run, and what `train` printed."""
     path = tmp_path_factory.mktemp("runs") / "run"
     command = [sys.executable, "-m", "minitransformer", "train", *columns, "--out", path, *TINY]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True)
@@ -89,5 +89,5 @@ def trained(columns, tmp_path_factory):
 
 @pytest.fixture
 def run(trained, tmp_path):
-    """A copy of the trained run, to spoil."""
+    """A copy of the trained run, which a test may damage."""
     return shutil.copytree(trained[0], tmp_path / "copy")

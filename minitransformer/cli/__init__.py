@@ -1,4 +1,8 @@
-"""The commands: ``python -m minitransformer train``, ``predict``, ... Thin: they call the rest."""
+"""The commands: ``python -m minitransformer train``, ``predict``, ...
+
+They turn the words of the command line into calls, and errors into one line. The work is done in
+the other packages.
+"""
 
 import typer
 
@@ -18,7 +22,7 @@ from minitransformer.cli.options import command, recipe_options
 
 app = typer.Typer(
     name="minitransformer",
-    help="A transformer you can open: train it, ask it, prove its gradients.",
+    help="A transformer you can look inside: train it, use it, check its gradients.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -39,5 +43,5 @@ for function in (
 
 
 def main():
-    """Entry point of the command ``minitransformer``."""
+    """The entry point of the command ``minitransformer``."""
     app(prog_name="minitransformer")

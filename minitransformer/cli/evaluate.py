@@ -6,17 +6,19 @@ from typing import Annotated
 import typer
 
 from minitransformer.backend import choose_device
-from minitransformer.runs.run_folder import RunFolder
+from minitransformer.cli.options import DEVICE, RUN, say
+from minitransformer.runs import RunFolder
+from minitransformer.runs import evaluate as evaluate_run
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder that train wrote.", show_default=False)],
-    data_dir: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
+    run: Annotated[Path, RUN],
+    data_dir: Annotated[Path | None, typer.Option(help="Where the published data set is.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The file with your own texts, where it has moved.")
+        Path | None, typer.Option(help="The file with your own texts, if it has moved.")
     ] = None,
     target: Annotated[
-        Path | None, typer.Option(help="The file with their translations, where it has moved.")
+        Path | None, typer.Option(help="The file with their translations, if it has moved.")
     ] = None,
     windows: Annotated[
         bool | None,
@@ -25,16 +27,10 @@ def evaluate(
             help="Read long texts whole, in overlapping windows. By default as in training.",
         ),
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="cpu, gpu, or auto: the GPU where one can be used.")
-    ] = "cpu",
+    device: Annotated[str, DEVICE] = "cpu",
 ):
     """Judge a run on what training never saw: loss and accuracy, exact strings, or BLEU."""
-    folder = RunFolder.open(run)
-    if windows is not None and "windows" not in folder.task.options:
-        raise ValueError(f"--windows is no option of the task {folder.task.name}")
-    source = folder.task.checked(folder.config.source.moved(data, target))
-    model = folder.load_model().to(choose_device(device))
-    texts = folder.task.read(source, folder.config.recipe, data_dir)
-    folder.check_classes(texts)
-    folder.task.evaluate(folder, model, texts, windows)
+    evaluate_run(
+        RunFolder.open(run), data=data, target=target, data_dir=data_dir, windows=windows,
+        device=choose_device(device), on_progress=say,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from minitransformer.checks import check_count
 from minitransformer.cli.options import FAILED
 from minitransformer.gradcheck import ledger
 from minitransformer.verification import subjects
@@ -13,17 +14,16 @@ from minitransformer.verification import subjects
 def gradcheck(
     shapes: Annotated[int, typer.Option(help="Random shapes for each pair of functions.")] = 200,
     only: Annotated[
-        str | None, typer.Option(help="Only what has this in its name.", show_default=False)
+        str | None, typer.Option(help="Check only what has this in its name.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the shapes and the numbers.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ):
-    """Prove every derivative: pairs, layers and whole models, against two oracles.
+    """Check every derivative numerically: pairs, layers and whole models, by two methods.
 
-    The exit status is 1 if any error is over its tolerance.
+    The exit status is 1 if any error exceeds its tolerance.
     """
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
+    check_count("seed", seed, 0)
     result = ledger(subjects(only), shapes=shapes, seed=seed, progress=not as_json)
     if as_json:
         print(json.dumps(result.as_dict(), indent=2))

@@ -10,8 +10,7 @@ from threadpoolctl import threadpool_info
 
 from minitransformer import __version__
 from minitransformer.backend import cupy_status
-from minitransformer.runs.run_folder import RunFolder
-from minitransformer.storage import read_json
+from minitransformer.runs import RunFolder, summary
 from minitransformer.training.parallel.workers import default_workers, usable_cores
 
 PACKAGES = (
@@ -21,11 +20,13 @@ PACKAGES = (
 
 def info(
     run: Annotated[
-        Path | None, typer.Argument(help="Folder that train wrote.", show_default=False)
+        Path | None,
+        typer.Argument(help="Folder written by train; by default the machine is shown.",
+                       show_default=False),
     ] = None,
-):
-    """Show versions, the BLAS, and the devices found; or a run: data, settings, results."""
-    rows = machine() if run is None else contents(RunFolder.open(run))
+):  # fmt: skip
+    """Show versions, the BLAS library and devices; or the data, settings and results of a run."""
+    rows = machine() if run is None else summary(RunFolder.open(run))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name.ljust(width)}  {value}")
@@ -42,40 +43,8 @@ def machine():
     return [*rows, ("GPU", words if usable else f"none: {words}")]
 
 
-def contents(folder):
-    """What a run is, as pairs of a name and a value; results only where it has come so far.
-
-    Parameters
-    ----------
-    folder : RunFolder
-
-    Raises
-    ------
-    ValueError
-        If its results.json is none.
-    """
-    config = folder.config
-    rows = [("task", config.task), ("data", config.source.file or config.source.dataset)]
-    if config.source.target:
-        rows += [("target", config.source.target)]
-    if config.class_names:
-        rows += [("classes", ", ".join(config.class_names))]
-    rows += [("tokens", f"{len(folder.tokenizer):,}")]
-    rows += [("parameters", f"{folder.new_model().flat.values.size:,}")]
-    rows += [("seed", config.seed), ("workers", config.workers)]
-    rows += config.recipe.as_dict().items()
-    file = folder.path / "results.json"
-    if not file.exists():
-        state = "none yet" if folder.weights.exists() else "none: not trained to an end"
-        return [*rows, ("results", state)]
-    try:
-        return [*rows, *read_json(file).items()]
-    except ValueError as error:
-        raise ValueError(f"{file} is truncated or altered: {error}") from None
-
-
 def installed(name):
-    """Version of a package, or that it is not installed."""
+    """Version of a package, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -83,11 +52,11 @@ def installed(name):
 
 
 def blas():
-    """A line for each linear-algebra library that NumPy has loaded."""
+    """One line for each BLAS library that NumPy has loaded."""
     found = [
         f"{library['internal_api']} {library.get('version') or ''}, "
         f"{library['num_threads']} threads, {library.get('architecture', 'unknown')} kernels"
         for library in threadpool_info()
         if library["user_api"] == "blas"
     ]
-    return found or ["none whose threads can be counted (Apple's Accelerate, for one)"]
+    return found or ["unknown (threadpoolctl cannot see every library, such as Apple's Accelerate)"]

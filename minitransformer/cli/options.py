@@ -1,4 +1,4 @@
-"""What all commands share: clear errors instead of tracebacks, and options made from a recipe."""
+"""What the commands share: common options, clear errors, and options made from a recipe."""
 
 import errno
 import functools
@@ -13,6 +13,21 @@ from minitransformer.runs.recipes import settings
 from minitransformer.training import TrainingDiverged
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+RUN = typer.Argument(help="Folder written by train.", show_default=False)
+DEVICE_HELP = "cpu, gpu, or auto: the GPU if one can be used."
+DEVICE = typer.Option(help=DEVICE_HELP)
+
+
+def say(line):
+    """Print a line at once: the `on_progress` of the commands."""
+    print(line, flush=True)
+
+
+def refuse(reason, names):
+    """Raise ValueError, for a `reason`, if any of the options called `names` was given."""
+    if names:
+        given = ", ".join("--" + name.replace("_", "-") for name in names)
+        raise ValueError(f"{reason}: leave out {given}")
 
 
 class Stop(Exception):
@@ -25,9 +40,10 @@ class Stop(Exception):
 
 @contextmanager
 def clear_errors(debug=False):
-    """One line on standard error and an exit status for everything that can go wrong.
+    """Turn everything that can go wrong into one line on standard error and an exit status.
 
-    2 for bad input, 1 for anything else, 130 for Ctrl-C; with `debug` errors pass through.
+    The status is 2 for bad input, 130 for Ctrl-C, and 1 for anything else. With `debug`, errors
+    pass through.
     """
     try:
         yield
@@ -36,7 +52,7 @@ def clear_errors(debug=False):
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone, and nobody reads complaints about it either
+        sys.stderr.close()  # the reader has gone, and nobody would read a complaint
         raise typer.Exit(FAILED) from None
     except TrainingDiverged as error:
         _raise_or_end(error, debug, FAILED)
@@ -46,8 +62,8 @@ def clear_errors(debug=False):
         raise
     except Exception as error:
         if debug or type(error).__module__.split(".")[0] in ("typer", "click"):
-            raise  # errors of the command line know how to show themselves
-        hint = "; this is a fault of the program: --debug shows where"
+            raise  # errors of the command line print themselves
+        hint = "; this is a bug in minitransformer: --debug shows where"
         _end(f"error: {type(error).__name__}: {error}{hint}", FAILED)
 
 
@@ -63,7 +79,7 @@ def _end(message, status):
 
 
 def describe(error):
-    """An exception in one line of words."""
+    """An exception, described in one line."""
     text = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         text = f"not enough memory ({text})"
@@ -75,19 +91,19 @@ def describe(error):
 
 
 def command(function):
-    """`function` with ``--debug`` and with :func:`clear_errors` around it."""
+    """`function` with an option ``--debug``, and with :func:`clear_errors` around it."""
 
     @functools.wraps(function)
     def wrapped(*, debug, **arguments):
         with clear_errors(debug):
             return function(**arguments)
 
-    option = typer.Option(help="Show the traceback of an error.", rich_help_panel="Other")
+    option = typer.Option(help="Show the traceback if there is an error.", rich_help_panel="Other")
     return with_parameters(wrapped, function, {"debug": (Annotated[bool, option], False)})
 
 
 def recipe_options(function):
-    """`function`, whose ``**changes`` become one option for each setting of a recipe."""
+    """`function`, with one option for each setting of a recipe in place of ``**changes``."""
 
     @functools.wraps(function)
     def wrapped(**arguments):
@@ -101,12 +117,16 @@ def recipe_options(function):
 
 
 def with_parameters(wrapped, function, added):
-    """Give `wrapped` the signature of `function` and further keyword parameters.
+    """Give `wrapped` the signature of `function`, plus further keyword parameters.
 
     Parameters
     ----------
-    wrapped, function : callable
+    wrapped : callable
+        The function to change; it is also returned.
+    function : callable
+        The function with the signature.
     added : dict of str to (annotation, default)
+        The parameters to add, by name.
     """
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -1,4 +1,4 @@
-"""What a command reads where no text is among its arguments."""
+"""What a command reads if no text is among its arguments."""
 
 import sys
 
@@ -17,7 +17,7 @@ def given_lines(what):
         If there is no line, or the bytes are not text.
     """
     if sys.stdin.isatty():
-        print(f"one {what} a line; Ctrl-D ends", file=sys.stderr)
+        print(f"one {what} per line; Ctrl-D ends", file=sys.stderr)
     try:
         lines = sys.stdin.read().splitlines()
     except UnicodeDecodeError as error:
@@ -25,5 +25,5 @@ def given_lines(what):
             f"standard input is not {error.encoding} text: {error.reason} at byte {error.start}"
         ) from None
     if not lines:
-        raise ValueError(f"no {what}: give {what}s as arguments, or one a line on standard input")
+        raise ValueError(f"no {what}: give {what}s as arguments, or one per line on standard input")
     return lines

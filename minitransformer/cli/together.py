@@ -1,4 +1,4 @@
-"""A command that several processes run together: one speaks, and one that fails ends all."""
+"""A command that several processes run together: one of them prints, and an error ends all."""
 
 import os
 import signal
@@ -9,20 +9,18 @@ from minitransformer.cli.options import FAILED, describe
 from minitransformer.training.parallel.mpi import join
 
 GRACE = 5.0
-"""Seconds in which the others fail alike, as with a wrong option; else one failed alone."""
+"""Seconds within which the other processes must fail too, as they do for a wrong option.
 
-
-def leads(processes):
-    """Whether this process writes files: the only one, or process 0 of several."""
-    return processes is None or processes.rank == 0
+A process that fails by itself for longer than this has failed alone.
+"""
 
 
 @contextmanager
 def together():
-    """Gives the :class:`Processes` that ``mpiexec`` started, or None where there is only one.
+    """Give the :class:`Processes` that ``mpiexec`` started, or None if there is only one.
 
-    Only process 0 prints. An error that all processes have is process 0's to report; one that has
-    failed alone ends the others, which would wait for it for ever.
+    Only process 0 prints. An error that all processes have is reported by process 0. A process that
+    fails alone ends the others, which would otherwise wait for it forever.
     """
     processes = join()
     if processes is None:
@@ -44,8 +42,8 @@ def _silence():
 
 
 def _end(processes, error):
-    """Wait for the others, and raise `error` where it is to be reported."""
-    if processes.rank:  # Ctrl-C is sent to all; while process 0 works on, it is for that one
+    """Wait for the other processes, and raise `error` if it is to be reported here."""
+    if processes.rank:  # Ctrl-C reaches all of them, but only process 0 may still be working
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     failed = processes.end(error is not None, GRACE)
     if failed is None:

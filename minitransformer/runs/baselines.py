@@ -1,25 +1,26 @@
-"""The baselines that a transformer has to beat: counting words, and counting words with pairs."""
+"""The baselines that a transformer has to beat: bags of words, and of words and word pairs."""
 
 from minitransformer.data import tokenize
 from minitransformer.models.baselines.bag_of_words import BagOfWords
 
 FEW = 1000
-"""With fewer training texts than this, words that occur in one text only are counted too."""
+"""With fewer training texts than this, words that occur in only one text count too."""
 
 
 def baseline_accuracies(texts):
-    """Accuracy on the test texts of logistic regression on bags of words.
+    """Accuracy of logistic regression on bags of words, on the test texts.
 
     Parameters
     ----------
     texts : Dataset
+        The regression is trained on its training part.
 
     Returns
     -------
     dict of str to float
         "bag of words" and "bag of word pairs".
     """
-    # cut into words once for both; the labels stay with their part
+    # split into words once, for both baselines
     (train, y), validation, (test, test_y) = (
         ([tokenize(text) for text in part.texts], part.labels)
         for part in (texts.train, texts.validation, texts.test)

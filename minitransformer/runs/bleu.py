@@ -1,4 +1,4 @@
-"""BLEU by sacrebleu, which is used for scoring only, and only where it is installed."""
+"""BLEU, by sacrebleu, which is used only for scoring, and only if it is installed."""
 
 import importlib.util
 
@@ -11,19 +11,19 @@ def available():
 
 
 def bleu(hypotheses, references):
-    """Cased BLEU of detokenised texts, with the tokenizer 13a.
+    """Case-sensitive BLEU of detokenised texts, with the tokenizer 13a.
 
     Parameters
     ----------
     hypotheses, references : lists of str
-        As many; one reference for each hypothesis.
+        Of the same length: one reference per hypothesis.
 
     Returns
     -------
     score : float
         0 to 100.
     signature : str
-        Says how it was computed, to be given with the score.
+        How it was computed; to be quoted with the score.
 
     Source: Papineni et al. 2002; Post 2018, "A call for clarity in reporting BLEU scores".
     """

@@ -1,14 +1,15 @@
 """The end of a classifier's run: scores beside the baselines, figures, and what to do next."""
 
-from minitransformer.runs.baselines import baseline_accuracies
-from minitransformer.runs.figures import draw
-from minitransformer.runs.results import draw_curves, keep_results, say_what_next
-from minitransformer.runs.classify import Score, probabilities, score
 from minitransformer.data import UNLABELLED
+from minitransformer.runs.baselines import baseline_accuracies
+from minitransformer.runs.classify import Score, probabilities, score
+from minitransformer.runs.figures import draw
+from minitransformer.runs.progress import silent
+from minitransformer.runs.results import draw_curves, save_results, what_next
 
 
-def report(folder, model, texts, began):
-    """Judge the model on the test texts, draw the figures, print the fixed lines.
+def report(folder, model, texts, began, on_progress=silent):
+    """Judge the model on the test texts, draw the figures, report the scores.
 
     Parameters
     ----------
@@ -17,29 +18,46 @@ def report(folder, model, texts, began):
         Trained.
     texts : Dataset
     began : float
-        ``time.perf_counter()`` when the command began.
+        ``time.perf_counter()`` when the run began.
+    on_progress : function of str
+        Receives the report, line by line.
+
+    Returns
+    -------
+    dict of str to float
+        The accuracies, as in results.json.
     """
     config = folder.config
     p = probabilities(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
     test = Score.of(p, texts.test.labels)
-    results = {"test accuracy": test.accuracy, **_extra(folder, model, texts)}
+    extra = extra_accuracies(folder, model, texts, config.windows)
+    results = {"test accuracy": test.accuracy, **extra}
     draw_curves(folder)
     draw(folder, model, texts, p, test)
-    print("training the bag-of-words baselines ...", flush=True)
+    on_progress("training the bag-of-words baselines ...")
     results |= baseline_accuracies(texts)
-    seconds = keep_results(folder, results, began)
-    print()
+    seconds = save_results(folder, results, began)
+    on_progress("")
     for name, accuracy in results.items():
-        print(f"{name}: {accuracy:.3f}")
-    print(f"total time: {seconds:.0f} s")
-    say_what_next(folder, ("predict", _example_text(texts)), ("evaluate",))
+        on_progress(f"{name}: {accuracy:.3f}")
+    on_progress(f"total time: {seconds:.0f} s")
+    on_progress(what_next(folder, ("predict", _example_text(texts)), ("evaluate",)))
+    return results
 
 
-def _extra(folder, model, texts):
-    """Accuracies on the further parts of the data set whose classes are known."""
-    config = folder.config
+def extra_accuracies(folder, model, texts, windows):
+    """Accuracies on the data set's extra parts, by name, where all labels are known.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    model : TransformerClassifier
+    texts : Dataset
+    windows : bool
+        Read all of a long text, in overlapping windows.
+    """
     return {
-        name: score(model, folder.tokenizer, part, config.recipe, config.windows).accuracy
+        name: score(model, folder.tokenizer, part, folder.config.recipe, windows).accuracy
         for name, part in texts.extra.items()
         if len(part) and (part.labels != UNLABELLED).all()
     }
@@ -47,7 +65,6 @@ def _extra(folder, model, texts):
 
 def _example_text(texts):
     """A short text to try."""
-    own = "The acting is not at all dull."
     if texts.name in ("reviews", "imdb"):
-        return own
+        return "The acting is not at all dull."
     return " ".join(min(texts.test.texts, key=len).split()[:12])

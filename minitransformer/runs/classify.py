@@ -1,4 +1,4 @@
-"""From texts to probabilities and figures of merit."""
+"""From texts to probabilities and scores."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from minitransformer.training import confusion_matrix
 
 
 def encode(vocabulary, texts, recipe):
-    """Ids of every text, cut to the recipe's length."""
+    """The ids of every text, truncated to the recipe's length."""
     return vocabulary.encode_all(texts, recipe.max_len, recipe.truncate)
 
 
@@ -22,13 +22,13 @@ def pieces_of(vocabulary, text, recipe, windows):
     text : str
     recipe : Recipe
     windows : bool
-        Read all of a long text, in windows that overlap by half, instead of cutting it.
+        Read all of a long text, in windows that overlap by half, instead of truncating it.
 
     Returns
     -------
     ids : (T,) int array
     places : list of int arrays
-        For each piece, the positions in `ids` that it holds.
+        For each piece, its positions in `ids`.
     """
     if not windows:
         ids = vocabulary.encode(text, recipe.max_len, recipe.truncate)
@@ -38,17 +38,17 @@ def pieces_of(vocabulary, text, recipe, windows):
 
 
 def probabilities(model, vocabulary, texts, recipe, windows=False):
-    """Probability of each class for each text, (n, C); the mean over its windows, if there are."""
-    cut = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
-    owner = np.repeat(np.arange(len(cut)), [len(places) for _, places in cut])
-    p = model.predict([ids[place] for ids, places in cut for place in places])
+    """Probability of each class for each text, (n, C): with `windows`, the mean over them."""
+    pieces = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
+    owner = np.repeat(np.arange(len(pieces)), [len(places) for _, places in pieces])
+    p = model.predict([ids[place] for ids, places in pieces for place in places])
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     return np.add.reduceat(p, starts, axis=0) / np.bincount(owner)[:, None]
 
 
 @dataclass(frozen=True)
 class Score:
-    """How well labels are predicted: loss in nats, accuracy, (C, C) confusion matrix."""
+    """How well labels are predicted: loss in nats, accuracy, confusion matrix (C, C)."""
 
     loss: float
     accuracy: float
@@ -64,7 +64,7 @@ class Score:
 
 
 def score(model, vocabulary, split, recipe, windows=False):
-    """The :class:`Score` of a model on a Split."""
+    """The :class:`Score` of a model on a Split, one part of a data set."""
     p = probabilities(model, vocabulary, split.texts, recipe, windows)
     return Score.of(p, split.labels)
 

@@ -1,4 +1,4 @@
-"""The figures of a classifier's run, and writing figures to files."""
+"""The figures of a classifier's run, and how figures are written to files."""
 
 import io
 import warnings
@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 
 from minitransformer import plots
-from minitransformer.runs.classify import encode
 from minitransformer.data import pad
 from minitransformer.functional import softmax
+from minitransformer.runs.classify import encode
 from minitransformer.storage import atomic_write
 
 EXAMPLE_LENGTH, MAX_TOKENS = 16, 32
@@ -17,7 +17,7 @@ EXAMPLE_LENGTH, MAX_TOKENS = 16, 32
 def draw(folder, model, texts, p, test):
     """Write confusion.png and attention.png.
 
-    The latter shows the attention on a test text of about 16 tokens that was rightly classified.
+    The second shows the attention on a correctly classified test text of about 16 tokens.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def draw(folder, model, texts, p, test):
     p : (n, C) array
         Probabilities of the test texts.
     test : Score
-        Of the test texts.
+        The score on them.
     """
     figure = plots.confusion(test.confusion, texts.class_names)
     save_figure(figure, folder.path / "confusion.png")
@@ -41,7 +41,7 @@ def draw(folder, model, texts, p, test):
 
 
 def attention_figure(folder, model, ids):
-    """Heat maps of the last block's heads on one text; None for a model without blocks.
+    """Heat maps of the last block's heads on one text; None if the model has no blocks.
 
     Parameters
     ----------
@@ -63,9 +63,9 @@ def attention_figure(folder, model, ids):
 
 
 def check_place(path, suffix=".png"):
-    """ValueError if a file cannot be written to `path`, before the work for it is done."""
+    """Raise ValueError if no file can be written to `path`, before the work for it is done."""
     if path.suffix.lower() != suffix:
-        raise ValueError(f"the file must end in {suffix}, not {path.name!r}")
+        raise ValueError(f"the file name must end in {suffix}, got {path.name!r}")
     if not path.absolute().parent.is_dir():
         raise ValueError(f"there is no folder {path.parent} to write {path.name} to")
 
@@ -74,7 +74,7 @@ def save_figure(figure, path):
     """Write a figure as PNG, atomically."""
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # a token in a script that the font lacks becomes a box, which is no reason to complain
+        # a token in a script that the font lacks is drawn as a box, without a warning
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
         figure.savefig(file, format="png")
     atomic_write(path, file.getvalue())

@@ -10,12 +10,12 @@ from minitransformer.training import History
 
 
 def draw_curves(folder):
-    """Write curves.png, where an epoch has been finished."""
+    """Write curves.png, if at least one epoch was finished."""
     if folder.history.exists():
         save_figure(plots.curves(History.load_csv(folder.history)), folder.path / "curves.png")
 
 
-def keep_results(folder, results, began):
+def save_results(folder, results, began):
     """Write results.json.
 
     Parameters
@@ -23,7 +23,7 @@ def keep_results(folder, results, began):
     folder : RunFolder
     results : dict of str to what JSON can hold
     began : float
-        ``time.perf_counter()`` when the command began.
+        ``time.perf_counter()`` when the run began.
 
     Returns
     -------
@@ -35,10 +35,19 @@ def keep_results(folder, results, began):
     return seconds
 
 
-def say_what_next(folder, *arguments):
-    """Print commands that use the run: for each the name and the text that follows the folder."""
-    print(f"\nEverything is in {folder.path}. What to run next:")
+def what_next(folder, *arguments):
+    """The text that lists commands to run next.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    *arguments : tuples of str
+        For each command its name, and the text that follows the folder, if any.
+    """
+    lines = [f"\nEverything is in {folder.path}. What to run next:"]
     for name, *rest in arguments:
-        dash = ["--"] if rest and rest[0].startswith("-") else []  # it would be read as an option
-        words = shlex.join([name, str(folder.path), *dash, *rest])
-        print(f"  python -m minitransformer {words}")
+        # without the dashes, the text would be read as an option
+        dashes = ["--"] if rest and rest[0].startswith("-") else []
+        words = shlex.join([name, str(folder.path), *dashes, *rest])
+        lines.append(f"  python -m minitransformer {words}")
+    return "\n".join(lines)

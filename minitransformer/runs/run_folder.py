@@ -1,4 +1,4 @@
-"""The folder of a training run: what stands in it, and whether it all belongs together."""
+"""The folder of a training run: its files, and whether they belong together."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -11,20 +11,26 @@ PARENT, CHECKPOINT = Path("runs"), "checkpoint.safetensors"
 
 
 class RunFolder:
-    """A run's folder.
+    """The folder of a run. Open one with :meth:`open`, or make a new one with :meth:`create`.
 
     Attributes
     ----------
     path : Path
+        The folder.
     config : Config
+        The settings of the run, as in config.json.
     task : Task
+        The kind of work the run does.
     tokenizer : Vocabulary or tokenizer
+        The run's tokenizer.
+    weights, checkpoint, history : Path
+        Files in the folder. They exist only once training has come that far.
     """
 
     def __init__(self, path, config, tokenizer):
         self.path, self.config, self.tokenizer = Path(path), config, tokenizer
         self.task = TASKS[config.task]
-        self._made = None
+        self._created = None  # the folders that `create` made
 
     @property
     def weights(self):
@@ -40,14 +46,18 @@ class RunFolder:
 
     @classmethod
     def create(cls, path, config, tokenizer):
-        """Make the folder and write configuration and tokenizer.
+        """Create the folder, and write configuration and tokenizer.
 
         Parameters
         ----------
-        path : Path or None
-            None: ``runs/<data>-<seed>``, with a number where that is taken.
+        path : path-like or None
+            None: ``runs/<data>-<seed>``, followed by a number if that is taken.
         config : Config
         tokenizer : Vocabulary or tokenizer
+
+        Returns
+        -------
+        RunFolder
 
         Raises
         ------
@@ -59,7 +69,7 @@ class RunFolder:
         path = _free_folder(config) if path is None else Path(path)
         check_free(path)
         folder = cls(path, config, tokenizer)
-        folder._made = [part for part in (path, *path.parents) if not part.exists()]
+        folder._created = [part for part in (path, *path.parents) if not part.exists()]
         try:
             path.mkdir(parents=True, exist_ok=True)
             file = path / folder.task.tokenizer_file
@@ -73,21 +83,25 @@ class RunFolder:
 
     @classmethod
     def open(cls, path, *tasks):
-        """Read configuration and tokenizer.
+        """Open a run's folder: read configuration and tokenizer.
 
         Parameters
         ----------
         path : path-like
         *tasks : str
-            Names of the tasks that will do; by default all.
+            Names of the tasks that are accepted; by default all.
+
+        Returns
+        -------
+        RunFolder
 
         Raises
         ------
         FileNotFoundError
             If there is no such folder, or a file is missing.
         ValueError
-            If a file is truncated, altered, not of a run, or of another version, or if the run is
-            one of another task.
+            If a file is truncated, altered, not from a run, or from another version, or if the run
+            is of another task.
         """
         path = Path(path)
         if not path.is_dir():
@@ -96,21 +110,21 @@ class RunFolder:
         try:
             values = read_json(path / "config.json")
             if sealed(values) != values:
-                raise ValueError("its content does not belong to its checksum")
+                raise ValueError("its SHA-256 does not match the stored one")
             what = "was written by another version of minitransformer"
             config, digest = Config.from_dict(values), values["tokenizer_sha256"]
         except FileNotFoundError:
             raise FileNotFoundError(f"{path} is not a run folder: no config.json") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            words = f"no {error}" if isinstance(error, KeyError) else error
+            words = f"{error} is missing" if isinstance(error, KeyError) else error
             raise ValueError(f"{path / 'config.json'} {what}: {words}") from None
         if tasks and config.task not in tasks:
             raise ValueError(
-                f"{path} is a run of the task {config.task}; this needs one of: {', '.join(tasks)}"
+                f"the task of {path} must be one of {', '.join(tasks)}, got {config.task}"
             )
         file = path / TASKS[config.task].tokenizer_file
         if _digest(file) != digest:
-            raise ValueError(f"{file} is truncated, altered, or of another run")
+            raise ValueError(f"{file} is truncated or altered, or belongs to another run")
         return cls(path, config, TASKS[config.task].load_tokenizer(file))
 
     def new_model(self):
@@ -125,13 +139,15 @@ class RunFolder:
         Raises
         ------
         FileNotFoundError
-            If training has not come far enough to save one.
+            If training was stopped before it saved one.
         ValueError
             If the file is truncated or altered, or belongs to another configuration.
         """
         if not self.weights.exists():
-            hint = f"; go on training with --resume {self.path}" if self.checkpoint.exists() else ""
-            raise FileNotFoundError(f"{self.path} holds no model.safetensors{hint}")
+            hint = (
+                f"; resume training with --resume {self.path}" if self.checkpoint.exists() else ""
+            )
+            raise FileNotFoundError(f"{self.path} has no model.safetensors{hint}")
         model, expected = self.task.model_class.load(self.weights), self.new_model().config
         wrong = [
             f"{name} is {model.config[name]!r} there, {expected[name]!r} here"
@@ -151,7 +167,7 @@ class RunFolder:
         return model
 
     def check_classes(self, texts):
-        """Raise ValueError where data have other classes than those of the run."""
+        """Raise ValueError if the data, `texts`, have other classes than the run."""
         now, then = self.task.class_names(texts), self.config.class_names
         if now != then:
             raise ValueError(
@@ -161,11 +177,11 @@ class RunFolder:
 
     def discard(self):
         """Remove what :meth:`create` made, if nothing has been trained in it yet."""
-        if self._made is None or self.weights.exists() or self.checkpoint.exists():
+        if self._created is None or self.weights.exists() or self.checkpoint.exists():
             return
         for name in ("config.json", self.task.tokenizer_file):
             (self.path / name).unlink(missing_ok=True)
-        for folder in self._made:
+        for folder in self._created:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
@@ -178,7 +194,7 @@ def _digest(path):
 def check_free(path):
     """Raise ValueError if `path` exists and is not an empty folder."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        hint = f", or go on with --resume {path}" if (path / CHECKPOINT).exists() else ""
+        hint = f", or resume it with --resume {path}" if (path / CHECKPOINT).exists() else ""
         raise ValueError(f"{path} exists already: choose another folder{hint}")
 
 

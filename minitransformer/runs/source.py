@@ -1,4 +1,4 @@
-"""Where a run's data come from."""
+"""Where the data of a run come from."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """A data set by name, or one's own files.
+    """A data set by name, or your own files.
 
-    What is held out does not depend on the run's seed, so that runs with several seeds are judged
-    on the same data.
+    What is held out does not depend on the run's seed, so runs with different seeds are judged on
+    the same data.
 
     Attributes
     ----------
@@ -18,7 +18,7 @@ class Source:
     file : str or None
         An absolute path.
     text_column, label_column : str or None
-        Where the file is a table of texts and classes.
+        If the file is a table of texts and classes: the names of the two columns.
     target : str or None
         An absolute path: the file of the translations, line by line.
     """
@@ -31,34 +31,39 @@ class Source:
 
     @classmethod
     def of_file(cls, path, target=None, **columns):
-        """The source for a file, wherever the command is called from later."""
+        """The source for a file, valid in whichever folder a command is run later."""
         return cls(file=absolute(path), target=target and absolute(target), **columns)
 
     def moved(self, path=None, target=None):
-        """The same source, its files being elsewhere now.
+        """The same source, with its files moved elsewhere.
+
+        Parameters
+        ----------
+        path, target : path-like, optional
+            Where the file, and the file of the translations, are now.
 
         Raises
         ------
         ValueError
-            Where this source has no such file.
+            If this source has no such file.
         """
-        given = {"file": (path, "--data"), "target": (target, "--target")}
-        for name, (there, option) in given.items():
-            if there is not None and getattr(self, name) is None:
+        given = {"file": ("data", path), "target": ("target", target)}
+        given = {name: (option, now) for name, (option, now) in given.items() if now is not None}
+        for name, (option, _) in given.items():
+            if getattr(self, name) is None:
                 raise ValueError(
-                    f"{option} is for runs on such a file of your own; this one is on {self.name}"
+                    f"{option} is only for runs on your own file; this run is on {self.name}"
                 )
-        found = {name: absolute(there) for name, (there, _) in given.items() if there is not None}
-        return replace(self, **found)
+        return replace(self, **{name: absolute(now) for name, (_, now) in given.items()})
 
     @property
     def name(self):
-        """Short name, for the run's folder."""
+        """A short name, for the run's folder."""
         return self.dataset or Path(self.file).stem
 
 
 def absolute(path):
-    """A file's path as text that holds wherever a command is called from."""
+    """The absolute path of a file, as a string."""
     if Path(path).is_dir():
-        raise ValueError(f"{path} is a folder, and a file is needed")
+        raise ValueError(f"{path} must be a file, got a folder")
     return str(Path(path).resolve())

@@ -1,4 +1,4 @@
-"""The commands: what they print and write when all is well."""
+"""The commands: what they print and write if nothing goes wrong."""
 
 import json
 import re
@@ -52,7 +52,7 @@ def test_the_configuration_says_everything(trained, table):
     assert set(config["recipe"]) == {name for name, *_ in known}
 
 
-def test_embedded_reviews_are_the_default(call, tmp_path, monkeypatch):
+def test_the_bundled_reviews_are_the_default(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = call("train", *TINY, "--epochs", 1, "--batch-size", 500)
     assert code == 0
@@ -87,7 +87,7 @@ def test_evaluate_agrees_with_train(call, trained):
     assert re.search(r"^test loss: \d\.\d{4}$", out, re.MULTILINE)
 
 
-def test_a_run_knows_its_file_wherever_it_is_called_from(call, table, tmp_path, monkeypatch):
+def test_a_run_finds_its_file_from_any_folder(call, table, tmp_path, monkeypatch):
     monkeypatch.chdir(table.parent)
     assert Source.of_file(table.name).file == str(table.resolve())
 
@@ -106,7 +106,7 @@ def test_predict_prints_label_probability_and_words(call, trained):
     assert lines[2].startswith("  gradient:")
     assert {"a", "dull", "film"} <= set(lines[1].split())
     assert lines[3].endswith("great great [bold]cast[/bold] :)")
-    assert "\x1b" not in out  # no colours where nobody sees them
+    assert "\x1b" not in out  # no colours outside a terminal
 
 
 def test_predict_as_json_from_standard_input(call, trained, monkeypatch, tmp_path):
@@ -130,7 +130,7 @@ def test_predict_draws_the_attention(call, trained, tmp_path):
     assert (tmp_path / "w.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_with_tiled_attention_is_trained_and_looked_into(call, columns, tmp_path):
+def test_a_run_with_tiled_attention_is_trained_and_explained(call, columns, tmp_path):
     run, picture = tmp_path / "run", tmp_path / "w.png"
     code, _, _ = call("train", *columns, *TINY, "--attention", "tiled", "--out", run)
     assert code == 0
@@ -159,7 +159,7 @@ def test_windows_read_all_of_a_long_text_and_are_averaged(call, trained):
     assert word == pytest.approx((received[0][7] + received[1][1]) / 2, abs=1e-6)
 
 
-def test_gradcheck_proves_and_fails(call, monkeypatch):
+def test_gradcheck_passes_and_fails(call, monkeypatch):
     code, out, _ = call("gradcheck", "--shapes", 3, "--only", "softmax")
     assert code == 0
     assert "4 of 4 right" in out

@@ -1,4 +1,4 @@
-"""`--device`: refused with the reason where there is none, and the same words where there is."""
+"""`--device`: refused with a reason if there is no device; the same output if there is one."""
 
 import pytest
 

@@ -21,14 +21,14 @@ from tests.support.commands import TINY, assert_one_line
         ("--schedule cosine", "unknown schedule 'cosine'; did you mean 'warmup_cosine'"),
         ("--pooling men", "pooling must be one of"),
         ("--monitor val_los", "did you mean 'val_loss'"),
-        ("--truncate middle", "truncate must be 'end' or 'ends'"),
-        ("--epochs 0", "epochs must be at least 1, got 0"),
+        ("--truncate middle", "truncate must be one of end, ends, got 'middle'"),
+        ("--epochs 0", "epochs must be >= 1, got 0"),
         ("--dropout 1.5", r"dropout must lie in \[0, 1\)"),
         ("--learning-rate nan", "learning_rate must be finite"),
-        ("--vocab-size 2", "vocab_size must be at least 3"),
-        ("--seed -1", "seed must be at least 0"),
+        ("--vocab-size 2", "vocab_size must be >= 3, got 2"),
+        ("--seed -1", "seed must be >= 0, got -1"),
         ("--workers 0", "workers must be >= 1"),
-        ("--dataset imdb", "--data and --dataset exclude each other"),
+        ("--dataset imdb", "data and dataset exclude each other"),
         ("--resume elsewhere", "leave out --data"),
     ],
 )
@@ -66,8 +66,8 @@ def test_bad_tables(call, tmp_path, monkeypatch, content, message):
     ("arguments", "message"),
     [
         ("train --data none.csv --text-column a --label-column b", "No such file.*none.csv"),
-        ("train --data none.csv", "needs --text-column and --label-column"),
-        ("train --text-column a", "belong to --data"),
+        ("train --data none.csv", "needs text_column and label_column"),
+        ("train --text-column a", "belong to data, which is missing"),
         ("train --dataset imbd", "unknown data set 'imbd'; did you mean 'imdb'"),
         ("train --dataset imdb --data-dir nowhere", "does not exist: nowhere"),
         ("train --dataset imdb --data-dir .", "is not IMDB"),
@@ -149,7 +149,7 @@ def test_no_text_at_all(call, trained, monkeypatch, tmp_path):
     assert "no text" in err
 
 
-def test_bytes_that_are_no_text(call, trained, monkeypatch, tmp_path):
+def test_bytes_that_are_not_text(call, trained, monkeypatch, tmp_path):
     (tmp_path / "bytes").write_bytes(b"fine \xff film")
     with open(tmp_path / "bytes", encoding="utf-8") as file:
         monkeypatch.setattr("sys.stdin", file)

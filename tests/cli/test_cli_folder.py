@@ -1,4 +1,4 @@
-"""A run folder that is truncated, altered, or of another run is refused."""
+"""A run folder that is truncated or altered, or mixed with another run's, is refused."""
 
 import json
 import shutil
@@ -83,7 +83,7 @@ def test_folders_that_were_there_before_stay(run, tmp_path, there):
     assert not any((tmp_path / there).iterdir())
 
 
-def test_folders_that_were_made_for_nothing_go_again(run, tmp_path):
+def test_folders_made_for_nothing_are_removed(run, tmp_path):
     opened = RunFolder.open(run)
     RunFolder.create(tmp_path / "a" / "b" / "c", opened.config, opened.tokenizer).discard()
     assert not (tmp_path / "a").exists()

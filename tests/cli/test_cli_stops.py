@@ -1,4 +1,4 @@
-"""Stopping a run, by Ctrl-C or by numbers that are none, and going on with it."""
+"""Stopping a run, by Ctrl-C or by numbers that are not finite, and resuming it."""
 
 import re
 import subprocess
@@ -7,21 +7,7 @@ import sys
 import numpy as np
 
 from minitransformer.runs.run_folder import RunFolder
-from tests.support.commands import TINY, assert_one_line
-
-# Training that sends itself a real Ctrl-C after step 11, in the middle of the third epoch.
-INTERRUPTED = """
-import os, signal, sys
-from minitransformer.cli import main
-from minitransformer.training import Checkpoint
-
-def press(self, batch, logs):
-    if self.run.step == 11:
-        os.kill(os.getpid(), signal.SIGINT)
-
-Checkpoint.on_train_batch_end = press
-main()
-"""
+from tests.support.commands import INTERRUPTED, TINY, assert_one_line
 
 
 def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed_to_the_same_bits(call, columns, tmp_path):

@@ -1,4 +1,4 @@
-"""The commands for models that write: reverse, language model, translation."""
+"""The commands for generative models: reverse, language model, translation."""
 
 import json
 import math
@@ -26,9 +26,8 @@ from minitransformer.runs.tasks.encoder_decoder import (
     encode_pairs,
     encode_source,
 )
-from tests.cli.test_cli_stops import INTERRUPTED
 from tests.support import strict_device
-from tests.support.commands import assert_one_line
+from tests.support.commands import INTERRUPTED, assert_one_line
 from tests.support.mpi_processes import together
 
 SMALL = "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --workers 1".split()
@@ -178,7 +177,7 @@ def test_the_language_model_shows_what_it_writes(language_model, text):
 
 
 @pytest.mark.parametrize("tokenizer", ["words", "bpe"])
-def test_what_is_held_out_makes_no_token(tokenizer):
+def test_held_out_text_adds_no_token(tokenizer):
     text, recipe = PlainText("x", "a cat sat\n" * 9, "zebra zebra"), TEXT_RECIPE
     found = TASKS["language-model"].build_tokenizer(text, replace(recipe, tokenizer=tokenizer))
     assert not any("z" in token and len(token) > 1 for token in found.tokens)
@@ -247,7 +246,7 @@ def test_translation_is_scored_and_shown(translation, pairs, call):
     assert re.search(r"^test BLEU: .*$", out, re.MULTILINE)[0] in evaluated.splitlines()
 
 
-def test_the_parts_of_ones_own_sentences_share_none_and_lose_none(pairs):
+def test_every_sentence_of_your_own_is_in_exactly_one_part(pairs):
     whole = read_parallel(*pairs[3::2])
     parts = TASKS["translation"].load(TASKS["translation"].source(options(pairs)), None)
     found = [
@@ -260,7 +259,7 @@ def test_the_parts_of_ones_own_sentences_share_none_and_lose_none(pairs):
 
 def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
     twice = list(pairs)
-    for i, ending in ((3, ""), (5, " So.")):  # and the copies are translated otherwise
+    for i, ending in ((3, ""), (5, " So.")):  # and the copies are translated differently
         twice[i] = tmp_path / pairs[i].name
         text = pairs[i].read_text()
         twice[i].write_text(text + text.replace("\n", ending + "\n"))
@@ -271,12 +270,12 @@ def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
 
 
 def options(pairs):
-    """What `train` hands to a task."""
+    """What a run passes to its task."""
     names = ("dataset", "text_column", "label_column", "windows")
     return dict.fromkeys(names) | {"data": pairs[3], "target": pairs[5]}
 
 
-def test_without_sacrebleu_the_translations_are_kept_and_it_says_so(
+def test_without_sacrebleu_the_translations_are_written_with_a_notice(
     call, pairs, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("minitransformer.runs.tasks.translation.available", lambda: False)
@@ -288,7 +287,7 @@ def test_without_sacrebleu_the_translations_are_kept_and_it_says_so(
     assert len((run / "translations.txt").read_text().splitlines()) == 4
 
 
-def test_bleu_is_the_one_that_is_known():
+def test_bleu_is_case_sensitive_and_100_for_a_perfect_translation():
     hypotheses = ["The dog runs.", "A cat sleeps on the mat today"]
     score, signature = bleu.bleu(hypotheses, ["The dog runs.", "A cat sleeps on the mat today"])
     assert score == pytest.approx(100)
@@ -403,7 +402,10 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
         ("--task copy --positions rotary", "positions must be one of"),
         ("--task language-model --epochs 3", "epochs is not a setting .*; did you mean 'steps'"),
         ("--task language-model --recipe our", "unknown recipe 'our'; did you mean 'ours'"),
-        ("--task language-model --tokenizer word", "tokenizer must be one of characters, words, bpe, got 'word'"),
+        (
+            "--task language-model --tokenizer word",
+            "tokenizer must be one of characters, words, bpe",
+        ),
         ("--task language-model --target x", "target is not an option of the task language-model"),
         ("--task language-model --data none.txt", "none.txt"),
         ("--task language-model --label-column x", "label_column is not an option"),
@@ -456,7 +458,7 @@ def test_a_run_of_another_task_is_refused_by_name(call, reverse, language_model)
     with pytest.raises(ValueError, match="must be one of translation, reverse, got language-model"):
         RunFolder.open(language_model[0], "translation", "reverse")
     assert "windows is not an option of the task" in call("evaluate", reverse[0], "--windows")[2]
-    assert "data is only for runs on your own file" in call("evaluate", reverse[0], "--data", "x")[2]
+    assert "data is only for runs on your own" in call("evaluate", reverse[0], "--data", "x")[2]
 
 
 def test_evaluate_takes_files_from_elsewhere(call, translation, pairs, tmp_path):
@@ -474,7 +476,7 @@ def test_a_spoilt_tokenizer_is_refused(call, language_model, tmp_path):
     assert "tokenizer.json is truncated or altered, or belongs to another run" in err
 
 
-def test_every_task_has_recipes_that_can_be():
+def test_every_recipe_of_every_task_is_valid():
     for task in TASKS.values():
         for named in task.recipes.values():
             for recipe in named.values():
@@ -487,5 +489,5 @@ def test_two_meanings_of_an_option_are_noticed():
     class Clash(Recipe):
         epochs: int = setting(1, TRAINING, "something else")
 
-    with pytest.raises(ValueError, match="epochs of Clash must be the same setting as in other recipes"):
+    with pytest.raises(ValueError, match="epochs of Clash must be the same setting as in"):
         list(recipes.settings(recipes.ClassificationRecipe, Clash))

@@ -24,7 +24,7 @@ def train(path, *arguments):
 
 @pytest.fixture(scope="module")
 def writer(tmp_path_factory):
-    """A run of the task language-model on letters."""
+    """A run of the task language-model, trained on characters."""
     folder = tmp_path_factory.mktemp("writer")
     lines = [f"The {word} cat sat on mat {i % 7}." for i in range(20) for word in ("old", "red")]
     (folder / "cats.txt").write_text("\n".join(lines) + "\n")
@@ -76,7 +76,7 @@ def test_generate_writes_what_the_library_writes(call, writer, arguments, option
 
 @pytest.mark.parametrize("new_tokens", [None, 5])
 def test_generate_by_beam_search_without_an_end_token(call, writer, new_tokens):
-    """By default as many tokens as the context has room for."""
+    """By default it writes as many tokens as the context has room for."""
     folder = RunFolder.open(writer)
     assert folder.tokenizer.end_id is None
     (text,), _ = inference.beam_search(
@@ -100,7 +100,7 @@ def test_a_longer_prompt_is_read_from_its_end_when_asked(call, writer):
     assert out == written(writer, prompt, greedy=True, max_new_tokens=5)
 
 
-def test_the_text_comes_piece_by_piece(call, writer, monkeypatch):
+def test_the_text_is_printed_piece_by_piece(call, writer, monkeypatch):
     class Output(io.StringIO):
         flushed = 0
 
@@ -117,16 +117,16 @@ def test_the_text_comes_piece_by_piece(call, writer, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--temperature", "0"], "--temperature must be above 0, got 0.0; .* say --greedy$"),
+        (["--temperature", "0"], "--temperature must be above 0, got 0.0; .* use --greedy$"),
         (["--temperature", "-1"], "temperature must be above 0, got -1.0"),
         (["--top-p", "0"], "top_p must be finite and > 0 and <= 1, got 0"),
         (["--top-p", "1.5"], "top_p must be finite and > 0 and <= 1, got 1.5"),
         (["--top-k", "0"], "top_k must be >= 1"),
         (["--max-new-tokens", "0"], "max_new_tokens must be >= 1"),
         (["--seed", "-1"], "seed must be >= 0"),
-        (["--greedy", "--top-k", "3"], "--greedy draws nothing: leave out --top-k"),
+        (["--greedy", "--top-k", "3"], "--greedy samples nothing: leave out --top-k"),
         (["--beams", "2", "--greedy"], "leave out --greedy"),
-        (["--beams", "2", "--max-new-tokens", "14"], "room for 13 behind .*: ask for fewer$"),
+        (["--beams", "2", "--max-new-tokens", "14"], "room for 13 after .*: ask for fewer$"),
         (["--length-penalty", "1"], "--length-penalty belongs to --beams"),
         (
             ["--no-slide", "--max-new-tokens", "200"],
@@ -190,14 +190,14 @@ def test_translate_reads_sentences_from_standard_input(call, reverser, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["abcdefgh"], "sentence 1 has 9 tokens with its end, the model reads at most 8"),
+        (["abcdefgh"], "sentence 1 has 9 tokens including its end, but the model reads at most 8"),
         (["abc", " "], "sentence 2 is empty"),
         (["abc", "--beams", "100"], "beams must be at most the size of the vocabulary"),
         (["abc", "--beams", "0"], "beams must be >= 1"),
         (["abc", "--beams", "2", "--greedy"], "leave out --beams 2"),
         (["abc", "--length-penalty", "1"], "there is one"),
         (["abc", "--beams", "2", "--length-penalty", "-1"], "length_penalty must be finite"),
-        (["abc", "--max-new-tokens", "9"], "max_new_tokens is 9, .* room for 8"),
+        (["abc", "--max-new-tokens", "9"], "max_new_tokens must be at most 8 .* got 9"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -213,7 +213,7 @@ def test_each_command_says_which_runs_it_is_for(call, writer, reverser, trained)
         code, out, err = call(command, run, "abc")
         assert (code, out) == (2, "")
         assert_one_line(err)
-        assert "is a run of the task" in err
+        assert "the task of" in err
 
 
 def test_the_sentence_is_read_with_its_end(reverser):

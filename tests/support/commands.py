@@ -1,9 +1,23 @@
-"""What the tests of the commands share besides fixtures."""
+"""What the tests of the commands have in common, apart from fixtures."""
 
 TINY = (
     "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --max-len 12 --epochs 2 --batch-size 16"
     " --workers 1"
 ).split()
+
+# Training that sends itself a real Ctrl-C after step 11, in the middle of the third epoch.
+INTERRUPTED = """
+import os, signal, sys
+from minitransformer.cli import main
+from minitransformer.training import Checkpoint
+
+def press(self, batch, logs):
+    if self.run.step == 11:
+        os.kill(os.getpid(), signal.SIGINT)
+
+Checkpoint.on_train_batch_end = press
+main()
+"""
 
 
 def assert_one_line(err):

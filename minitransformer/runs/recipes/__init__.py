@@ -1,4 +1,4 @@
-"""Recipes: the settings that suit a task and its data. Options of `train` change them."""
+"""Recipes: the settings that suit a task and its data. The options of `train` change them."""
 
 from dataclasses import fields
 
@@ -16,7 +16,7 @@ def settings(*recipes):
     Parameters
     ----------
     *recipes : subclasses of Recipe
-        Whose settings; by default those of all, each name once.
+        The recipes with the settings; by default all. Each name appears once.
 
     Raises
     ------
@@ -28,7 +28,9 @@ def settings(*recipes):
         for f in fields(recipe):
             kind, _, text = found.setdefault(f.name, (f.type, group(f), f.metadata["help"]))
             if (kind, text) != (f.type, f.metadata["help"]):
-                raise ValueError(f"{f.name} of {recipe.__name__} is another setting elsewhere")
+                raise ValueError(
+                    f"{f.name} of {recipe.__name__} must be the same setting as in other recipes"
+                )
     order = {name: place for place, name in enumerate((MODEL, VOCABULARY, TRAINING))}
     for name, (kind, shown, text) in sorted(found.items(), key=lambda item: order[item[1][1]]):
         yield name, kind, shown, text

@@ -1,29 +1,31 @@
-"""Recipes for the class of a text."""
+"""Recipes for classifying texts."""
 
 from dataclasses import dataclass
 
-from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
-from minitransformer.models import TransformerClassifier
-from minitransformer.training import EarlyStopping
 from minitransformer.checks import lookup
+from minitransformer.models import TransformerClassifier
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.training import EarlyStopping
 
 MONITORS = ("val_loss", "val_accuracy")
 
 
 @dataclass(frozen=True)
 class ClassificationRecipe(Recipe):
-    """Settings of an encoder that reads a text and says its class."""
+    """Settings of an encoder that reads a text and predicts its class."""
 
     pooling: str = setting("mean", MODEL, "mean, max, first")
 
-    vocab_size: int = setting(20_000, VOCABULARY, "most words, the most frequent ones")
-    min_count: int = setting(1, VOCABULARY, "leave out words that occur less often")
+    vocab_size: int = setting(20_000, VOCABULARY, "maximum words; the most frequent are kept")
+    min_count: int = setting(1, VOCABULARY, "leave out words that occur less often than this")
     truncate: str = setting("end", VOCABULARY, "of a long text keep its start (end) or both (ends)")
 
-    epochs: int = setting(10, TRAINING, "most passes over the training texts")
-    word_dropout: float = setting(0.0, TRAINING, "share of words hidden in training")
-    monitor: str = setting("val_loss", TRAINING, "what is best: val_loss, val_accuracy")
-    patience: int = setting(3, TRAINING, "epochs without a better one that end training")
+    epochs: int = setting(10, TRAINING, "maximum passes over the training texts")
+    word_dropout: float = setting(0.0, TRAINING, "fraction of words hidden in training")
+    monitor: str = setting(
+        "val_loss", TRAINING, "what decides which epoch is best: val_loss, val_accuracy"
+    )
+    patience: int = setting(3, TRAINING, "stop after this many epochs without improvement")
 
     def model(self, vocab_size, seed, n_classes=None):
         return TransformerClassifier(vocab_size, n_classes, seed=seed, **self.model_settings())
@@ -32,7 +34,7 @@ class ClassificationRecipe(Recipe):
         super().compile(model, workers, word_dropout=self.word_dropout, **more)
 
     def callbacks(self):
-        """Early stopping, which keeps the best weights."""
+        """Early stopping, which also restores the best weights."""
         return [EarlyStopping(self.monitor, patience=self.patience)]
 
     def check(self, workers=None, **more):
@@ -90,4 +92,4 @@ TABLE = ClassificationRecipe(
     monitor="val_loss",
     patience=4,
 )
-"""For your own texts, of which nothing is known: cautious, and early stopping decides."""
+"""For your own texts, about which nothing is known: cautious; early stopping ends training."""

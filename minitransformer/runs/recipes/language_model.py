@@ -1,4 +1,4 @@
-"""Recipes for language models: what comes next."""
+"""Recipes for language models, which predict the next token."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,18 @@ TOKENIZERS = ("characters", "words", "bpe")
 
 @dataclass(frozen=True)
 class LanguageModelRecipe(Recipe):
-    """Settings of a decoder-only model; a batch is windows of `max_len` tokens of the text."""
+    """Settings of a decoder-only model. A batch consists of windows of `max_len` tokens."""
 
     norm_kind: str = setting("layer", MODEL, "layer, rms")
     n_kv_heads: int = setting(0, MODEL, "heads of keys and values; 0: as many as n_heads")
     window: int = setting(0, MODEL, "how many tokens back attention looks; 0: all")
     bias: bool = setting(True, MODEL, "whether linear layers have biases")
-    tied: bool = setting(True, MODEL, "one table for embeddings and output")
+    tied: bool = setting(True, MODEL, "one table for the embeddings and the output")
 
     tokenizer: str = setting("characters", VOCABULARY, "characters, words, bpe")
-    merges: int = setting(2000, VOCABULARY, "merges that bpe learns, at most")
+    merges: int = setting(2000, VOCABULARY, "maximum merges that bpe learns")
 
-    steps: int = setting(2000, TRAINING, "steps of training")
+    steps: int = setting(2000, TRAINING, "training steps")
 
     metrics = ("accuracy", "perplexity")
 
@@ -59,7 +59,7 @@ NANOGPT = LanguageModelRecipe(
     floor=0.1,
     clip=1.0,
 )
-"""The CPU example of nanoGPT's README, whose figure others can compare with."""
+"""The CPU example in nanoGPT's README, whose published loss serves as a comparison."""
 
 OURS = LanguageModelRecipe(
     d_model=128,
@@ -81,7 +81,7 @@ OURS = LanguageModelRecipe(
     floor=0.02,
     clip=1.0,
 )
-"""What was found after GPT-2, in the same wall time."""
+"""What has been found since GPT-2, for the same wall time."""
 
 TEXT = LanguageModelRecipe(
     d_model=128,

@@ -1,17 +1,17 @@
-"""What every recipe has: settings with help texts, checks, and a form that JSON can hold."""
+"""What every recipe has: settings with help texts, checks, and a form for JSON."""
 
 from dataclasses import asdict, dataclass, field, fields
 
+from minitransformer.checks import check_choice, check_count, lookup, near_names
 from minitransformer.training import CategoricalCrossentropy
 from minitransformer.training.optim import optimizers, schedules
-from minitransformer.checks import lookup, near_names
 
 MODEL, TRAINING, VOCABULARY = "The model", "Training", "The vocabulary"
 _SCHEDULES = "constant, warmup_inverse_sqrt, warmup_cosine"
 
 
 def setting(default, group, text):
-    """A field of a recipe: its default, the group it is shown in, and its help text."""
+    """A field of a recipe, with a default, the group it is shown in, and a help text."""
     return field(default=default, metadata={"group": group, "help": text})
 
 
@@ -19,38 +19,42 @@ def setting(default, group, text):
 class Recipe:
     """The settings that all tasks have; 0 turns an optional one off.
 
-    A task adds its own in a subclass, which says how its model is made (:meth:`model`), how long
-    it is trained (:meth:`length`), and what else there is to :meth:`check`.
+    A task adds its own settings in a subclass, which defines how its model is made (:meth:`model`),
+    how long it is trained (:meth:`length`), and what else to :meth:`check`.
     """
 
-    d_model: int = setting(64, MODEL, "width of every token's vector")
+    d_model: int = setting(64, MODEL, "size of the vector of each token")
     n_heads: int = setting(4, MODEL, "attention heads; must divide d_model")
     d_ff: int = setting(128, MODEL, "width inside the feed-forward network")
-    n_layers: int = setting(2, MODEL, "blocks, of the encoder where there is a decoder as well")
-    max_len: int = setting(64, MODEL, "most tokens that are read at once; the rest is cut off")
-    dropout: float = setting(0.1, MODEL, "share of activations dropped in training")
-    norm: str = setting("pre", MODEL, "norm before or after: pre, post")
+    n_layers: int = setting(
+        2, MODEL, "number of blocks; of the encoder, if there is also a decoder"
+    )
+    max_len: int = setting(64, MODEL, "maximum tokens per text; longer texts are truncated")
+    dropout: float = setting(0.1, MODEL, "fraction of activations dropped in training")
+    norm: str = setting("pre", MODEL, "layer norm before or after each sublayer: pre, post")
     positions: str = setting(
-        "sinusoidal", MODEL, "sinusoidal, learned, none; scalar, rotary, alibi where the model can"
+        "sinusoidal",
+        MODEL,
+        "sinusoidal, learned, none; scalar, rotary, alibi if the model has them",
     )
-    activation: str = setting(
-        "gelu", MODEL, "relu, gelu, gelu_tanh; swiglu where the model has it"
-    )
-    attention: str = setting("full", MODEL, "full, or tiled: less memory for long texts")
+    activation: str = setting("gelu", MODEL, "relu, gelu, gelu_tanh; swiglu if the model has it")
+    attention: str = setting("full", MODEL, "full; tiled: less memory for long texts")
     dtype: str = setting("float32", MODEL, "float32, float64")
 
-    batch_size: int = setting(32, TRAINING, "texts in a step")
+    batch_size: int = setting(32, TRAINING, "texts per step")
     optimizer: str = setting("adamw", TRAINING, "sgd, momentum, adagrad, rmsprop, adam, adamw")
     learning_rate: float = setting(1e-3, TRAINING, "highest learning rate")
-    beta2: float = setting(0.999, TRAINING, "how far adam and adamw average squared gradients")
+    beta2: float = setting(0.999, TRAINING, "decay of the squared gradients in adam and adamw")
     weight_decay: float = setting(0.01, TRAINING, "decoupled weight decay; AdamW only")
     schedule: str = setting("warmup_cosine", TRAINING, _SCHEDULES)
-    warmup: float = setting(0.1, TRAINING, "steps of warm-up; below 1: share of all steps")
-    floor: float = setting(0.0, TRAINING, "share of the rate at which warmup_cosine ends")
-    clip: float = setting(1.0, TRAINING, "largest norm of the gradient; 0: no clipping")
+    warmup: float = setting(0.1, TRAINING, "steps of warm-up; below 1: fraction of all steps")
+    floor: float = setting(0.0, TRAINING, "where warmup_cosine ends, as a fraction of the rate")
+    clip: float = setting(1.0, TRAINING, "maximum norm of the gradient; 0: no clipping")
     l1: float = setting(0.0, TRAINING, "L1 penalty")
     l2: float = setting(0.0, TRAINING, "L2 penalty")
-    label_smoothing: float = setting(0.0, TRAINING, "share of the target spread over all classes")
+    label_smoothing: float = setting(
+        0.0, TRAINING, "fraction of the target spread over all classes"
+    )
     average: float = setting(0.0, TRAINING, "decay of averaged weights; 0: none")
     precision: str = setting("single", TRAINING, "single; mixed: float16 passes, meant for a GPU")
 
@@ -65,17 +69,23 @@ class Recipe:
         return {"epochs": self.epochs}
 
     def callbacks(self):
-        """What `fit` is given besides the checkpoint."""
+        """The callbacks of `fit`, without the checkpoint."""
         return []
 
     def loss(self):
-        """The loss of training."""
+        """The training loss."""
         return CategoricalCrossentropy(label_smoothing=self.label_smoothing)
 
     def compile(self, model, workers=None, **more):
-        """Tell `model` how it is trained; ValueError names a setting that cannot be.
+        """Compile `model` with these settings; ValueError names one that is not possible.
 
-        `more` is what the task adds, such as the ids that begin and end a target.
+        Parameters
+        ----------
+        model : Trainable
+        workers : int, optional
+            How many workers train.
+        **more
+            What the task adds, such as the ids that begin and end a target.
         """
         model.compile(
             optimizer=self._optimizer(),
@@ -107,22 +117,19 @@ class Recipe:
         return kind(self.warmup, **floor)
 
     def check(self, workers=None, **more):
-        """Raise ValueError or TypeError for settings that cannot be, before data are loaded."""
+        """Raise ValueError or TypeError for impossible settings, before data are loaded."""
         self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers, **more)
         self.callbacks()
         self.at_least(1, "batch_size", *self.length())
 
     def at_least(self, low, *names):
-        """Raise ValueError where one of the settings `names` is below `low`."""
+        """Raise ValueError if one of the settings `names` is below `low`."""
         for name in names:
-            if getattr(self, name) < low:
-                raise ValueError(f"{name} must be at least {low}, got {getattr(self, name)}")
+            check_count(name, getattr(self, name), low)
 
     def one_of(self, name, *allowed):
-        """Raise ValueError where the setting `name` is none of `allowed`."""
-        if getattr(self, name) not in allowed:
-            words = " or ".join([", ".join(map(repr, allowed[:-1])), repr(allowed[-1])])
-            raise ValueError(f"{name} must be {words}, got {getattr(self, name)!r}")
+        """Raise ValueError if the setting `name` is not one of `allowed`."""
+        check_choice(name, getattr(self, name), allowed)
 
     def model_settings(self):
         """The settings of the model, by name."""
@@ -130,13 +137,12 @@ class Recipe:
 
     @classmethod
     def check_names(cls, names, task):
-        """Raise ValueError where one of `names` is no setting of the `task`."""
+        """Raise ValueError if one of `names` is not a setting of the `task`."""
         known = [f.name for f in fields(cls)]
         for name in names:
             if name not in known:
                 raise ValueError(
-                    f"--{option(name)} is no option of the task {task}; "
-                    f"{near_names(option(name), map(option, known))}"
+                    f"{name} is not a setting of the task {task}; {near_names(name, known)}"
                 )
 
     def as_dict(self):
@@ -160,8 +166,3 @@ class Recipe:
 def group(field_):
     """The group that a setting is shown in."""
     return field_.metadata["group"]
-
-
-def option(name):
-    """A setting as it is written on the command line, without the dashes."""
-    return name.replace("_", "-")

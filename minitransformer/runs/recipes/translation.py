@@ -1,22 +1,24 @@
-"""Recipes for encoder and decoder: one sequence into another."""
+"""Recipes for an encoder and a decoder, which turn one sequence into another."""
 
 from dataclasses import dataclass, replace
 
 from minitransformer import models
-from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
-from minitransformer.inference.beam import LARGEST_ALPHA, LENGTH_PENALTY
-from minitransformer.training import BestWeights
 from minitransformer.checks import check_number
+from minitransformer.inference.beam import LARGEST_ALPHA, LENGTH_PENALTY
+from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.training import BestWeights
 
 
 @dataclass(frozen=True)
 class EncoderDecoderRecipe(Recipe):
-    """Settings of the transformer of figure 1."""
+    """Settings of the encoder-decoder of Vaswani et al. 2017, figure 1."""
 
     n_decoder_layers: int = setting(0, MODEL, "blocks of the decoder; 0: as many as n_layers")
     bias: bool = setting(True, MODEL, "whether linear layers have biases")
-    tied: bool = setting(True, MODEL, "one table for embeddings and output")
-    scale_embeddings: bool = setting(True, MODEL, "multiply embeddings by the root of d_model")
+    tied: bool = setting(True, MODEL, "one table for the embeddings and the output")
+    scale_embeddings: bool = setting(
+        True, MODEL, "multiply embeddings by the square root of d_model"
+    )
 
     metrics = ("accuracy", "perplexity")
 
@@ -33,10 +35,10 @@ class EncoderDecoderRecipe(Recipe):
 class StringsRecipe(EncoderDecoderRecipe):
     """Settings of a model that reverses or copies strings of letters."""
 
-    longest: int = setting(20, VOCABULARY, "letters of the longest string to reverse or copy")
-    strings: int = setting(120_000, VOCABULARY, "strings to train on")
+    longest: int = setting(20, VOCABULARY, "letters in the longest string to reverse or copy")
+    strings: int = setting(120_000, VOCABULARY, "number of strings to train on")
 
-    steps: int = setting(2000, TRAINING, "steps of training")
+    steps: int = setting(2000, TRAINING, "training steps")
 
     def length(self):
         return {"steps": self.steps}
@@ -54,22 +56,22 @@ class StringsRecipe(EncoderDecoderRecipe):
 class TranslationRecipe(EncoderDecoderRecipe):
     """Settings of a model that translates sentences."""
 
-    merges: int = setting(2000, VOCABULARY, "merges that bpe learns, at most")
+    merges: int = setting(2000, VOCABULARY, "maximum merges that bpe learns")
 
-    epochs: int = setting(10, TRAINING, "most passes over the training texts")
-    beams: int = setting(5, TRAINING, "translations that beam search keeps, when it is judged")
+    epochs: int = setting(10, TRAINING, "maximum passes over the training texts")
+    beams: int = setting(5, TRAINING, "beams of beam search, when the model is judged")
     length_penalty: float = setting(
-        LENGTH_PENALTY, TRAINING, "of beam search: higher favours longer ones"
+        LENGTH_PENALTY, TRAINING, "for beam search: a higher one favours longer translations"
     )
 
     def callbacks(self):
-        """The weights of the epoch that is best on the validation sentences."""
+        """Restores the weights of the epoch with the best validation loss."""
         return [BestWeights("val_loss")]
 
     def check(self, workers=None, **more):
         super().check(workers, **more)
         self.at_least(1, "merges", "beams")
-        # Beam search would refuse it as well, but only once everything is trained.
+        # Beam search would refuse it too, but only after training.
         check_number("length_penalty", self.length_penalty, 0, LARGEST_ALPHA)
 
 
@@ -90,9 +92,9 @@ REVERSE = StringsRecipe(
     warmup=0.05,
     average=0.99,
 )
-"""Many small steps: what is learned comes in leaps, whose number counts more than their size."""
+"""Many small steps: the model learns in leaps, and more steps help more than larger ones."""
 COPY = replace(REVERSE, steps=2000)
-"""Copying is easier: the place that is read is the place that is written."""
+"""Copying is easier: the position to read is the position to write."""
 MULTI30K = TranslationRecipe(
     merges=8000,
     d_model=256,

@@ -1,4 +1,4 @@
-"""The kinds of work that `train`, `evaluate` and a run folder know."""
+"""The tasks: the kinds of work that a run can do, by name."""
 
 from minitransformer.runs.tasks.classification import Classification
 from minitransformer.runs.tasks.language_model import LanguageModel

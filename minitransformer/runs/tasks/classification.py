@@ -1,14 +1,15 @@
 """The class of a text."""
 
-from minitransformer.runs import classifier_report as report, classify as texts
+from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
+from minitransformer.models import TransformerClassifier
+from minitransformer.runs import classifier_report, classify
+from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.classification import IMDB, REVIEWS, TABLE, ClassificationRecipe
 from minitransformer.runs.tasks.task import Prepared, Task
-from minitransformer.data import UNLABELLED, Vocabulary, load_imdb, load_reviews, load_table
-from minitransformer.models import TransformerClassifier
 
 
 class Classification(Task):
-    """An encoder reads a text and says its class."""
+    """An encoder reads a text and predicts its class."""
 
     name = "classification"
     recipes = {
@@ -22,14 +23,12 @@ class Classification(Task):
 
     def source(self, options):
         if options["data"] is None and (options["text_column"] or options["label_column"]):
-            raise ValueError(
-                "--text-column and --label-column belong to --data FILE, which is missing"
-            )
+            raise ValueError("text_column and label_column belong to data, which is missing")
         return super().source(options)
 
     def checked(self, source):
         if source.file is not None and not (source.text_column and source.label_column):
-            raise ValueError("a data file needs --text-column and --label-column")
+            raise ValueError("a data file needs text_column and label_column")
         return super().checked(source)
 
     def load(self, source, recipe, data_dir=None):
@@ -48,7 +47,7 @@ class Classification(Task):
 
     def prepare(self, dataset, tokenizer, recipe):
         x, val_x = (
-            texts.encode(tokenizer, part.texts, recipe)
+            classify.encode(tokenizer, part.texts, recipe)
             for part in (dataset.train, dataset.validation)
         )
         return Prepared(
@@ -58,17 +57,17 @@ class Classification(Task):
             f"{len(tokenizer):,} words",
         )
 
-    def report(self, folder, model, dataset, began):
-        report.report(folder, model, dataset, began)
+    def report(self, folder, model, dataset, began, on_progress=silent):
+        return classifier_report.report(folder, model, dataset, began, on_progress)
 
-    def evaluate(self, folder, model, dataset, windows=None):
-        config, vocabulary = folder.config, folder.tokenizer
+    def evaluate(self, folder, model, dataset, windows=None, on_progress=silent):
+        config = folder.config
         windows = config.windows if windows is None else windows
-        test = texts.score(model, vocabulary, dataset.test, config.recipe, windows)
-        print(f"test loss: {test.loss:.4f}")
-        print(f"test accuracy: {test.accuracy:.3f}")
-        for name, part in dataset.extra.items():
-            if len(part) and (part.labels != UNLABELLED).all():
-                result = texts.score(model, vocabulary, part, config.recipe, windows)
-                print(f"{name}: {result.accuracy:.3f}")
-        print(f"\n{texts.confusion_table(test.confusion, dataset.class_names)}")
+        test = classify.score(model, folder.tokenizer, dataset.test, config.recipe, windows)
+        extra = classifier_report.extra_accuracies(folder, model, dataset, windows)
+        on_progress(f"test loss: {test.loss:.4f}")
+        on_progress(f"test accuracy: {test.accuracy:.3f}")
+        for name, accuracy in extra.items():
+            on_progress(f"{name}: {accuracy:.3f}")
+        on_progress(f"\n{classify.confusion_table(test.confusion, dataset.class_names)}")
+        return {"test loss": test.loss, "test accuracy": test.accuracy, **extra}

@@ -3,18 +3,19 @@
 import math
 
 from minitransformer import data, inference, models
+from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT, LanguageModelRecipe
-from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.task import Prepared, Task
 from minitransformer.storage import write_text
 
 PROMPT, WRITTEN = 16, 400
-"""Tokens of the held-out text that the sample begins with, and that it goes on with."""
+"""How many tokens of the held-out text the sample begins with, and how many the model adds."""
 TEMPERATURE = 0.8
 
 
 class LanguageModel(Task):
-    """A decoder gives the next token of a text: tiny Shakespeare, or one's own file."""
+    """A decoder predicts the next token of a text: tiny Shakespeare, or your own file."""
 
     name = "language-model"
     recipes = {"shakespeare": {"nanogpt": NANOGPT, "ours": OURS}, None: {"default": TEXT}}
@@ -37,44 +38,49 @@ class LanguageModel(Task):
 
     def prepare(self, text, tokenizer, recipe):
         train, held_out = (tokenizer.encode(part) for part in (text.train, text.held_out))
-        words = (
+        summary = (
             f"{len(train):,} tokens to train on, {len(held_out):,} held out, "
             f"{len(tokenizer):,} different ones"
         )
-        return Prepared((train,), None, words)
+        return Prepared((train,), None, summary)
 
-    def report(self, folder, model, text, began):
-        loss, perplexity = held_out_loss(folder, model, text)
+    def report(self, folder, model, text, began, on_progress=silent):
+        results = held_out_loss(folder, model, text)
         draw_curves(folder)
         prompt, written = sample(folder, model, text)
         write_text(folder.path / "sample.txt", prompt + written)
-        seconds = keep_results(
-            folder, {"held-out loss": loss, "held-out perplexity": perplexity}, began
-        )
-        print(f"\nwritten by the model, to go on from {prompt!r}:\n\n{prompt}{written}\n")
-        print(f"held-out loss: {loss:.4f}")
-        print(f"held-out perplexity: {perplexity:.3f}")
-        print(f"total time: {seconds:.0f} s")
+        seconds = save_results(folder, results, began)
+        on_progress(f"\nwritten by the model after {prompt!r}:\n\n{prompt}{written}\n")
+        for line in _lines(results):
+            on_progress(line)
+        on_progress(f"total time: {seconds:.0f} s")
         word = next(filter(str.isalpha, text.held_out.split()), prompt[:1])
-        say_what_next(folder, ("generate", word), ("evaluate",))
+        on_progress(what_next(folder, ("generate", word), ("evaluate",)))
+        return results
 
-    def evaluate(self, folder, model, text, windows=None):
-        loss, perplexity = held_out_loss(folder, model, text)
-        print(f"held-out loss: {loss:.4f}")
-        print(f"held-out perplexity: {perplexity:.3f}")
+    def evaluate(self, folder, model, text, windows=None, on_progress=silent):
+        results = held_out_loss(folder, model, text)
+        for line in _lines(results):
+            on_progress(line)
+        return results
+
+
+def _lines(results):
+    yield f"held-out loss: {results['held-out loss']:.4f}"
+    yield f"held-out perplexity: {results['held-out perplexity']:.3f}"
 
 
 def held_out_loss(folder, model, text):
-    """Mean cross-entropy (nats a token) of the held-out text, and its exponential.
+    """Mean cross-entropy (nats per token) of the held-out text, and its exponential, by name.
 
-    The text is read in windows of `max_len` tokens that do not overlap, all of it.
+    All of the text is read, in windows of `max_len` tokens that do not overlap.
     """
-    found = model.evaluate(folder.tokenizer.encode(text.held_out))
-    return math.log(found["perplexity"]), found["perplexity"]
+    perplexity = model.evaluate(folder.tokenizer.encode(text.held_out))["perplexity"]
+    return {"held-out loss": math.log(perplexity), "held-out perplexity": perplexity}
 
 
 def sample(folder, model, text):
-    """The beginning of the held-out text, and how the model goes on from it."""
+    """The beginning of the held-out text, and how the model continues it."""
     tokenizer = folder.tokenizer
     prompt = tokenizer.encode(text.held_out)[:PROMPT]
     (ids,) = inference.generate(

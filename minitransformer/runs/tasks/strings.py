@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from minitransformer import data
+from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.translation import COPY, REVERSE, StringsRecipe
-from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 
 HELD_OUT, VALIDATION, SHOWN = 500, 100, 5
@@ -12,7 +13,7 @@ TRAINING_SEED, HELD_OUT_SEED = 0, 1
 
 
 class Strings(NamedTuple):
-    """Pairs (source, target) of strings; those for validation and judging occur nowhere else."""
+    """Pairs (source, target) of strings. No string occurs in two of the three parts."""
 
     train: list
     validation: list
@@ -20,13 +21,13 @@ class Strings(NamedTuple):
 
 
 class StringTask(EncoderDecoder):
-    """A string of letters goes in, another one comes out, known exactly.
+    """A string of letters goes in, and another one, which is known exactly, must come out.
 
     Parameters
     ----------
     name : str
     draw : function
-        Of the pairs, such as :func:`~minitransformer.data.reverse_task`.
+        Draws the pairs, such as :func:`~minitransformer.data.reverse_task`.
     recipe : StringsRecipe
     """
 
@@ -48,30 +49,36 @@ class StringTask(EncoderDecoder):
     def parts(self, strings):
         return [list(zip(*pairs, strict=True)) for pairs in (strings.train, strings.validation)]
 
-    def report(self, folder, model, strings, began):
-        written = self._judge(folder, model, strings)
-        right = sum(text == target for text, (_, target) in written)
+    def report(self, folder, model, strings, began, on_progress=silent):
+        written, results = self._judge(folder, model, strings, on_progress)
         draw_curves(folder)
         source = max(strings.held_out[:SHOWN], key=lambda pair: len(pair[0]))[0]
-        draw_cross_attention(folder, model, source, written[0][0])
-        seconds = keep_results(folder, {"held-out exact": right, "held-out": len(written)}, began)
-        print(f"total time: {seconds:.0f} s")
-        say_what_next(folder, ("translate", source), ("evaluate",))
-        print(f"\nheld-out exact: {right}/{len(written)}")
+        draw_cross_attention(folder, model, source, written[0])
+        seconds = save_results(folder, results, began)
+        on_progress(f"total time: {seconds:.0f} s")
+        on_progress(what_next(folder, ("translate", source), ("evaluate",)))
+        on_progress(f"\n{_count(results)}")
+        return results
 
-    def evaluate(self, folder, model, strings, windows=None):
-        written = self._judge(folder, model, strings)
-        print(f"held-out exact: {sum(a == b for a, (_, b) in written)}/{len(written)}")
+    def evaluate(self, folder, model, strings, windows=None, on_progress=silent):
+        _, results = self._judge(folder, model, strings, on_progress)
+        on_progress(_count(results))
+        return results
 
-    def _judge(self, folder, model, strings):
-        """What the model writes for each held-out pair, and the pair; prints some of them."""
-        sources = [source for source, _ in strings.held_out]
-        texts = self.write(model, folder.tokenizer, sources)
-        written = list(zip(texts, strings.held_out, strict=True))
-        print()
-        for text, (source, target) in written[:SHOWN]:
-            print(f"{source} -> {text}" + ("" if text == target else f"  (not {target})"))
-        return written
+    def _judge(self, folder, model, strings, on_progress):
+        """What the model writes for each held-out source, and how many of them are right."""
+        sources, targets = zip(*strings.held_out, strict=True)
+        written = self.write(model, folder.tokenizer, sources)
+        on_progress("")
+        for text, source, target in list(zip(written, sources, targets, strict=True))[:SHOWN]:
+            wrong = "" if text == target else f"  (not {target})"
+            on_progress(f"{source} -> {text}{wrong}")
+        right = sum(text == target for text, target in zip(written, targets, strict=True))
+        return written, {"held-out exact": right, "held-out": len(written)}
+
+
+def _count(results):
+    return f"held-out exact: {results['held-out exact']}/{results['held-out']}"
 
 
 REVERSE_TASK = StringTask("reverse", data.reverse_task, REVERSE)

@@ -1,17 +1,15 @@
-"""What the commands ask of a task: its recipes, its data, its model, and how it is judged."""
+"""What a run needs from its task: recipes, data, a model, and how the model is judged."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from minitransformer import data
-from minitransformer.runs.recipes.recipe import option
-from minitransformer.runs.source import Source
 from minitransformer.checks import lookup, near_names
+from minitransformer.runs.progress import silent
+from minitransformer.runs.source import Source
 
-SOME = ("text_column", "label_column", "target", "windows")
-"""Options of `train` that only some tasks have, besides the settings of recipes."""
-SOURCE = ("text_column", "label_column", "target")
-"""Those among them that say what stands in one's own files."""
+COLUMNS = ("text_column", "label_column", "target")
+"""Options that describe your own files. Only some tasks have them."""
 
 
 class Prepared(NamedTuple):
@@ -23,30 +21,32 @@ class Prepared(NamedTuple):
         The positional arguments of `fit`.
     validation : tuple or None
         ``validation_data``.
-    words : str
-        What there is to train on, to be printed.
+    summary : str
+        How much there is to train on, in words.
     """
 
     examples: tuple
     validation: tuple | None
-    words: str
+    summary: str
 
 
 class Task(ABC):
-    """A kind of work, from data to a report. Without state: there is one object of each.
+    """A kind of work, from the data to the report. It has no state: there is one object of each.
 
     Attributes
     ----------
     name : str
         As in ``--task``.
     recipes : dict of (str or None) to dict of str to Recipe
-        For each data set, by name, the recipes by name, the default first; None: one's own data.
+        For each data set, by name, its recipes by name, the default first. The key None is for your
+        own data.
     recipe_class : type
         Subclass of :class:`~minitransformer.runs.recipes.Recipe`.
     published : tuple of str
-        The data sets that lie in a folder, or are downloaded; others are part of this package.
+        The data sets that are read from a folder or downloaded. The others are part of this
+        package.
     options : tuple of str
-        Those of `train` that not all tasks have, and this one has.
+        The options of `train` that this task has and some other tasks lack.
     tokenizer_file : str
         Its name in the run folder.
     """
@@ -60,23 +60,28 @@ class Task(ABC):
 
     # The data
     def source(self, options):
-        """The Source that the options of `train` ask for.
+        """The Source that the options of a run ask for.
 
         Parameters
         ----------
         options : dict of str
-            None where one is not given.
+            "dataset", "data", "windows", and the names in ``COLUMNS``; None if not given.
+
+        Raises
+        ------
+        ValueError
+            If the task lacks one of the options given, or its data set.
         """
-        for name in ("data", *SOME):
+        for name in ("data", "windows", *COLUMNS):
             if options[name] is not None and name not in self.options:
-                raise ValueError(f"--{option(name)} is no option of the task {self.name}")
+                raise ValueError(f"{name} is not an option of the task {self.name}")
         if options["data"] is None:
             return self.checked(Source(options["dataset"] or next(iter(self.recipes))))
-        more = {name: options[name] for name in SOURCE if options[name] is not None}
+        more = {name: options[name] for name in COLUMNS if options[name] is not None}
         return self.checked(Source.of_file(options["data"], **more))
 
     def checked(self, source):
-        """The `source`, after a check that it is one of this task."""
+        """The `source`; ValueError if it is not one of this task."""
         key = None if source.file is not None else source.dataset
         if key not in self.recipes:
             names = [name for name in self.recipes if name is not None]
@@ -84,21 +89,28 @@ class Task(ABC):
         return source
 
     def recipe(self, source, name=None):
-        """The recipe called `name`, or the one that suits the source best."""
+        """The recipe called `name`, by default the one that suits the source best."""
         found = self.recipes[None if source.file else source.dataset]
         return lookup("recipe", name, found) if name else next(iter(found.values()))
 
-    def read(self, source, recipe, data_dir=None):
-        """The data of a run, as `load` gives them, after a check of `data_dir`.
+    def read(self, source, recipe, data_dir=None, on_progress=silent):
+        """The data of a run, as `load` returns them, after a check of `data_dir`.
+
+        Parameters
+        ----------
+        source, recipe, data_dir
+            As in :meth:`load`.
+        on_progress : function of str
+            Receives a line about anything that is missing.
 
         Raises
         ------
         ValueError
-            Where `data_dir` is given, but nothing is read from there.
+            If `data_dir` is given, but nothing is read from there.
         """
         if data_dir is not None and source.dataset not in self.published:
             what = f"the file {source.file}" if source.file else f"made here: {source.name}"
-            raise ValueError(f"--data-dir says where a published data set lies; this is {what}")
+            raise ValueError(f"data_dir is where a published data set is, but this is {what}")
         return self.load(source, recipe, data_dir)
 
     @abstractmethod
@@ -110,11 +122,11 @@ class Task(ABC):
         source : Source
         recipe : Recipe
         data_dir : path-like, optional
-            Where a data set lies; else it is downloaded.
+            Where a data set is; by default it is downloaded.
         """
 
     def class_names(self, texts):
-        """Names of the classes that the data have; () where there are none."""
+        """Names of the classes in the data; () if there are none."""
         return ()
 
     # Tokenizer and model
@@ -123,11 +135,11 @@ class Task(ABC):
         """The tokenizer of a new run."""
 
     def load_tokenizer(self, path):
-        """The tokenizer of a run."""
+        """The tokenizer of a run, from the file `path` in its folder."""
         return data.load_tokenizer(path)
 
     def compile_options(self, tokenizer):
-        """What `compile` is told besides the recipe."""
+        """Arguments of the model's `compile` that do not come from the recipe."""
         return {}
 
     @property
@@ -141,19 +153,39 @@ class Task(ABC):
 
     # At the end
     @abstractmethod
-    def report(self, folder, model, texts, began):
-        """Judge the trained model, write figures and results.json, print the fixed lines.
+    def report(self, folder, model, texts, began, on_progress=silent):
+        """Judge the trained model, write figures and results.json, report the results.
 
         Parameters
         ----------
         folder : RunFolder
         model : Trainable
+            On the host.
         texts
-            What :meth:`load` gave.
+            What :meth:`load` returned.
         began : float
-            ``time.perf_counter()`` when the command began.
+            ``time.perf_counter()`` when the run began.
+        on_progress : function of str
+            Receives the report, line by line.
+
+        Returns
+        -------
+        dict of str to number or text
+            The results, as in results.json.
         """
 
     @abstractmethod
-    def evaluate(self, folder, model, texts, windows=None):
-        """Judge the model of a run again and print it; `windows` is for a classifier."""
+    def evaluate(self, folder, model, texts, windows=None, on_progress=silent):
+        """Judge the model of a run again.
+
+        Parameters
+        ----------
+        folder, model, texts, on_progress
+            As in :meth:`report`.
+        windows : bool, optional
+            For a classifier: read long texts in overlapping windows. By default as in training.
+
+        Returns
+        -------
+        dict of str to number or text
+        """

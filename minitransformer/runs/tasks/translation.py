@@ -1,23 +1,24 @@
-"""Sentences of one language into another."""
+"""Translating sentences from one language into another."""
 
 import numpy as np
 
 from minitransformer import data
 from minitransformer.runs.bleu import INSTALL, available, bleu
+from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.translation import MULTI30K, PARALLEL, TranslationRecipe
-from minitransformer.runs.results import draw_curves, keep_results, say_what_next
+from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 from minitransformer.storage import write_text
 
 JUDGED = "test_2016_flickr"
 SHOWN = 20
 EXAMPLE_LENGTH = 12
-MAX_HELD_OUT, SHARE_HELD_OUT = 1000, 0.1
-"""How much of one's own sentences validates, and how much judges."""
+MAX_HELD_OUT, HELD_OUT_FRACTION = 1000, 0.1
+"""How many of your own sentences validate, and how many are the test set."""
 
 
 class Translation(EncoderDecoder):
-    """Encoder and decoder translate: Multi30k, or one's own pair of files."""
+    """Encoder and decoder translate: Multi30k, or your own pair of files."""
 
     name = "translation"
     recipes = {"multi30k": {"default": MULTI30K}, None: {"default": PARALLEL}}
@@ -27,17 +28,20 @@ class Translation(EncoderDecoder):
 
     def source(self, options):
         if options["target"] is not None and options["data"] is None:
-            raise ValueError("--target FILE belongs to --data FILE, which is missing")
+            raise ValueError("target, a file of translations, belongs to data, which is missing")
         return super().source(options)
 
     def checked(self, source):
         if source.file is not None and source.target is None:
-            raise ValueError("--data FILE, the sources, needs --target FILE, their translations")
+            raise ValueError("data, a file of sources, needs target, the file of translations")
         return super().checked(source)
 
-    def load(self, source, recipe, data_dir=None):
+    def read(self, source, recipe, data_dir=None, on_progress=silent):
         if not available():
-            print(f"sacrebleu is not installed, so there will be no BLEU: {INSTALL}", flush=True)
+            on_progress(f"sacrebleu is not installed, so there will be no BLEU: {INSTALL}")
+        return super().read(source, recipe, data_dir, on_progress)
+
+    def load(self, source, recipe, data_dir=None):
         if source.file is None:
             return data.load_multi30k(data_dir)
         return split(data.read_parallel(source.file, source.target), source.name)
@@ -49,30 +53,35 @@ class Translation(EncoderDecoder):
     def parts(self, dataset):
         return [(part.source, part.target) for part in (dataset.train, dataset.validation)]
 
-    def report(self, folder, model, dataset, began):
+    def report(self, folder, model, dataset, began, on_progress=silent):
         name, test = judged(dataset)
         draw_curves(folder)
-        results, written = self._judge(folder, model, test)
+        figures, written = self._judge(folder, model, test, on_progress)
         write_text(folder.path / "translations.txt", "".join(f"{text}\n" for text in written))
         lengths = np.array([len(text.split()) for text in test.source])
         chosen = int(np.abs(lengths - EXAMPLE_LENGTH).argmin())
         draw_cross_attention(folder, model, test.source[chosen], written[chosen])
-        seconds = keep_results(folder, {"test": name, **results}, began)
-        show(test, written)
-        print()
-        show_figures(name, results)
-        print(f"total time: {seconds:.0f} s")
-        say_what_next(folder, ("translate", test.source[chosen]), ("evaluate",))
+        results = {"test": name, **figures}
+        seconds = save_results(folder, results, began)
+        for line in [*examples(test, written), "", *figure_lines(name, figures)]:
+            on_progress(line)
+        on_progress(f"total time: {seconds:.0f} s")
+        on_progress(what_next(folder, ("translate", test.source[chosen]), ("evaluate",)))
+        return results
 
-    def evaluate(self, folder, model, dataset, windows=None):
+    def evaluate(self, folder, model, dataset, windows=None, on_progress=silent):
+        results = {}
         for name, test in dataset.tests.items():
-            results, _ = self._judge(folder, model, test)
-            show_figures(name, results)
+            figures, _ = self._judge(folder, model, test, on_progress)
+            for line in figure_lines(name, figures):
+                on_progress(line)
+            results |= {f"{name} {key}": value for key, value in figures.items()}
+        return results
 
-    def _judge(self, folder, model, test):
+    def _judge(self, folder, model, test, on_progress):
         """Figures of merit by name, and the translations."""
         recipe = folder.config.recipe
-        print(f"translating {len(test):,} sentences, beam {recipe.beams} ...", flush=True)
+        on_progress(f"translating {len(test):,} sentences, beam {recipe.beams} ...")
         written = self.write(
             model, folder.tokenizer, test.source, recipe.beams, recipe.length_penalty
         )
@@ -83,33 +92,33 @@ class Translation(EncoderDecoder):
 
 
 def judged(dataset):
-    """Name and sentences of the test that counts: that of 2016, or the first there is."""
+    """Name and sentences of the test set that counts: that of 2016, or else the first."""
     name = JUDGED if JUDGED in dataset.tests else next(iter(dataset.tests), None)
     if name is None:
         raise ValueError(f"the data set {dataset.name} has no test sentences")
     return name, dataset.tests[name]
 
 
-def show(test, written):
-    """Print some sentences, their translations by the model and by people."""
+def examples(test, written):
+    """Lines with some sentences, and their translations by the model and by people."""
     places = np.unique(np.linspace(0, len(test) - 1, SHOWN).round().astype(int))
     for i in places:
-        print(f"\nsource     {test.source[i]}")
-        print(f"model      {written[i]}")
-        print(f"reference  {test.target[i]}")
+        yield f"\nsource     {test.source[i]}"
+        yield f"model      {written[i]}"
+        yield f"reference  {test.target[i]}"
 
 
-def show_figures(name, results):
-    """Print the figures of merit on the test called `name`."""
-    for key, value in results.items():
+def figure_lines(name, figures):
+    """Lines with the figures of merit on the test set called `name`."""
+    for key, value in figures.items():
         value = f"{value:.2f}" if isinstance(value, float) else value
-        print(f"{name} {key}: {value}")
+        yield f"{name} {key}: {value}"
 
 
 def split(pairs, name):
-    """One's own sentences in three parts, which do not depend on the run's seed.
+    """Split your own sentences into three parts, which do not depend on the run's seed.
 
-    Copies of a sentence stay together, whatever their translations: none is in two parts.
+    Copies of a sentence stay together, whatever their translations are, so none is in two parts.
 
     Parameters
     ----------
@@ -119,7 +128,8 @@ def split(pairs, name):
     Returns
     -------
     ParallelDataset
-        A tenth of the different sentences validates and a tenth is the test, at most 1,000 each.
+        A tenth of the different sentences is for validation, and a tenth for testing, at most
+        1,000 each.
 
     Raises
     ------
@@ -130,9 +140,9 @@ def split(pairs, name):
     for i, source in enumerate(pairs.source):
         copies.setdefault(source, []).append(i)
     groups = list(copies.values())
-    n = min(MAX_HELD_OUT, int(len(groups) * SHARE_HELD_OUT))
+    n = min(MAX_HELD_OUT, int(len(groups) * HELD_OUT_FRACTION))
     if n == 0:
-        raise ValueError(f"{name} has {len(groups)} different sentences, at least 10 are needed")
+        raise ValueError(f"{name} must have at least 10 different sentences, got {len(groups)}")
     order = np.random.default_rng(0).permutation(len(groups))
     test, validation, train = (
         _chosen(pairs, [i for group in part for i in groups[group]])

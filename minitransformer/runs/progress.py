@@ -1,0 +1,5 @@
+"""How a run reports what it is doing: line by line, to a function of the caller."""
+
+
+def silent(line):
+    """The default `on_progress`: shows nothing. The commands pass one that prints the line."""

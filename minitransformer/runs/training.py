@@ -1,0 +1,224 @@
+"""A run from its settings to its trained model: start a new one or resume one, then train it."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from minitransformer.checks import check_count, lookup
+from minitransformer.runs.progress import silent
+from minitransformer.runs.run_folder import Config, RunFolder, check_free
+from minitransformer.runs.tasks import TASKS
+from minitransformer.training import Checkpoint, TrainingDiverged
+from minitransformer.training.parallel.workers import default_workers
+
+
+def start(
+    task=None,
+    *,
+    dataset=None,
+    data=None,
+    target=None,
+    text_column=None,
+    label_column=None,
+    data_dir=None,
+    recipe=None,
+    out=None,
+    seed=0,
+    windows=None,
+    workers=None,
+    processes=None,
+    on_progress=silent,
+    **settings,
+):
+    """Begin a new run: settle its settings, load its data, write its folder.
+
+    Parameters
+    ----------
+    task : str, optional
+        A name in :data:`~minitransformer.runs.tasks.TASKS`; by default "classification".
+    dataset : str, optional
+        The name of a data set of the task; by default its first.
+    data, target : path-like, optional
+        Your own file in place of a data set, and for translation the file of the translations.
+    text_column, label_column : str, optional
+        The columns of a table of texts and labels.
+    data_dir : path-like, optional
+        Where a published data set is: archive, file or folder. By default it is downloaded.
+    recipe : str, optional
+        The name of a recipe of the data set; by default the first.
+    out : path-like, optional
+        The folder of the run; by default ``runs/<data>-<seed>``.
+    seed : int
+        Decides everything random.
+    windows : bool, optional
+        Whether a classifier is judged on long texts in overlapping windows.
+    workers : int, optional
+        How many workers train; by default one per core, at most 8.
+    processes : Processes, optional
+        The processes that train together; only the first writes the folder.
+    on_progress : function of str
+        Receives each line about what is being done.
+    **settings
+        Settings of the recipe to change, such as ``epochs=3``.
+
+    Returns
+    -------
+    folder : RunFolder
+    texts
+        The data, as the task loads them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument or setting is not possible; nothing has been written then.
+    OSError
+        If data cannot be read, or the folder cannot be written.
+    """
+    task = lookup("task", task or next(iter(TASKS)), TASKS)
+    if data is not None and dataset is not None:
+        raise ValueError("data and dataset exclude each other: give one of them")
+    where = {
+        "dataset": dataset, "data": data, "target": target, "text_column": text_column,
+        "label_column": label_column, "windows": windows,
+    }  # fmt: skip
+    source = task.source(where)
+    recipe = _changed(task, task.recipe(source, recipe), settings)
+    if out is not None:
+        check_free(Path(out))
+    recipe.check(workers)
+    workers, seed = _workers(workers, processes), check_count("seed", seed, 0)
+    texts = _load(task, source, recipe, data_dir, processes, on_progress)
+    tokenizer = task.build_tokenizer(texts, recipe)
+    names = task.class_names(texts)
+    config = Config(task.name, source, recipe, seed, workers, names, bool(windows))
+    if not leads(processes):
+        return RunFolder(out or "", config, tokenizer), texts
+    return RunFolder.create(out, config, tokenizer), texts
+
+
+def _changed(task, recipe, settings):
+    recipe.check_names(settings, task.name)
+    return replace(recipe, **settings)
+
+
+def resume(path, *, data_dir=None, processes=None, on_progress=silent):
+    """Open a run that was interrupted, to train it to the end it would have had.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder of the run.
+    data_dir, processes, on_progress
+        As in :func:`start`.
+
+    Returns
+    -------
+    folder : RunFolder
+    texts
+        The data, as the task loads them. Pass both to :func:`train`, with ``resume=True``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or no checkpoint in it.
+    ValueError
+        If the folder or its data have been altered, or the number of processes is not the run's
+        number of workers.
+    """
+    folder = RunFolder.open(path)
+    if not folder.checkpoint.exists():
+        raise FileNotFoundError(f"{path} has no checkpoint.safetensors to resume from")
+    config = folder.config
+    if processes is not None and config.workers != processes.size:
+        raise ValueError(
+            f"{path} was trained by {config.workers} workers: resume it with as many processes, "
+            "or with one"
+        )
+    texts = _load(folder.task, config.source, config.recipe, data_dir, processes, on_progress)
+    folder.check_classes(texts)
+    return folder, texts
+
+
+def train(
+    folder, texts, *, resume=False, device="numpy", processes=None, verbose=0, on_progress=silent
+):
+    """Train the model of a run, and save its best weights and its history in the folder.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    texts
+        Both as :func:`start` or :func:`resume` returned them.
+    resume : bool
+        Continue from the folder's checkpoint.
+    device : {"numpy", "cupy"}
+        Where to train. It is not part of the run.
+    processes, on_progress
+        As in :func:`start`.
+    verbose : {0, 1, 2}
+        How `fit` shows its progress; 0: not at all.
+
+    Returns
+    -------
+    model : Trainable
+        On `device`.
+    history : History
+        ``history.interrupted`` tells whether Ctrl-C ended training early.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a number is not finite; the best weights so far have been saved then.
+    """
+    recipe = folder.config.recipe
+    prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
+    model = folder.new_model().to(device)
+    parameters = f"{model.flat.values.size:,} parameters"
+    on_progress(f"{prepared.summary}, {parameters}; run folder: {folder.path}")
+    keepers = recipe.callbacks()
+    try:
+        history = model.fit(
+            *prepared.examples,
+            validation_data=prepared.validation,
+            **recipe.length(),
+            batch_size=recipe.batch_size,
+            callbacks=[*keepers, *([Checkpoint(folder.checkpoint)] if leads(processes) else [])],
+            resume=folder.checkpoint if resume else None,
+            processes=processes,
+            verbose=verbose,
+        )
+    except TrainingDiverged as error:
+        for callback in keepers:
+            callback.on_train_end()  # restores the best weights so far, if an epoch was finished
+        if leads(processes):
+            _save(folder, model, error.history)
+        raise
+    if leads(processes):
+        _save(folder, model, history)
+    return model, history
+
+
+def leads(processes):
+    """Whether this process writes files: the only one, or process 0 of several."""
+    return processes is None or processes.rank == 0
+
+
+def _workers(workers, processes):
+    """How many workers train."""
+    if processes is None:
+        return default_workers() if workers is None else workers
+    if workers not in (None, processes.size):
+        raise ValueError(f"workers must be {processes.size}, one per process, got {workers}")
+    return processes.size
+
+
+def _load(task, source, recipe, data_dir, processes, on_progress):
+    on_progress(f"loading {source.file or source.dataset} ...")
+    with nullcontext() if processes is None else processes.in_turn():
+        return task.read(source, recipe, data_dir, on_progress)
+
+
+def _save(folder, model, history):
+    model.save(folder.weights)
+    if len(history):
+        history.save_csv(folder.history)
