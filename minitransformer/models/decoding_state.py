@@ -1,4 +1,4 @@
-"""Decoding piece by piece: what is kept between two pieces, and what the next one may see."""
+"""Decoding piece by piece: what is stored between two pieces, and what the next may see."""
 
 from typing import Any, NamedTuple
 
@@ -11,10 +11,10 @@ from minitransformer.layers import KVCache, Layer, rows_at
 
 
 class TokenPositions(NamedTuple):
-    """Where tokens stand: positions of the queries (T,) or (B, T), of the keys (S,) or (B, S).
+    """Positions of the queries, (T,) or (B, T), and of the keys, (S,) or (B, S).
 
-    first is the first query's position where all sequences agree, else the queries' positions;
-    real (B, S) says which keys are no padding, None where all are real.
+    `first` is the first query's position if all sequences agree; if not, it is the positions of
+    all queries. `real` (B, S) is False at keys that are padding; None if all keys are real tokens.
     """
 
     first: Any
@@ -24,20 +24,22 @@ class TokenPositions(NamedTuple):
 
 
 def from_the_start(T, xp):
-    """The positions of T tokens of which nothing was kept, as arrays of the library `xp`."""
+    """The positions of T tokens at the start of a sequence, as arrays of the library `xp`."""
     return TokenPositions(0, xp.arange(T), xp.arange(T), None)
 
 
 class AttentionInputs(Layer):
-    r"""What a decoder's attention takes besides Q, K and V, worked out once for all blocks.
+    r"""What a decoder's attention takes in addition to Q, K and V, computed once for all blocks.
 
-    A query sees the keys at its own position and before, with a window only the last ones of
-    these (:func:`~minitransformer.functional.position_mask`). How far away a key is reaches the
-    scores by a bias (ALiBi) or by turning queries and keys (rotary positions), if at all.
+    A query sees the keys at its own position and before, or with a window only the last of these
+    (:func:`~minitransformer.functional.position_mask`). The distance to a key enters the scores
+    through a bias (ALiBi), through rotations of queries and keys (rotary positions), or not at
+    all.
 
     Parameters
     ----------
     config : GPTConfig or TransformerConfig
+        It decides the kind of positions, and the window if there is one.
     """
 
     def __init__(self, config):
@@ -50,7 +52,7 @@ class AttentionInputs(Layer):
             )
 
     def of(self, positions, xp):
-        """Keyword arguments of the blocks: ``mask``, and ``bias`` or ``rotary`` where used."""
+        """Keyword arguments of the blocks: ``mask``, and ``bias`` or ``rotary`` if they are used."""
         inputs = {"mask": self._mask(positions, xp)}
         T = positions.queries.shape[-1]
         if self.kind == "rotary":
@@ -66,9 +68,9 @@ class AttentionInputs(Layer):
         return inputs
 
     def _mask(self, positions, xp):
-        """(T, S), (B, 1, T, S), or None where everything may be seen."""
+        """(T, S), (B, 1, T, S), or None if every query sees every key."""
         if positions.queries.ndim == 1 and positions.queries.size == 1 and self.window is None:
-            return None  # one token that comes last
+            return None  # the last token sees everything
         mask = functional.position_mask(positions.queries, positions.keys, self.window)
         if positions.real is not None:
             mask &= positions.real[:, None, :]
@@ -76,27 +78,27 @@ class AttentionInputs(Layer):
 
 
 class DecodingState:
-    """What is kept of sequences that are decoded piece by piece.
+    """What is stored about sequences that are decoded piece by piece.
 
-    Made by a model's ``start``, taken forward by its ``extend``.
+    A model's ``start`` makes it, and its ``extend`` updates it.
 
     Attributes
     ----------
     capacity : int
-        Most tokens, padding on the left included.
+        Maximum number of tokens, padding on the left included.
     length : int
-        Tokens so far, padding included.
+        Number of tokens so far, padding included.
     kv_caches : list of KVCache
-        Of the masked self-attention, for each block.
+        One per block, for the masked self-attention.
     cross : list of KVCache
-        Of the cross-attention, for each block; none without an encoder.
+        One per block, for the cross-attention; empty if there is no encoder.
     memory_mask : (B, 1, 1, S) bool array or None
-        Which tokens of the source are real.
+        True at the real tokens of the source.
 
     Raises
     ------
     TypeError, ValueError
-        If the number of sequences is no whole number of at least 0.
+        If the number of sequences is not a whole number >= 0.
     """
 
     def __init__(self, n_rows, n_blocks, capacity, cross=(), memory_mask=None):
@@ -104,8 +106,8 @@ class DecodingState:
         self.capacity, self.length = capacity, 0
         self.kv_caches = [KVCache(capacity) for _ in range(n_blocks)]
         self.cross, self.memory_mask = list(cross), memory_mask
-        self._real = None  # (B, length) as soon as anything was padding
-        self._origins = np.arange(n_rows)  # which source each row belongs to
+        self._real = None  # (B, length), once there is any padding
+        self._origins = np.arange(n_rows)  # index of each row's source
 
     @property
     def n_rows(self):
@@ -113,18 +115,18 @@ class DecodingState:
         return len(self._origins)
 
     def advance(self, n_rows, T, mask=None, last=False):
-        """Make room for the next T tokens of each sequence; returns their :class:`TokenPositions`.
+        """Add the next T tokens of each sequence; returns their :class:`TokenPositions`.
 
         Raises
         ------
         ValueError
-            If the number of sequences differs from those started, there is no room, or the `last`
-            of no tokens is asked for.
+            If the number of sequences is not the one that was started, if the tokens exceed the
+            capacity, or if `last` is set and there are no tokens.
         """
         if last and T == 0:
-            raise ValueError("ids must hold at least one token a row where last=True, got none")
+            raise ValueError("ids must hold at least one token per row if last=True, got none")
         if n_rows != self.n_rows:
-            raise ValueError(f"ids must have a row for each of {self.n_rows} sequences: {n_rows}")
+            raise ValueError(f"ids must have {self.n_rows} rows, one per sequence, got {n_rows}")
         if self.length + T > self.capacity:
             raise ValueError(
                 f"{self.length} tokens and {T} more do not fit the capacity of {self.capacity}"
@@ -135,17 +137,18 @@ class DecodingState:
         before = np.ones((n_rows, start), bool) if self._real is None else self._real
         new = np.ones((n_rows, T), bool) if mask is None else to_host(mask)
         self._real = np.concatenate([before, new], axis=1)
-        # Positions count real tokens; padding stands where nothing has been counted yet, or with
-        # the token before it: nobody sees it there.
+        # Positions count real tokens. Padding gets position 0, or that of the token before it;
+        # no token sees it there.
         keys = np.maximum(np.cumsum(self._real, axis=1) - 1, 0)
         return TokenPositions(keys[:, start:], keys[:, start:], keys, self._real)
 
     def select(self, rows):
-        """Keep these sequences, in this order; one may be kept several times.
+        """Keep only these sequences, in this order; a sequence may appear several times.
 
         Parameters
         ----------
         rows : (n,) int array
+            Indices of the sequences to keep.
         """
         rows = to_host(rows)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
@@ -154,18 +157,18 @@ class DecodingState:
             raise ValueError(f"rows must lie in 0 .. {self.n_rows - 1}, got {rows}")
         if np.array_equal(rows, np.arange(self.n_rows)):
             return
-        for keys_values in self.kv_caches:
-            keys_values.select(_beside(rows, keys_values.K))
+        for kv_cache in self.kv_caches:
+            kv_cache.select(_on_device_of(rows, kv_cache.K))
         if self._real is not None:
             self._real = self._real[rows]
         before, self._origins = self._origins, self._origins[rows]
         if not np.array_equal(before, self._origins):  # beams of one source share its memory
-            for keys_values in self.cross:
-                keys_values.select(_beside(rows, keys_values.K))
+            for kv_cache in self.cross:
+                kv_cache.select(_on_device_of(rows, kv_cache.K))
             if self.memory_mask is not None:
-                self.memory_mask = self.memory_mask[_beside(rows, self.memory_mask)]
+                self.memory_mask = self.memory_mask[_on_device_of(rows, self.memory_mask)]
 
 
-def _beside(rows, array):
-    """`rows` on the device of an array."""
+def _on_device_of(rows, array):
+    """`rows` on the device of `array`."""
     return rows if array is None else to_device(rows, array_module(array).__name__)

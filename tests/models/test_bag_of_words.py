@@ -28,7 +28,7 @@ def test_features_are_the_distinct_words_and_pairs(tokens, pairs, min_count):
     sets = expected_features(tokens, pairs)
     frequent = {f for s in sets for f in s if sum(f in other for other in sets) >= min_count}
     if not frequent:
-        with pytest.raises(ValueError, match="no word stands in"):
+        with pytest.raises(ValueError, match="no word occurs in"):
             Features.build(tokens, pairs, min_count)
         return
     features, bags = Features.build(tokens, pairs, min_count)
@@ -172,8 +172,8 @@ TWO = ["a b", "a c"]
         (lambda: BagOfWords(2, batch_size=0), ValueError, "batch_size must be >= 1, got 0"),
         (lambda: BagOfWords(2).predict(TWO), TypeError, "call fit first"),
         (lambda: BagOfWords(2).evaluate(TWO, [0, 1]), TypeError, "call fit first"),
-        (lambda: BagOfWords(2).fit([], []), ValueError, "of the same length, at least 1"),
-        (lambda: BagOfWords(2).fit(TWO, [0]), ValueError, "of the same length"),
+        (lambda: BagOfWords(2).fit([], []), ValueError, "must have the same length, at least 1"),
+        (lambda: BagOfWords(2).fit(TWO, [0]), ValueError, "must have the same length"),
         (lambda: BagOfWords(2).fit(TWO, [0, 2]), ValueError, r"labels must lie in 0 \.\. 1"),
         (lambda: BagOfWords(2).fit(TWO, [0.0, 1.0]), TypeError, "labels must be"),
         (lambda: BagOfWords(2).fit(TWO, [1, 1]), ValueError, "all 2 labels are 1"),
@@ -189,7 +189,7 @@ def test_bad_input(call, error, message):
 
 
 def test_a_few_texts_are_enough_to_learn_two_words():
-    """A baseline that has not converged would flatter what stands beside it."""
+    """A baseline that has not converged would flatter the model that it is compared with."""
     texts = [f"a {word} film number {i}" for i in range(60) for word in ("good", "bad")]
     labels = np.array([1, 0] * 60)
     model = BagOfWords(2, min_count=1).fit(texts[:90], labels[:90])

@@ -188,7 +188,7 @@ def test_the_last_of_no_tokens_is_refused_and_changes_nothing():
     none, (source, mask) = writers.ids(length=0), writers.sources()
     gpt, transformer = writers.gpt(), writers.transformer()
     for model, state in ((gpt, gpt.start(3, T)), (transformer, transformer.start(source, mask))):
-        with pytest.raises(ValueError, match="at least one token a row where last=True"):
+        with pytest.raises(ValueError, match="at least one token per row if last=True"):
             model.extend(none, state, last=True)
         assert state.length == 0
         assert model.extend(none, state).shape == (3, 0, V)

@@ -1,1 +1,1 @@
-"""What a transformer has to beat: linear models on counts of words."""
+"""Baselines that a transformer has to beat: linear models on the words of a text."""

@@ -2,8 +2,8 @@ r"""Logistic regression on a bag of words: the baseline that a transformer has t
 
 .. math:: \mathrm{logits} = \sum_{v \in \mathrm{text}} W_v + b
 
-The features of a text are its distinct words, with `pairs` also its distinct pairs of adjacent
-words. A sum of rows of a table is an embedding, so its gradient is that of
+The features of a text are its distinct words and, with `pairs`, its distinct pairs of adjacent
+words. Looking up rows of W is an embedding, so its gradient is that of
 :func:`~minitransformer.functional.embedding`.
 
 Source: Wang and Manning 2012, section 2 (binary features) and table 2 (results on IMDB).
@@ -17,11 +17,11 @@ from minitransformer.models.baselines.bags import Features
 from minitransformer.training.optim.optimizers import Adam
 
 L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
-"""Penalties to choose from, the strongest first; each starts where the last one ended."""
+"""Penalties to choose from, the strongest first; each starts from the last one's solution."""
 MIN_STEPS = 90
-"""Steps for each penalty: a few texts are passed over more often than `epochs` says."""
-HELD_BACK = 0.1
-"""Share of the training texts that chooses the penalty where no validation texts are given."""
+"""Minimum number of steps per penalty: small training sets get more than `epochs` epochs."""
+HELD_OUT = 0.1
+"""Fraction of the training texts held out to choose the penalty if none are given for that."""
 
 
 class BagOfWords:
@@ -34,34 +34,36 @@ class BagOfWords:
     pairs : bool
         Whether pairs of adjacent words are features as well.
     max_features : int or None
-        Most features; those of the most texts are kept.
+        Maximum number of features; those that occur in the most texts are kept.
     min_count : int
-        Least number of training texts with a feature.
+        Minimum number of training texts in which a feature occurs.
     l2 : float or None
         Penalty: l2 / 2 times the sum of the squares of W is added to the mean cross-entropy.
-        None tries 1e-2, ..., 1e-4 and keeps that with the least loss on the validation texts.
+        None tries 1e-2, ..., 1e-4 and chooses the one with the lowest loss on the validation texts.
     epochs : int
-        Passes over the training texts for each penalty; more where they are few.
+        Passes over the training texts for each penalty; more if there are few texts.
     batch_size : int
-        Texts in a step.
+        Number of texts per step.
     learning_rate : float
-        Of Adam; it falls to 0 in a straight line.
+        Initial learning rate of Adam; it decreases linearly to 0.
     seed : int
-        Draws the order of the texts, and the validation texts where none are given.
+        Seed of the order of the texts, and of the choice of validation texts if none are given.
 
     Attributes
     ----------
     W : (V, C) float32 array
-        One row a feature, in the order of `features.names()`.
+        One row per feature, in the order of `features.names()`.
     b : (C,) float32 array
+        The biases of the classes.
     features : Features or None
-        What the model counts; None before :meth:`fit`.
+        The features that the model uses; None before :meth:`fit`.
     chosen_l2 : float or None
+        The penalty of the trained model; None before :meth:`fit`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number, or out of range.
+        If an argument is not a number, or out of range.
     """
 
     def __init__(
@@ -98,25 +100,26 @@ class BagOfWords:
         texts : list of n str, or of n lists of str
             Texts, or their tokens.
         labels : (n,) int array
+            Class of each text, 0 to C - 1.
         validation_data : (texts, labels) or None
-            What the penalty is chosen on; needed only where `l2` is None. Without it, a tenth of
-            `texts` is held back.
+            On these the penalty is chosen; used only if `l2` is None. Without them, a tenth of
+            `texts` is held out.
 
         Returns
         -------
         model : BagOfWords
-            This one.
+            This object.
 
         Raises
         ------
         TypeError, ValueError
             If texts or labels are not as above, or all labels are the same.
         """
-        labels = self._checked(texts, labels)
+        labels = self._check_labels(texts, labels)
         if (labels == labels[0]).all():
             raise ValueError(f"all {len(labels)} labels are {labels[0]}: nothing to learn from")
         if self.l2 is None and validation_data is None:
-            texts, labels, validation_data = self._hold_back(texts, labels)
+            texts, labels, validation_data = self._hold_out(texts, labels)
         self.features, bags = Features.build(texts, self.pairs, self.min_count, self.max_features)
         V, C = len(self.features), self.n_classes
         values = np.zeros((V + 1) * C, dtype=np.float32)
@@ -133,42 +136,42 @@ class BagOfWords:
         return functional.softmax(self._logits(self._bags(texts)))
 
     def evaluate(self, texts, labels):
-        """Mean cross-entropy and share of right answers: ``{"loss": ..., "accuracy": ...}``."""
-        return self._score(self._bags(texts), self._checked(texts, labels))
+        """Mean cross-entropy and accuracy: ``{"loss": ..., "accuracy": ...}``."""
+        return self._score(self._bags(texts), self._check_labels(texts, labels))
 
     def _bags(self, texts):
         if self.features is None:
-            raise TypeError("this BagOfWords has not learned anything yet: call fit first")
+            raise TypeError("this BagOfWords is not trained yet: call fit first")
         return self.features.bags(texts)
 
-    def _checked(self, texts, labels):
+    def _check_labels(self, texts, labels):
         labels = np.asarray(labels)
         if len(texts) == 0 or labels.shape != (len(texts),):
             raise ValueError(
-                f"texts and labels must be of the same length, at least 1; "
+                f"texts and labels must have the same length, at least 1, "
                 f"got {len(texts)} texts and labels of shape {labels.shape}"
             )
         functional.check_ids(labels, self.n_classes, "labels")
         return labels
 
-    def _hold_back(self, texts, labels):
+    def _hold_out(self, texts, labels):
         order = np.random.default_rng([self.seed, 1]).permutation(len(texts))
-        n = max(1, round(HELD_BACK * len(texts)))
+        n = max(1, round(HELD_OUT * len(texts)))
         if n == len(texts):
-            raise ValueError("one text is not enough to choose l2 on: give l2")
-        held, kept = (([texts[i] for i in part], labels[part]) for part in np.split(order, [n]))
-        return *kept, held
+            raise ValueError("one text is not enough to choose l2: give l2")
+        held_out, rest = (([texts[i] for i in part], labels[part]) for part in np.split(order, [n]))
+        return *rest, held_out
 
     def _best_on_path(self, values, bags, labels, validation_data):
-        """Go along the path of penalties; the values with the least validation loss."""
-        held = self.features.bags(validation_data[0])
-        held_labels = self._checked(*validation_data)
-        least = np.inf
+        """Train with each penalty of the path; returns the values with the lowest validation loss."""
+        bags_held_out = self.features.bags(validation_data[0])
+        labels_held_out = self._check_labels(*validation_data)
+        lowest = np.inf
         for l2 in L2_PATH:
             self._descend(values, bags, labels, l2)
-            loss = self._score(held, held_labels)["loss"]
-            if loss < least:
-                least, best, self.chosen_l2 = loss, values.copy(), l2
+            loss = self._score(bags_held_out, labels_held_out)["loss"]
+            if loss < lowest:
+                lowest, best, self.chosen_l2 = loss, values.copy(), l2
         return best
 
     def _score(self, bags, labels):
@@ -180,7 +183,7 @@ class BagOfWords:
         """Sum of the rows of each text's features, plus b: (n, C)."""
         rows = functional.embedding(bags.ids, self.W)
         logits = np.tile(self.b, (len(bags.counts), 1))
-        # reduceat gives an empty segment the row that comes next, so only filled ones are asked for
+        # reduceat gives an empty segment the row that comes next, so it gets only those with rows
         filled = bags.counts > 0
         starts = (np.cumsum(bags.counts) - bags.counts)[filled]
         if len(starts):
@@ -188,7 +191,7 @@ class BagOfWords:
         return logits
 
     def _descend(self, values, bags, labels, l2):
-        """Adam on the mean cross-entropy plus the penalty, from the present values on."""
+        """Minimise the mean cross-entropy plus the penalty with Adam, from the current values."""
         rng = np.random.default_rng(self.seed)
         grads, adam = np.zeros_like(values), Adam(self.learning_rate)
         dW, db = grads[: self.W.size].reshape(self.W.shape), grads[self.W.size :]
@@ -204,7 +207,7 @@ class BagOfWords:
             batch = bags.take(texts)
             _, saved = functional.cross_entropy(self._logits(batch), labels[texts])
             dlogits = functional.cross_entropy_backward(np.float32(1), saved)
-            # every feature of a text gets the gradient of its text's logits
+            # every feature of a text gets the gradient of the text's logits
             dy = np.repeat(dlogits, batch.counts, axis=0)
             dW[:] = functional.embedding_backward(dy, batch.ids, len(self.W))
             dW += np.float32(l2) * self.W

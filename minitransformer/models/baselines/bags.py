@@ -9,23 +9,23 @@ from minitransformer.data import tokenize
 
 
 class Bags(NamedTuple):
-    """The features of n texts, those of one text behind those of the other.
+    """The features of n texts, one text after the other.
 
     Attributes
     ----------
     ids : (M,) int array
         Numbers of features.
     counts : (n,) int array
-        How many features each text has.
+        Number of features of each text.
     """
 
     ids: np.ndarray
     counts: np.ndarray
 
     def take(self, texts):
-        """The bags of some of the texts, given by number."""
+        """The bags of some of the texts, given by their indices."""
         counts = self.counts[texts]
-        # where text i starts in ids, less where it starts in the result
+        # where text i starts in ids, minus where it starts in the result
         shift = np.cumsum(self.counts)[texts] - np.cumsum(counts)
         return Bags(self.ids[np.repeat(shift, counts) + np.arange(counts.sum())], counts)
 
@@ -33,8 +33,8 @@ class Bags(NamedTuple):
 class Features:
     """Which words and pairs are features, and their numbers.
 
-    A word has a number; the key of word a is a, the key of the pair a, b of n words n + n a + b.
-    The features are the kept keys in order.
+    Each of the n words has a number. The key of word a is a; the key of the pair a, b is
+    n + n a + b. The features are those keys that were kept, in ascending order.
     """
 
     def __init__(self, words, keys, pairs):
@@ -47,11 +47,13 @@ class Features:
         Parameters
         ----------
         texts : list of str or of lists of str
+            The texts, or their tokens.
         pairs : bool
+            Whether pairs of adjacent words are features as well.
         min_count : int
-            Least number of texts with a feature.
+            Minimum number of texts in which a feature occurs.
         max_features : int or None
-            Most features; those of the most texts are kept.
+            Maximum number of features; those that occur in the most texts are kept.
 
         Returns
         -------
@@ -66,14 +68,16 @@ class Features:
         ranked = np.lexsort((keys, -n_texts))[:max_features]
         features._keys = np.sort(keys[ranked[n_texts[ranked] >= min_count]])
         if len(features) == 0:
-            raise ValueError(f"no word stands in {min_count} texts (min_count): nothing to count")
+            raise ValueError(
+                f"no word occurs in at least {min_count} texts (min_count={min_count})"
+            )
         return features, features._numbered(owners, found, len(texts))
 
     def __len__(self):
         return len(self._keys)
 
     def names(self):
-        """The features as text, in order: words, and pairs with a space between."""
+        """The features as text, in order: words, and pairs with a space in between."""
         words, n = list(self._words), len(self._words)
         return [
             words[key] if key < n else f"{words[(key - n) // n]} {words[(key - n) % n]}"
@@ -81,7 +85,7 @@ class Features:
         ]
 
     def bags(self, texts):
-        """The features of each text; what is not a feature is left out."""
+        """The features of each text; everything else is left out."""
         return self._numbered(*self._found(_tokens(texts)), len(texts))
 
     def _numbered(self, owners, found, n_texts):
@@ -104,18 +108,18 @@ class Features:
             of_text.append(owners[:-1])
         keys, of_text = np.concatenate(keys), np.concatenate(of_text)
         real = keys >= 0
-        most = n + n * n
-        return np.divmod(_distinct(of_text[real] * most + keys[real]), most)
+        n_keys = n + n * n
+        return np.divmod(_distinct(of_text[real] * n_keys + keys[real]), n_keys)
 
 
 def _distinct(x):
-    """The values of x (M,), in ascending order; ten times as fast as ``np.unique`` on millions."""
+    """The distinct values of x (M,), ascending; on millions ten times as fast as ``np.unique``."""
     x = np.sort(x)
     return x[np.concatenate([[True], x[1:] != x[:-1]])[: x.size]]
 
 
 def _tokens(texts):
-    """Texts as lists of tokens; one that is a list already is taken as it is."""
+    """Texts as lists of tokens; a text that is a list already is used as it is."""
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, not one string")
     tokens = []
@@ -127,5 +131,5 @@ def _tokens(texts):
             raise ValueError(f"texts[{i}] is empty: every text needs at least one word")
         tokens.append(row)
     if not tokens:
-        raise ValueError("texts is empty: there is nothing to count")
+        raise ValueError("texts is empty: at least one text is needed")
     return tokens
