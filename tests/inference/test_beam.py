@@ -1,4 +1,4 @@
-"""Beam search against exhaustive search, where every text can be tried."""
+"""Beam search against exhaustive search, on models so small that every text can be tried."""
 
 import itertools
 
@@ -16,7 +16,7 @@ from tests.support.markov import (
 )
 
 V, LIMIT, END = 5, 4, 0
-NEVER = -60.0  # as a logit, where that of others is -30
+NEVER = -60.0  # a logit far below the others, which are -30
 
 
 def score(table, first, text, alpha):
@@ -25,13 +25,13 @@ def score(table, first, text, alpha):
 
 
 def exhaustive(table, first, alpha):
-    """The best of all texts that end within LIMIT tokens, and its score."""
+    """The score of the best text that ends within LIMIT tokens, and the text."""
     texts = every_text(V, LIMIT, END)
     return max(((score(table, first, t, alpha), t) for t in texts), key=lambda pair: pair[0])
 
 
 def in_a_large_vocabulary(table, size):
-    """The same chain among tokens that never occur: more beams than the chain has tokens."""
+    """The same chain plus tokens that never occur, so that there may be more beams."""
     z = np.full((size, size), -1e3)
     z[:V, :V] = table
     return z
@@ -39,7 +39,7 @@ def in_a_large_vocabulary(table, size):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
 def test_enough_beams_find_the_best_of_all_texts(alpha):
-    beams = V * (V - 1) ** (LIMIT - 1)  # as many candidates as the last step has
+    beams = V * (V - 1) ** (LIMIT - 1)  # the number of candidates in the last step
     for seed in range(8):
         table = random_table(V, seed)
         model = MarkovModel(in_a_large_vocabulary(table, beams))
@@ -54,7 +54,7 @@ def test_enough_beams_find_the_best_of_all_texts(alpha):
 
 
 def garden_path():
-    """Token 1 looks better than 2 at first; but what follows 2 is sure, what follows 1 is not."""
+    """Token 1 looks better than 2 at first, but only the tokens after 2 are certain."""
     z = np.full((V, V), -30.0)
     z[3, 1], z[3, 2] = np.log(0.6), np.log(0.4)
     z[1] = np.log(0.2)
@@ -66,7 +66,7 @@ def test_two_beams_find_what_greedy_misses():
     model, options = MarkovModel(garden_path()), {"end_id": END, "max_new_tokens": 4}
     (greedy,), (worse,) = beam_search(model, [[3]], beams=1, length_penalty=0.0, **options)
     (found,), (better,) = beam_search(model, [[3]], beams=2, length_penalty=0.0, **options)
-    assert greedy.tolist() == [1]  # of the equal tokens behind 1 the end has the lowest id
+    assert greedy.tolist() == [1]  # among the equal tokens after 1, the end has the lowest id
     assert found.tolist() == [2, 4]
     assert (worse, better) == (pytest.approx(np.log(0.12)), pytest.approx(np.log(0.4)))
 
@@ -98,7 +98,7 @@ def test_the_length_penalty_lets_longer_texts_win():
     assert lengths == [0, 3]
 
 
-def test_a_batch_is_searched_like_each_alone():
+def test_a_batch_gives_the_same_texts_as_each_prompt_alone():
     model = MarkovTranslator(random_table(7, 3), max_len=12)
     sources = [[0, 1, 1], [1], [2, 2], [3], [4, 1, 1, 1], [5]]
     options = {"beams": 3, "start_id": 1, "end_id": 0}
@@ -111,15 +111,15 @@ def test_a_batch_is_searched_like_each_alone():
     assert len({tuple(text) for text in map(np.ndarray.tolist, together)}) > 1
 
 
-def test_what_never_ends_is_cut_off():
+def test_a_text_that_never_ends_is_truncated():
     z = np.full((V, V), -30.0)
     z[:, 1], z[:, END] = 0.0, NEVER
     model = MarkovModel(z, max_len=4)
     (text,), _ = beam_search(model, [[2, 3]], beams=2, end_id=END)
-    assert text.tolist() == [1, 1, 1]  # the last token is not read again
+    assert text.tolist() == [1, 1, 1]  # the model need not read the last token
 
 
-def test_a_text_that_ends_goes_before_one_that_is_cut_off():
+def test_a_text_that_ends_ranks_before_a_truncated_one():
     z = np.full((V, V), -30.0)
     z[:, 1], z[:, END] = 0.0, -8.0
     (text,), (value,) = beam_search(
@@ -158,7 +158,7 @@ def test_without_an_end_token_the_most_probable_text_of_full_length_is_found():
         assert value == pytest.approx(score(table, 1, best, 1.0), rel=1e-12)
 
 
-def test_an_end_takes_no_place_in_the_beam():
+def test_a_text_that_ends_takes_no_place_in_the_beam():
     z = np.full((V, V), NEVER)
     z[1, END], z[1, 2], z[1, 3] = np.log(0.4), np.log(0.35), np.log(0.25)
     z[2, 1:] = z[3, 4] = z[4, END] = 0.0
@@ -169,7 +169,7 @@ def test_an_end_takes_no_place_in_the_beam():
     assert value == pytest.approx(np.log(0.25) * (6 / 8) ** 2)
 
 
-def test_a_text_stops_where_everything_is_forbidden():
+def test_a_text_stops_when_every_token_is_forbidden():
     model = MarkovModel(random_table(V, 0))
     texts, _ = beam_search(
         model, [[0, 1, 2, 3, 4], [0, 1, 2, 3]], beams=2, end_id=END, no_repeat_ngram=1
@@ -177,7 +177,7 @@ def test_a_text_stops_where_everything_is_forbidden():
     assert [text.tolist() for text in texts] == [[], [4]]
 
 
-def test_no_n_tokens_occur_twice_and_the_probabilities_stay_the_models():
+def test_no_n_gram_occurs_twice_and_scores_use_the_probabilities_of_the_model():
     z = random_table(V, 4)
     options = {"beams": 3, "end_id": END, "length_penalty": 1.0, "max_new_tokens": 10}
     for n in (1, 2, 3):
@@ -188,7 +188,7 @@ def test_no_n_tokens_occur_twice_and_the_probabilities_stay_the_models():
         assert value == pytest.approx(score(z, 1, [*text.tolist(), END], 1.0))
 
 
-def test_a_search_ends_when_nothing_better_can_be_expected():
+def test_a_search_ends_when_no_beam_can_score_better():
     z = np.full((V, V), -30.0)
     z[1, END], z[1, 2], z[1, 3] = 0.0, -5.0, -6.0
     z[2:, END] = 0.0

@@ -1,4 +1,4 @@
-"""Texts out of table-based models, for which what is right is known."""
+"""Generation with models that are tables, for which the right text is known."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from minitransformer.inference.sampling import draw, largest
 from tests.support.markov import MarkovModel, MarkovTranslator, random_table
 
 V = 8
-# The 0.999 quantile of chi-square, by degrees of freedom (any table of it).
+# The 0.999 quantiles of chi-square, by degrees of freedom, from any table.
 CHI_SQUARE = {2: 13.82, 4: 18.47, 5: 20.52, 7: 24.32}
 
 
@@ -32,7 +32,7 @@ def test_greedy_takes_the_most_probable_token_every_time():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_best_of_one_is_greedy(seed):
+def test_sampling_from_a_single_token_is_greedy(seed):
     model, prompts = MarkovModel(random_table(V, seed)), [[i] for i in range(V)]
     best = generate(model, prompts, max_new_tokens=5, greedy=True)
     for one in ({"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-3}):
@@ -49,7 +49,7 @@ def test_the_lowest_temperature_is_greedy(more):
 
 
 def probabilities(z, temperature=1.0, top_k=None, top_p=None):
-    """The distribution by its definition, token by token, from the most probable one."""
+    """The distribution by its definition, token by token, starting with the most probable one."""
     p = np.exp((z - z.max()) / temperature)
     order = sorted(range(len(z)), key=lambda v: (-z[v], v))[:top_k]
     total, kept, reached = sum(p[v] for v in order), [], 0.0
@@ -85,14 +85,14 @@ def test_tokens_are_drawn_as_often_as_they_are_probable(options):
     st.integers(0, 2**32), st.integers(1, 700), st.floats(0.01, 1), st.booleans(),
     st.sampled_from([None, 1, 5, 300, 1000]),
 )  # fmt: skip
-def test_what_is_kept_is_the_smallest_set_that_reaches_p(seed, n, top_p, ties, top_k):
+def test_the_kept_tokens_are_the_smallest_set_that_reaches_p(seed, n, top_p, ties, top_k):
     z = np.random.default_rng(seed).standard_normal(n)
     if ties:
         z = z.round(1)
     expected = probabilities(z, 1.0, top_k, top_p)
     ids, weights = Sampling(top_k=top_k, top_p=top_p).kept(z)
     ids = np.arange(n) if ids is None else ids
-    # at a sum that is p but for rounding either set is right
+    # If a sum is p up to rounding, either set is right.
     sums = np.sort(probabilities(z, 1.0, top_k))[::-1].cumsum()
     if not np.isclose(sums, top_p, rtol=0, atol=1e-12).any():
         assert ids.tolist() == np.flatnonzero(expected > 0).tolist()
@@ -109,7 +109,7 @@ def test_the_largest_come_first_and_ties_by_the_lower_index(seed, n, k, ties):
     assert largest(x, k).tolist() == expected
 
 
-def test_of_equal_tokens_the_lower_ids_are_kept():
+def test_among_equal_tokens_the_lower_ids_are_kept():
     z = np.array([1.0, 5.0, 5.0, 5.0])
     assert Sampling(top_k=2).kept(z)[0].tolist() == [1, 2]
     assert Sampling(top_p=0.5).kept(z)[0].tolist() == [1, 2]
@@ -138,7 +138,7 @@ def test_the_seed_decides_and_the_other_rows_do_not():
 
 
 def chain(*path, end=None):
-    """A table that writes `path` and then `end` for ever."""
+    """A table that generates `path` and then `end` forever."""
     table = np.zeros((V, V))
     for a, b in zip(path, (*path[1:], end), strict=True):
         table[a, b] = 9.0
@@ -153,20 +153,20 @@ def test_a_text_ends_at_the_end_token_which_is_not_part_of_it():
     )  # fmt: skip
     assert [text.tolist() for text in found] == [[4], [2, 3, 4], []]
     assert sorted(seen) == [(0, 4), (1, 2), (1, 3), (1, 4)]
-    assert model.calls == 4  # nothing is computed behind the last end
+    assert model.calls == 4  # nothing is computed after the last end
 
 
 def test_without_a_limit_a_text_fills_the_context():
     model = MarkovModel(random_table(V, 1), max_len=6)
     prompts = [[1], [1, 2, 3, 4, 5, 6], [1, 2, 3]]
     texts = generate(model, prompts, greedy=True)
-    assert [len(text) for text in texts] == [6, 1, 4]  # the last token is not read again
+    assert [len(text) for text in texts] == [6, 1, 4]  # the model need not read the last token
     assert [t.tolist() for t in texts] == [
         greedy_path(model.table, p[-1], len(t)) for p, t in zip(prompts, texts, strict=True)
     ]
 
 
-def test_a_window_slides_over_what_is_longer_than_the_context():
+def test_a_window_slides_over_texts_longer_than_the_context():
     model = MarkovModel(random_table(V, 1), max_len=4)
     prompts = [[1, 2, 3, 4, 5, 6], [7]]
     texts = generate(model, prompts, greedy=True, max_new_tokens=9, slide=True)
@@ -191,7 +191,7 @@ def test_each_source_is_translated_by_itself():
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 4), st.booleans())
-def test_no_n_tokens_occur_twice(seed, n, greedy):
+def test_no_n_gram_occurs_twice(seed, n, greedy):
     prompt, model = [1, 2, 1, 3], MarkovModel(random_table(V, seed, 0.5), max_len=60)
     (text,) = generate(model, [prompt], no_repeat_ngram=n, greedy=greedy, seed=seed)
     path = [*prompt, *text.tolist()]
@@ -200,10 +200,10 @@ def test_no_n_tokens_occur_twice(seed, n, greedy):
     assert len(set(new)) == len(new)
     assert not set(new) & set(ngrams[: len(ngrams) - len(new)])
     if n == 1:
-        assert len(text) == V - len(set(prompt))  # then everything is forbidden, and it ends
+        assert len(text) == V - len(set(prompt))  # then every token is forbidden, and the text ends
 
 
-def test_what_would_repeat_is_found():
+def test_tokens_that_would_repeat_an_n_gram_are_found():
     history = np.array([1, 2, 3, 1, 2, 4, 1, 2])
     assert sorted(repeating(history, 3)) == [3, 4]
     assert repeating(history, 9).size == 0
@@ -219,7 +219,7 @@ def test_the_penalty_makes_seen_tokens_less_likely_whatever_their_sign():
     assert logits[0, 0] == 2.0
 
 
-def test_the_penalty_counts_the_prompt_and_what_was_written():
+def test_the_penalty_counts_the_prompt_and_the_generated_text():
     table = np.zeros((V, V))
     table[:, 1], table[:, 2], table[:, 3] = 3.0, 2.0, 1.0
     model = MarkovModel(table)
@@ -231,7 +231,7 @@ def test_the_penalty_counts_the_prompt_and_what_was_written():
     assert text.tolist() == [2, 3]
 
 
-def test_the_source_is_no_part_of_what_was_written():
+def test_the_source_is_not_part_of_the_generated_text():
     table = np.zeros((V, V))
     table[:, 4], table[:, 5] = 2.0, 1.9
     options = {"greedy": True, "start_id": 2, "end_id": 1, "max_new_tokens": 2}
@@ -240,7 +240,7 @@ def test_the_source_is_no_part_of_what_was_written():
     assert text.tolist() == [4, 5]
 
 
-def test_no_more_rows_than_asked_for_are_computed_together():
+def test_at_most_batch_size_rows_are_computed_together():
     model = MarkovModel(random_table(V, 0))
     generate(model, [[1]] * 7, max_new_tokens=2, batch_size=3)
-    assert model.most_rows == 3
+    assert model.max_rows == 3

@@ -1,4 +1,4 @@
-"""Bad input to generation: one sentence that names the argument and what is allowed."""
+"""Bad input to generation: the message names the argument and says what is allowed."""
 
 import numpy as np
 import pytest
@@ -138,12 +138,12 @@ def test_bad_arguments_of_beam_search(options, message):
         beam_search(writer(), [[1]], **options)
 
 
-def test_beam_search_advises_nothing_that_it_lacks():
+def test_beam_search_suggests_no_option_that_it_lacks():
     with pytest.raises(ValueError, match="prompt 0 must have at most 6 tokens, got 7$"):
         beam_search(writer(), [[1] * 7])
 
 
-def test_a_target_vocabulary_of_its_own_bounds_beams_and_ends():
+def test_a_separate_target_vocabulary_limits_beams_and_end_tokens():
     model = translator()
     model.config["target_vocab_size"] = 4
     with pytest.raises(ValueError, match="beams must be at most the size of the vocabulary, 4"):
@@ -169,7 +169,7 @@ def test_one_nan_among_the_logits_is_noticed():
             beam_search(writer(row), [[1], [5]], end_id=0, beams=2)
 
 
-def test_arguments_are_checked_before_the_first_token_is_asked_for():
+def test_arguments_are_checked_before_the_first_token_is_requested():
     from minitransformer.inference import tokens
 
     with pytest.raises(ValueError, match="prompt 0 must have at least one token"):

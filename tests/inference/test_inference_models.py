@@ -1,4 +1,4 @@
-"""Texts out of the real models: what is kept, padded and batched changes no token."""
+"""Generation with real models: caching, padding and batching change no token."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ TRANSFORMERS = {
 
 
 def bold(model):
-    """The model with larger matrices: its choices differ from place to place."""
+    """The model with larger weights, so that its choices vary along a text."""
     rng = np.random.default_rng(1)
     for parameter in model.parameters().values():
         if len(parameter.shape) > 1:
@@ -54,7 +54,7 @@ def prompts(n=5, longest=7, seed=0):
 
 
 def step_by_step(model, prompt, n):
-    """The most probable tokens, each from a whole forward pass over the last max_len tokens."""
+    """The most probable tokens, each from a full forward pass over the last max_len tokens."""
     path = list(prompt)
     for _ in range(n):
         logits, _ = model.forward(np.array([path[-MAX_LEN:]]))
@@ -74,7 +74,7 @@ def translated_step_by_step(model, source, n):
 
 
 @pytest.mark.parametrize("options", GPTS.values(), ids=GPTS)
-def test_greedy_equals_whole_forward_passes(options):
+def test_greedy_equals_full_forward_passes(options):
     model, given = gpt(**options), prompts()
     found = generate(model, given, max_new_tokens=6, greedy=True)
     assert [t.tolist() for t in found] == [step_by_step(model, p, 6) for p in given]
@@ -88,7 +88,7 @@ def test_a_sliding_window_reads_the_last_tokens_again(options):
     assert [t.tolist() for t in found] == [step_by_step(model, p, 15) for p in given]
 
 
-def test_prompts_of_different_lengths_fill_the_context_each():
+def test_prompts_of_different_lengths_each_fill_the_context():
     model, given = gpt(), [[3], [4] * MAX_LEN, [5, 6, 7]]
     found = generate(model, given, greedy=True)
     assert [len(t) for t in found] == [MAX_LEN, 1, MAX_LEN - 2]
@@ -97,7 +97,7 @@ def test_prompts_of_different_lengths_fill_the_context_each():
 
 
 @pytest.mark.parametrize("options", TRANSFORMERS.values(), ids=TRANSFORMERS)
-def test_translations_equal_whole_forward_passes(options):
+def test_translations_equal_full_forward_passes(options):
     model, sources = translator(**options), prompts(6)
     found = generate(model, sources, greedy=True, start_id=START, end_id=END)
     expected = [translated_step_by_step(model, s, MAX_LEN) for s in sources]
@@ -108,7 +108,7 @@ def test_translations_equal_whole_forward_passes(options):
 
 @pytest.mark.parametrize("make", [gpt, translator])
 @pytest.mark.parametrize("method", ["sampled", "beams"])
-def test_a_batch_writes_what_each_writes_alone(make, method):
+def test_a_batch_gives_the_same_texts_as_each_prompt_alone(make, method):
     model, given = make(), prompts(6)
     ends = {"end_id": END} | ({"start_id": START} if make is translator else {})
 
@@ -135,7 +135,7 @@ def test_the_score_of_a_beam_is_the_models_log_probability():
         assert score == pytest.approx(log_p / ((5 + len(whole)) / 6) ** 0.6, rel=1e-10)
 
 
-def test_more_beams_find_no_worse_texts_here():
+def test_more_beams_find_better_texts_here():
     model, sources = translator(), prompts(8)
     options = {"start_id": START, "end_id": END, "length_penalty": 0.0}
     scores = [beam_search(model, sources, beams=k, **options)[1].mean() for k in (1, 3, 9)]
@@ -143,7 +143,7 @@ def test_more_beams_find_no_worse_texts_here():
 
 
 @pytest.mark.parametrize("make", [gpt, translator])
-def test_a_device_writes_the_same(make):
+def test_a_device_generates_the_same_texts(make):
     model, given = make(), prompts(4)
     ends = {"end_id": END} | ({"start_id": START} if make is translator else {})
     sampled, beams = generate(model, given, seed=1, **ends), beam_search(model, given, **ends)

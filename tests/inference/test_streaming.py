@@ -1,4 +1,4 @@
-"""Text as it is written: whole characters, early, and nothing lost."""
+"""Streaming: whole characters, as early as possible, and nothing lost."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def pieces(tokenizer, ids):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_each_character_comes_with_its_last_byte(text):
-    by_bytes = ByteLevelBPE.train(["a"], 0)  # every byte a token
+    by_bytes = ByteLevelBPE.train(["a"], 0)  # every byte is a token
     ids = by_bytes.encode(text)
     expected = []
     for character in text:
@@ -32,21 +32,21 @@ def test_each_character_comes_with_its_last_byte(text):
 @given(st.lists(st.integers(0, len(BPE) - 1), max_size=30))
 def test_the_pieces_are_the_text_whatever_the_tokens(ids):
     found = pieces(BPE, ids)
-    plain = BPE.decode_bytes(ids).decode("utf-8", "replace")  # also for halves of surrogates
+    plain = BPE.decode_bytes(ids).decode("utf-8", "replace")  # also for halves of surrogate pairs
     assert "".join(found) == plain
     if not any(0xD800 <= ord(c) < 0xE000 for c in BPE.decode(ids)):
         assert plain == BPE.decode(ids)
-    for i in range(len(ids)):  # nothing waits that is known: at most three bytes of a character
+    for i in range(len(ids)):  # only an incomplete character waits: three bytes at most
         held = len(BPE.decode_bytes(ids[: i + 1])) - len("".join(found[: i + 1]).encode())
         assert held <= 3 or "\ufffd" in plain
 
 
-def test_what_never_became_whole_is_shown_at_the_end():
+def test_an_incomplete_character_is_shown_at_the_end():
     by_bytes = ByteLevelBPE.train(["a"], 0)
     assert pieces(by_bytes, by_bytes.encode("é🙂")[:-1]) == ["", "é", "", "", "", "\ufffd"]
 
 
-def test_special_tokens_are_no_text():
+def test_special_tokens_have_no_text():
     assert pieces(BPE, [BPE.start_id, *BPE.encode("thin"), BPE.end_id])[0] == ""
     assert "".join(pieces(BPE, [BPE.start_id, *BPE.encode("thin"), BPE.end_id])) == "thin"
 
@@ -73,7 +73,7 @@ def test_a_text_is_streamed_as_it_is_generated():
 
 
 @pytest.mark.parametrize("kind", ["words", "bpe"])
-def test_what_goes_on_with_a_prompt_is_parted_from_it(kind):
+def test_a_continuation_is_separated_from_its_prompt(kind):
     tokenizer = WordTokenizer.build(['a cat , " a cat "']) if kind == "words" else BPE
     model = MarkovModel(random_table(len(tokenizer), 3), max_len=12)
     prompt = tokenizer.encode("a cat" if kind == "words" else "the thin")
@@ -87,7 +87,7 @@ def test_what_goes_on_with_a_prompt_is_parted_from_it(kind):
         assert continuation(tokenizer, prompt, tokenizer.encode("cat")) == " cat"
 
 
-def test_a_stream_knows_the_ends_of_its_tokenizer():
+def test_a_stream_uses_the_start_and_end_of_its_tokenizer():
     letters = CharacterTokenizer.build(["abcd"])
     table = np.zeros((8, 8))
     table[letters.start_id, 4] = table[4, 5] = table[5, letters.end_id] = 50.0
@@ -98,7 +98,7 @@ def test_a_stream_knows_the_ends_of_its_tokenizer():
     assert "".join(stream(translator, letters, "dd", greedy=True)) == "ab"
 
 
-def test_a_stream_that_ends_within_a_character_says_so():
+def test_a_stream_that_ends_within_a_character_shows_it():
     by_bytes = ByteLevelBPE.train(["a"], 0)
     first, _ = by_bytes.encode("é").tolist()
     (a,) = by_bytes.encode("a").tolist()
@@ -109,7 +109,7 @@ def test_a_stream_that_ends_within_a_character_says_so():
 
 
 @pytest.mark.parametrize("specials", [False, True])
-def test_the_end_that_the_caller_names_stands_behind_the_source(specials):
+def test_the_end_token_given_by_the_caller_follows_the_source(specials):
     letters = CharacterTokenizer.build(["abcd"], specials=specials)
     translator, read = MarkovTranslator(random_table(8, 3)), []
 
@@ -123,7 +123,7 @@ def test_the_end_that_the_caller_names_stands_behind_the_source(specials):
     assert read[0].dtype == np.int64
 
 
-def test_a_translator_needs_ends_from_the_tokenizer_or_the_caller():
+def test_a_translator_needs_start_and_end_from_the_tokenizer_or_the_caller():
     letters = CharacterTokenizer.build(["abcd"], specials=False)
     translator = MarkovTranslator(random_table(8, 3))
     with pytest.raises(ValueError, match="start_id must be a token id"):
@@ -139,7 +139,7 @@ def _start(source, capacity):
     return MarkovTranslator(np.zeros((8, 8))).start(0 * source, None, capacity)
 
 
-def test_a_stream_refuses_at_once():
+def test_a_stream_checks_its_arguments_immediately():
     letters = CharacterTokenizer.build(["abcd"])
     with pytest.raises(ValueError, match="prompt 0 must have at least one token"):
         stream(MarkovModel(np.zeros((8, 8))), letters, "")

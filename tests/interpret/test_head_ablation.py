@@ -1,4 +1,4 @@
-"""Leaving out heads: against forward passes by hand, for every model, and without a trace."""
+"""Head ablation against forward passes by hand, for every model; the model does not change."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def projection(model, name):
 
 
 def without_its_rows(model, name, head, value, run):
-    """`run` of a model whose W_o lacks the head's rows; value W_o[head] joins the bias."""
+    """`run` of a model whose W_o has zeros in the rows of the head; value W_o[head] joins b."""
     W, b = projection(model, name)
     width = W.shape[0] // layer_of(model, name).n_heads
     rows = slice(head * width, (head + 1) * width)
@@ -49,7 +49,7 @@ def layer_of(model, name):
 
 
 def runs():
-    """Every kind of model with a batch: model, cache, the real queries, a function to logits."""
+    """Every kind of model with a batch: model, inputs, masks of the call, masks of the queries."""
     ids, mask = writers.ids(), np.arange(8) < np.array([[8], [5], [1]])
     for options in ({}, {"norm": "post", "attention": "tiled", "pooling": "max"}):
         yield model_of(**options), (IDS,), {"mask": MASK}, None
@@ -61,7 +61,7 @@ def runs():
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_a_head_at_zero_is_a_projection_without_its_rows(number):
+def test_a_head_at_zero_equals_a_projection_without_its_rows(number):
     model, inputs, options, _ = list(runs())[number]
     whole, cache = model.forward(*inputs, **options)
 
@@ -78,8 +78,8 @@ def test_a_head_at_zero_is_a_projection_without_its_rows(number):
             assert np.abs(by_hand).max() > 1e-3
 
 
-@pytest.mark.parametrize("number", [0, 1, 2, 4])  # Llama's projection has no bias to add to
-def test_a_head_at_its_mean_is_a_projection_with_another_bias(number):
+@pytest.mark.parametrize("number", [0, 1, 2, 4])  # not Llama, whose projection has no bias
+def test_a_head_at_its_mean_equals_a_projection_with_another_bias(number):
     model, inputs, options, masks = list(runs())[number]
     whole, cache = model.forward(*inputs, **options)
 
@@ -102,7 +102,7 @@ def attention_caches(cache):
     return interpret.attention.attention_caches(cache)
 
 
-def test_a_loss_is_one_number_for_each_head():
+def test_a_loss_gives_one_number_per_head():
     model = model_of()
     labels = np.array([0, 2])
     logits, cache = model.forward(IDS, mask=MASK)
@@ -122,7 +122,7 @@ def test_a_loss_is_one_number_for_each_head():
     assert leads["blocks.0.attention"].shape == (2, 2)  # heads, texts
 
 
-def test_the_model_is_left_alone():
+def test_the_model_does_not_change():
     model = model_of()
     logits, cache = model.forward(IDS, mask=MASK)
     model.backward(np.ones((2, 3)), cache)
@@ -151,7 +151,7 @@ def test_an_ablated_model_has_the_gradients_of_what_it_computes():
     dx = twin.backward(dlogits, twin.forward(IDS, mask=MASK)[1])
     table, h = model.embedding.W.value, 1e-6
     scale = model.embedding.scale
-    for t in range(5):  # every token of the first text stands once
+    for t in range(5):  # every token occurs once in the first text
         rates = []
         for step in (h, -h):
             table[IDS[0, t], 2] += step
@@ -160,21 +160,21 @@ def test_an_ablated_model_has_the_gradients_of_what_it_computes():
         rate = (rates[0] - rates[1]) / (2 * h) / scale
         assert dx[0, t, 2] == pytest.approx(rate, abs=1e-8)
     W = twin.parameters()["blocks.0.attention.W_o.W"].grad
-    np.testing.assert_array_equal(W[4:], np.broadcast_to(W[4], (4, 8)))  # a constant's gradient
+    np.testing.assert_array_equal(W[4:], np.broadcast_to(W[4], (4, 8)))  # a constant input
     qkv = twin.parameters()["blocks.0.attention.W_qkv"].grad
-    held = np.r_[4:8, 12:16, 20:24]  # its queries, keys and values
-    assert (qkv[:, held] == 0).all()
-    assert np.abs(np.delete(qkv, held, axis=1)).max() > 0
+    of_head = np.r_[4:8, 12:16, 20:24]  # its queries, keys and values
+    assert (qkv[:, of_head] == 0).all()
+    assert np.abs(np.delete(qkv, of_head, axis=1)).max() > 0
 
 
-def test_what_the_head_would_have_given_still_stands_in_the_cache():
-    model = model_of(n_heads=1)  # whose only head is not copied to be put beside others
+def test_the_real_output_of_the_head_is_still_in_the_cache():
+    model = model_of(n_heads=1)  # a single head need not be copied to be merged
     O = model.forward(IDS)[1].blocks[0].attention.O
     twin = interpret.ablated(model, "blocks.0.attention", 0)
     np.testing.assert_array_equal(twin.forward(IDS)[1].blocks[0].attention.O, O)
 
 
-def test_heads_are_left_out_one_after_the_other():
+def test_heads_can_be_ablated_one_after_another():
     model = model_of()
     both = interpret.ablated(model, "blocks.0.attention", 0)
     both = interpret.ablated(both, "blocks.0.attention", 1)
@@ -184,7 +184,7 @@ def test_heads_are_left_out_one_after_the_other():
     assert np.abs(model.forward(IDS, mask=MASK)[0] - logits).max() <= LIMIT
 
 
-def test_workers_and_decoding_leave_the_head_out_too():
+def test_workers_and_decoding_ablate_the_head_too():
     model = model_of()
     twin = interpret.ablated(model, "blocks.1.attention", 0)
     model.compile("adam", "categorical_crossentropy", workers=2, micro_batch_tokens=4)
@@ -201,7 +201,7 @@ def test_workers_and_decoding_leave_the_head_out_too():
     )
 
 
-def test_the_same_on_a_device():
+def test_a_device_gives_the_same():
     def answers(model, ids, mask):
         cache = model.forward(ids, mask=mask)[1]
         for fill in ("zero", "mean"):

@@ -1,4 +1,4 @@
-"""Integrated gradients: complete, an integral for each token, and nothing at padding."""
+"""Integrated gradients: complete, one integral per token, and 0 at padding."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_integrated_gradients_become_complete():
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first"])
-def test_the_shares_are_what_the_lead_gains_from_no_words_to_the_text(pooling):
+def test_the_contributions_sum_to_what_the_lead_gains_from_no_words_to_the_text(pooling):
     model = scattered(pooling=pooling, positions="learned", activation="gelu")
     logits, cache = model.forward(IDS, mask=MASK)
     tokens, gap = interpret.integrated_gradients(model, cache, [2, 0], steps=64)
@@ -34,18 +34,18 @@ def test_the_shares_are_what_the_lead_gains_from_no_words_to_the_text(pooling):
 
 
 def test_integrated_gradients_are_the_integral_of_each_token():
-    """Against central differences, and the trapezoid rule with many steps."""
+    """Against central differences and the trapezoid rule with many steps."""
     model = scattered(activation="gelu", n_layers=1)
     cache = model.forward(IDS[:1])[1]
     tokens, _ = interpret.integrated_gradients(model, cache, [1], steps=64)
     table, start = model.embedding.W.value, model.embedding.W.value.copy()
 
     def rate(alpha, t, h=1e-5):
-        """Of the lead, as token t moves on while the way stands at alpha."""
+        """How fast the lead changes at alpha on the path, if only token t moves."""
         leads = []
         for step in (h, -h):
             table[:] = alpha * start
-            table[IDS[0, t]] += step * start[IDS[0, t]]  # every token stands once
+            table[IDS[0, t]] += step * start[IDS[0, t]]  # every token occurs once
             leads.append(interpret.lead(model.forward(IDS[:1])[0], [1])[0])
         return (leads[0] - leads[1]) / (2 * h)
 
@@ -55,8 +55,8 @@ def test_integrated_gradients_are_the_integral_of_each_token():
         assert tokens[0, t] == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_a_linear_model_has_the_same_shares_by_either_gradient():
-    """Without blocks and norms the lead is linear in the words: one step is enough."""
+def test_for_a_linear_model_both_methods_give_the_same_contributions():
+    """Without blocks and norms, the lead is linear in the words, and one step is enough."""
     model = writers.scattered(model_of(n_layers=0, norm="post"))
     cache = model.forward(IDS, mask=MASK)[1]
     tokens, gap = interpret.integrated_gradients(model, cache, [1, 1], steps=1)
@@ -77,8 +77,8 @@ def test_any_other_text_may_be_the_baseline():
         model.forward(other, mask=MASK)[0], [2, 0]
     )
     assert np.abs(tokens.sum(axis=1) - gained).max() <= 1e-9
-    assert (tokens[IDS == other] == 0).all()  # what does not change has no share
-    padding = interpret.integrated_gradients(  # a vector for all tokens broadcasts
+    assert (tokens[IDS == other] == 0).all()  # an unchanged token contributes nothing
+    padding = interpret.integrated_gradients(  # one vector for all tokens broadcasts
         model, cache, [2, 0], steps=128, baseline=model.embedding(np.zeros((1, 1), dtype=int))
     )
     assert np.abs(padding.gap).max() <= 1e-9

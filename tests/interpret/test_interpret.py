@@ -1,4 +1,4 @@
-"""Attention maps, rollout and attributions to tokens, against what they claim to be."""
+"""Attention maps, rollout and attributions to tokens, against their definitions."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def model_of(**changes):
 
 
 def scattered(**changes):
-    """A model whose every parameter is random, biases and gains too."""
+    """A model with random parameters, including biases and gains."""
     return writers.scattered(model_of(**changes))
 
 
-def test_attention_received_is_a_share_of_the_real_tokens():
+def test_attention_received_sums_to_one_over_real_tokens():
     model = model_of()
     received = interpret.attention_received(model, model.forward(IDS, mask=MASK)[1])
     assert received.shape == IDS.shape
@@ -66,7 +66,7 @@ def test_gradient_x_input_is_the_rate_of_lengthening_a_word(pooling):
     scores = interpret.gradient_x_input(model, model.forward(IDS, mask=MASK)[1], [2, 0])
 
     def lead(t, factor):
-        # every token stands once, so lengthening its row of the table lengthens that token
+        # Every token occurs once, so lengthening its row of the table lengthens that token.
         table = model.embedding.W.value
         table[IDS[0, t]] *= factor
         z = model.forward(IDS[:1])[0][0]
@@ -119,8 +119,8 @@ def test_every_map_has_the_name_of_its_layer():
 
 
 def rolled_by_hand(blocks, text, T):
-    """Equation (1) of the paper with loops: shares of the inputs in each token."""
-    shares = [[float(s == t) for s in range(T)] for t in range(T)]
+    """Equation (1) of the paper with loops: the fraction of each input in each token."""
+    fractions = [[float(s == t) for s in range(T)] for t in range(T)]
     for block in blocks:
         P = block.attention.P[text]
         mixed = [[0.0] * T for _ in range(T)]
@@ -128,9 +128,9 @@ def rolled_by_hand(blocks, text, T):
             for s in range(T):
                 weight = 0.5 * sum(head[t, s] for head in P) / len(P) + 0.5 * (s == t)
                 for source in range(T):
-                    mixed[t][source] += weight * shares[s][source]
-        shares = mixed
-    return np.array(shares)
+                    mixed[t][source] += weight * fractions[s][source]
+        fractions = mixed
+    return np.array(fractions)
 
 
 def test_rollout_is_the_product_of_half_attention_and_half_identity():
@@ -149,16 +149,16 @@ def test_rollout_is_the_product_of_half_attention_and_half_identity():
 def test_rollout_of_a_token_that_sees_nothing_is_itself():
     model = model_of()
     cache = model.forward(IDS, mask=np.array([[True] * 5, [False] * 5]))[1]
-    assert (interpret.attention_rollout(cache)[1] == 0).all()  # a text of padding
+    assert (interpret.attention_rollout(cache)[1] == 0).all()  # a text that is all padding
     everything = interpret.attention_rollout(cache, mask=np.ones((2, 5), dtype=bool))
     np.testing.assert_array_equal(everything[1], np.eye(5))
 
 
-def test_rollout_of_models_that_write():
+def test_rollout_of_generative_models():
     ids, mask = writers.ids(), np.arange(8) < np.array([[8], [5], [1]])
     limit = tolerance("rollout vs a loop")
     rollout = interpret.attention_rollout(writers.gpt().forward(ids, mask=mask)[1], mask=mask)
-    assert (np.triu(rollout, 1) == 0).all()  # nobody looks ahead
+    assert (np.triu(rollout, 1) == 0).all()  # no token sees later ones
     assert np.abs(rollout.sum(axis=2) - mask).max() <= limit
     model = writers.transformer()
     cache = model.forward(ids, ids[:, :5], source_mask=mask)[1]
@@ -180,10 +180,10 @@ def test_rollout_in_float32_is_as_exact_as_its_weights():
     assert np.abs(rollout.sum(axis=2)[MASK] - 1).max() <= tolerance("rollout vs a loop")
 
 
-# -- all of them ------------------------------------------------------------------------------
+# -- all methods ------------------------------------------------------------------------------
 
 
-def test_the_models_gradients_are_left_alone():
+def test_the_gradients_of_the_model_do_not_change():
     model = model_of()
     cache = model.forward(IDS, mask=MASK)[1]
     model.backward(np.ones((2, 3)), cache)
@@ -199,7 +199,7 @@ def test_the_models_gradients_are_left_alone():
 
 
 @pytest.mark.parametrize("attention", ["full", "tiled"])
-def test_the_same_on_a_device(attention):
+def test_a_device_gives_the_same(attention):
     def answers(model, ids, mask):
         logits, cache = model.forward(ids, mask=mask)
         classes = [2, 0]

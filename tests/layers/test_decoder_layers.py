@@ -1,4 +1,4 @@
-"""The decoder block, grouped heads, gates, RMS norm and tied head, each against what it says."""
+"""Decoder block, grouped heads, SwiGLU, RMS norm and tied head, each against its definition."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def _scattered(layer):
 
 
 def _run(layer, *inputs, **options):
-    """Result, returned gradients as a tuple, gradients by name."""
+    """The output, the returned gradients as a tuple, and the parameters' gradients by name."""
     y, cache = layer.forward(*inputs, **options)
     dx = layer.backward(_random(8, *y.shape), cache)
     grads = {name: p.grad for name, p in layer.parameters().items()}
@@ -33,7 +33,7 @@ def _run(layer, *inputs, **options):
 
 
 def test_grouped_heads_are_full_heads_with_repeated_weights():
-    """Four heads of queries on two of keys: as if each pair of heads had the same W_k and W_v."""
+    """Four query heads with two key heads: as if two heads at a time had the same W_k and W_v."""
     grouped = _scattered(layers.GroupedQueryAttention(D, H, 2, dtype="float64"))
     full = _scattered(layers.MultiHeadAttention(D, H, dtype="float64"))
     E, W, b = D // H, grouped.W_qkv.value, grouped.b_qkv.value
@@ -51,7 +51,7 @@ def test_grouped_heads_are_full_heads_with_repeated_weights():
     assert _relative(grads["W_qkv"], summed) <= LIMIT
 
 
-def test_as_many_key_heads_as_heads_is_multi_head_attention():
+def test_with_as_many_key_heads_as_query_heads_it_is_multi_head_attention():
     grouped, full = (
         _scattered(layer) for layer in (
             layers.GroupedQueryAttention(D, H, H, dtype="float64"),
@@ -63,8 +63,8 @@ def test_as_many_key_heads_as_heads_is_multi_head_attention():
             assert ours.tobytes() == theirs.tobytes()
 
 
-def test_turned_by_the_same_angle_everywhere_attention_stays():
-    """Rotary positions act through distances: all tokens shifted by 3 changes nothing."""
+def test_a_rotation_by_the_same_angle_everywhere_changes_no_attention():
+    """Rotary positions act through distances: shifting all tokens by 3 changes nothing."""
     layer = _scattered(layers.MultiHeadAttention(D, 2, dtype="float64"))
     cos, sin = functional.rotary_tables(16, D // 2)
     x, mask = _random(0, B, T, D), functional.causal_mask(T)
@@ -74,7 +74,7 @@ def test_turned_by_the_same_angle_everywhere_attention_stays():
 
 
 @pytest.mark.parametrize("attention", layers.ATTENTIONS)
-def test_the_weights_in_a_cache_are_those_of_turned_and_biased_scores(attention):
+def test_the_weights_in_a_cache_are_those_of_rotated_and_biased_scores(attention):
     layer = _scattered(layers.MultiHeadAttention(D, 2, attention=attention, dtype="float64"))
     tables = functional.rotary_tables(T, D // 2)
     bias = functional.alibi_bias(2, np.arange(T), np.arange(T))
@@ -83,8 +83,8 @@ def test_the_weights_in_a_cache_are_those_of_turned_and_biased_scores(attention)
     scores = cache.Q @ cache.K.swapaxes(-1, -2) / (D // 2) ** 0.5 + bias
     expected = functional.softmax(np.where(mask, scores, -np.inf))
     assert _relative(cache.P, expected) <= LIMIT
-    unturned = layer._project(_random(0, B, T, D))[0][:, :, : D // 2]
-    assert _relative(cache.Q[:, 0], functional.rotary(unturned, *tables)) <= LIMIT
+    unrotated = layer._project(_random(0, B, T, D))[0][:, :, : D // 2]
+    assert _relative(cache.Q[:, 0], functional.rotary(unrotated, *tables)) <= LIMIT
 
 
 def test_gates_are_silu_times_the_other_half():
@@ -100,7 +100,7 @@ def test_rms_norm_gives_rows_of_mean_square_one():
     layer, x = layers.RMSNorm(D, eps=1e-12, dtype="float64"), 3 + _random(0, B, T, D)
     y = layer(x)
     assert np.allclose((y * y).mean(axis=-1), 1, rtol=0, atol=1e-10)
-    assert abs(y.mean()) > 0.5  # no mean is subtracted
+    assert abs(y.mean()) > 0.5  # the mean is not subtracted
     assert list(layer.parameters()) == ["gamma"]
 
 
@@ -127,7 +127,7 @@ def _decoder(**options):
 
 
 def _sublayers_by_hand(block, x, memory, mask, memory_mask):
-    """The three sublayers one after the other, written out."""
+    """The three sublayers one after another, written out."""
     steps = (
         (block.norm1, lambda h: block.self_attention(h, mask=mask)),
         (block.norm2, lambda h: block.cross_attention(h, memory, mask=memory_mask)),
@@ -175,7 +175,7 @@ def test_no_gradient_flows_back_from_earlier_tokens_or_to_padding(norm):
     assert dmemory[0].all()
 
 
-def test_parameters_stand_in_the_order_of_the_forward_pass():
+def test_parameters_are_in_the_order_of_the_forward_pass():
     kinds = [
         list(dict.fromkeys(name.split(".")[0] for name in _decoder(norm=norm).parameters()))
         for norm in ("pre", "post")

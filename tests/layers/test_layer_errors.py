@@ -1,4 +1,4 @@
-"""Bad input of layers and of the classifier: one sentence that says what is allowed."""
+"""Bad input to layers and the classifier: the message says in one sentence what is allowed."""
 
 import numpy as np
 import pytest
@@ -142,7 +142,7 @@ def test_a_bad_layer_or_call_is_named(case):
         function()
 
 
-def test_the_bare_layer_says_what_it_lacks():
+def test_the_base_layer_says_what_it_lacks():
     class Nothing(layers.Layer):
         pass
 

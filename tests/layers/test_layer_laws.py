@@ -1,4 +1,4 @@
-"""Laws of whole layers and models: batches, padding, order, time; flat and tied parameters."""
+"""Laws of whole layers and models: batches, padding, word order, causality, flat parameters."""
 
 import json
 
@@ -44,7 +44,7 @@ def test_micro_batches_add_up_to_the_batch(choices):
     whole, parts = _model(**choices), _model(**choices)
     _, cache = whole.forward(ids, mask=mask)
     whole.backward(dlogits, cache)
-    for rows in ([0, 4], [3, 1], [5, 2]):  # similar lengths together, less padding
+    for rows in ([0, 4], [3, 1], [5, 2]):  # similar lengths together need less padding
         longest = lengths[rows].max()
         _, cache = parts.forward(ids[rows, :longest], mask=mask[rows, :longest])
         parts.backward(dlogits[rows], cache)
@@ -73,13 +73,13 @@ def test_padding_changes_nothing_bit_for_bit(choices):
     other.backward(dlogits, cache)
     assert np.array_equal(logits, same)
     ours, theirs = ({n: p.grad for n, p in m.parameters().items()} for m in (model, other))
-    # Which rows of the table get the padding's zeros moves the others' order of addition.
+    # The padding token adds zeros to its row of the table, which changes the order of summation.
     table, other_table = ours.pop("embedding.W"), theirs.pop("embedding.W")
     assert _relative(table, other_table) <= tolerance("alone vs in a batch")
     assert [name for name in ours if ours[name].tobytes() != theirs[name].tobytes()] == []
 
 
-def test_a_token_that_occurs_in_padding_only_gets_no_gradient():
+def test_a_token_that_occurs_only_in_padding_gets_no_gradient():
     ids, mask, _, dlogits = _batch()
     model = _model()
     ids = np.where(mask, ids % (V - 1), V - 1)
@@ -98,7 +98,7 @@ def test_without_positions_a_block_follows_a_permutation_of_the_tokens(norm):
     assert _relative(block(x[:, order]), block(x)) > 0.1
 
 
-def test_only_positions_tell_the_order_of_words():
+def test_only_positions_carry_the_order_of_words():
     ids, order = _batch()[0], np.random.default_rng(0).permutation(T)
     bag, ordered = _model(positions="none"), _model(positions="sinusoidal")
     assert _relative(bag(ids[:, order]), bag(ids)) <= tolerance("permuted tokens")
@@ -125,7 +125,7 @@ def test_nothing_flows_back_in_time_under_a_causal_mask(norm, dtype):
         assert dx[:, : t + 1].all()
 
 
-def test_cross_attention_to_oneself_is_self_attention():
+def test_cross_attention_to_the_same_sequence_is_self_attention():
     rng = np.random.default_rng(0)
     own = layers.MultiHeadAttention(D, 2, dtype="float64", rng=3)
     cross = layers.MultiHeadCrossAttention(D, 2, dtype="float64")
@@ -156,7 +156,7 @@ def test_values_and_gradients_are_views_of_two_flat_arrays():
     model = _model(positions="learned")
     ids, mask, _, dlogits = _batch()
     logits, cache = model.forward(ids, mask=mask)
-    assert all(p._grad is None for p in model.parameters().values())  # inference does not pay
+    assert all(p._grad is None for p in model.parameters().values())  # inference allocates none
     model.backward(dlogits, cache)
     parameters = model.parameters()
     assert sum(p.size for p in parameters.values()) == model.flat.values.size
@@ -192,7 +192,7 @@ class _Tied(layers.Layer):
         self.embedding.backward(dx, cache[0])
 
 
-def test_a_tied_parameter_stands_once_and_gets_both_gradients():
+def test_a_tied_parameter_appears_once_and_gets_both_gradients():
     model = _Tied()
     twin = model.replica()
     assert list(model.parameters()) == ["embedding.W"]

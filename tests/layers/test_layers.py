@@ -1,4 +1,4 @@
-"""What every layer promises: pure calls, added gradients, replicas, dropout on request."""
+"""What every layer guarantees: pure calls, added gradients, replicas, dropout on request."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +108,7 @@ def _inputs(name, dtype="float64", seed=0):
 
 
 def _call(layer, name, dtype="float64", seed=0, dropout=True):
-    """One forward call with dropout on: its result, cache and a random upstream gradient."""
+    """A forward call, by default with dropout: output, cache and a random upstream gradient."""
     inputs, mask = _inputs(name, dtype, seed)
     rng = np.random.default_rng(seed) if dropout else None
     y, cache = layer.forward(*inputs, mask=mask, rng=rng)
@@ -163,7 +163,7 @@ def test_the_same_call_gives_the_same_bytes(name):
 
 
 @every_layer
-def test_a_layer_used_twice_takes_its_backwards_in_any_order(name):
+def test_backward_passes_of_two_calls_may_come_in_any_order(name):
     make = LAYERS[name][0]
     results = []
     for order in ((0, 1), (1, 0)):
@@ -197,7 +197,7 @@ def test_a_replica_shares_values_and_owns_gradients(name):
         assert np.array_equal(ours.value, theirs.value)
 
 
-def test_replicas_in_threads_give_what_one_after_the_other_gives():
+def test_replicas_in_threads_give_the_same_bits_as_one_after_another():
     model = _classifier(dtype="float64")
     name = "TransformerClassifier pre mean"
 
@@ -251,7 +251,7 @@ def test_dropout_is_on_exactly_when_a_generator_is_passed(name):
     assert (_digest(on) != _digest(other)) == has_dropout
 
 
-def test_without_a_generator_dropout_of_any_strength_is_nothing():
+def test_without_a_generator_dropout_of_any_strength_does_nothing():
     ids = np.random.default_rng(0).integers(0, V, (B, T))
     none, strong = (_classifier(dropout=p, dtype="float64") for p in (0.0, 0.9))
     with_rng, _ = none.forward(ids, rng=np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""An upstream gradient of another shape than the result is refused, by name."""
+"""An upstream gradient must have the shape of the logits; the message names it."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.support.writers import T, V
 
 
 def passes(kind):
-    """A model's logits and what sends a gradient back through it."""
+    """The logits of a model, and a function that runs its backward pass."""
     ids = writers.ids()
     if kind == "GPT":
         model = writers.gpt()
@@ -27,7 +27,7 @@ def passes(kind):
 def test_a_gradient_of_another_shape_is_refused(kind):
     logits, backward = passes(kind)
     backward(logits)
-    # turned around there are as many numbers, and a reshape would take them
+    # Swapped axes have the same number of entries, and a reshape would accept them.
     for wrong in (logits[:-1], logits[..., :-1], logits[None], logits.swapaxes(0, 1)[:, :1]):
         with pytest.raises(ValueError, match=r"dlogits must have the shape of the logits, \(3, "):
             backward(wrong)

@@ -1,4 +1,4 @@
-"""Models that are tables: what they write, and how probable it is, can be worked out by hand."""
+"""Models that are tables: what they generate, and how probable it is, can be computed by hand."""
 
 import itertools
 from types import SimpleNamespace
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class MarkovState:
-    """Counts tokens, and holds each row's shift, which a translator reads from its source."""
+    """The number of tokens so far, and the shift of each row, which comes from its source."""
 
     def __init__(self, n_rows, capacity, shifts=None):
         self.capacity, self.length = capacity, 0
@@ -18,20 +18,21 @@ class MarkovState:
 
 
 class MarkovModel:
-    """The next token depends on the last one alone.
+    """A model whose next token depends only on the last one.
 
     Parameters
     ----------
     table : (V, V) float64 array
-        Logits of the next token, a row for each last one.
+        Logits of the next token, one row per last token.
     max_len : int
+        Maximum number of tokens in a text.
     """
 
     def __init__(self, table, max_len=16):
         self.table = np.asarray(table, dtype=float)
         self.config = {"vocab_size": len(self.table), "max_len": max_len}
         self.flat = SimpleNamespace(values=self.table)
-        self.calls = self.most_rows = 0
+        self.calls = self.max_rows = 0
 
     def start(self, n_rows, capacity):
         assert 1 <= capacity <= self.config["max_len"]
@@ -43,16 +44,16 @@ class MarkovModel:
         assert mask is None or mask[:, -1].all()
         state.length += ids.shape[1]
         assert state.length <= state.capacity
-        self.calls, self.most_rows = self.calls + 1, max(self.most_rows, len(ids))
+        self.calls, self.max_rows = self.calls + 1, max(self.max_rows, len(ids))
         logits = self.table[ids[:, -1]]
         return np.stack([np.roll(z, s) for z, s in zip(logits, state.shifts, strict=True)])
 
 
 class MarkovTranslator(MarkovModel):
-    """Every logit stands as many ids further on as the first token of the source says."""
+    """The first token of the source says by how many ids each row of the table is shifted."""
 
     def encode(self):
-        raise AssertionError("start encodes")
+        raise AssertionError("start must encode the source itself")
 
     def start(self, source, source_mask, capacity):
         return MarkovState(len(source), capacity, source[:, 0])
@@ -69,13 +70,13 @@ def log_softmax(z):
 
 
 def log_probability(table, first, text):
-    """log p of the tokens `text` after the token `first`."""
+    """log p of the tokens `text`, given that they follow the token `first`."""
     log_p, path = log_softmax(table), [first, *text]
     return sum(log_p[a, b] for a, b in itertools.pairwise(path))
 
 
 def every_text(V, limit, end_id):
-    """All texts that end within `limit` tokens, the end token included."""
+    """All texts that end within `limit` tokens, including the end token."""
     others = [token for token in range(V) if token != end_id]
     for length in range(limit):
         for text in itertools.product(others, repeat=length):
