@@ -150,7 +150,7 @@ def _check(workload, against, compiled, dropout):
     if compiled and against is None:
         raise ValueError("--compile concerns PyTorch: it needs --against torch")
     if dropout is not None and not 0 <= dropout < 1:
-        raise ValueError(f"--dropout must be in [0, 1), got {dropout}")
+        raise ValueError(f"--dropout must lie in [0, 1), got {dropout}")
 
 
 def _sides(workload, against, compiled):

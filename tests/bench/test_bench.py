@@ -158,7 +158,7 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
         (["generation", "--dropout", 0.1], "generation uses no dropout"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),
         (["--device", "tpu"], "device must be one of cpu, gpu"),
-        (["--dropout", 1], "--dropout must be in [0, 1)"),
+        (["--dropout", 1], "--dropout must lie in [0, 1)"),
         (["--repeats", 0], "repeats"),
         (["devices", "--dropout", 0.1], "bench devices takes no options but"),
         (["fused", "--threads", 1], "bench fused takes no options but --device"),

@@ -20,7 +20,8 @@ KINDS = (
     "docs/solutions/softmax", "minitransformer/index", "minitransformer/functional/softmax",
     "minitransformer/layers/encoder", "minitransformer/models/classifier", "docs/howto/own_data",
     "api/functional", "api/runs", "docs/using", "docs/results", "docs/performance", "docs/numerics",
-    "docs/architecture", "docs/data", "docs/reliability", "tests/verification/test_ledger", "search",
+    "docs/architecture", "docs/data", "docs/reliability", "tests/verification/test_ledger",
+    "search",
 )  # fmt: skip
 TAB, ENTER = "\ue004", "\ue007"  # as WebDriver writes them
 ANNOTATED = ("functional", "layers", "models")
