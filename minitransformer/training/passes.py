@@ -12,7 +12,7 @@ class RunningMeans:
     Parameters
     ----------
     metrics : list of Metric
-        What is averaged beside the loss and the penalty.
+        What is averaged in addition to the loss and the penalty.
     sums : dict, optional
         The :attr:`sums` of an earlier part of the epoch, to continue from.
     """
@@ -39,7 +39,7 @@ class RunningMeans:
 
 
 DEVICE_TOKENS = 16_384
-"""Maximum of a micro-batch on a device; there, a launch costs the host the same for any size."""
+"""Maximum tokens in a micro-batch on a device, where a launch costs the same for any size."""
 
 
 def jobs_of(model, examples, indices, max_tokens):

@@ -30,7 +30,7 @@ class Epochs:
     epochs : int
         Number of epochs.
     per_epoch : int
-        Steps per epoch.
+        Steps per epoch; the last step may have fewer examples.
     steps : int
         Steps of the whole run.
     """

@@ -200,7 +200,7 @@ def test_a_large_vocabulary_makes_micro_batches_small():
         ("text", TypeError, "x must be a list of id sequences, got str"),
         (None, TypeError, "x must be a list of id sequences, got NoneType"),
         ([], ValueError, "x is empty"),
-        ([3], ValueError, r"x must hold at least 2 ids, one and the one after it, got 1"),
+        ([3], ValueError, r"x must contain at least 2 ids, an input and its target, got 1"),
         ([3, 4, VOCAB], ValueError, r"x\[2\] is id 20, allowed are 0..19"),
         ([3, -1, 4], ValueError, r"x\[1\] is id -1"),
         ([0.5, 1.0], TypeError, "x must hold integer ids, got float64"),

@@ -54,9 +54,9 @@ class WorkerPool:
     keep_memory : bool
         Whether to keep part of the memory, because another pool will soon need it.
     fork : bool
-        Whether processes compute the gradients, if the system allows it. That pays off for many
-        steps, not for one. They are forked at the first call of :meth:`add_gradients`. Of later
-        changes to the model they see only those of its values.
+        Whether forked processes compute the gradients, if the system allows it. That pays off for
+        many steps, not for one. They are forked at the first call of :meth:`add_gradients`, and of
+        later changes to the model they see only those to its values.
     """
 
     def __init__(self, model, workers=None, keep_memory=False, fork=False):
