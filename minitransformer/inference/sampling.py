@@ -58,7 +58,7 @@ class Sampling:
         if self.greedy and (number != 1 or self.top_k is not None or self.top_p is not None):
             raise ValueError(
                 "greedy must be False with temperature, top_k or top_p, got True: "
-                "it always takes the most probable token"
+                "greedy decoding has no use for them"
             )
         return self
 

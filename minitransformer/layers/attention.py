@@ -21,7 +21,7 @@ def _check_heads(d_model, n_heads, n_kv_heads):
 
 
 class Attention(Layer):
-    """What all kinds of attention share: the heads, and the way from Q, K, V to the output.
+    """What all kinds of attention share: the heads, and everything from Q, K and V to the output.
 
     The projections that make Q, K and V belong to the subclasses. In the shapes, T counts queries,
     S keys, H heads, and E = D / H; G, the heads of keys and values, is H unless they are grouped.
