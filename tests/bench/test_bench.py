@@ -90,7 +90,7 @@ def test_the_ratio_is_the_median_over_the_turns_without_the_first_ones():
     assert row.fraction_of_peak("ours", 10 * TINY.flops()) == pytest.approx(0.05)
 
 
-def test_nobody_always_comes_first():
+def test_neither_side_always_comes_first():
     order = []
 
     class Recorded(Fake):
@@ -232,7 +232,7 @@ def test_ctrl_c_keeps_the_cases_that_are_done(tiny):
     assert "interrupted after 2 of 3 cases" in found.notes
 
 
-def test_ctrl_c_before_the_first_case_is_done_is_ctrl_c(tiny):
+def test_ctrl_c_before_the_first_case_is_done_is_raised(tiny):
     class Stopped(Fake):
         def ask(self, do, **arguments):
             if do == "prepare":

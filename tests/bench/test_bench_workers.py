@@ -47,7 +47,7 @@ def test_the_products_of_an_encoder_decoder_are_counted():
 
 
 @pytest.mark.parametrize("workload", workloads.WORKLOADS)
-def test_a_case_comes_through_json_as_it_was(workload):
+def test_a_case_survives_json(workload):
     for case in workloads.WORKLOADS[workload](None):
         assert workloads.read_case(json.loads(json.dumps(case.as_dict()))) == case
         assert case.tokens() > 0
@@ -93,7 +93,7 @@ def test_a_worker_that_fails_says_why_in_one_line(program):
     assert "\n" not in str(raised.value)
 
 
-def test_an_error_inside_a_worker_comes_back_and_it_lives_on():
+def test_an_error_inside_a_worker_is_reported_and_the_worker_continues():
     with Worker(run.OURS, 1) as worker:
         with pytest.raises(WorkerError, match="ours: ValueError: n_heads must divide"):
             worker.ask("prepare", case=Case("x", 0, n_heads=3).as_dict(), device="cpu",

@@ -48,9 +48,7 @@ def run_program(body, names, folder, capfd):
     return capfd.readouterr().out
 
 
-def test_the_program_of_a_layer_of_ones_own_prints_what_the_page_shows(
-    tmp_path, monkeypatch, capfd
-):
+def test_the_programs_on_your_own_layer_print_what_the_page_shows(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     names, compared = {}, 0
     for kind, body, shown in steps(DOCS / "howto" / "own_layer.md"):
@@ -64,7 +62,7 @@ def test_the_program_of_a_layer_of_ones_own_prints_what_the_page_shows(
     assert names["model"].evaluate(names["digits"][1600:], names["labels"][1600:])["accuracy"] > 0.9
 
 
-def test_the_programs_and_commands_of_ones_own_data_print_what_the_page_shows(
+def test_the_programs_and_commands_on_your_own_data_print_what_the_page_shows(
     tmp_path, monkeypatch, capfd, call
 ):
     monkeypatch.chdir(tmp_path)

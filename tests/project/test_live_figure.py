@@ -67,7 +67,7 @@ def test_fractions_have_their_shapes_and_add_up(sentence):
 
 
 @SENTENCES
-def test_the_sentence_is_one_that_training_never_saw_and_its_class_is_right(
+def test_the_sentence_was_not_in_the_training_part_and_its_class_is_right(
     sentence, reviews, vocabulary
 ):
     ids = vocabulary.encode(sentence["sentence"])
@@ -111,7 +111,7 @@ def test_one_tokens_part_is_what_central_differences_find(untrained, t, n, s):
     assert expected != 0
 
 
-def test_what_is_described_is_what_the_cache_and_the_gradients_hold(vocabulary):
+def test_the_description_agrees_with_the_cache_and_the_gradients(vocabulary):
     model = make_live_figure.build(vocabulary)
     text = make_live_figure.SENTENCES[1]
     found = make_live_figure.describe(vocabulary, model, text)
@@ -133,7 +133,7 @@ def test_thousandths_are_whole_and_add_up():
     assert np.abs(whole - exact).max() < 1
 
 
-def test_the_script_and_the_page_have_the_same_parts_and_ask_for_nothing():
+def test_the_script_and_the_page_have_the_same_parts_and_load_nothing():
     page = (DOCS / "live_figure.html").read_text("utf-8")
     script = (DOCS / "_static" / "live.js").read_text("utf-8")
     style = (DOCS / "_static" / "live.css").read_text("utf-8")

@@ -85,7 +85,7 @@ def test_what_the_loss_saves_has_names():
     assert set(functional.CrossEntropySaved._fields) >= {"weights", "normaliser"}
 
 
-def test_a_pair_begins_with_what_it_is():
+def test_the_first_fields_of_a_pair():
     fields = functional.Pair._fields
     assert fields[:6] == ("forward", "backward", "saved", "example", "analytic", "view")
     for pair in functional.PAIRS.values():

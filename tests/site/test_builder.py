@@ -121,7 +121,7 @@ def test_the_reference_has_every_public_name():
         assert [n for n in names if f"{n}\n" not in page] == []
 
 
-def test_the_stored_ledger_is_one_of_right_gradients():
+def test_the_stored_ledger_has_no_wrong_gradient():
     ledger = json.loads((ROOT / "docs" / "ledger.json").read_text("utf-8"))
     assert ledger["ok"] is True
     assert {line["name"] for line in ledger["lines"]} >= set(functional.PAIRS)
