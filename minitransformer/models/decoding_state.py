@@ -52,7 +52,7 @@ class AttentionInputs(Layer):
             )
 
     def of(self, positions, xp):
-        """Keyword arguments of the blocks: ``mask``, and ``bias`` or ``rotary`` if they are used."""
+        """Keyword arguments of the blocks: ``mask``, and ``bias`` or ``rotary`` if used."""
         inputs = {"mask": self._mask(positions, xp)}
         T = positions.queries.shape[-1]
         if self.kind == "rotary":

@@ -1,13 +1,13 @@
-"""A model as a table: its layers, the shapes of their parameters, how many numbers they hold."""
+"""A model as a table: its layers, with the shapes and the number of their parameters."""
 
 
 def rows_of(model):
-    """Layers that own parameters, in order.
+    """The layers that own parameters, in order.
 
     Returns
     -------
     list of (str, str, str, int)
-        Dotted name, class, parameters with their shapes, number of parameters.
+        Dotted name, class, parameters with their shapes, and number of parameters.
     """
     groups = {}
     for name, parameter in model.parameters().items():
@@ -37,6 +37,7 @@ def table(model):
     Parameters
     ----------
     model : Trainable
+        The model to summarise.
 
     Returns
     -------

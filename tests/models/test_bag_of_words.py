@@ -16,7 +16,7 @@ TOKENS = st.lists(ROWS, min_size=1, max_size=8)
 
 
 def expected_features(tokens, pairs):
-    """Distinct words and pairs of each text, the plain way."""
+    """Distinct words and pairs of each text, computed the simplest way."""
     return [
         set(row) | {f"{a} {b}" for a, b in pairwise(row) if pairs}
         for row in tokens
@@ -28,7 +28,7 @@ def test_features_are_the_distinct_words_and_pairs(tokens, pairs, min_count):
     sets = expected_features(tokens, pairs)
     frequent = {f for s in sets for f in s if sum(f in other for other in sets) >= min_count}
     if not frequent:
-        with pytest.raises(ValueError, match="no word occurs in"):
+        with pytest.raises(ValueError, match="no word occurs in at least min_count"):
             Features.build(tokens, pairs, min_count)
         return
     features, bags = Features.build(tokens, pairs, min_count)
@@ -79,7 +79,7 @@ def test_logits_are_sums_of_rows_also_for_texts_without_a_feature():
 
 
 def problem(n=400, seed=0):
-    """Texts in which the words "good" and "bad" tell the class, nine times in ten."""
+    """Texts in which the words "good" and "bad" give away the class nine times in ten."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, size=n)
     right = rng.random(n) < 0.9
@@ -143,7 +143,7 @@ def test_validation_texts_choose_the_penalty():
 
 def test_the_same_seed_gives_the_same_bits():
     texts, labels = problem()
-    for l2 in (None, 0.01):  # None: the seed draws the validation texts as well
+    for l2 in (None, 0.01):  # with None, the seed also decides the validation texts
         first, again, other = (
             BagOfWords(2, l2=l2, seed=seed).fit(texts, labels) for seed in (0, 0, 1)
         )

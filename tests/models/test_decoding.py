@@ -45,7 +45,7 @@ def test_a_transformer_in_pieces_of_any_size(variant, sizes):
 
 @every_gpt
 def test_prompts_padded_on_the_left_are_as_if_alone(variant):
-    """Positions count real tokens only, and nobody sees the padding, whatever stands there."""
+    """Positions count real tokens only, and no token sees the padding, whatever it contains."""
     model, ids = writers.gpt(variant), writers.ids()
     pads = np.array([0, 2, 3])
     mask = np.arange(4) >= pads[:, None]
@@ -64,7 +64,7 @@ def test_prompts_padded_on_the_left_are_as_if_alone(variant):
 
 @every_gpt
 def test_padding_before_a_later_piece(variant):
-    """Rows that get fewer tokens in a second piece: padding stands amid the kept keys."""
+    """Rows that get fewer tokens in a second piece have padding in the middle of their cache."""
     model, ids = writers.gpt(variant), writers.ids()
     pads = np.array([0, 1, 2])
     state = model.start(3, T)
@@ -92,8 +92,8 @@ def test_targets_padded_on_the_left_are_as_if_alone(variant):
 
 @every_gpt
 @pytest.mark.parametrize("padded", [False, True])
-def test_selected_rows_go_on_as_what_they_were(variant, padded):
-    """Beam search: rows are dropped, repeated and put in another order, also more than before."""
+def test_selected_rows_continue_as_before(variant, padded):
+    """As in beam search, rows are dropped, repeated and reordered, and may become more."""
     model, ids = writers.gpt(variant), writers.ids()
     mask = np.arange(3) >= np.array([[0], [1], [2]]) if padded else None
     state = model.start(3, T)
@@ -132,7 +132,7 @@ def test_selected_beams_keep_their_own_source(variant):
 def test_the_memorys_keys_are_computed_once_and_not_copied_within_a_source():
     model, (source, mask) = writers.transformer(), writers.sources()
     state = model.start(np.repeat(source, 2, axis=0), np.repeat(mask, 2, axis=0), T)
-    state.select(np.array([0, 0, 2, 2, 4, 4]))  # as many rows, other ones
+    state.select(np.array([0, 0, 2, 2, 4, 4]))  # the same number of rows, but not the same rows
     model.extend(np.zeros((6, 1), int), state)
     kept, own = state.cross[0].K, state.kv_caches[0].K
     state.select(np.array([1, 0, 2, 3, 5, 5]))  # rows 2k and 2k + 1 have the same source
@@ -196,10 +196,10 @@ def test_the_last_of_no_tokens_is_refused_and_changes_nothing():
 
 @pytest.mark.parametrize("window", [None, 1, 3, 20])
 def test_the_models_masks_are_those_of_the_functions(window):
-    """Of whole texts, of a later piece, and, with padding on the left, of each text's own part."""
+    """For whole texts, for a later piece, and with padding on the left for each text's own part."""
     model = writers.gpt(positions="none", window=window)
     expected = causal_mask(T) if window is None else sliding_window_mask(T, window)
-    for n in (0, 3):  # what was kept
+    for n in (0, 3):  # number of cached tokens
         state = model.start(2, T)
         if n:
             state.advance(2, n)
@@ -222,13 +222,13 @@ def test_the_models_masks_are_those_of_the_functions(window):
         ([[0]], TypeError, "whole numbers"),
     ],
 )
-def test_rows_that_are_none_are_refused(rows, error, words):
+def test_invalid_rows_are_refused(rows, error, words):
     state = writers.gpt().start(3, T)
     with pytest.raises(error, match=words):
         state.select(np.array(rows))
 
 
-def test_keys_and_values_have_room_for_so_many():
+def test_keys_and_values_do_not_exceed_the_capacity():
     kept = KVCache(3)
     K = np.arange(8.0).reshape(1, 1, 2, 4)
     kept.append(K, -K)

@@ -1,4 +1,4 @@
-"""GPT: what it may see, its gradients, its start, its files and threads."""
+"""GPT: what each token sees, gradients, initial weights, files and threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,8 +25,8 @@ def _both_passes(model, ids, seed=None, **options):
 
 
 def _moderate(model):
-    """The model with smaller weights: no score is so large that fused attention takes its other
-    form, which rounds otherwise, for a whole batch at once."""
+    """The model with smaller weights. With large scores, fused attention switches to a form that
+    rounds differently, for the whole batch at once."""
     model.flat.values *= 0.4
     return model
 
@@ -80,7 +80,7 @@ def test_padding_changes_nothing_bit_for_bit(variant):
         model.flat.zero_grad()
         model.backward(np.where(mask[..., None], 0.5 - logits, 0.0), cache)
         grads.append(model.flat.grads.copy())
-    # Which rows of the table get the padding's zeros moves the others' order of addition.
+    # The rows of the table that get the padding's zeros affect the order of the other additions.
     assert writers.relative(*grads) <= tolerance("alone vs in a batch")
 
 
@@ -96,7 +96,7 @@ def test_a_text_does_not_see_its_batch(variant):
 
 @pytest.mark.parametrize("variant", ["as GPT-2", "as Llama", "ALiBi, tiled, window"])
 def test_every_gradient_by_complex_step(variant):
-    """The ledger has more variants; here a model of some depth with dropout."""
+    """The ledger has more variants; this is a whole model with dropout."""
     small = {"vocab_size": 5, "d_model": 8, "d_ff": 3, "max_len": 4, "dropout": 0.2}
     model = writers.gpt(variant, n_layers=1, **small)
     ids = writers.ids(B=2, length=4, size=5)
@@ -140,7 +140,7 @@ def test_weights_start_as_gpt2s_do():
     assert abs(float(model.embedding.W.value.mean())) < 1e-3
 
 
-def test_the_tied_table_stands_once_and_gets_both_gradients():
+def test_the_tied_table_appears_once_and_gets_both_gradients():
     model = writers.gpt()
     names = list(model.parameters())
     assert "head.W" not in names

@@ -1,4 +1,4 @@
-"""Whole models with other weights and sizes, against the libraries where they are installed."""
+"""Whole models with other weights and sizes, compared with libraries if these are installed."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_wider_model_against_the_library(case):
 
 
 def test_the_library_without_float64_in_its_norms_is_told_apart():
-    """What is recomputed in float64 is what differs: without it Llama is 1e-10 or more away."""
+    """The library's norms are recomputed in float64: without that, Llama differs by over 1e-10."""
     kind, settings = model_cases.sizes("llama")
     inputs = model_cases.batches(kind, [31, 8])
     expected = torch_models.run(kind, settings, inputs, seed=34, steps=1)

@@ -1,4 +1,4 @@
-"""Settings of GPT and Transformer: frozen, checked, with errors that name what was meant."""
+"""Configs of the models: frozen, checked, with errors that suggest what was meant."""
 
 import dataclasses
 import json
@@ -7,9 +7,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from minitransformer.models import GPT, GPTConfig, Transformer, TransformerConfig
-from minitransformer.models.baselines.bag_of_words import BagOfWords
-from minitransformer.models.classifier import TransformerClassifier
+from minitransformer.models import (
+    GPT,
+    BagOfWords,
+    ClassifierConfig,
+    GPTConfig,
+    Transformer,
+    TransformerClassifier,
+    TransformerConfig,
+)
 from minitransformer.storage.weights import load_arrays, save_arrays
 from tests.support import writers
 from tests.support.writers import SMALL
@@ -66,7 +72,7 @@ def test_a_bad_value_is_named(model, name, value, words):
 
 @pytest.mark.parametrize("model", [GPT, Transformer, TransformerClassifier])
 @pytest.mark.parametrize("value", [None, "0.1", Decimal("0.1"), False, [0.1]])
-def test_a_dropout_that_is_no_number_is_named(model, value):
+def test_a_dropout_that_is_not_a_number_is_named(model, value):
     sizes = SMALL | ({"n_classes": 2} if model is TransformerClassifier else {})
     with pytest.raises(TypeError, match=r"dropout must be a number in \[0, 1\), got"):
         model(**sizes | {"dropout": value})
@@ -93,7 +99,7 @@ def test_a_bad_setting_of_the_baseline_is_named(name, value):
         (TransformerConfig, "vocab", "vocab_size"),
     ],
 )
-def test_an_unknown_name_is_answered_with_the_near_ones(config, name, meant):
+def test_an_unknown_name_is_answered_with_close_matches(config, name, meant):
     model = {GPTConfig: GPT, TransformerConfig: Transformer}[config]
     calls = (
         lambda: config(**SMALL, **{name: 4}),
@@ -132,6 +138,53 @@ def test_numpy_numbers_become_plain_ones(model):
     assert json.loads(json.dumps(made.config)) == made.config
     logits = made.forward(*[np.zeros((1, 2), int)] * (2 if model is Transformer else 1))[0]
     assert logits.dtype == np.float32
+
+
+OF_A_CLASSIFIER = {"max_len": 8, "d_model": 8, "n_heads": 2, "d_ff": 8, "n_layers": 1, "seed": 3}
+
+
+def test_a_classifier_is_configured_like_the_others():
+    config = ClassifierConfig(9, 3, **OF_A_CLASSIFIER)
+    made = [
+        TransformerClassifier(9, 3, **OF_A_CLASSIFIER),
+        TransformerClassifier(vocab_size=9, n_classes=3, **OF_A_CLASSIFIER),
+        TransformerClassifier(config),
+        TransformerClassifier(dataclasses.asdict(config)),
+        TransformerClassifier({"vocab_size": 9, **OF_A_CLASSIFIER}, 3),
+        TransformerClassifier(dataclasses.replace(config, seed=4), seed=3),
+    ]
+    assert len({model.flat.values.tobytes() for model in made}) == 1
+    assert all(m.settings == config and m.config == dataclasses.asdict(config) for m in made)
+    assert list(made[0].config)[:4] == ["vocab_size", "n_classes", "max_len", "d_model"]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made[0].settings.d_model = 3
+    with pytest.raises(TypeError, match="no setting 'n_head'; did you mean 'n_heads'"):
+        TransformerClassifier(9, 3, n_head=2)
+    with pytest.raises(ValueError, match="activation must be one of relu, gelu, gelu_tanh, silu,"):
+        TransformerClassifier(9, 3, activation="swiglu")
+
+
+class _Scaled(TransformerClassifier):
+    """A user's class with a setting of its own."""
+
+    def __init__(self, vocab_size, n_classes, *, factor=1.0, **settings):
+        super().__init__(vocab_size, n_classes, **settings)
+        self.config["factor"] = self.factor = factor
+
+
+def test_a_subclass_with_a_setting_of_its_own_is_saved_and_loaded(tmp_path):
+    model = _Scaled(9, 3, factor=2.0, **OF_A_CLASSIFIER)
+    model.save(tmp_path / "model.safetensors")
+    loaded = _Scaled.load(tmp_path / "model.safetensors")
+    assert (loaded.factor, loaded.config) == (2.0, model.config)
+    assert loaded.flat.values.tobytes() == model.flat.values.tobytes()
+
+
+def test_only_models_that_translate_take_start_and_end():
+    for model in (GPT(**SMALL), TransformerClassifier(9, 3, **OF_A_CLASSIFIER)):
+        with pytest.raises(TypeError, match="only for models that translate"):
+            model.compile(start_id=1, end_id=2)
+        assert model.recipe is None
 
 
 def test_rotary_positions_need_pairs_of_features():

@@ -1,4 +1,4 @@
-"""Folders in Hugging Face's layout: what they compute here, and what is refused."""
+"""Folders in Hugging Face's layout: what their models compute, and which folders are refused."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_greedy_generation_is_that_of_the_library_token_by_token(kind, dtype):
     model = GPT.from_pretrained(FOLDERS / kind, dtype=dtype)
     expected = [case["tokens"] for case in GREEDY[kind]]
     assert [len(tokens) for tokens in expected] == [100, 100]
-    assert all(len(set(tokens)) > 20 for tokens in expected)  # no loop of a few tokens
+    assert all(len(set(tokens)) > 20 for tokens in expected)  # no loops of a few tokens
     assert min(case["lead"] for case in GREEDY[kind]) > 1e-3  # rounding decides nothing
     prompts = [model.tokenizer.encode(case["prompt"]) for case in GREEDY[kind]]
     assert [ids.tolist() for ids in prompts] == [case["ids"] for case in GREEDY[kind]]
@@ -81,7 +81,7 @@ def test_what_is_read_is_a_whole_model(kind, tmp_path):
 
 
 def test_half_precision_is_read_exactly(gpt2, llama):
-    """Every number of float16 and bfloat16 is one of float32."""
+    """float32 can represent every float16 and bfloat16 number."""
     rewrite(gpt2, lambda arrays: {n: a.astype(np.float16) for n, a in arrays.items()})
     stored = ArrayFolder(gpt2)
     assert {entry.dtype for entry in stored.entries.values()} == {"F16"}
@@ -107,7 +107,7 @@ def test_float64_stays_float64(gpt2, key):
 
 
 def test_older_files_of_gpt2(gpt2):
-    """No prefix, tables of masks among the weights, the head stored beside the table it is."""
+    """No prefix, masks among the weights, and the tied head stored a second time."""
     model = GPT.from_pretrained(gpt2)
 
     def older(arrays):
@@ -121,7 +121,7 @@ def test_older_files_of_gpt2(gpt2):
     rewrite(gpt2, older)
     assert same_values(GPT.from_pretrained(gpt2), model)
     rewrite(gpt2, lambda arrays: arrays | {"lm_head.weight": arrays["lm_head.weight"] + 1})
-    with pytest.raises(ValueError, match="lm_head.weight is another array than wte.weight"):
+    with pytest.raises(ValueError, match="lm_head.weight differs from wte.weight"):
         GPT.from_pretrained(gpt2)
 
 
@@ -177,7 +177,7 @@ def test_an_untied_head_and_tied_tables(gpt2, llama):
         ({"model.norm.weight": np.ones((24, 1), np.float32)}, r"\(24, 1\), expected \(24,\)"),
         (
             {"model.norm.weight": np.ones(24, np.int8)},
-            "model.norm.weight holds I8; weights are one of",
+            "model.norm.weight must be one of .*, got I8",
         ),
     ],
 )
@@ -265,7 +265,7 @@ def test_a_prompt_begins_with_the_start_token_where_the_tokenizer_says_so(llama)
 def test_options(gpt2):
     assert GPT.from_pretrained(gpt2, dropout=0.25).settings.dropout == 0.25
     assert GPT.from_pretrained(gpt2, attention="tiled", ops="plain").settings.attention == "tiled"
-    with pytest.raises(TypeError, match="n_layers: the folder decides; options are dtype"):
+    with pytest.raises(TypeError, match="n_layers: the folder decides this; the options are dtype"):
         GPT.from_pretrained(gpt2, n_layers=1)
     with pytest.raises(ValueError, match="dtype must be one of"):
         GPT.from_pretrained(gpt2, dtype="bfloat16")

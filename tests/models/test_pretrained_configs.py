@@ -42,7 +42,7 @@ def test_the_published_configs():
     assert GPTConfig(**translate(LLAMA)) == GPTConfig.llama(
         32000, max_len=2048, d_model=4096, n_heads=32, n_layers=32, d_ff=11008
     )
-    # what TinyLlama and Mistral 7B say besides
+    # what the configs of TinyLlama and Mistral 7B also say
     tiny = LLAMA | {
         "num_key_value_heads": 4,
         "rms_norm_eps": 1e-5,
@@ -98,7 +98,7 @@ def test_keys_that_are_translated(config, option, value):
 
 
 REFUSED = [
-    ({"model_type": "bert"}, "model_type = 'bert'; known are gpt2, llama, mistral"),
+    ({"model_type": "bert"}, "model_type = 'bert'; it must be one of gpt2, llama, mistral"),
     ({}, "model_type = None"),
     ({"model_type": ["gpt2"]}, "model_type = .'gpt2'."),
     (GPT2 | {"n_embd": None}, "n_embd = None; it must be an integer of at least 1"),
@@ -108,36 +108,39 @@ REFUSED = [
     (GPT2 | {"n_positions": -1}, "n_positions = -1"),
     (GPT2 | {"n_inner": 0}, "n_inner = 0"),
     (GPT2 | {"n_embd": 770}, "n_heads must divide d_model"),
-    (GPT2 | {"activation_function": "quick_gelu"}, "activation_function = 'quick_gelu'; known are"),
-    (GPT2 | {"activation_function": ["relu"]}, "activation_function = .'relu'.; known are"),
+    (
+        GPT2 | {"activation_function": "quick_gelu"},
+        "activation_function = 'quick_gelu'; it must be",
+    ),
+    (GPT2 | {"activation_function": ["relu"]}, "activation_function = .'relu'.; it must be one of"),
     (GPT2 | {"activation_function": None}, "activation_function = None"),
-    (GPT2 | {"attn_pdrop": 0.0}, "resid_pdrop = 0.1, embd_pdrop = 0.1, attn_pdrop = 0.0: here one"),
+    (GPT2 | {"attn_pdrop": 0.0}, "resid_pdrop = 0.1, embd_pdrop = 0.1, attn_pdrop = 0.0: there is"),
     (GPT2 | {"resid_pdrop": [1]}, "resid_pdrop = .1.; it must be a number"),
     (GPT2 | {"resid_pdrop": 2, "embd_pdrop": 2, "attn_pdrop": 2}, "dropout must"),
     (GPT2 | {"layer_norm_epsilon": "x"}, "layer_norm_epsilon = 'x'; it must be a number"),
     (GPT2 | {"layer_norm_epsilon": 0}, "norm_eps must be a number above 0"),
-    (GPT2 | {"scale_attn_weights": False}, "scale_attn_weights = False; only True is known"),
+    (GPT2 | {"scale_attn_weights": False}, "scale_attn_weights = False; only True is supported"),
     (GPT2 | {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx = True"),
     (GPT2 | {"reorder_and_upcast_attn": True}, "reorder_and_upcast_attn = True"),
     (GPT2 | {"add_cross_attention": True}, "add_cross_attention = True"),
     (GPT2 | {"tie_word_embeddings": "yes"}, "tie_word_embeddings = 'yes'; it must be true or"),
-    (GPT2 | {"n_heads": 12}, "n_heads = 12: this key is not known here.*did you mean 'n_head'"),
+    (GPT2 | {"n_heads": 12}, "n_heads = 12: this key is unknown.*did you mean 'n_head'"),
     (GPT2 | {"quantization_config": {"bits": 4}}, "quantization_config = .'bits': 4.: this key"),
-    (GPT2 | {"rope_theta": 1e4}, "rope_theta = 10000.0: this key is not known here"),
+    (GPT2 | {"rope_theta": 1e4}, "rope_theta = 10000.0: this key is unknown"),
     (LLAMA | {"intermediate_size": None}, "intermediate_size = None"),
     (LLAMA | {"num_key_value_heads": 5}, "n_kv_heads must divide"),
     (LLAMA | {"num_key_value_heads": 0}, "num_key_value_heads = 0"),
     (LLAMA | {"head_dim": 64}, "head_dim = 64; only hidden_size / num_attention_heads"),
-    (LLAMA | {"hidden_act": "gelu"}, "hidden_act = 'gelu'; known are silu"),
+    (LLAMA | {"hidden_act": "gelu"}, "hidden_act = 'gelu'; it must be one of silu"),
     (LLAMA | {"attention_bias": True}, "attention_bias and mlp_bias differ"),
     (LLAMA | {"mlp_bias": True}, "attention_bias and mlp_bias differ"),
     (LLAMA | {"attention_bias": 1}, "attention_bias = 1; it must be true or false"),
-    (LLAMA | {"attention_dropout": 0.1}, "attention_dropout = 0.1, elsewhere = 0.0: here one rate"),
-    (LLAMA | {"pretraining_tp": 2}, "pretraining_tp = 2; only 1 is known"),
+    (LLAMA | {"attention_dropout": 0.1}, "attention_dropout = 0.1, elsewhere = 0.0: there is only"),
+    (LLAMA | {"pretraining_tp": 2}, "pretraining_tp = 2; only 1 is supported"),
     (LLAMA | {"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling.type = 'linear'"),
     (
         LLAMA | {"rope_scaling": {"rope_type": "llama3", "factor": 8.0}},
-        "rope_scaling.rope_type = 'llama3'; only angles that are not scaled",
+        "rope_scaling.rope_type = 'llama3'; only unscaled angles",
     ),
     (LLAMA | {"rope_scaling": {"rope_type": "default", "factor": 2.0}}, "rope_scaling.factor = 2"),
     (LLAMA | {"rope_scaling": "linear"}, "rope_scaling = 'linear'; it must be an object"),
@@ -149,17 +152,17 @@ REFUSED = [
     (LLAMA | {"rope_theta": True}, "rope_theta = True; it must be a number"),
     (LLAMA | {"rope_theta": "big"}, "rope_theta = 'big'; it must be a number"),
     (LLAMA | {"rope_parameters": {"rope_theta": "big"}}, "rotary_base must be a number above 0"),
-    (LLAMA | {"sliding_window": 4}, "sliding_window = 4: this key is not known here"),
-    (LLAMA | {"rope_interleaved": True}, "rope_interleaved = True; only False is known here"),
-    (LLAMA | {"num_experts": 8}, "num_experts = 8: this key is not known here"),
+    (LLAMA | {"sliding_window": 4}, "sliding_window = 4: this key is unknown"),
+    (LLAMA | {"rope_interleaved": True}, "rope_interleaved = True; only False is supported"),
+    (LLAMA | {"num_experts": 8}, "num_experts = 8: this key is unknown"),
     (MISTRAL | {"sliding_window": 0}, "window must be an integer of at least 1"),
-    (LLAMA | {"x" * 99: "y" * 999}, "this key is not known here"),
+    (LLAMA | {"x" * 99: "y" * 999}, "this key is unknown"),
 ]
 
 
 @pytest.mark.parametrize(("config", "message"), REFUSED)
 def test_keys_that_are_refused(tmp_path, config, message):
-    """Before any array is looked at: the folder has none."""
+    """This happens before any array is read: the folder has none."""
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ValueError, match=message) as info:
         GPT.from_pretrained(tmp_path)
@@ -171,15 +174,15 @@ def test_keys_that_are_refused(tmp_path, config, message):
     "content",
     [b"", b"[]", b"{", b"\xff{}", b'{"n_head": 1, "n_head": 2}', b"[" * 100_000, b'{"n_head": NaN'],
 )
-def test_a_config_that_is_none(tmp_path, content):
+def test_a_file_that_is_not_a_config(tmp_path, content):
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(ValueError, match="config.json"):
         GPT.from_pretrained(tmp_path)
 
 
-def test_dropout_given_by_the_caller_settles_it():
+def test_dropout_given_by_the_caller_overrides_the_rates():
     config = GPT2 | {"attn_pdrop": 0.0}
-    with pytest.raises(Unrepresentable, match="say which with dropout="):
+    with pytest.raises(Unrepresentable, match="choose it with dropout="):
         translate(config)
     assert translate(config, dropout=0.3)["dropout"] == 0.3
     assert translate(LLAMA | {"attention_dropout": 0.1}, dropout=0.0)["dropout"] == 0.0

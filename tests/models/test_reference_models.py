@@ -1,4 +1,4 @@
-"""Whole models with weights of PyTorch and the transformers library, against stored values."""
+"""Whole models compared with stored values of PyTorch and the transformers library."""
 
 import pytest
 

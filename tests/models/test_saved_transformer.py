@@ -1,4 +1,4 @@
-"""What the file of a translation model keeps besides weights: the ids that frame its targets."""
+"""The file of a translation model also stores the ids that begin and end its targets."""
 
 import json
 
@@ -41,7 +41,7 @@ def test_files_without_the_ids_still_load(saved):
         loaded.predict(PAIRS)
 
 
-def test_models_without_such_ids_keep_none(tmp_path):
+def test_models_without_such_ids_store_none(tmp_path):
     for model in (GPT(**SMALL), Transformer(**SMALL)):
         model.save(tmp_path / "model.safetensors")
         assert set(load_arrays(tmp_path / "model.safetensors")[1]) == {"format", "class", "config"}
@@ -58,7 +58,7 @@ def test_models_without_such_ids_keep_none(tmp_path):
         ([], "stores an id that its model does not have"),
     ],
 )
-def test_ids_that_are_none_are_refused(saved, kept, message):
+def test_invalid_ids_are_refused(saved, kept, message):
     _, path = saved
     arrays, metadata = load_arrays(path)
     save_arrays(path, arrays, metadata | {"kept": json.dumps(kept)})

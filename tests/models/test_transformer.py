@@ -1,4 +1,4 @@
-"""The encoder-decoder: what it may see, its gradients, tied tables, files and threads."""
+"""The encoder-decoder: what each token sees, gradients, tied tables, files and threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,7 +33,7 @@ def _logits(model, source, target, mask=None):
 @pytest.mark.parametrize("ops", ["fused", "plain"])
 def test_a_later_target_token_changes_nothing_earlier_bit_for_bit(variant, ops):
     model = writers.transformer(variant, ops=ops)
-    model.flat.values *= 0.4  # moderate scores: fused attention keeps to one form
+    model.flat.values *= 0.4  # with moderate scores, fused attention uses one form
     (source, mask), target = writers.sources(), writers.ids(size=7)
     logits = _logits(model, source, target, mask)
     for t in range(1, T):
@@ -88,7 +88,7 @@ def test_every_gradient_by_complex_step(variant):
 
 
 def test_edges():
-    """A batch of 0, a single token, a source without any token."""
+    """An empty batch, a single token, and a source without tokens."""
     ledger = gradcheck.ledger(subjects("no encoder block"), shapes=1, progress=False)
     assert ledger.ok, str(ledger)
     assert ledger.lines[0].shapes == 4
@@ -127,7 +127,7 @@ def test_two_vocabularies_have_two_tables():
     assert "target_positions.P" in model.parameters()
 
 
-def test_final_norms_stand_where_they_are_wanted():
+def test_final_norms_are_where_the_config_puts_them():
     ends = {"encoder_norm.gamma", "decoder_norm.gamma"}
     for variant, present in (
         ("as published", False),

@@ -98,7 +98,7 @@ class ToyWriter(LanguageModelling):
 
 
 class ToyTranslator(Translating):
-    """The mean of the source, added to every token of the target; then as :class:`ToyWriter`."""
+    """A :class:`ToyWriter` that adds the mean of the source to every token of the target."""
 
     def __init__(
         self, vocab_size=VOCAB, target_vocab_size=VOCAB + 3, max_len=8, d_model=8, dropout=0.1,
@@ -132,7 +132,7 @@ class ToyTranslator(Translating):
 
 
 def toy_text(n=400, seed=0):
-    """Ids in which each depends on the one before it: it is followed by the next, or by 3."""
+    """Ids that depend on the previous id: each is followed by the next number, or by 3."""
     rng = np.random.default_rng(seed)
     ids = [3]
     while len(ids) < n:
@@ -144,7 +144,7 @@ START, END = 1, 2
 
 
 def toy_pairs(n=60, seed=0, longest=7):
-    """Sources of 1 to `longest` tokens, and as targets their largest token once for each.
+    """Sources of 1 to `longest` tokens; each target repeats the largest token of its source.
 
     Returns
     -------

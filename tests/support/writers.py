@@ -1,4 +1,4 @@
-"""Small models that write, in every variant, and batches for them."""
+"""Small generative models in every variant, and batches for them."""
 
 import numpy as np
 
@@ -48,7 +48,7 @@ TRANSFORMERS = {
 
 
 def scattered(model):
-    """The model with random values for every parameter, biases and gains too."""
+    """The model with random values for all parameters, including biases and gains."""
     return scatter_parameters(model, np.random.default_rng(3))
 
 

@@ -163,7 +163,7 @@ class BagOfWords:
         return *rest, held_out
 
     def _best_on_path(self, values, bags, labels, validation_data):
-        """Train with each penalty of the path; returns the values with the lowest validation loss."""
+        """Train with every penalty; returns the values with the lowest validation loss."""
         bags_held_out = self.features.bags(validation_data[0])
         labels_held_out = self._check_labels(*validation_data)
         lowest = np.inf

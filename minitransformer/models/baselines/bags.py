@@ -68,9 +68,7 @@ class Features:
         ranked = np.lexsort((keys, -n_texts))[:max_features]
         features._keys = np.sort(keys[ranked[n_texts[ranked] >= min_count]])
         if len(features) == 0:
-            raise ValueError(
-                f"no word occurs in at least {min_count} texts (min_count={min_count})"
-            )
+            raise ValueError(f"no word occurs in at least min_count = {min_count} texts")
         return features, features._numbered(owners, found, len(texts))
 
     def __len__(self):

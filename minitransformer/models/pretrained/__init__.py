@@ -1,1 +1,1 @@
-"""Folders in the layout of Hugging Face, of GPT-2 and of the Llama kind."""
+"""Pretrained GPT-2, Llama and Mistral models, from folders in Hugging Face's layout."""

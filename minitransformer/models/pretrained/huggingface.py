@@ -1,13 +1,13 @@
-"""How Hugging Face writes GPT-2 and Llama-style models down: ``config.json``.
+"""How Hugging Face describes GPT-2 and Llama-style models: ``config.json``.
 
-Every key of a config has to be known. One that says how the model computes is translated, or has
-to have the only value that can be computed here; one that does not is listed as harmless. So a
-model that would come out wrong is refused, with the key that says why.
+Every key of a config must be known. A key that decides how the model computes is translated, or
+must have the only value that is supported here; all other keys are listed as harmless. So a model
+that would give wrong results is refused, and the message names the key.
 """
 
 from minitransformer.checks import near_names
 
-# Keys that change no logits; older files also say what a call returns, and how to sample
+# Keys that change no logits; older files also have keys for the library's outputs and sampling
 HARMLESS = {
     "_attn_implementation_autoset", "_name_or_path", "_num_labels", "architectures",
     "bos_token_id", "do_sample", "dtype", "eos_token_id", "finetuning_task",
@@ -19,7 +19,7 @@ HARMLESS = {
     "task_specific_params", "temperature", "tokenizer_class", "top_k", "top_p", "torch_dtype",
     "torchscript", "transformers_version", "unk_token_id", "use_cache",
 }  # fmt: skip
-# Keys that may only have the value after which this project computes
+# Keys that must have the only value that is supported here
 FIXED = {
     "add_cross_attention": False, "chunk_size_feed_forward": 0, "is_decoder": False,
     "is_encoder_decoder": False, "pretraining_tp": 1, "pruned_heads": {},
@@ -46,7 +46,7 @@ NUMBERS = ("layer_norm_epsilon", "rms_norm_eps", "rope_theta", "attention_dropou
 
 
 class Unrepresentable(ValueError):
-    """A config says something that these models cannot compute."""
+    """A config needs something that these models do not have."""
 
 
 def translate(config, dropout=None):
@@ -55,17 +55,18 @@ def translate(config, dropout=None):
     Parameters
     ----------
     config : dict
+        The parsed file.
     dropout : float, optional
-        Instead of what the config says.
+        Replaces the rates of the config.
 
     Raises
     ------
     Unrepresentable
-        It names the key, what it says, and what would do.
+        The message names the key, its value, and the supported values.
     """
     kind = config.get("model_type")
     if kind not in list(FAMILIES):
-        raise Unrepresentable(f"model_type = {kind!r:.60}; known are {', '.join(FAMILIES)}")
+        raise Unrepresentable(f"model_type = {kind!r:.60}; it must be one of {', '.join(FAMILIES)}")
     style, own, counts = FAMILIES[kind]
     _check_keys(config, own)
     _check_counts(config, counts)
@@ -74,25 +75,25 @@ def translate(config, dropout=None):
     first = next(iter(rates.values()))
     if dropout is None and any(rate != first for rate in rates.values()):
         given = ", ".join(f"{key} = {rate}" for key, rate in rates.items())
-        raise Unrepresentable(f"{given}: here one rate serves all; say which with dropout=")
+        raise Unrepresentable(f"{given}: there is only one rate here; choose it with dropout=")
     return options | {"dropout": first if dropout is None else dropout}
 
 
 def _check_keys(config, own):
-    """Refuse a key that is unknown, or has another value than the only one."""
+    """Refuse unknown keys, and unsupported values of keys that have only one supported value."""
     for key, value in config.items():
         if key in FIXED:
             if value is not None and value != FIXED[key]:
-                raise Unrepresentable(f"{key} = {value!r:.60}; only {FIXED[key]!r} is known here")
+                raise Unrepresentable(f"{key} = {value!r:.60}; only {FIXED[key]!r} is supported")
         elif key not in HARMLESS and key not in own:
             raise Unrepresentable(
-                f"{key} = {value!r:.60}: this key is not known here, so what it "
-                f"changes is not known either; {near_names(key, sorted(own))}"
+                f"{key} = {value!r:.60}: this key is unknown, and it might change the "
+                f"results; {near_names(key, sorted(own))}"
             )
 
 
 def _check_counts(config, counts):
-    """Refuse sizes that are no counts, and rates and the like that are no numbers."""
+    """Refuse sizes that are not positive integers, and rates and the like that are not numbers."""
     for key in counts:
         value = config.get(key)
         absent = value is None and key in OPTIONAL
@@ -107,7 +108,7 @@ def _check_counts(config, counts):
 def _one_of(config, key, known, default):
     value = config.get(key, default)
     if not isinstance(value, str) or value not in known:
-        raise Unrepresentable(f"{key} = {value!r:.60}; known are {', '.join(known)}")
+        raise Unrepresentable(f"{key} = {value!r:.60}; it must be one of {', '.join(known)}")
     return known[value]
 
 
@@ -137,13 +138,13 @@ def _llama(config):
     if config.get("head_dim") not in (None, D / H):
         raise Unrepresentable(
             f"head_dim = {config['head_dim']!r}; only hidden_size / "
-            f"num_attention_heads is known here"
+            f"num_attention_heads is supported"
         )
     bias = _flag(config, "attention_bias", False)
     if bias != _flag(config, "mlp_bias", False):
         raise Unrepresentable(
-            "attention_bias and mlp_bias differ; here all linear maps of a block "
-            "have a bias, or none"
+            "attention_bias and mlp_bias differ; here either all linear maps of a block "
+            "have a bias, or none has"
         )
     _one_of(config, "hidden_act", {"silu": "silu", "swish": "silu"}, "silu")
     return {
@@ -160,7 +161,7 @@ def _llama(config):
 
 
 def _rotary_base(config):
-    """The base of the rotary angles; newer files have it in ``rope_parameters``."""
+    """The base of the rotary angles; in newer files it is in ``rope_parameters``."""
     base = config.get("rope_theta", 10000.0)
     for key in ("rope_scaling", "rope_parameters"):
         rope = {} if config.get(key) is None else config[key]
@@ -175,8 +176,7 @@ def _rotary_base(config):
                 ("partial_rotary_factor", 1.0),
             ):
                 raise Unrepresentable(
-                    f"{key}.{name} = {value!r:.60}; only angles that are not "
-                    "scaled ('default') are known here"
+                    f"{key}.{name} = {value!r:.60}; only unscaled angles ('default') are supported"
                 )
     return base
 
@@ -203,7 +203,7 @@ LLAMA_OWN = {
     "rope_parameters",
 }
 GPT2_OWN = {*GPT2_KEYS, *GPT2_DROPOUTS, "tie_word_embeddings", "activation_function"}
-# model_type -> how to translate its config, the keys that this looks at, those that are counts
+# model_type -> function that translates its config, keys that it reads, keys that are counts
 FAMILIES = {
     "gpt2": (_gpt2, GPT2_OWN, _counts(GPT2_KEYS)),
     "llama": (_llama, LLAMA_OWN, _counts(LLAMA_KEYS)),

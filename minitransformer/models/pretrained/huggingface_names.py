@@ -1,13 +1,13 @@
-"""How Hugging Face calls the arrays of GPT-2 and Llama-style models, and how they lie in ours."""
+"""Hugging Face's names of the arrays of GPT-2 and Llama-style models, and their place in ours."""
 
 from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """The arrays of a file that stand side by side in one parameter.
+    """The arrays of a file that lie side by side in one of our parameters.
 
-    names of the arrays; their widths along the parameter's last axis, or None where there is one
-    array; transposed: they are (d_out, d_in) in the file.
+    `names` are those of the arrays. `widths` are their widths along the parameter's last axis, or
+    None if there is only one array. `transposed`: whether they are (d_out, d_in) in the file.
     """
 
     names: tuple
@@ -16,15 +16,16 @@ class Part(NamedTuple):
 
 
 def names(kind, settings, prefix):
-    """Our parameter -> :class:`Part` for a model of `kind` with the :class:`GPTConfig` `settings`.
+    """A dict from each of our parameters to its :class:`Part`.
 
     Parameters
     ----------
     kind : str
-        A model_type.
+        The model_type.
     settings : GPTConfig
+        The config of our model.
     prefix : str
-        What stands before the names of all but the head: ``"transformer."``, ``"model."`` or "".
+        Prefix of all names but the head's: ``"transformer."``, ``"model."`` or "".
     """
     found = _gpt2_names(settings) if kind == "gpt2" else _llama_names(settings)
     found = {
@@ -37,7 +38,7 @@ def names(kind, settings, prefix):
 
 
 def _gpt2_names(settings):
-    """GPT-2's linear maps are (d_in, d_out), as ours: its file has the layout of a convolution."""
+    """GPT-2's linear maps are (d_in, d_out), as ours are: in the library they are convolutions."""
     found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
     maps = {
         "attention.W_qkv": "attn.c_attn.weight",
@@ -64,7 +65,7 @@ def _gpt2_names(settings):
 
 
 def _llama_names(settings):
-    """Llama's linear maps are (d_out, d_in), and those that ours merges are arrays of their own."""
+    """Llama's linear maps are (d_out, d_in), and maps that ours merges are separate arrays."""
     D, F = settings.d_model, settings.hidden
     kv = D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
     maps = [
@@ -82,8 +83,8 @@ def _llama_names(settings):
     }
     for n in range(settings.n_layers):
         ours, theirs = f"blocks.{n}.", f"layers.{n}."
-        for W, b, place, layers, widths in maps:
-            layers = [f"{theirs}{place}.{layer}" for layer in layers]
+        for W, b, parent, layers, widths in maps:
+            layers = [f"{theirs}{parent}.{layer}" for layer in layers]
             found[ours + W] = Part(tuple(f"{name}.weight" for name in layers), widths, True)
             if settings.bias:
                 found[ours + b] = Part(tuple(f"{name}.bias" for name in layers), widths)

@@ -1,8 +1,9 @@
-"""Models that others trained: a folder in Hugging Face's layout becomes a :class:`GPT`.
+"""Pretrained models: a folder in Hugging Face's layout becomes a :class:`GPT`.
 
 No code of the folder runs, and no other library is needed: ``config.json`` is translated (see
-:mod:`~minitransformer.models.pretrained.huggingface`), the arrays are read one at a time by
-:class:`~minitransformer.storage.ArrayFolder`, the tokenizer by :class:`ByteLevelBPE`.
+:mod:`~minitransformer.models.pretrained.huggingface`),
+:class:`~minitransformer.storage.ArrayFolder` reads the arrays one at a time, and
+:class:`ByteLevelBPE` reads the tokenizer.
 """
 
 import math
@@ -18,10 +19,10 @@ from minitransformer.storage import ArrayFolder, check_arrays, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
 FLOATS = ("F16", "BF16", "F32", "F64")
-# Causal masks and tables of angles that older files hold: they follow from the config
+# Older files hold causal masks and tables of angles too; they follow from the config
 TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
 OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
-MIN_LIMIT, MIN_LAYERS = 1 << 20, 1000  # allowed whatever the weights are: no harm is done
+MIN_LIMIT, MIN_LAYERS = 1 << 20, 1000  # always allowed: sizes up to these do no harm
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -31,7 +32,7 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise TypeError(
-            f"{', '.join(unknown)}: the folder decides; options are "
+            f"{', '.join(unknown)}: the folder decides this; the options are "
             f"{', '.join(OPTIONS)} and tokenizer"
         )
     config = read_json(folder / "config.json")
@@ -60,16 +61,17 @@ def _settings(cls, config, path, options):
 
 
 def _dtype(config):
-    """float64 for such a file, else float32: half precision is for files, not for the CPU."""
+    """float64 if the config says so, else float32: half precision is for files, not for the CPU."""
     named = config.get("dtype", config.get("torch_dtype"))
     return "float64" if named == "float64" else "float32"
 
 
 def check_sizes(config, entries, path):
-    """Refuse sizes that the weights cannot have, before anything of such a size is made.
+    """Refuse sizes that the weights cannot have, before anything of such a size is allocated.
 
-    No shape in the files confirms the number of positions where these are turned by angles, whose
-    table would then only ask for memory; and each layer has arrays of its own.
+    With rotary positions, no shape in the files confirms the maximum length, so a wrong one would
+    only make the table of angles huge. And every layer has arrays of its own, so there cannot be
+    more layers than arrays.
 
     Parameters
     ----------
@@ -78,30 +80,32 @@ def check_sizes(config, entries, path):
     entries : dict of str -> Entry
         The arrays in the headers of the files.
     path : path-like
-        Named in the message.
+        The config's path, for the message.
 
     Raises
     ------
     ValueError
-        It names the key.
+        The message names the key.
     """
     stored = sum(math.prod(entry.shape) for entry in entries.values())
     *_, counts = FAMILIES[config["model_type"]]
     for key in counts:
-        most, what = max(stored, MIN_LIMIT), f"{stored} numbers"
+        limit, what = max(stored, MIN_LIMIT), f"{stored} numbers"
         if key in LAYER_KEYS:
-            most, what = max(len(entries), MIN_LAYERS), f"{len(entries)} arrays"
-        if (config.get(key) or 0) > most:
+            limit, what = max(len(entries), MIN_LAYERS), f"{len(entries)} arrays"
+        if (config.get(key) or 0) > limit:
             raise ValueError(f"{path}: {key} = {config[key]} does not fit the weights, {what}")
 
 
 def expected_shapes(settings, parts):
-    """The shape that each array of the file has to have, by name.
+    """The shape that each array of the file must have, by name.
 
     Parameters
     ----------
     settings : GPTConfig
+        The config of our model.
     parts : dict of str -> Part
+        From :func:`names`.
     """
     D, F, V = settings.d_model, settings.hidden, settings.vocab_size
     width = D + 2 * D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
@@ -121,25 +125,24 @@ def expected_shapes(settings, parts):
 
 
 def _check(arrays, shapes, settings, parts, folder):
-    """Refuse arrays that are missing, too many, of another shape, or no floating-point numbers."""
+    """Refuse arrays that are missing, unexpected, of the wrong shape, or not floating-point."""
     head, table = "lm_head.weight", parts["embedding.W"].names[0]
-    kept = {n: entry for n, entry in arrays.entries.items() if not TABLES.fullmatch(n)}
-    doubled = kept.pop(head, None) if settings.tied else None
-    check_arrays(kept, {name: (shape, None) for name, shape in shapes.items()}, folder)
-    for name, entry in kept.items():
+    weights = {n: entry for n, entry in arrays.entries.items() if not TABLES.fullmatch(n)}
+    stored_head = weights.pop(head, None) if settings.tied else None
+    check_arrays(weights, {name: (shape, None) for name, shape in shapes.items()}, folder)
+    for name, entry in weights.items():
         if entry.dtype not in FLOATS:
             raise ValueError(
-                f"{folder}: {name} holds {entry.dtype}; weights are one of {', '.join(FLOATS)}"
+                f"{folder}: {name} must be one of {', '.join(FLOATS)}, got {entry.dtype}"
             )
-    if doubled is not None and not np.array_equal(arrays[head], arrays[table], equal_nan=True):
+    if stored_head is not None and not np.array_equal(arrays[head], arrays[table], equal_nan=True):
         raise ValueError(
-            f"{folder}: tie_word_embeddings is true in config.json, but {head} is "
-            f"another array than {table}"
+            f"{folder}: tie_word_embeddings is true in config.json, but {head} differs from {table}"
         )
 
 
 def fill(value, part, arrays):
-    """Copy the arrays of a :class:`Part` into a parameter's value, one beside the other."""
+    """Copy the arrays of a :class:`Part` into a parameter's value, side by side."""
     start = 0
     for name in part.names:
         array = arrays[name].T if part.transposed else arrays[name]
@@ -148,12 +151,12 @@ def fill(value, part, arrays):
 
 
 def read_tokenizer(folder, vocab_size):
-    """The folder's tokenizer, or None where it has none.
+    """The folder's tokenizer, or None if it has none.
 
     Raises
     ------
     ValueError
-        If it is of another kind than byte-level BPE, or has more tokens than the model.
+        If it is not a byte-level BPE, or has more tokens than the model.
     """
     if not any((folder / name).exists() for name in TOKENIZER_FILES):
         return None
