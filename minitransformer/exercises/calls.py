@@ -1,4 +1,4 @@
-"""Calling somebody's function, and what keeps its results from being compared."""
+"""Calls the learner's function on a case and compares its results with the package's."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class CannotTry(Exception):
 
 @dataclass
 class Trial:
-    """What a function made of one case.
+    """The results of a function on one case.
 
-    `fault` says in words what keeps the results from being compared; `gaps` holds for each wrong
-    result the worst place and both values there.
+    `fault` says in words why the results cannot be compared. `gaps` gives, for each wrong result,
+    the place of the largest error and both values there.
     """
 
     case: object
@@ -41,14 +41,14 @@ class Trial:
 
 
 def attempt(exercise, function, case):
-    """Call `function` on a copy of the case and compare with the twin.
+    """Call `function` on a copy of the case, and compare its results with the twin's.
 
     Raises
     ------
     NotImplementedError
         If the function is not written yet.
     CannotTry
-        If it does not take an option that the case is about.
+        If the function does not take an option that the case is about.
     """
     positional, options = bind(exercise, function, case)
     before = [_copy(value) for value in (*positional, *options.values())]
@@ -66,26 +66,26 @@ def attempt(exercise, function, case):
     if changed and not trial.fault:
         trial.fault = (
             f"it writes into its argument {changed[0]}, which the caller still needs: make a new "
-            "array instead of changing the one that came in (x = x - m, not x -= m)"
+            "array instead of changing the argument (x = x - m, not x -= m)"
         )
     return trial
 
 
 def bind(exercise, function, case):
-    """Positional arguments, and options by keyword as far as the function takes them."""
-    theirs = _parameters(function)
+    """Positional arguments, and those options that the function takes, by keyword."""
+    accepted = _parameters(function)
     positional = [case.arguments[name] for name in _required(exercise)]
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in theirs.values())
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     options = {}
     for name, parameter in exercise.parameters.items():
         if parameter.default is EMPTY:
             continue
         if name in case.arguments:
-            if takes_all or name in theirs:
+            if takes_all or name in accepted:
                 options[name] = case.arguments[name]
             elif name in case.about:
                 raise CannotTry(name)
-        elif name in theirs and theirs[name].default is EMPTY:
+        elif name in accepted and accepted[name].default is EMPTY:
             options[name] = parameter.default
     return positional, options
 
@@ -102,7 +102,7 @@ def _parameters(function):
 
 
 def compare(exercise, case, returned):
-    """The trial that `returned` gives: a fault in words, or the results that differ."""
+    """The trial for what was returned: a fault in words, or the results that differ."""
     right = dict(zip(exercise.results, expected(exercise, case), strict=False))
     values, fault = name_results(exercise, returned, right)
     trial = Trial(case, fault, values=values, right=right)
@@ -130,7 +130,7 @@ def expected(exercise, case):
 
 
 def worst_gap(value, right, tolerance):
-    """(place, value there, right value there) if they differ by more than rounding, else None."""
+    """(place, value, right value) of the largest error, or None if it is only rounding."""
     right = np.asarray(right)
     if value.dtype.kind not in "fc":
         wrong = value != right

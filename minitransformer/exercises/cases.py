@@ -1,4 +1,4 @@
-"""The cases on which a function is tried: the sceptic's list, drawn anew for every seed."""
+"""The cases on which a function is tried, drawn anew for every seed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from minitransformer.exercises.exercise import Case
 from minitransformer.gradcheck.arguments import as_tuple, draw_upstream
 
-# No two sizes are equal and few products: a factor too much can then be named, and no transpose
-# fits by chance.
+# Few sizes or products of sizes are equal. So an extra factor can be named, and a wrong transpose
+# seldom has the right shape by chance.
 SIZES = {
     "B": 3, "T": 5, "S": 4, "D": 7, "F": 2, "E": 6, "H": 2, "V": 4, "C": 6, "E/2": 3, "G": 2,
     "H/G": 1, "block": 2, "mask": False, "ignored": 0.0, "rows": False,
@@ -25,19 +25,20 @@ OPTIONAL = (
 
 @dataclass(frozen=True)
 class Variant:
-    """How one case differs from the usual one.
+    """How a case differs from the default case.
 
     Attributes
     ----------
     label, blame, tolerance
         As in :class:`Case`.
     sizes : dict
-        Sizes other than :data:`SIZES`; random ones where `free` is True.
+        Sizes that differ from :data:`SIZES`.
     options : tuple of str
-        Optional inputs that are given; all others are left out.
+        Optional inputs that are passed; all others are left out.
     adjust : callable or None
-        ``adjust(inputs, rng)`` -> inputs.
+        ``adjust(inputs, rng)`` -> inputs: the last change to the random inputs.
     dtype : dtype
+        The dtype of all floating inputs.
     """
 
     label: str
@@ -58,13 +59,13 @@ USUAL = (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
 
 def inputs_of(pair, variant, rng):
     """Random inputs of a pair's forward pass."""
-    always = {name for name in OPTIONAL if not _may_be_left_out(pair.forward, name)}
-    kept = always | set(variant.options)
+    required = {name for name in OPTIONAL if not _may_be_left_out(pair.forward, name)}
+    passed = required | set(variant.options)
     while True:
         inputs = pair.example(rng, **{**SIZES, **variant.sizes})
         if set(variant.options) & set(OPTIONAL) <= set(inputs):
             break
-    inputs = {k: v for k, v in inputs.items() if k not in OPTIONAL or k in kept}
+    inputs = {k: v for k, v in inputs.items() if k not in OPTIONAL or k in passed}
     return variant.adjust(inputs, rng) if variant.adjust else inputs
 
 
@@ -74,13 +75,13 @@ def _may_be_left_out(function, name):
 
 
 def in_dtype(value, dtype):
-    """Floating arrays in `dtype`, everything else as it is."""
+    """Floating arrays in `dtype`, everything else unchanged."""
     floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
     return value.astype(dtype) if floating else value
 
 
 def backward_case(pair, twin, variant, rng, inputs=None):
-    """A case for a backward pass: a forward pass has run, and an upstream gradient is drawn."""
+    """A case for a backward pass: runs the forward pass and draws an upstream gradient."""
     drawn = inputs_of(pair, variant, rng) if inputs is None else inputs
     inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
     outputs = as_tuple(pair.forward(**inputs))
@@ -105,7 +106,7 @@ def backward_case(pair, twin, variant, rng, inputs=None):
 
 
 def forward_case(example, variant, rng, inputs=None):
-    """A case for a forward pass: its arguments are the inputs."""
+    """A case for a forward pass, whose arguments are the inputs."""
     drawn = example(variant, rng) if inputs is None else inputs
     inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
     return Case(
@@ -132,7 +133,7 @@ def forward_cases(pair, variants):
 
 
 def given_cases(example, variants):
-    """``draw(rng)`` where ``example(sizes, rng)`` gives the arguments."""
+    """``draw(rng)`` for arguments that come from ``example(sizes, rng)``."""
 
     def drawn(variant, rng):
         inputs = example({**SIZES, **variant.sizes}, rng)

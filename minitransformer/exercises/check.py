@@ -1,4 +1,4 @@
-"""``check.softmax_backward(function)``: one name for each exercise."""
+"""``check.softmax_backward(function)``: one attribute per exercise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from minitransformer.exercises.judge import judge
 class Check:
     """The check of one exercise: call it with your function.
 
-    It prints the verdict and returns it. ``hint(1)`` to ``hint(3)`` print graded hints, and
-    ``solution`` names the page with the solution.
+    It prints the verdict and returns it. ``hint(1)`` to ``hint(3)`` print hints, each saying more
+    than the last, and ``solution`` is the path of the page with the solution.
     """
 
     def __init__(self, exercise):
@@ -20,20 +20,20 @@ class Check:
         self.__doc__ = f"Check a function against the exercise `{exercise.name}`."
 
     def __call__(self, function, seed=0):
-        """Try `function`, print the verdict, return it: ``.ok``, ``.state``, ``.fault``."""
+        """Try `function`, print the verdict and return it: ``.ok``, ``.state``, ``.fault``."""
         verdict = judge(self.exercise, function, seed)
         print(verdict)
         return verdict
 
     def hint(self, number=1):
-        """Print hint 1, 2 or 3; the third is nearly the whole way."""
+        """Print hint 1, 2 or 3; the third gives almost everything away."""
         if number not in (1, 2, 3):
-            raise ValueError(f"there are hints 1, 2 and 3, not {number!r}")
+            raise ValueError(f"number must be 1, 2 or 3, got {number!r}")
         print(f"{self.exercise.name}, hint {number} of 3: {self.exercise.hints[number - 1]}")
 
     @property
     def solution(self):
-        """The page with the solution, from the root of the repository."""
+        """The path of the page with the solution, from the root of the repository."""
         return self.exercise.solution
 
     def __repr__(self):
@@ -47,7 +47,7 @@ class Checks:
         if name in EXERCISES:
             return Check(EXERCISES[name])
         near = difflib.get_close_matches(name, EXERCISES, n=1)
-        words = f"; is {near[0]} meant?" if near else ""
+        words = f"; did you mean {near[0]}?" if near else ""
         raise AttributeError(f"there is no exercise {name!r}{words}")
 
     def __dir__(self):

@@ -1,4 +1,4 @@
-"""What keeps results from being compared, in words: their number, shape, dtype, an error."""
+"""Why results cannot be compared, in words: their number, shape or dtype, or an error."""
 
 import linecache
 import traceback
@@ -7,11 +7,11 @@ import numpy as np
 
 from minitransformer.gradcheck.arguments import as_tuple
 
-DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are told apart
+DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that get special treatment
 
 
 def name_results(exercise, returned, right):
-    """What was returned by name, and a fault in words if the number of results is wrong."""
+    """The returned results by name, and a fault in words if their number is wrong."""
     names = exercise.results
     listing = ", ".join(names)
     if returned is None:
@@ -38,7 +38,7 @@ def _count(n):
 
 
 def contract_fault(name, value, right):
-    """What keeps a result from being compared, in words, and its kind; empty if nothing does."""
+    """Why a result cannot be compared, in words, and the kind of fault; both empty if it can."""
     if value is None:
         return f"{name} is None", ""
     if not hasattr(value, "dtype") and not isinstance(value, int | float):
@@ -53,8 +53,8 @@ def contract_fault(name, value, right):
     if value.dtype.kind == "f" and not np.isfinite(value).all() and np.isfinite(right).all():
         found = "NaN" if np.isnan(value).any() else "infinity"
         return (
-            f"{name} holds {found} where it should not: a division 0 / 0, the logarithm of 0, or "
-            "an exponential that overflowed",
+            f"{name} contains {found} where it should not: from a division 0 / 0, the logarithm "
+            "of 0, or an exponential that overflowed",
             NOT_FINITE,
         )
     if value.dtype != right.dtype and not python_number:
@@ -66,17 +66,17 @@ def shape_words(name, shape, right):
     """A wrong shape in words: which axis was summed, kept or moved."""
     words = f"{name} has the shape {shape}; it should be {right}"
     if sorted(shape) == sorted(right):
-        return f"{words}: the axes stand in another order (a transpose)"
+        return f"{words}: the axes are in another order (a transpose)"
     if len(shape) < len(right):
         for axis in range(len(right)):
             if shape == right[:axis] + right[axis + 1 :]:
-                return f"{words}: axis {axis} is gone (summed too much, or keepdims is missing)"
+                return f"{words}: axis {axis} is gone (do not sum it, or use keepdims=True)"
     if len(shape) > len(right):
         for axis in range(len(shape)):
             if shape[:axis] + shape[axis + 1 :] == right:
-                return f"{words}: axis {axis} of yours should be summed, or squeezed"
+                return f"{words}: your axis {axis} should be summed or squeezed"
         if right == shape[len(shape) - len(right) :]:
-            return f"{words}: the leading axes should be summed (every token shares it)"
+            return f"{words}: the leading axes should be summed (all tokens share it)"
     if len(shape) == len(right):
         axes = [i for i, (a, b) in enumerate(zip(shape, right, strict=True)) if a != b]
         if all(shape[i] == 1 for i in axes):
@@ -91,16 +91,16 @@ def dtype_words(name, dtype, right):
     words = f"{name} has the dtype {dtype}; it should be {right}"
     if (dtype, right) == (np.float64, np.float32):
         words += (
-            ", as the arguments are: np.zeros without a dtype, or a NumPy scalar such as "
-            "np.sqrt(64), makes float64 of float32 (x**0.5 of a Python number does not)"
+            ", like the arguments: np.zeros without a dtype is float64, and a NumPy scalar such as "
+            "np.sqrt(64) turns float32 into float64 (64**0.5, a Python number, does not)"
         )
     if right.kind == "b":
-        words += ": a mask is boolean, True = may be seen"
+        words += ": a mask is boolean, and True means that a key may be seen"
     return words
 
 
 def describe_error(error, function):
-    """An error in words, with the line of the function where it came up."""
+    """An error in words, with the line of the function in which it was raised."""
     words = f"it raises {type(error).__name__}: {error}"
     code = getattr(function, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

@@ -1,4 +1,4 @@
-"""From wrong numbers to the likely fault: particular mistakes first, then general patterns."""
+"""From wrong numbers to the likely fault: known mistakes first, then general patterns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from minitransformer.exercises.contract import DTYPE, NOT_FINITE
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
 from minitransformer.gradcheck.fault import Fault, close
 
-# What may be said of a result that is no gradient, and of one that is; then the vaguer patterns.
+# Rules for a result that is not a gradient, rules for one that is, and then the vaguer patterns.
 FORWARD = (*rules_values.EXACT, *rules_rerun.RULES)
 BACKWARD = (*FORWARD, *rules_terms.RULES)
 LOOSE = rules_values.LOOSE
 
 
 def name_fault(exercise, function, trials):
-    """What is wrong, in words, from all trials of a function that is wrong.
+    """What is wrong, in words, from all trials of a wrong function.
 
-    Wrong numbers say more than a wrong dtype, and the case with a batch more than the small ones.
+    Wrong numbers say more than a wrong dtype, and the case with a batch says more than small cases.
     """
     failed = [trial for trial in trials if not trial.ok]
     first = next((trial for trial in failed if trial.gaps or trial.kind != DTYPE), failed[0])
@@ -38,7 +38,7 @@ def name_fault(exercise, function, trials):
 
 
 def exchanged_results(exercise, trial, trials):
-    """Two results stand in each other's place."""
+    """Two results are exchanged."""
     names = list(trial.gaps)
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
@@ -50,15 +50,15 @@ def exchanged_results(exercise, trial, trials):
 
 
 def batch_factor(exercise, trial, trials):
-    """Right for a batch of one, and wrong by the size of the batch otherwise."""
+    """Right for a batch of one, and otherwise wrong by a factor of the batch size."""
     ones = [t for t in trials if t.case.label == BATCH_OF_ONE.label]
     if not ones or not all(t.ok for t in ones) or trial.case.label != BATCH.label:
         return ""
     for name in trial.gaps:
         value, right = trial.values[name], np.asarray(trial.right[name])
         for factor, words in (
-            (1 / 3, "B times too small for B = 3: is the batch divided out twice?"),
-            (3, "B times too large for B = 3: is the mean over the batch a sum?"),
+            (1 / 3, "B times too small for B = 3: is it divided by the batch size twice?"),
+            (3, "B times too large for B = 3: is it a sum over the batch instead of a mean?"),
         ):
             if close(value, factor * right):
                 return f"{name} is right for B = 1, and {words}"
@@ -66,7 +66,7 @@ def batch_factor(exercise, trial, trials):
 
 
 def parts_wrong(exercise, trial, trials):
-    """A result is a sum of terms, and one of them is missing, or has the wrong sign or factor."""
+    """A result is a sum of terms, and some of them are missing, or have a wrong sign or factor."""
     if exercise.parts is None:
         return ""
     try:
@@ -83,7 +83,7 @@ def parts_wrong(exercise, trial, trials):
         if rank < len(terms) or not _alike(target, basis @ found, trial.right[name]):
             continue
         if np.abs(found - found[0]).max() < 1e-6:
-            continue  # one factor for all: not a matter of the terms
+            continue  # the same factor for all terms: not a fault of one term
         words = [w for f, term in zip(found, terms, strict=True) if (w := _coefficient(f, term))]
         if words:
             return f"{name}: {'; '.join(words)}"
@@ -101,7 +101,7 @@ def _coefficient(found, term):
 
 
 def known_mistake(exercise, trial, trials):
-    """The result is what a known mistake gives; of several the one that fits in every case."""
+    """The result is that of a known mistake; if several fit, the one that fits in every case."""
     found = [
         (name, words, compute)
         for words, compute in exercise.mistakes.items()
@@ -119,7 +119,7 @@ def known_mistake(exercise, trial, trials):
 
 
 def _makes(exercise, compute, trial, name):
-    """Whether a mistake gives this result; None where that cannot be said."""
+    """Whether a mistake gives this result; None if that cannot be decided."""
     try:
         made = compute(trial.case.names)
     except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
@@ -132,7 +132,7 @@ def _makes(exercise, compute, trial, name):
 
 
 def _alike(x, y, right):
-    """Whether two results agree to nine digits, so that not even another eps passes for it."""
+    """Whether two results agree to nine digits, so that even a different eps is noticed."""
     if x.shape != y.shape or not x.size:
         return False
     if x.dtype.kind != "f" or y.dtype.kind not in "fiu":
@@ -142,7 +142,7 @@ def _alike(x, y, right):
 
 
 def pattern(exercise, function, trial):
-    """What the gradient checker's rules, and the case itself, say of the results that are wrong."""
+    """What the gradient checker's rules, and the case itself, say about the wrong results."""
     wrt = dict(zip(exercise.results, exercise.wrt or exercise.results, strict=True))
     backward = bool(exercise.wrt)
     rules = [*(BACKWARD if backward else FORWARD), lambda _: trial.case.blame, *LOOSE]
@@ -151,13 +151,13 @@ def pattern(exercise, function, trial):
     for rule in rules:
         for name, fault in faults.items():
             if words := rule(fault):
-                told = words if backward else words.replace("the gradient", "the result")
-                return told if len(exercise.results) == 1 else f"{name}: {told}"
+                words = words if backward else words.replace("the gradient", "the result")
+                return words if len(exercise.results) == 1 else f"{name}: {words}"
     return trial.case.blame
 
 
 def fault_of(exercise, function, trial, name, wrt):
-    """The wrong result as the checker's rules know it."""
+    """The wrong result in the form that the gradient checker's rules take."""
     case = trial.case
     floating = {k: v for k, v in trial.right.items() if np.asarray(v).dtype.kind == "f"}
 

@@ -1,4 +1,4 @@
-"""What an exercise is: a function to write, the cases it is tried on, what may be said of it."""
+"""What an exercise is: a function to write, its cases, hints, and the mistakes that are named."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from types import SimpleNamespace
 
 @dataclass(frozen=True)
 class Case:
-    """One set of arguments, and in words what is particular about it.
+    """One set of arguments, and in words what is special about it.
 
     Attributes
     ----------
     label : str
-        What is particular: "B = 3", "padding".
+        What is special: "B = 3", "padding".
     arguments : dict
         The arguments of the function to write, by the names of the twin's parameters.
     inputs : dict
-        For a backward pass, what the forward pass was given; else the arguments.
+        For a backward pass, the inputs of the forward pass. Otherwise the arguments.
     outputs, upstream : tuple of arrays
-        For a backward pass, the forward pass's outputs that take a gradient, and the gradient.
+        For a backward pass, the forward pass's outputs that take a gradient, and those gradients.
     about : tuple of str
-        Options without which it makes no sense to try it.
+        The options that the case is about. It is not tried on a function that lacks them.
     blame : str
-        What to say if this is the first case that fails and no rule knows more.
+        What to say if this is the first case that fails and no rule gives a better answer.
     rebuild : callable or None
-        ``rebuild(inputs)`` -> Case: the same with other inputs, for rules that try again.
+        ``rebuild(inputs)`` -> Case: the same case with other inputs, for rules that try again.
     tolerance : float or None
-        Relative error that counts as rounding; None: what is usual for the dtype.
+        The relative error that counts as rounding. None means the default for the dtype.
     """
 
     label: str
@@ -55,6 +55,7 @@ class Exercise:
     Attributes
     ----------
     name : str
+        The name of the function to write.
     twin : callable
         The package's own function of that name and signature.
     results : tuple of str
@@ -62,22 +63,23 @@ class Exercise:
     draw : callable
         ``draw(rng)`` -> list of Case, the simplest first.
     hints : tuple of three str
-        From a nudge to nearly the whole way.
+        From a nudge to almost the whole solution.
     notebook : str
-        Where it is posed, the file's name without its suffix.
+        The notebook that poses the exercise: its file name without the suffix.
     wrt : tuple of str
-        The forward pass's inputs to which the results belong; for a forward pass the results.
+        For a backward pass, the forward pass's inputs whose gradients the results are; otherwise
+        empty.
     required : int or None
-        So many results have to be returned, the others may; None: all.
+        How many results must be returned; the rest are optional. None means all.
     needed : tuple of str
-        Options of the twin that the function must take. Others are tried where it takes them.
+        Options of the twin that the function must take. Other options are tried if it takes them.
     parts : callable or None
         ``parts(names)`` -> {result: {words: array}}: the terms whose sum is the result.
     mistakes : dict of str to callable
-        What is often made instead: words, and ``compute(names)`` -> the wrong result, or a dict of
-        wrong results by name.
+        Common mistakes: words, and ``compute(names)`` -> the wrong result, or a dict of wrong
+        results by name.
     judge : callable or None
-        Judges a result that chance decides: ``judge(case, results)`` -> words, or None if right.
+        Judges a random result: ``judge(case, results)`` -> words, or None if it is right.
     """
 
     name: str
@@ -95,7 +97,7 @@ class Exercise:
 
     @property
     def solution(self):
-        """The page with the solution, from the root of the repository."""
+        """The path of the page with the solution, from the root of the repository."""
         return f"docs/solutions/{self.name}.md"
 
     @property
@@ -105,5 +107,5 @@ class Exercise:
 
     @property
     def n_required(self):
-        """How many results have to be returned."""
+        """How many results must be returned."""
         return len(self.results) if self.required is None else self.required

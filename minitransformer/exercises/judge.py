@@ -1,4 +1,4 @@
-"""The check of one function: every case is tried, and the verdict names the fault."""
+"""The check of one function: tries every case, and names the fault in the verdict."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ def judge(exercise, function, seed=0):
     Parameters
     ----------
     exercise : Exercise
+        The exercise that `function` answers.
     function : callable
+        The function to check. Anything else gets the verdict "wrong".
     seed : int
-        Decides the random inputs.
+        Seed of the random inputs.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def judge(exercise, function, seed=0):
     """
     if not callable(function):
         kind = type(function).__name__
-        return Verdict(exercise.name, WRONG, f"a function is expected, this is a {kind}")
+        return Verdict(exercise.name, WRONG, f"it must be a function, got {kind}")
     trials, untried = [], []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -50,7 +52,7 @@ def _verdict(exercise, function, trials, untried):
         fault = name_fault(exercise, function, trials)
         return Verdict(exercise.name, WRONG, fault, good, bad, _place(trials))
     if missing:
-        fault = f"it takes no argument `{missing[0]}`, which this exercise is about"
+        fault = f"it has no parameter `{missing[0]}`, which this exercise is about"
         return Verdict(exercise.name, WRONG, fault, good, tuple(missing))
     results = exercise.results
     seen = set().union(*(trial.values for trial in trials))

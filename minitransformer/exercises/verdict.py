@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The verdict of a check."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Verdict:
     fault : str
         What is wrong, in words; empty unless the state is "wrong".
     right, wrong : tuple of str
-        The cases that are right, and those that are not.
+        The cases that are right, and those that are wrong.
     place : str
-        The worst place with both values there.
+        The place of the largest error, with both values there.
     untried : tuple of str
         Options and results that were not tried, because the function does not have them.
     """
@@ -54,11 +54,11 @@ class Verdict:
             lines.append(f"  fault   {self.fault}")
             lines.append(f"  hints   check.{self.name}.hint(1), .hint(2), .hint(3)")
         if self.untried:
-            lines.append(f"  untried {', '.join(self.untried)}: your function does without")
+            lines.append(f"  untried {', '.join(self.untried)}: your function does not have them")
         return "\n".join(lines)
 
     def __repr__(self):
         return f"<{self.name}: {self.state}>"
 
     def _ipython_display_(self):
-        """Show nothing at the end of a cell: the check has printed already."""
+        """Show nothing at the end of a cell, because the check has already printed the verdict."""

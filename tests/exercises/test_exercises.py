@@ -31,7 +31,7 @@ def test_every_pair_has_an_exercise():
 
 
 def test_wrong_solutions_get_the_right_diagnosis():
-    """The figure of the promise: at least 120 of them, at least 95 % named."""
+    """There are at least 120 wrong solutions, and at least 95 % of their faults are named."""
     counts = {name: len(cases) for name, cases in wrong_solutions.WRONG.items()}
     assert set(counts) == set(EXERCISES)
     assert min(counts.values()) >= 4
@@ -44,7 +44,7 @@ def test_wrong_solutions_get_the_right_diagnosis():
 
 @each
 def test_a_right_solution_is_never_called_wrong(exercise):
-    """The package's function and the page's; the figures' command tries 1,000 inputs of each."""
+    """Neither the package's nor the page's; ``exercise_figures`` tries 1,000 inputs of each."""
     found, tried = called_wrong(exercise.name, 60)
     assert tried >= 60
     assert not found, str(found[0])
@@ -63,7 +63,7 @@ def test_the_terms_of_a_result_add_up_to_it(exercise):
 
 @each
 def test_every_mistake_is_one(exercise):
-    """It differs from the right result in some case, and can be made in one."""
+    """It can be made in some case, and differs there from the right result."""
     cases = exercise.draw(np.random.default_rng(1))
     for words, compute in exercise.mistakes.items():
         differs = False
@@ -84,7 +84,7 @@ def test_every_mistake_is_one(exercise):
 
 
 @each
-def test_hints_are_three_and_the_page_is_there(exercise, capsys):
+def test_there_are_three_hints_and_a_page(exercise, capsys):
     mine = getattr(check, exercise.name)
     shown = set()
     for number in (1, 2, 3):
@@ -93,7 +93,7 @@ def test_hints_are_three_and_the_page_is_there(exercise, capsys):
     assert len(shown) == 3
     assert f"{exercise.name}, hint 3 of 3" in "".join(shown)
     assert (ROOT / mine.solution).exists()
-    with pytest.raises(ValueError, match="hints 1, 2 and 3"):
+    with pytest.raises(ValueError, match="number must be 1, 2 or 3, got 4"):
         mine.hint(4)
 
 
@@ -115,7 +115,7 @@ def test_a_check_prints_what_it_returns(capsys):
     assert "right   B = 1, B = 3" in str(verdict)
 
 
-def test_an_unwritten_function_is_no_error(capsys):
+def test_an_unwritten_function_is_not_an_error(capsys):
     def softmax(x):
         raise NotImplementedError
 
@@ -125,7 +125,7 @@ def test_an_unwritten_function_is_no_error(capsys):
 
 
 def test_a_name_that_does_not_exist_gets_a_suggestion():
-    with pytest.raises(AttributeError, match="is softmax_backward meant"):
+    with pytest.raises(AttributeError, match="did you mean softmax_backward"):
         check.softmax_backwards  # noqa: B018
     assert "softmax" in dir(check)
 
@@ -143,11 +143,11 @@ CONTRACT = {
     "returns None": lambda dy, y: None,
     "3 results in a tuple; one is expected": lambda dy, y: (dy, y, y),
     r"shape \(1, 5\); it should be \(1, 5, 7\): axis 2 is gone": lambda dy, y: dy.sum(axis=-1),
-    "axes stand in another order": lambda dy, y: dy.swapaxes(1, 2),
+    "axes are in another order": lambda dy, y: dy.swapaxes(1, 2),
     r"it raises (Type|UFuncNoLoop|_UFunc).*\n +in line \d+: scale = y / .two": raises,
     "it returns a list": lambda dy, y: list(dy),
     "is a str": lambda dy, y: "dx",
-    "holds NaN": lambda dy, y: dy * np.nan,
+    "contains NaN": lambda dy, y: dy * np.nan,
     r"it raises SystemExit": lambda dy, y: exit(3),
     r"it raises RecursionError": lambda dy, y: fault.__globals__["again"](dy, y),
 }
@@ -158,7 +158,7 @@ def again(dy, y):
 
 
 @pytest.mark.parametrize(("words", "function"), CONTRACT.items())
-def test_what_cannot_be_compared_is_said(words, function):
+def test_what_cannot_be_compared_is_described(words, function):
     assert re.search(words, fault("softmax_backward", function), re.DOTALL)
 
 
@@ -170,13 +170,13 @@ def test_a_float64_that_comes_out_of_float32_is_explained():
     assert "np.sqrt(64)" in words
 
 
-def test_wrong_numbers_are_told_before_a_wrong_dtype():
+def test_wrong_numbers_are_reported_before_a_wrong_dtype():
     assert "sum" in fault("softmax_backward", lambda dy, y: np.float64(1) * y * dy)
 
 
 def test_no_function_at_all():
     verdict = judge(EXERCISES["softmax"], np.zeros(3))
-    assert "a function is expected, this is a ndarray" in verdict.fault
+    assert "must be a function, got ndarray" in verdict.fault
 
 
 def test_options_that_a_function_does_not_take_are_not_tried_unless_they_are_the_point():
@@ -187,7 +187,7 @@ def test_options_that_a_function_does_not_take_are_not_tried_unless_they_are_the
     assert verdict.ok
     assert verdict.untried == ("axis",)
     attention = EXERCISES["attention"].twin
-    assert "takes no argument `mask`" in fault("attention", lambda Q, K, V: attention(Q, K, V))
+    assert "has no parameter `mask`" in fault("attention", lambda Q, K, V: attention(Q, K, V))
 
 
 def test_optional_results_may_be_left_out():
@@ -202,7 +202,8 @@ def test_the_issue_s_examples():
         return 2 * dloss * difference / difference.size / len(difference)
 
     assert fault("mean_squared_error_backward", batch_twice) == (
-        "dy is right for B = 1, and B times too small for B = 3: is the batch divided out twice?"
+        "dy is right for B = 1, and B times too small for B = 3: is it divided by the batch size "
+        "twice?"
     )
     zero = fault("softmax_backward", lambda dy, y: y - y * y.sum(axis=-1, keepdims=True))
     assert "the gradient of softmax(x).sum(), which is 0" in zero

@@ -1,4 +1,4 @@
-"""The commands `exercises` and `grade`: what somebody else's code does must not harm them."""
+"""The commands `exercises` and `grade`: submitted code must not be able to harm them."""
 
 import csv
 import json
@@ -85,7 +85,7 @@ def test_a_loop_and_a_crash_cost_one_exercise_each(tmp_path):
         ("x = bytearray(6 << 30)", "error", "MemoryError"),
     ],
 )
-def test_a_file_that_does_not_load_is_said(tmp_path, text, state, words):
+def test_a_file_that_does_not_load_is_reported(tmp_path, text, state, words):
     found = states(file(tmp_path, text), seconds=2.0)
     assert {one.state for one in found.values()} == {state}
     assert words in found["softmax"].fault
@@ -111,14 +111,14 @@ def test_a_notebook_s_functions_are_read_without_running_its_cells(tmp_path):
         {"cell_type": "code", "source": "from nowhere_at_all import Picture"},
         {"cell_type": "code", "source": ["def softmax_backward(dy, y):\n", "    return dy * y\n"]},
         {"cell_type": "code", "source": "check.softmax_backward(softmax_backward)"},
-        {"cell_type": "code", "source": "this is no Python"},
+        {"cell_type": "code", "source": "this is not Python"},
         {"cell_type": "code", "source": "def softmax(x): return x  # a lesson's own, not checked"},
     ]
     path = file(tmp_path, json.dumps({"cells": cells}), "turn.ipynb")
     found = states(path)
     assert found["softmax_backward"].state == "wrong"
     assert found["softmax"].state == "not written"
-    with pytest.raises(ValueError, match="is no notebook"):
+    with pytest.raises(ValueError, match="is not a notebook"):
         states(file(tmp_path, "{}", "empty.ipynb"))
 
 
@@ -133,7 +133,7 @@ def test_submissions_are_files_or_folders(tmp_path):
     assert [(name, [p.name for p in files]) for name, files in found] == [
         ("anna.py", ["anna.py"]), ("ben", ["a.py", "b.py"]),
     ]  # fmt: skip
-    with pytest.raises(ValueError, match="holds no submission"):
+    with pytest.raises(ValueError, match="contains no submission"):
         submissions(tmp_path / "empty")
 
 
@@ -176,7 +176,7 @@ def test_grade_refuses_what_it_does_not_know(call, tmp_path):
     assert call("grade", tmp_path / "nowhere")[0] == 2
 
 
-def test_exercises_shows_how_far_one_is(call, tmp_path):
+def test_exercises_shows_progress(call, tmp_path):
     status, shown, _ = call("exercises", file(tmp_path, GOOD))
     assert status == 0
     assert f"1 of {len(EXERCISES)} right" in shown
@@ -200,7 +200,7 @@ def test_help_says_that_it_is_no_sandbox(call, name):
 
 
 def test_nothing_in_the_notebooks_as_they_come_counts_as_an_answer():
-    """Lessons have functions of the exercises' names, and cells that draw need more packages."""
+    """Lessons define functions with the exercises' names, and some cells need further packages."""
     files = files_of(pathlib.Path(__file__).parents[2] / "notebooks")
     assert files
     assert {one.state for one in grade(files)} == {"not written"}

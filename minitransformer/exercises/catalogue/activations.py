@@ -65,7 +65,7 @@ def _tanh_parts(c):
 KINK = Variant(
     "x = 0",
     adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
-    blame="right where x is not 0: at the kink the gradient is taken to be 0",
+    blame="right where x is not 0: at the kink, at x = 0, the gradient is defined as 0",
 )
 
 
@@ -75,25 +75,28 @@ EXERCISES = [
         ("dx",),
         LINEAR,
         (
-            "Where the input was positive, relu did nothing. Where it was not, it gave 0.",
-            "The output alone tells which entries these were.",
-            "Multiply dy by a boolean array: the comparison of y with 0.",
+            "Where the input was positive, relu changed nothing. Elsewhere it returned 0.",
+            "The output alone shows which entries these were.",
+            "Multiply dy by a boolean array: the comparison y > 0.",
         ),
         variants=(*USUAL, KINK),
         mistakes={
-            "the upstream gradient is cut, not the places where the input was negative: the "
-            "condition is on y, not on dy": lambda c: np.maximum(c.dy, 0),
-            "the condition is on dy: it is on y": lambda c: c.dy * (c.dy > 0),
+            "relu is applied to dy: the condition is on y, not on dy": lambda c: np.maximum(
+                c.dy, 0
+            ),
+            "the condition is on dy: it should be on y": lambda c: c.dy * (c.dy > 0),
             "multiplied by y itself: the slope is 1 where y > 0": lambda c: c.dy * c.y,
             "the upstream gradient is not used": lambda c: (c.y > 0) * 1.0,
-            "the upstream gradient passes everywhere: where y is 0 nothing comes back": (
+            "the upstream gradient passes everywhere: where y is 0, the gradient is 0": (
                 lambda c: c.dy
             ),
-            "the condition is the wrong way round": lambda c: c.dy * (c.y <= 0),
-            "where y is 0 half of it comes back, or a sign is used": lambda c: (
+            "the condition is the wrong way round: dy passes where y > 0": lambda c: (
+                c.dy * (c.y <= 0)
+            ),
+            "where y is 0, half of dy passes: the gradient is 0 there": lambda c: (
                 c.dy * np.where(c.y > 0, 1, 0.5)
             ),
-            "where y is 0 nothing comes back, not minus dy": lambda c: (
+            "where y is 0, minus dy is returned: the gradient is 0 there": lambda c: (
                 c.dy * np.where(c.y > 0, 1, -1)
             ),
         },
@@ -103,9 +106,9 @@ EXERCISES = [
         ("y",),
         LINEAR,
         (
-            "Each number is weighed with the probability that a standard normal one is smaller.",
-            "NumPy has no erf; minitransformer.functional.erf is one, for whole arrays.",
-            "Half of x, times one plus erf of x over the root of 2.",
+            "Each x is multiplied by the probability that a standard normal number is smaller.",
+            "NumPy has no erf. Use minitransformer.functional.erf, which takes whole arrays.",
+            "x / 2 times (1 + erf(x / sqrt(2))).",
         ),
         parts=lambda c: {
             "y": {"x / 2": c.x / 2, "x / 2 erf(x / sqrt 2)": c.x / 2 * erf(c.x / math.sqrt(2))}
@@ -114,10 +117,10 @@ EXERCISES = [
             "the root of 2 is missing inside erf": lambda c: c.x / 2 * (1 + erf(c.x)),
             "this is the tanh form, an approximation": lambda c: c.x / 2 * (1 + _tanh(c.x)[0]),
             "this is the approximation x sigmoid(1.702 x)": lambda c: c.x * sigmoid(1.702 * c.x),
-            "this is Phi(x) alone: it multiplies x": lambda c: Phi(c.x),
+            "this is Phi(x) alone: multiply it by x": lambda c: Phi(c.x),
             "this is silu: x sigmoid(x)": lambda c: silu(c.x),
             "this is relu": lambda c: np.maximum(c.x, 0),
-            "the density phi(x) where the probability Phi(x) is meant": lambda c: c.x * _phi(c.x),
+            "the density phi(x) instead of the probability Phi(x)": lambda c: c.x * _phi(c.x),
         },
     ),
     backward(
@@ -131,13 +134,11 @@ EXERCISES = [
         ),
         parts=lambda c: {"dx": {"Phi(x)": c.dy * Phi(c.x), "x phi(x)": c.dy * c.x * _phi(c.x)}},
         mistakes={
-            "the density phi(x) stands without its factor x": lambda c: (
-                c.dy * (Phi(c.x) + _phi(c.x))
-            ),
-            "the density lacks its 1/2 in the exponent": lambda c: (
+            "the density phi(x) is without its factor x": lambda c: c.dy * (Phi(c.x) + _phi(c.x)),
+            "the density lacks the 1/2 in the exponent": lambda c: (
                 c.dy * (Phi(c.x) + c.x * np.exp(-(c.x**2)) / math.sqrt(2 * math.pi))
             ),
-            "the density lacks its 1 / sqrt(2 pi)": lambda c: (
+            "the density lacks the factor 1 / sqrt(2 pi)": lambda c: (
                 c.dy * (Phi(c.x) + c.x * np.exp(-(c.x**2) / 2))
             ),
             "this is the derivative of the tanh form": lambda c: sum(_tanh_parts(c)["dx"].values()),
@@ -157,18 +158,18 @@ EXERCISES = [
         LINEAR,
         (
             "y = x/2 (1 + tanh u) is a product, and u depends on x: product rule and chain rule.",
-            "With t = tanh u the derivative of t by u is 1 - t^2.",
-            "dy times (1/2 (1 + t) + 1/2 x (1 - t^2) du/dx), and du/dx = sqrt(2/pi) (1 + 3 * "
+            "With t = tanh u, the derivative of t with respect to u is 1 - t^2.",
+            "dy times (1/2 (1 + t) + 1/2 x (1 - t^2) du/dx), where du/dx = sqrt(2/pi) (1 + 3 * "
             "0.044715 x^2).",
         ),
         pair="gelu_tanh",
         twin=gelu_tanh_backward,
         parts=_tanh_parts,
         mistakes={
-            "du/dx, the chain rule's last factor, is missing": lambda c: (
+            "du/dx, the last factor of the chain rule, is missing": lambda c: (
                 c.dy * ((1 + _tanh(c.x)[0]) / 2 + c.x * (1 - _tanh(c.x)[0] ** 2) / 2)
             ),
-            "du/dx lacks the 3 of the cube's derivative": lambda c: (
+            "du/dx lacks the 3 from the derivative of the cube": lambda c: (
                 c.dy
                 * (
                     (1 + _tanh(c.x)[0]) / 2
@@ -186,7 +187,7 @@ EXERCISES = [
                     + c.x / 2 * (1 - _tanh(c.x)[0] ** 2) * math.sqrt(2 / math.pi)
                 )
             ),
-            "du/dx lacks its factor sqrt(2/pi)": lambda c: (
+            "du/dx lacks the factor sqrt(2/pi)": lambda c: (
                 c.dy
                 * (
                     (1 + _tanh(c.x)[0]) / 2

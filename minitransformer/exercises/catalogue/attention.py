@@ -22,12 +22,12 @@ def scores(c, power=0.5):
 
 
 def _attend(P):
-    """The mistake of other weights."""
+    """The results with other weights."""
     return lambda c: {"O": P(c) @ c.V, "P": P(c)}
 
 
 def _minus_mask(c, axis=-1):
-    """Weights that were masked behind the softmax."""
+    """Weights that were masked after the softmax."""
     return _softmax(scores(c), axis) * c.mask
 
 
@@ -55,23 +55,23 @@ MASKED = (
         {"mask": True},
         ("mask",),
         _padded,
-        "right without a mask; scores of keys that are masked become -inf before the softmax",
+        "right without a mask: the scores of masked keys must be -inf before the softmax",
     ),
     Variant(
         "a causal mask",
         {"mask": True, "T": 5, "S": 5},
         ("mask",),
         _causal,
-        "right with a padding mask, wrong with a causal one: a mask (T, S) is broadcast over texts "
-        "and heads",
+        "right with a padding mask, wrong with a causal mask: a mask (T, S) is broadcast over "
+        "texts and heads",
     ),
     Variant(
         "a query with nothing to attend to",
         {"mask": True},
         ("mask",),
         _empty_row,
-        "right where every query has a key: a row that is masked everywhere gives 0, not NaN and "
-        "not a mean",
+        "right if every query has a key: a row that is masked everywhere gives 0, neither NaN nor "
+        "a mean",
     ),
 )
 PLAIN = (
@@ -86,13 +86,13 @@ DROPOUT = Variant(
     "dropout of the weights",
     {},
     ("keep",),
-    blame="right without dropout: O = (P keep) V, so keep multiplies P for dV, and dP on its way "
-    "to the softmax",
+    blame="right without dropout: O = (P keep) V, so keep multiplies P in dV, and dP before it "
+    "goes back through the softmax",
 )
 
 
 def gradients(c, P=None, minus=None, scale=0.5, dP=None):
-    """dQ, dK, dV with what may go wrong as arguments; without dropout."""
+    """dQ, dK, dV without dropout; the arguments are what may go wrong."""
     P = c.P if P is None else P
     dP = c.dO @ swap(c.V) if dP is None else dP
     dS = P * (dP - (P * dP).sum(-1, keepdims=True) if minus is None else minus(P, dP))
@@ -115,7 +115,7 @@ def attention_mistakes(weights):
         "the scale 1 / sqrt(d_k) is missing on the way back": lambda c: only(
             gradients(c, weights(c), scale=0.0), "dQ", "dK"
         ),
-        "divided by d_k where sqrt(d_k) is meant, or scaled twice": lambda c: only(
+        "divided by d_k instead of sqrt(d_k), or scaled twice": lambda c: only(
             gradients(c, weights(c), scale=1.0), "dQ", "dK"
         ),
         "the sum runs over the queries (axis -2), not over the keys": lambda c: only(
@@ -123,18 +123,18 @@ def attention_mistakes(weights):
             "dQ",
             "dK",
         ),
-        "the sum is of dP alone: it should be of P dP": lambda c: only(
+        "the sum is over dP alone: it should be over P dP": lambda c: only(
             gradients(c, weights(c), lambda P, dP: dP - dP.sum(-1, keepdims=True)), "dQ", "dK"
         ),
-        "a mean of P dP where the sum is meant": lambda c: only(
+        "a mean of P dP instead of the sum": lambda c: only(
             gradients(c, weights(c), lambda P, dP: dP - (P * dP).mean(-1, keepdims=True)),
             "dQ",
             "dK",
         ),
-        "the softmax is passed as P (1 - P), the diagonal of its Jacobian alone": lambda c: only(
+        "P (1 - P) is only the diagonal of the softmax's Jacobian": lambda c: only(
             gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"
         ),
-        "the softmax is passed over on the way back: dP is used as dS": lambda c: only(
+        "the softmax is left out on the way back: dP is used as dS": lambda c: only(
             {
                 "dQ": (c.dO @ swap(c.V)) @ c.K / c.Q.shape[-1] ** 0.5,
                 "dK": swap(c.dO @ swap(c.V)) @ c.Q / c.Q.shape[-1] ** 0.5,
@@ -152,10 +152,10 @@ EXERCISES = [
         ATTENTION,
         (
             "Four steps: compare, scale, softmax, mix. Each is one line.",
-            "scores = Q @ K.swapaxes(-1, -2) / sqrt(E); where the mask is False they become -inf "
-            "(np.where); softmax along the last axis.",
-            "Subtract each row's largest score before exp, or 0 if it is -inf; divide by the sum, "
-            "or by 1 where it is 0. Then O = P @ V.",
+            "scores = Q @ K.swapaxes(-1, -2) / sqrt(E). Where the mask is False, set them to -inf "
+            "(np.where). Then take the softmax along the last axis.",
+            "Before exp, subtract each row's largest score, or 0 if that is -inf. Divide by the "
+            "sum, or by 1 where the sum is 0. Then O = P @ V.",
         ),
         variants=(
             *PLAIN,
@@ -164,7 +164,7 @@ EXERCISES = [
                 "Q",
                 1e4,
                 "large scores",
-                "right for small scores; exp overflows at large ones: subtract each row's "
+                "right for small scores, but exp overflows for large ones: subtract each row's "
                 "largest score first",
             ),
         ),
@@ -172,30 +172,30 @@ EXERCISES = [
         needed=("mask",),
         mistakes={
             "the scores are not divided by sqrt(d_k)": _attend(lambda c: _softmax(scores(c, 0))),
-            "divided by d_k: its root is meant": _attend(lambda c: _softmax(scores(c, 1))),
-            "divided by sqrt(T) or another size: sqrt(d_k) is meant, the last axis of Q": _attend(
+            "divided by d_k: divide by its root": _attend(lambda c: _softmax(scores(c, 1))),
+            "divided by sqrt(T) or another size: d_k is the last axis of Q": _attend(
                 lambda c: _softmax(scores(c, 0) / c.Q.shape[-2] ** 0.5)
             ),
-            "divided by sqrt(d_model), all heads together: sqrt(d_k) is meant, the features of one "
-            "head": _attend(
+            "divided by sqrt(d_model), all heads together: divide by sqrt(d_k), where d_k is the "
+            "number of features of one head": _attend(
                 lambda c: _softmax(scores(c, 0) / (c.Q.shape[-1] * c.Q.shape[1]) ** 0.5)
             ),
-            "the softmax runs over the queries (axis -2): each query's weights over the keys sum "
-            "to 1": _attend(lambda c: _softmax(scores(c), -2)),
+            "the softmax runs over the queries (axis -2): the weights of each query must sum to 1 "
+            "over the keys": _attend(lambda c: _softmax(scores(c), -2)),
             "the softmax is missing": _attend(scores),
             "multiplied by sqrt(d_k): the scores are divided by it": _attend(
                 lambda c: _softmax(scores(c, -0.5))
             ),
-            "K is mixed, not V: the result is a mean of values": lambda c: {
+            "K is mixed, not V: the result is a weighted mean of values": lambda c: {
                 "O": _softmax(scores(c)) @ c.K
             },
-            "the mask is applied behind the softmax: the rows no longer sum to 1": _attend(
+            "the mask is applied after the softmax: the rows no longer sum to 1": _attend(
                 _minus_mask
             ),
             "the mask is the wrong way round: True = may attend": _attend(
                 lambda c: _softmax(np.where(c.mask, -1e300, scores(c)))
             ),
-            "masked scores become 0, which is a score like any other: -inf is meant": _attend(
+            "masked scores become 0, which is a score like any other: they must be -inf": _attend(
                 lambda c: _softmax(np.where(c.mask, scores(c), 0))
             ),
             "the mask is not used": _attend(lambda c: _softmax(scores(c)) * (0 * c.mask + 1)),
@@ -206,22 +206,22 @@ EXERCISES = [
         GRADIENTS,
         ATTENTION,
         (
-            "The four steps in reverse; for each you need its own forward line only.",
-            "dV and dP from O = P V; dS = P (dP - sum of P dP along the keys); scale; dQ and dK "
-            "from Q K^T.",
+            "Take the four steps in reverse. For each, you need only its own forward line.",
+            "dV and dP come from O = P V. Then dS = P (dP - sum of P dP along the keys). Scale it. "
+            "dQ and dK come from Q K^T.",
             "dV = P^T dO, dP = dO V^T, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), where ^T is "
             "swapaxes(-1, -2).",
         ),
         variants=(*PLAIN, *MASKED, DROPOUT),
         mistakes={
             **attention_mistakes(lambda c: c.P),
-            "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
+            "P is not transposed: dV = P^T dO, summed over the queries": lambda c: {
                 "dV": c.P @ c.dO
             },
-            "the scores' gradient dP is used where the weights P are meant": lambda c: {
+            "the gradient dP is used instead of the weights P": lambda c: {
                 "dV": swap(c.dO @ swap(c.V)) @ c.dO
             },
-            "a factor sqrt(d_k) that belongs to the scores only": lambda c: {
+            "divided by sqrt(d_k), which belongs to the scores only": lambda c: {
                 "dV": swap(c.P) @ c.dO / c.Q.shape[-1] ** 0.5
             },
             "dS is not transposed: dK = dS^T Q, summed over the queries": lambda c: {

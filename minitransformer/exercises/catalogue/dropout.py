@@ -23,7 +23,7 @@ def _mask_arguments(p, dtype=np.float64):
 
 
 def judge_mask(case, values):
-    """What is wrong with a dropout mask, in words: chance decides it, its laws do not."""
+    """What is wrong with a dropout mask, in words: its entries are random, its statistics not."""
     c, keep = case.names, values["keep"]
     if not hasattr(keep, "dtype"):
         return f"it returns a {type(keep).__name__}; an array is expected"
@@ -31,24 +31,24 @@ def judge_mask(case, values):
         return f"keep has the shape {keep.shape}; it should be {c.shape}"
     if keep.dtype != c.dtype:
         return f"keep has the dtype {keep.dtype}; it should be `dtype`, {c.dtype.__name__}"
-    share, found = float((keep != 0).mean()), np.unique(keep)
+    fraction, found = float((keep != 0).mean()), np.unique(keep)
     right = 1 / (1 - c.p)
     if found.min() < 0 or len(found) > 2:
-        return "the entries should be 0 or 1 / (1 - p), and nothing else: is it a comparison?"
-    expected = 5 * math.sqrt(max(c.p * (1 - c.p), 1e-9) / keep.size)
+        return "the entries should be 0 or 1 / (1 - p), and nothing else: is a comparison missing?"
+    margin = 5 * math.sqrt(max(c.p * (1 - c.p), 1e-9) / keep.size)
     top = float(found.max())
-    if abs(share - c.p) < expected < abs(share - 1 + c.p):
-        return "p is the probability of dropping an entry: here entries are kept with probability p"
-    if abs(share - 1 + c.p) > expected:
-        return f"a share of {share:.3f} is kept; it should be 1 - p = {1 - c.p:.3f}"
+    if abs(fraction - c.p) < margin < abs(fraction - 1 + c.p):
+        return "entries are kept with probability p, but p is the probability of dropping an entry"
+    if abs(fraction - 1 + c.p) > margin:
+        return f"the fraction kept is {fraction:.3f}; it should be 1 - p = {1 - c.p:.3f}"
     if abs(top - right) < 1e-3 * right:
         return None
     if abs(top - 1) < 1e-6:
-        return "what is kept should be divided by 1 - p, so that the expected value stays the same"
+        return "what is kept should be divided by 1 - p, so that the expected value does not change"
     if c.p and abs(top - 1 / c.p) < 1e-3 / c.p:
-        return "divided by p: what is kept is divided by 1 - p"
+        return "divided by p: what is kept should be divided by 1 - p"
     if abs(top - 1 + c.p) < 1e-3:
-        return "multiplied by 1 - p: what is kept is divided by it"
+        return "multiplied by 1 - p: what is kept should be divided by it"
     return f"what is kept is {top:.4g}; it should be 1 / (1 - p) = {right:.4g}"
 
 
@@ -58,9 +58,10 @@ EXERCISES = [
         ("keep",),
         BLOCK,
         (
-            "Draw one random number for each entry, rng.random(shape), and compare.",
-            "An entry is dropped with probability p: it is kept where the number is at least p.",
-            "Turn the comparison into `dtype`, and divide by 1 - p: the expected value stays.",
+            "Draw one random number per entry, rng.random(shape), and compare it with p.",
+            "An entry is dropped with probability p, so keep it where its number is at least p.",
+            "Convert the comparison to `dtype`, and divide by 1 - p, so that the expected value "
+            "does not change.",
         ),
         example=lambda sizes, rng: {},
         judge=judge_mask,
@@ -70,7 +71,7 @@ EXERCISES = [
             Variant(
                 "p = 0",
                 adjust=_mask_arguments(0.0),
-                blame="wrong where nothing is dropped: every entry is 1 then",
+                blame="wrong if nothing is dropped: every entry should be 1 then",
             ),
             Variant("float32", adjust=_mask_arguments(0.3, np.float32)),
         ),
@@ -80,20 +81,20 @@ EXERCISES = [
         ("dx",),
         BLOCK,
         (
-            "y = x keep: for this mask it is a product with a constant.",
-            "Use the mask of the forward pass, not a new one. Is 1 / (1 - p) in it already?",
-            "One product of two arrays, dy and keep.",
+            "y = x keep. Once the mask is drawn, that is a product with a constant.",
+            "Use the mask of the forward pass, not a new one. Does it already contain 1 / (1 - p)?",
+            "It is one product of two arrays, dy and keep.",
         ),
         variants=tuple(
             Variant(v.label, v.sizes, ("keep",), blame=v.blame, dtype=v.dtype)
             for v in (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
         ),
         mistakes={
-            "dropped entries pass: where keep is 0 nothing comes back": lambda c: c.dy,
-            "the factor 1 / (1 - p), which stands in keep, is missing": lambda c: (
+            "dropped entries pass: where keep is 0, the gradient is 0": lambda c: c.dy,
+            "the factor 1 / (1 - p), which keep contains, is missing": lambda c: (
                 c.dy * (c.keep > 0)
             ),
-            "1 / (1 - p) stands in keep already: it is applied twice": lambda c: (
+            "1 / (1 - p) is applied twice: keep already contains it": lambda c: (
                 c.dy * c.keep * c.keep.max()
             ),
             "keep is applied twice": lambda c: c.dy * c.keep**2,
@@ -104,7 +105,7 @@ EXERCISES = [
             "the mask is the wrong way round, with its factor": lambda c: (
                 c.dy * (c.keep == 0) * c.keep.max()
             ),
-            "the input is used: x is not needed, y = x keep is linear in x": lambda c: (
+            "x is used, but it is not needed: y = x keep is linear in x": lambda c: (
                 c.dy * c.x * c.keep
             ),
         },

@@ -1,4 +1,4 @@
-"""How the tables of exercises are written: one short entry for each."""
+"""Short forms for the entries of the catalogue."""
 
 from minitransformer import functional
 from minitransformer.exercises.cases import (
@@ -13,7 +13,7 @@ from minitransformer.functional import PAIRS
 
 
 def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=None, **more):
-    """The exercise of a backward pass, whose cases come from the register of pairs."""
+    """The exercise of a backward pass, whose cases come from ``functional.PAIRS``."""
     pair = PAIRS[pair or name.removesuffix("_backward")]
     twin = twin or getattr(functional, name)
     draw = backward_cases(pair, twin, variants)
@@ -21,20 +21,20 @@ def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=
 
 
 def forward(name, results, notebook, hints, *, variants=USUAL, **more):
-    """The exercise of a forward pass of a pair."""
+    """The exercise of a pair's forward pass, whose cases come from ``functional.PAIRS``."""
     draw = forward_cases(PAIRS[name], variants)
     return Exercise(name, getattr(functional, name), results, draw, hints, notebook, **more)
 
 
 def alone(name, results, notebook, hints, *, example, variants, twin=None, **more):
-    """An exercise that belongs to no pair: ``example(sizes, rng)`` gives its arguments."""
+    """An exercise that belongs to no pair: ``example(sizes, rng)`` returns its arguments."""
     draw = given_cases(example, variants)
     twin = twin or getattr(functional, name)
     return Exercise(name, twin, results, draw, hints, notebook, **more)
 
 
 def scaled(name, factor, label, blame, **more):
-    """A variant whose input `name` is `factor` times as large."""
+    """A variant whose input `name` is multiplied by `factor`."""
     return Variant(
         label,
         adjust=lambda inputs, rng: inputs | {name: factor * inputs[name]},

@@ -38,22 +38,24 @@ EXERCISES = [
         ("y",),
         LINEAR,
         (
-            "One of the two opens and closes the other, entry by entry.",
+            "The gate opens and closes the other input, entry by entry.",
             "silu(z) = z sigmoid(z), and sigmoid(z) = 1 / (1 + exp(-z)).",
             "silu of the gate, times up.",
         ),
         mistakes={
-            "the gate and up have changed places: silu is of the gate": lambda c: (
+            "the gate and up have changed places: take silu of the gate": lambda c: (
                 silu(c.up) * c.gate
             ),
-            "the sigmoid of the gate alone: silu has a factor gate besides": lambda c: (
+            "the sigmoid of the gate alone: silu also has the factor gate": lambda c: (
                 sigmoid(c.gate) * c.up
             ),
             "silu is missing: this is gate times up": lambda c: c.gate * c.up,
-            "added where a product is meant": lambda c: silu(c.gate) + c.up,
+            "a sum instead of a product: silu of the gate multiplies up": lambda c: (
+                silu(c.gate) + c.up
+            ),
             "silu is applied to the product": lambda c: silu(c.gate * c.up),
-            "gelu where silu is meant": lambda c: c.gate * Phi(c.gate) * c.up,
-            "silu of both: only of the gate": lambda c: silu(c.gate) * silu(c.up),
+            "gelu instead of silu": lambda c: c.gate * Phi(c.gate) * c.up,
+            "silu of both inputs: take it of the gate only": lambda c: silu(c.gate) * silu(c.up),
             "up is not used": lambda c: silu(c.gate),
         },
     ),
@@ -62,26 +64,26 @@ EXERCISES = [
         ("dgate", "dup"),
         LINEAR,
         (
-            "y = silu(gate) up is a product of two inputs: each gets dy times the other factor.",
-            "dup = dy silu(gate). For dgate dy goes through up first, then through silu.",
+            "y = silu(gate) up is a product: each factor gets dy times the other factor.",
+            "dup = dy silu(gate). For dgate, multiply dy by up, then by the derivative of silu.",
             "dgate = dy up sigma (1 + gate (1 - sigma)), with sigma = sigmoid(gate).",
         ),
         mistakes={
-            "silu where its derivative is meant": lambda c: {"dgate": c.dy * c.up * silu(c.gate)},
-            "the sigmoid where silu's derivative is meant": lambda c: {
+            "silu instead of its derivative": lambda c: {"dgate": c.dy * c.up * silu(c.gate)},
+            "the sigmoid instead of the derivative of silu": lambda c: {
                 "dgate": c.dy * c.up * sigmoid(c.gate)
             },
-            "sigma (1 - sigma), the sigmoid's derivative, where silu's is meant": lambda c: {
+            "sigma (1 - sigma) is the sigmoid's derivative, not silu's": lambda c: {
                 "dgate": c.dy * c.up * sigmoid(c.gate) * (1 - sigmoid(c.gate))
             },
             "the factor up is missing": lambda c: {"dgate": c.dy * silu_slope(c.gate)},
-            "silu is missing: gate is not yet the factor": lambda c: {"dup": c.dy * c.gate},
-            "silu's derivative where silu itself is meant": lambda c: {
+            "silu is missing: the factor is silu(gate), not gate": lambda c: {"dup": c.dy * c.gate},
+            "the derivative of silu instead of silu itself": lambda c: {
                 "dup": c.dy * silu_slope(c.gate)
             },
-            "the sigmoid alone where silu is meant": lambda c: {"dup": c.dy * sigmoid(c.gate)},
-            "silu of up where silu of the gate is meant": lambda c: {"dup": c.dy * silu(c.up)},
-            "silu's derivative is taken at up, not at the gate": lambda c: {
+            "the sigmoid instead of silu": lambda c: {"dup": c.dy * sigmoid(c.gate)},
+            "silu of up instead of silu of the gate": lambda c: {"dup": c.dy * silu(c.up)},
+            "the derivative of silu is taken at up, not at the gate": lambda c: {
                 "dgate": c.dy * c.up * silu_slope(c.up)
             },
         },

@@ -19,34 +19,34 @@ def _merge(x):
 
 
 MIXED = (
-    "the right numbers at wrong places: a reshape alone mixes tokens with features; cut the "
-    "features first, (B, T, H, E), then exchange T and H with a transpose"
+    "the right numbers in the wrong places: a reshape alone mixes tokens with features. First cut "
+    "the features into (B, T, H, E), then exchange T and H with a transpose"
 )
 
 
 def _split_mistakes(x, H):
-    """Of split_heads, and of the backward pass of merge_heads, which is the same."""
+    """Mistakes in split_heads, and in the backward pass of merge_heads, which is the same."""
     return {
         MIXED: lambda c: x(c).reshape(x(c).shape[0], H(c), x(c).shape[1], -1),
-        "features are dealt out to the heads in turn: head h has the features h E to (h + 1) E": (
+        "features are dealt to the heads in turn: head h has features h E to (h + 1) E - 1": (
             lambda c: x(c).reshape(*x(c).shape[:2], -1, H(c)).transpose(0, 3, 1, 2)
         ),
-        "the heads stand in reverse order": lambda c: _split(x(c), H(c))[:, ::-1],
-        "the tokens stand in reverse order": lambda c: _split(x(c), H(c))[:, :, ::-1],
+        "the heads are in reverse order": lambda c: _split(x(c), H(c))[:, ::-1],
+        "the tokens are in reverse order": lambda c: _split(x(c), H(c))[:, :, ::-1],
     }
 
 
 def _merge_mistakes(x):
     return {
-        "the right numbers at wrong places: a reshape alone mixes heads with tokens; exchange T "
-        "and H first, then put H and E on one axis": lambda c: x(c).reshape(
+        "the right numbers in the wrong places: a reshape alone mixes heads with tokens. First "
+        "exchange T and H, then join H and E into one axis": lambda c: x(c).reshape(
             x(c).shape[0], x(c).shape[2], -1
         ),
-        "E and H have changed places: the features of a head stand side by side": lambda c: (
+        "E and H have changed places: the features of a head should be side by side": lambda c: (
             x(c).transpose(0, 2, 3, 1).reshape(x(c).shape[0], x(c).shape[2], -1)
         ),
-        "the heads stand in reverse order": lambda c: _merge(x(c)[:, ::-1]),
-        "the tokens stand in reverse order": lambda c: _merge(x(c)[:, :, ::-1]),
+        "the heads are in reverse order": lambda c: _merge(x(c)[:, ::-1]),
+        "the tokens are in reverse order": lambda c: _merge(x(c)[:, :, ::-1]),
     }
 
 
@@ -81,9 +81,9 @@ EXERCISES = [
         ("heads",),
         HEADS,
         (
-            "The features of one token lie side by side: cut that axis first.",
-            "reshape(B, T, H, E) cuts the features into heads; H then stands in the wrong place.",
-            "Exchange T and H with transpose(0, 2, 1, 3).",
+            "The features of one token are side by side, so cut that axis first.",
+            "reshape(B, T, H, E) cuts the features into heads, but H is then in the wrong place.",
+            "After the reshape, exchange T and H with transpose(0, 2, 1, 3).",
         ),
         variants=SPLIT_CASES,
         mistakes=_split_mistakes(lambda c: c.x, lambda c: c.n_heads),
@@ -93,7 +93,7 @@ EXERCISES = [
         ("dx",),
         HEADS,
         (
-            "Numbers only moved. The backward pass moves them back.",
+            "The forward pass only moves numbers. The backward pass moves them back.",
             "Undo the last step first: exchange T and H again.",
             "transpose(0, 2, 1, 3), then reshape(B, T, H * E).",
         ),
@@ -105,8 +105,8 @@ EXERCISES = [
         ("y",),
         HEADS,
         (
-            "The features of all heads of one token are to stand side by side.",
-            "A reshape reads numbers in their order: T and H must be exchanged before.",
+            "The features of all heads of one token should end up side by side.",
+            "A reshape reads numbers in order, so exchange T and H before it.",
             "transpose(0, 2, 1, 3), then reshape(B, T, H * E).",
         ),
         variants=MERGED_CASES,
@@ -117,7 +117,7 @@ EXERCISES = [
         ("dx",),
         HEADS,
         (
-            "Numbers only moved. The backward pass moves them back.",
+            "The forward pass only moves numbers. The backward pass moves them back.",
             "Cut the features into heads, then exchange T and H.",
             "reshape(B, T, n_heads, D // n_heads), then transpose(0, 2, 1, 3).",
         ),
@@ -129,9 +129,9 @@ EXERCISES = [
         ("mask",),
         HEADS,
         (
-            "Query t may see key s if s does not come after it.",
+            "Query t may see key s unless s comes after it.",
             "Compare a column of query positions with a row of key positions.",
-            "The T queries are the last of S positions: query t stands at S - T + t.",
+            "The T queries are the last of the S positions: query t is at position S - T + t.",
         ),
         example=lambda sizes, rng: {"T": 4},
         needed=("S",),
@@ -143,20 +143,20 @@ EXERCISES = [
                 {},
                 ("S",),
                 lambda i, rng: {"T": 2, "S": 5},
-                "right for as many keys as queries; with more keys the queries are the last T of S "
-                "positions",
+                "right for as many keys as queries: with more keys, the queries are the last T of "
+                "the S positions",
             ),
             Variant(
                 "random sizes",
                 {},
                 ("S",),
                 lambda i, rng: {"T": (T := int(rng.integers(1, 7))), "S": T + int(rng.integers(4))},
-                "right for as many keys as queries; with more keys the queries are the last T of S "
-                "positions",
+                "right for as many keys as queries: with more keys, the queries are the last T of "
+                "the S positions",
             ),
         ),
         mistakes={
-            "the wrong way round: True = may be seen, which is what came before": lambda c: _seen(
+            "the wrong way round: a query may see (True) what came before it": lambda c: _seen(
                 c.T, getattr(c, "S", None), lambda t, s, back: s > t + back
             ),
             "transposed: rows are queries, columns are keys": lambda c: _seen(
@@ -165,13 +165,13 @@ EXERCISES = [
             "a token may see itself: the diagonal is True": lambda c: _seen(
                 c.T, getattr(c, "S", None), lambda t, s, back: s < t + back
             ),
-            "a token sees the one that comes next: the diagonal is the last True": lambda c: _seen(
+            "a token sees the one after it: the diagonal is the last True": lambda c: _seen(
                 c.T, getattr(c, "S", None), lambda t, s, back: s <= t + back + 1
             ),
             "everything may be seen": lambda c: _seen(
                 c.T, getattr(c, "S", None), lambda t, s, back: (s >= 0) & (t >= 0)
             ),
-            "with more keys than queries, the queries are the last T of S positions, not the "
+            "with more keys than queries, the queries are the last T of the S positions, not the "
             "first": lambda c: _seen(c.T, c.S, lambda t, s, back: s <= t),
         },
     ),
@@ -180,9 +180,9 @@ EXERCISES = [
         ("mask",),
         HEADS,
         (
-            "Key s of text b is real if s is below the text's length.",
+            "Key s of text b is real if s is less than the text's length.",
             "Compare np.arange(S) with the lengths as a column.",
-            "The result (B, S) has to be broadcast to (B, H, T, S): [:, None, None, :].",
+            "The result (B, S) must broadcast to (B, H, T, S): index it with [:, None, None, :].",
         ),
         example=lambda sizes, rng: {"lengths": np.array([2, 5, 3]), "S": 5},
         variants=(
@@ -199,7 +199,7 @@ EXERCISES = [
                 np.arange(c.S) <= c.lengths[:, None, None, None]
             ),
             "one token too few": lambda c: np.arange(c.S) < c.lengths[:, None, None, None] - 1,
-            "padding stands behind the text here, not in front": lambda c: (
+            "padding comes after the text, not in front of it": lambda c: (
                 np.arange(c.S)[::-1] < c.lengths[:, None, None, None]
             ),
             "everything may be seen": lambda c: (

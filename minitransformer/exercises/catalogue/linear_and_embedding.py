@@ -1,4 +1,4 @@
-"""Notebooks 2, 3 and 6: linear maps, and the embedding."""
+"""Notebooks 2, 3 and 6: linear maps, the embedding, and the projection to Q, K and V."""
 
 import math
 
@@ -15,7 +15,7 @@ def _rows(x):
 
 
 def _linear_mistakes(dy):
-    """What is often made of dx, dW and db; `dy` puts the upstream gradients side by side."""
+    """Common mistakes in dW and db; ``dy(c)`` is the upstream gradient."""
     return {
         "only the first text's contribution: sum over all texts": lambda c: {
             "dW": c.x[0].T @ dy(c)[0],
@@ -25,15 +25,15 @@ def _linear_mistakes(dy):
             "dW": c.x[-1].T @ dy(c)[-1],
             "db": dy(c)[-1].sum(axis=0),
         },
-        "a mean over the tokens where a sum is meant: the mean is the loss's business": lambda c: {
+        "a mean over the tokens instead of a sum: only the loss takes a mean": lambda c: {
             "dW": _rows(c.x).T @ _rows(dy(c)) / _rows(c.x).shape[0],
             "db": _rows(dy(c)).mean(axis=0),
         },
-        "a mean over the batch where a sum is meant: the mean is the loss's business": lambda c: {
+        "a mean over the batch instead of a sum: only the loss takes a mean": lambda c: {
             "dW": _rows(c.x).T @ _rows(dy(c)) / len(c.x),
             "db": _rows(dy(c)).sum(axis=0) / len(c.x),
         },
-        "the bias gets the sum of dy over the tokens, nothing else": lambda c: {
+        "the sum runs over the features too: sum dy over the tokens only": lambda c: {
             "db": np.ones(dy(c).shape[-1]) * dy(c).sum(),
         },
     }
@@ -55,7 +55,7 @@ ROWS = Variant("one feature out", {"F": 1})
 SQUARE = Variant(
     "a square W",
     {"D": 4, "F": 4},
-    blame="right where W is not square, which is strange: is something decided by the shapes?",
+    blame="right unless W is square: does your code decide something by comparing shapes?",
 )
 ONCE = Variant(
     "no id twice",
@@ -66,7 +66,7 @@ UNUSED = Variant(
     "ids that do not occur",
     {"V": 30},
     adjust=lambda inputs, rng: inputs | {"ids": inputs["ids"] // 2},
-    blame="right where every id occurs: rows of the table that are not looked up get 0",
+    blame="right if every id occurs: rows of the table that are not looked up get 0",
 )
 
 
@@ -93,16 +93,16 @@ EXERCISES = [
         ("y",),
         LINEAR,
         (
-            "One product of x and W; the last axis of x meets the first of W.",
-            "x (B, T, D_in) @ W (D_in, D_out) works as it is: NumPy takes the leading axes along.",
-            "Add b at the end: its shape (D_out,) is broadcast over all tokens.",
+            "It is one matrix product, over the last axis of x and the first axis of W.",
+            "x (B, T, D_in) @ W (D_in, D_out) works as it is: NumPy keeps the leading axes.",
+            "x @ W + b: the shape of b, (D_out,), is broadcast over all tokens.",
         ),
         variants=(*USUAL, ROWS, SQUARE),
         parts=lambda c: {
             "y": {"x W": c.x @ c.W, "b": np.broadcast_to(c.b, c.x.shape[:-1] + c.b.shape)}
         },
         mistakes={
-            "W is turned round: with W (D_in, D_out) it is x @ W": lambda c: c.x @ c.W.T + c.b,
+            "W is transposed: with W (D_in, D_out) it is x @ W": lambda c: c.x @ c.W.T + c.b,
             "b is added before the product": lambda c: (c.x + c.b) @ c.W,
         },
     ),
@@ -114,8 +114,8 @@ EXERCISES = [
             "Let the shapes guide you: dx has the shape of x, dW that of W, db that of b.",
             "W is used once for each token, so its gradient is a sum over all tokens: put B and T "
             "on one axis with reshape(-1, D).",
-            "dx is dy times W transposed; dW is x transposed times dy (as rows); db the sum of "
-            "dy's rows.",
+            "dx = dy @ W.T. With x and dy as rows, dW = x.T @ dy, and db is the sum of the rows of "
+            "dy.",
         ),
         variants=(*USUAL, ROWS, SQUARE),
         mistakes=_linear_mistakes(lambda c: c.dy),
@@ -127,12 +127,12 @@ EXERCISES = [
         (
             "No product is needed: each id names a row of the table.",
             "NumPy indexes with whole arrays of integers.",
-            "W[ids]: the ids' shape, and the features behind it.",
+            "W[ids] has the shape of ids, followed by the features.",
         ),
         variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, UNUSED),
         mistakes={
             "the rows are counted from 1: row 0 belongs to id 0": lambda c: c.W[c.ids - 1],
-            "a row too far": lambda c: c.W[(c.ids + 1) % len(c.W)],
+            "each id looks up the row after its own": lambda c: c.W[(c.ids + 1) % len(c.W)],
             "the first rows of the table, whatever the ids": lambda c: np.broadcast_to(
                 c.W[: c.ids.shape[1]], (*c.ids.shape, c.W.shape[1])
             ),
@@ -140,7 +140,7 @@ EXERCISES = [
                 c.W[c.ids] * math.sqrt(c.W.shape[1])
             ),
             "the ids are reversed in time": lambda c: c.W[c.ids[:, ::-1]],
-            "the ids of the first text are used for all": lambda c: np.broadcast_to(
+            "the ids of the first text are used for all texts": lambda c: np.broadcast_to(
                 c.W[c.ids[:1]], (*c.ids.shape, c.W.shape[1])
             ),
         },
@@ -150,23 +150,24 @@ EXERCISES = [
         ("dW",),
         EMBEDDING,
         (
-            "Which rows of the table were used? They get the gradient of the tokens that did.",
-            "A token that occurs twice sends two gradients to one row: they add up. dW[ids] += dy "
-            "keeps the last only.",
-            "np.add.at(dW, ids, dy) on zeros (n_rows, D) of dy's dtype, or a product with one-hot "
-            "rows.",
+            "Which rows of the table were used? Each gets the gradients of the tokens that used "
+            "it.",
+            "An id that occurs twice sends two gradients to one row, and they add up. "
+            "dW[ids] += dy keeps only the last one.",
+            "Start with zeros of shape (n_rows, D) and dy's dtype, then np.add.at(dW, ids, dy). Or "
+            "multiply by one-hot rows.",
         ),
         variants=(ONCE, *USUAL, UNUSED),
         mistakes={
-            "wrong where an id occurs more than once: dW[ids] = dy, or += dy, keeps the last of "
-            "them, they have to be added up": _last,
-            "the mean over a token's occurrences where the sum is meant": lambda c: (
+            "wrong where an id occurs more than once: dW[ids] = dy, or += dy, keeps only the last "
+            "gradient, but they must be added up": _last,
+            "the mean over a token's occurrences instead of the sum": lambda c: (
                 _added(c) / np.maximum(np.bincount(c.ids.ravel(), minlength=c.n_rows), 1)[:, None]
             ),
             "only the first text is added up": lambda c: _added(c, slice(0, 1)),
             "only the last text is added up": lambda c: _added(c, slice(-1, None)),
             "rows are counted from 1: row 0 belongs to id 0": lambda c: np.roll(_added(c), 1, 0),
-            "how often each id occurs, without the upstream gradient": lambda c: (
+            "this is how often each id occurs, without the upstream gradient": lambda c: (
                 np.bincount(c.ids.ravel(), minlength=c.n_rows)[:, None] * np.ones(c.dy.shape[-1])
             ),
         },
@@ -176,10 +177,10 @@ EXERCISES = [
         ("dx", "dW", "db"),
         ATTENTION,
         (
-            "x was used three times: its gradient is a sum of three.",
-            "Put dQ, dK and dV side by side on the last axis: then it is the linear map's backward "
-            "pass.",
-            "With d (tokens, 3D): dx = d W^T, dW = x^T d, db = the sum of d's rows.",
+            "x was used three times, so its gradient is a sum of three terms.",
+            "Concatenate dQ, dK and dV along the last axis. The rest is the backward pass of a "
+            "linear map.",
+            "With d of shape (tokens, 3D): dx = d W^T, dW = x^T d, and db is the sum of d's rows.",
         ),
         mistakes={
             "only the path through Q: x was used three times": lambda c: _blocks(c, "dQ"),
@@ -188,19 +189,19 @@ EXERCISES = [
             "the path through Q is missing": lambda c: _blocks(c, ("dK", "dV")),
             "the path through K is missing": lambda c: _blocks(c, ("dQ", "dV")),
             "the path through V is missing": lambda c: _blocks(c, ("dQ", "dK")),
-            "the thirds stand in the order K, Q, V: it is Q, K, V": lambda c: _qkv(
+            "the thirds are in the order K, Q, V: it is Q, K, V": lambda c: _qkv(
                 c, np.concatenate([c.dK, c.dQ, c.dV], axis=-1)
             ),
-            "the thirds stand in the order V, K, Q: it is Q, K, V": lambda c: _qkv(
+            "the thirds are in the order V, K, Q: it is Q, K, V": lambda c: _qkv(
                 c, np.concatenate([c.dV, c.dK, c.dQ], axis=-1)
             ),
-            "the thirds stand in the order Q, V, K: it is Q, K, V": lambda c: _qkv(
+            "the thirds are in the order Q, V, K: it is Q, K, V": lambda c: _qkv(
                 c, np.concatenate([c.dQ, c.dV, c.dK], axis=-1)
             ),
-            "a mean over the three paths where their sum is meant": lambda c: {
+            "a mean over the three paths instead of their sum": lambda c: {
                 "dx": _qkv(c, _thirds(c))["dx"] / 3
             },
-            "a mean over the tokens where a sum is meant": lambda c: {
+            "a mean over the tokens instead of a sum": lambda c: {
                 "dW": _qkv(c, _thirds(c))["dW"] / (c.x.size // c.x.shape[-1]),
                 "db": _thirds(c).mean(axis=(0, 1)),
             },

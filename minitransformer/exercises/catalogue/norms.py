@@ -25,7 +25,7 @@ def mean(x, axis=-1):
 
 
 PLAIN = Variant("gamma = 1", {}, (), _ones)
-GAMMA = "right while gamma is 1: gamma belongs inside the mean, with the upstream gradient"
+GAMMA = "right while gamma is 1: gamma belongs inside the mean, as a factor of dy"
 NORM_CASES = (
     PLAIN,
     Variant("B = 1", {"B": 1}, blame=GAMMA),
@@ -44,8 +44,8 @@ OFFSET = Variant(
     adjust=_shifted,
     dtype=np.float32,
     tolerance=1e-2,
-    blame="right for small numbers; at an offset E[x^2] - E[x]^2 loses all digits: subtract the "
-    "mean first, then square",
+    blame="right for small numbers, but with an offset E[x^2] - E[x]^2 loses all digits: subtract "
+    "the mean first, then square",
 )
 
 
@@ -55,7 +55,7 @@ def norm(x, eps=1e-5, axis=-1, ddof=0):
 
 
 def _layer(make):
-    """A mistake in xhat, carried through to y."""
+    """The y that results from a mistake in xhat."""
     return lambda c: {"y": c.gamma * make(c.x) + c.beta}
 
 
@@ -70,7 +70,7 @@ def dxhat(c):
 def backward_mistakes(centred):
     """Mistakes in the backward pass of layer norm (centred = 1) and of RMS norm (centred = 0)."""
     return {
-        "right while gamma is 1: gamma belongs inside the mean, with the upstream gradient": (
+        GAMMA: (
             lambda c: {
                 "dx": c.gamma
                 * c.rstd
@@ -88,7 +88,7 @@ def backward_mistakes(centred):
             "dx": c.rstd
             * (dxhat(c) - centred * mean(dxhat(c), 0) - c.xhat * mean(dxhat(c) * c.xhat, 0))
         },
-        "sums where means are meant: divide by D": lambda c: {
+        "sums instead of means: divide by D": lambda c: {
             "dx": c.rstd
             * (
                 dxhat(c)
@@ -96,14 +96,16 @@ def backward_mistakes(centred):
                 - c.xhat * (dxhat(c) * c.xhat).sum(-1, keepdims=True)
             )
         },
-        "divided by rstd: rstd is already one over the standard deviation": lambda c: {
+        "divided by rstd: it is already one over the standard deviation": lambda c: {
             "dx": (dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(dxhat(c) * c.xhat)) / c.rstd
         },
         "the factor rstd is missing": lambda c: {
             "dx": dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(dxhat(c) * c.xhat)
         },
-        "xhat is left out: gamma multiplied xhat": lambda c: {"dgamma": c.dy.sum(axis=(0, 1))},
-        "a mean over the tokens where a sum is meant": lambda c: {
+        "xhat is left out: gamma multiplies xhat, so xhat is a factor of its gradient": lambda c: {
+            "dgamma": c.dy.sum(axis=(0, 1))
+        },
+        "a mean over the tokens instead of a sum": lambda c: {
             "dgamma": (c.dy * c.xhat).mean(axis=(0, 1)),
             "dbeta": c.dy.mean(axis=(0, 1)),
         },
@@ -111,11 +113,11 @@ def backward_mistakes(centred):
             "dgamma": (c.dy * c.xhat)[0].sum(axis=0),
             "dbeta": c.dy[0].sum(axis=0),
         },
-        "gamma is a factor too much": lambda c: {
+        "gamma is one factor too many": lambda c: {
             "dgamma": (c.dy * c.xhat).sum(axis=(0, 1)) * c.gamma,
             "dbeta": c.dy.sum(axis=(0, 1)) * c.gamma,
         },
-        "beta was added behind gamma: xhat does not belong into it": lambda c: {
+        "beta was added, not multiplied: its gradient does not contain xhat": lambda c: {
             "dbeta": (c.dy * c.xhat).sum(axis=(0, 1))
         },
     }
@@ -126,8 +128,8 @@ def _layer_parts(c):
     return {
         "dx": {
             "gamma dy": c.rstd * d,
-            "- mean(gamma dy), which the mean feels": -c.rstd * mean(d) * np.ones_like(d),
-            "- xhat mean(gamma dy xhat), which the variance feels": -c.rstd
+            "- mean(gamma dy) (the path through the mean)": -c.rstd * mean(d) * np.ones_like(d),
+            "- xhat mean(gamma dy xhat) (the path through the variance)": -c.rstd
             * c.xhat
             * mean(d * c.xhat),
         }
@@ -140,9 +142,9 @@ EXERCISES = [
         ("y", "xhat", "rstd"),
         NORM,
         (
-            "Each token is normalised by itself: all means run over the last axis.",
-            "Subtract the mean, then take the mean of the squares of what is left: that is the "
-            "variance (divide by D). keepdims=True keeps the axis.",
+            "Each token is normalised separately: all means run over the last axis.",
+            "Subtract the mean, then take the mean of the squares of what is left. That is the "
+            "variance (divided by D). keepdims=True keeps the axis.",
             "xhat = centred / sqrt(variance + eps), and y = gamma xhat + beta.",
         ),
         variants=(*NORM_CASES, EPS, OFFSET),
@@ -154,8 +156,10 @@ EXERCISES = [
             "eps is added to the standard deviation: it belongs inside the root, added to the "
             "variance": _layer(lambda x: (x - mean(x)) / (x.std(-1, keepdims=True) + 1e-5)),
             "eps is forgotten inside the root": _layer(lambda x: norm(x, 0.0)),
-            "another eps than 1e-5": _layer(lambda x: norm(x, 1e-6)),
-            "the variance is divided by D - 1: here by D": _layer(lambda x: norm(x, ddof=1)),
+            "eps should be 1e-5": _layer(lambda x: norm(x, 1e-6)),
+            "the variance is divided by D - 1: here it is divided by D": _layer(
+                lambda x: norm(x, ddof=1)
+            ),
             "the root is missing: divided by the variance": _layer(
                 lambda x: (x - mean(x)) / (x.var(-1, keepdims=True) + 1e-5)
             ),
@@ -165,7 +169,7 @@ EXERCISES = [
             "the mean is not subtracted: this is RMS norm": _layer(
                 lambda x: x / np.sqrt(mean_square(x) + 1e-5)
             ),
-            "normalised over the tokens (axis 1): the features of each token are meant": _layer(
+            "normalised over the tokens (axis 1): normalise the features of each token": _layer(
                 lambda x: norm(x, axis=1)
             ),
             "normalised over the batch (axis 0): that is batch norm": _layer(
@@ -186,11 +190,12 @@ EXERCISES = [
         ("dx", "dgamma", "dbeta"),
         NORM,
         (
-            "Backwards through y = gamma xhat + beta first: dgamma, dbeta and dxhat = gamma dy.",
-            "x_i moves xhat_i by itself, and all of its row through the mean and through the "
-            "variance: three terms.",
-            "dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)), means over the features; "
-            "dgamma and dbeta are sums over all tokens.",
+            "Go back through y = gamma xhat + beta first. That gives dgamma, dbeta and "
+            "dxhat = gamma dy.",
+            "x_i changes xhat_i directly, and its whole row through the mean and through the "
+            "variance. So dx has three terms.",
+            "dx = rstd (dxhat - mean(dxhat) - xhat mean(dxhat xhat)), with means over the "
+            "features. dgamma and dbeta are sums over all tokens.",
         ),
         variants=NORM_CASES,
         parts=_layer_parts,

@@ -1,6 +1,6 @@
-r"""The two steps of optimisers that are exercises, as pure functions.
+r"""The two optimiser steps that are exercises, as pure functions.
 
-``minitransformer.training`` has them in place on one flat array; a test holds both to the same
+``minitransformer.training`` works in place on one flat array. A test checks that both give the same
 numbers.
 """
 
@@ -15,11 +15,12 @@ def sgd_momentum_step(theta, g, v, lr, beta):
     theta, g, v : (...) arrays
         Parameters, gradient, velocity.
     lr, beta : float
+        Learning rate, and how much of the old velocity is kept.
 
     Returns
     -------
     theta, v : (...) arrays
-        New ones.
+        The new parameters and the new state, in new arrays.
 
     Source: Polyak 1964.
     """
@@ -41,13 +42,14 @@ def adamw_step(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     theta, g, m, v : (...) arrays
         Parameters, gradient, and the running means of the gradient and of its square.
     t : int
-        The number of this step, from 1.
+        The number of this step, counted from 1.
     lr, beta1, beta2, eps, weight_decay : float
+        Learning rate, decay rates of the two means, the number added to the root, weight decay.
 
     Returns
     -------
     theta, m, v : (...) arrays
-        New ones.
+        The new parameters and the new state, in new arrays.
 
     Source: Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
     """

@@ -10,7 +10,7 @@ OPTIMISERS = "09_optimisers"
 
 
 def _state(t):
-    """Arguments of a step: parameters, gradient, and a state that has seen t - 1 steps."""
+    """Arguments of step t: parameters, gradient, and the state after t - 1 steps."""
 
     def drawn(sizes, rng):
         theta, g, m = rng.standard_normal((3, 6))
@@ -41,7 +41,7 @@ def _mv(c):
 
 
 def _adam(c, m=None, v=None, correct=True, eps_inside=False, decay="decoupled", t=None):
-    """theta of AdamW with what may go wrong as arguments."""
+    """theta of AdamW; the arguments are what may go wrong."""
     t = c.t if t is None else t
     first, second = _mv(c)
     m, v = first if m is None else m, second if v is None else v
@@ -78,9 +78,9 @@ EXERCISES = [
         ("theta", "v"),
         OPTIMISERS,
         (
-            "The velocity remembers: first it is updated, then it moves the parameters.",
-            "v = beta v + g (no factor 1 - beta here).",
-            "theta - lr v with the new v; return new arrays, do not write into those that came in.",
+            "The velocity remembers earlier gradients. First update it, then move the parameters.",
+            "v = beta v + g, without a factor 1 - beta.",
+            "theta - lr v, with the new v. Return new arrays, and do not write into the arguments.",
         ),
         example=_moment,
         twin=sgd_momentum_step,
@@ -95,23 +95,23 @@ EXERCISES = [
             "v": {"beta v": c.beta * c.v, "g": c.g},
         },
         mistakes={
-            "the parameters move with the old velocity: update it first": lambda c: {
+            "the parameters move by the old velocity: update it first": lambda c: {
                 "theta": c.theta - c.lr * c.v
             },
-            "the step goes uphill: minus is meant": lambda c: {
+            "the step goes uphill: subtract it": lambda c: {
                 "theta": c.theta + c.lr * (c.beta * c.v + c.g)
             },
             "g has a factor 1 - beta: here it has none": lambda c: {
                 "v": c.beta * c.v + (1 - c.beta) * c.g
             },
-            "the learning rate stands in the velocity already": lambda c: {
+            "the velocity contains the learning rate: only the step has it": lambda c: {
                 "v": c.beta * c.v + c.lr * c.g
             },
             "this is the step, not the velocity": lambda c: {"v": c.lr * (c.beta * c.v + c.g)},
             "this is Nesterov's step, which looks ahead": lambda c: {
                 "theta": c.theta - c.lr * (c.g + c.beta * (c.beta * c.v + c.g))
             },
-            "the velocity is subtracted where it is added": lambda c: {"v": c.beta * c.v - c.g},
+            "g is subtracted from the velocity: add it": lambda c: {"v": c.beta * c.v - c.g},
         },
     ),
     alone(
@@ -119,11 +119,11 @@ EXERCISES = [
         ("theta", "m", "v"),
         OPTIMISERS,
         (
-            "Two running means, one of g, one of its square; both start at 0 and are too small at "
-            "first.",
-            "m_hat = m / (1 - beta1**t), v_hat = v / (1 - beta2**t) correct for the start; return "
-            "m and v uncorrected.",
-            "theta - lr weight_decay theta - lr m_hat / (sqrt(v_hat) + eps): the decay does not go "
+            "Keep two running means, one of g and one of its square. Both start at 0, so they are "
+            "too small at first.",
+            "m_hat = m / (1 - beta1**t) and v_hat = v / (1 - beta2**t) correct for that. Return m "
+            "and v uncorrected.",
+            "theta - lr weight_decay theta - lr m_hat / (sqrt(v_hat) + eps). The decay does not go "
             "through m and v.",
         ),
         example=_state(7),
@@ -142,13 +142,13 @@ EXERCISES = [
             "the bias correction is missing: divide m by 1 - beta1^t, and v by 1 - beta2^t": (
                 lambda c: {"theta": _adam(c, correct=False)}
             ),
-            "t counts from 1: the correction is one step off": lambda c: {
+            "the correction is one step off: t is already counted from 1": lambda c: {
                 "theta": _adam(c, t=c.t + 1)
             },
-            "the correction has t - 1: t is this step's number": lambda c: {
+            "the correction uses t - 1: t is the number of this step": lambda c: {
                 "theta": _adam(c, t=max(c.t - 1, 1e-9))
             },
-            "eps is added inside the root: here it is added to the root": lambda c: {
+            "eps is added inside the root: add it to the root instead": lambda c: {
                 "theta": _adam(c, eps_inside=True)
             },
             "the root of v is missing": lambda c: {
@@ -157,14 +157,14 @@ EXERCISES = [
             },
             "the weight decay is added to the gradient: that is Adam with L2, not AdamW": _coupled,
             "weight decay is left out": lambda c: {"theta": _adam(c, decay=None)},
-            "weight decay lacks its factor lr": lambda c: {
+            "weight decay lacks the factor lr": lambda c: {
                 "theta": _adam(c, decay=None) - c.weight_decay * c.theta
             },
             "the old m and v are used: update them first": lambda c: {"theta": _adam(c, c.m, c.v)},
-            "the corrected m is returned: keep the uncorrected one": lambda c: {
+            "the corrected m is returned: return the uncorrected one": lambda c: {
                 "m": _mv(c)[0] / (1 - c.beta1**c.t)
             },
-            "the corrected v is returned: keep the uncorrected one": lambda c: {
+            "the corrected v is returned: return the uncorrected one": lambda c: {
                 "v": _mv(c)[1] / (1 - c.beta2**c.t)
             },
             "g is not squared": lambda c: {"v": c.beta2 * c.v + (1 - c.beta2) * c.g},

@@ -11,14 +11,14 @@ WITHOUT_TOKENS = Variant(
     {"mask": True},
     ("mask",),
     lambda i, rng: i | {"mask": np.arange(len(i["x"]))[:, None] > 0 * i["mask"]},
-    "right where every text has a token; one without any gives 0: divide by at least 1",
+    "right if every text has a token: a text without tokens gives 0, so divide by at least 1",
 )
 MASKED = Variant(
     "padding",
     {"mask": True},
     ("mask",),
     lambda i, rng: i | {"mask": np.arange(i["x"].shape[1]) < [[2], [5], [4]]},
-    "right without padding; padded tokens do not count, neither in the sum nor in the number",
+    "right without padding: padding counts neither in the sum nor in the number of tokens",
 )
 POOL_CASES = (BATCH_OF_ONE, BATCH, SMALL, SINGLE, MASKED, WITHOUT_TOKENS)
 
@@ -50,27 +50,30 @@ EXERCISES = [
         CLASSIFIER,
         (
             "Sum over the real tokens, then divide by how many there are.",
-            "mask (B, T) meets x (B, T, D) as mask[..., None]; the sum runs over axis 1.",
-            "The number is mask.sum(axis=1, keepdims=True), at least 1 (np.maximum), in x's dtype.",
+            "Multiply x (B, T, D) by mask[..., None], which is (B, T, 1). Sum over axis 1.",
+            "Divide by mask.sum(axis=1, keepdims=True), but by at least 1 (np.maximum), in x's "
+            "dtype.",
         ),
         variants=POOL_CASES,
         needed=("mask",),
         mistakes={
-            "divided by T: padding does not count, divide by the number of real tokens": lambda c: (
+            "divided by T: divide by the number of real tokens, without padding": lambda c: (
                 (c.x * _mask(c)).sum(axis=1) / c.x.shape[1]
             ),
             "padding is in the sum": lambda c: (
                 c.x.sum(axis=1) / np.maximum(_mask(c).sum(axis=1), 1)
             ),
             "the mask is not used: padding is in the mean": lambda c: c.x.mean(axis=1),
-            "the sum where the mean is meant": lambda c: (c.x * _mask(c)).sum(axis=1),
+            "the sum instead of the mean": lambda c: (c.x * _mask(c)).sum(axis=1),
             "the mask is the wrong way round: True = a real token": lambda c: (
                 (c.x * ~_mask(c)).sum(axis=1) / np.maximum((~_mask(c)).sum(axis=1), 1)
             ),
-            "divided by the real tokens of the whole batch": lambda c: (
+            "divided by the number of real tokens in the whole batch": lambda c: (
                 (c.x * _mask(c)).sum(axis=1) / _mask(c).sum()
             ),
-            "the largest, not the mean": lambda c: np.where(_mask(c), c.x, -np.inf).max(axis=1),
+            "the largest token, not the mean": lambda c: np.where(_mask(c), c.x, -np.inf).max(
+                axis=1
+            ),
             "the first token, not the mean": lambda c: c.x[:, 0],
         },
     ),
@@ -79,9 +82,9 @@ EXERCISES = [
         ("dx",),
         CLASSIFIER,
         (
-            "Every real token had the same share of the mean.",
-            "dy (B, D) goes to all tokens: dy[:, None, :], times the mask (B, T, 1).",
-            "Divide by the number of real tokens of each text, at least 1; padding gets 0.",
+            "Every real token contributed equally to the mean.",
+            "dy (B, D) goes to all real tokens: multiply dy[:, None, :] by the mask (B, T, 1).",
+            "Divide by the number of real tokens of each text, but by at least 1. Padding gets 0.",
         ),
         variants=POOL_CASES,
         needed=("mask",),
@@ -92,11 +95,11 @@ EXERCISES = [
             "padding gets a gradient: it should be 0 there": lambda c: _spread(
                 c, np.ones((1, c.length, 1)) / np.maximum(_where(c).sum(1), 1)[:, None, None]
             ),
-            "the mask is not used: padding gets a gradient, and counts": lambda c: _spread(
-                c, np.ones((1, c.length, 1)) / c.length
+            "the mask is not used: padding gets a gradient, and counts as a token": lambda c: (
+                _spread(c, np.ones((1, c.length, 1)) / c.length)
             ),
             "the mean's factor 1/n is missing": lambda c: _spread(c, _where(c)[..., None]),
-            "divided by the real tokens of the whole batch": lambda c: _spread(
+            "divided by the number of real tokens in the whole batch": lambda c: _spread(
                 c, _where(c)[..., None] / _where(c).sum()
             ),
             "the first token gets everything": lambda c: _spread(c, _first(c)),
@@ -110,17 +113,18 @@ EXERCISES = [
         ("dx",),
         CLASSIFIER,
         (
-            "Only the winning token moved the result.",
-            "For each text and feature dx is 0 but at t = index: compare np.arange(T) with index.",
-            "(np.arange(length)[:, None] == index[:, None, :]) is (B, T, D); index -1 matches no "
-            "token. Times dy[:, None, :].",
+            "Only the winning token determined the result.",
+            "For each text and feature, dx is 0 except at t = index. Compare np.arange(T) with "
+            "index.",
+            "(np.arange(length)[:, None] == index[:, None, :]) has shape (B, T, D), and an index "
+            "of -1 matches no token. Multiply it by dy[:, None, :].",
         ),
         variants=POOL_CASES,
         mistakes={
-            "every token gets the gradient: only the winner moved the result": lambda c: _spread(
-                c, np.ones((1, c.length, 1))
+            "every token gets the gradient: only the winner determined the result": lambda c: (
+                _spread(c, np.ones((1, c.length, 1)))
             ),
-            "spread evenly, as for a mean: the winner takes it all": lambda c: _spread(
+            "spread evenly, as for a mean: the winner gets all of it": lambda c: _spread(
                 c, np.ones((1, c.length, 1)) / c.length
             ),
             "the first feature's winner is used for all features": lambda c: _spread(
@@ -129,14 +133,13 @@ EXERCISES = [
             "the first text's winners are used for all texts": lambda c: _spread(
                 c, np.arange(c.length)[:, None] == c.index[:1, None, :]
             ),
-            "index -1 means that there is none, and reaches the last token by counting from the "
-            "end": lambda c: _spread(
+            "index -1 means no token, but used as an index it is the last token": lambda c: _spread(
                 c, np.arange(c.length)[:, None] == c.index[:, None, :] % c.length
             ),
-            "index -1 means that there is none; it is taken for the first token": lambda c: _spread(
+            "index -1 means no token, but it is taken for the first token": lambda c: _spread(
                 c, np.arange(c.length)[:, None] == np.maximum(c.index, 0)[:, None, :]
             ),
-            "the place next to the winner's": lambda c: _spread(
+            "the token next to the winner gets the gradient": lambda c: _spread(
                 c, np.arange(c.length)[:, None] == c.index[:, None, :] + 1
             ),
             "the upstream gradient is not used": lambda c: (
@@ -152,9 +155,11 @@ EXERCISES = [
         ("dx",),
         CLASSIFIER,
         (
-            "One token of each text was handed on; the others did nothing.",
-            "Without a mask it is token 0; with one the first where it is True.",
-            "mask & (mask.cumsum(axis=1) == 1) is True there; in a text without tokens nowhere.",
+            "One token of each text was passed on. The others had no effect.",
+            "Without a mask it is token 0. With a mask it is the first token where the mask is "
+            "True.",
+            "mask & (mask.cumsum(axis=1) == 1) is True only there, and nowhere in a text without "
+            "tokens. Multiply it by dy.",
         ),
         variants=(
             BATCH_OF_ONE,
@@ -166,13 +171,13 @@ EXERCISES = [
                 {"mask": True},
                 ("mask",),
                 lambda i, rng: i | {"mask": np.arange(i["x"].shape[1]) >= [[2], [0], [1]]},
-                "right where token 0 is real; the first *real* token is meant",
+                "right if token 0 is real: the first *real* token gets the gradient",
             ),
             WITHOUT_TOKENS,
         ),
         needed=("mask",),
         mistakes={
-            "token 0 gets the gradient, though it may be padding: the first real one is meant": (
+            "token 0 gets the gradient, but it may be padding: use the first real token": (
                 lambda c: _spread(c, np.arange(c.length)[:, None] == 0)
             ),
             "every real token gets the gradient: only the first was used": lambda c: _spread(
@@ -181,7 +186,7 @@ EXERCISES = [
             "every token gets the gradient: only the first was used": lambda c: _spread(
                 c, np.ones((1, c.length, 1))
             ),
-            "spread evenly, as for a mean: the first token takes it all": lambda c: _spread(
+            "spread evenly, as for a mean: the first token gets all of it": lambda c: _spread(
                 c, _where(c)[..., None] / np.maximum(_where(c).sum(1), 1)[:, None, None]
             ),
             "the last token gets the gradient": lambda c: _spread(

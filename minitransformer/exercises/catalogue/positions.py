@@ -24,16 +24,16 @@ def _halves(x, cos, sin, a, b):
 
 
 def _rotary_mistakes(x, sign):
-    """Of the forward pass (sign = 1) and of the backward pass (sign = -1)."""
-    same = "both halves have the same sign: the rotation has one plus and one minus"
+    """Mistakes in the forward pass (sign = 1) and in the backward pass (sign = -1)."""
+    same = "the sines have the same sign in both halves: a rotation has one plus and one minus"
     return {
         "turned the other way: the sign of the sine is wrong": lambda c: _halves(
             x(c), c.cos, c.sin, sign, -sign
         ),
         same: lambda c: _halves(x(c), c.cos, c.sin, 1, 1),
-        f"{same}, not two of them": lambda c: _halves(x(c), c.cos, c.sin, -1, -1),
-        "neighbouring features are paired: here feature i goes with i + E/2": lambda c: _neighbours(
-            x(c), c.cos, sign * c.sin
+        f"{same}, not two minuses": lambda c: _halves(x(c), c.cos, c.sin, -1, -1),
+        "neighbouring features are paired: here feature i is paired with i + E/2": lambda c: (
+            _neighbours(x(c), c.cos, sign * c.sin)
         ),
         "cosine and sine are exchanged": lambda c: _halves(x(c), c.sin, c.cos, -sign, sign),
         "the terms with the sine are missing": lambda c: _halves(x(c), c.cos, c.sin, 0, 0),
@@ -41,7 +41,7 @@ def _rotary_mistakes(x, sign):
 
 
 def _table(max_len, D, base=10000.0, exponent=lambda i, D: i / D, interleave=True):
-    """A table of sines and cosines, with what may go wrong as arguments."""
+    """A table of sines and cosines; the arguments are what may go wrong."""
     pos, two_i = np.arange(max_len)[:, None], np.arange(0, D, 2)
     angle = pos / base ** exponent(two_i, D)
     sines, cosines = np.sin(angle), np.cos(angle)[:, : D // 2]
@@ -71,10 +71,11 @@ EXERCISES = [
         ("P",),
         POSITIONS,
         (
-            "Even features are sines, odd ones cosines, of the same angle for each pair.",
+            "Even features are sines and odd features are cosines. Both features of a pair have "
+            "the same angle.",
             "The angle is pos / 10000^(2i/D): a column of positions divided by a row of powers.",
-            "P[:, 0::2] = sin(angle), P[:, 1::2] = cos(angle), with 2i = np.arange(0, D, 2); for "
-            "odd D the cosines have one column less.",
+            "P[:, 0::2] = sin(angle) and P[:, 1::2] = cos(angle), with 2i = np.arange(0, D, 2). "
+            "For odd D there is one column of cosines fewer.",
         ),
         example=_sizes(6, 8),
         variants=(
@@ -84,24 +85,24 @@ EXERCISES = [
             Variant(
                 "odd D",
                 adjust=lambda i, rng: i | {"d_model": 7},
-                blame="right for even D; an odd one ends with a sine, and has one cosine less",
+                blame="right for even D: an odd D ends with a sine, and has one cosine fewer",
             ),
         ),
         mistakes={
             "sines and cosines are exchanged: the even features are sines": lambda c: _swapped(
                 _table(c.max_len, c.d_model)
             ),
-            "first all sines, then all cosines: they take turns": lambda c: _table(
+            "first all sines, then all cosines: they should alternate": lambda c: _table(
                 c.max_len, c.d_model, interleave=False
             ),
-            "the exponent is i / D with i the pair's number: it is 2i / D": lambda c: _table(
-                c.max_len, c.d_model, exponent=lambda two_i, D: two_i / 2 / D
+            "the exponent is i / D, where i is the pair's number: it should be 2i / D": lambda c: (
+                _table(c.max_len, c.d_model, exponent=lambda two_i, D: two_i / 2 / D)
             ),
-            "the exponent is twice too large: 2i is the even feature's number itself": (
+            "the exponent is twice too large: 2i is already the number of the even feature": (
                 lambda c: _table(c.max_len, c.d_model, exponent=lambda two_i, D: 2 * two_i / D)
             ),
             "the base is 1000: it is 10000": lambda c: _table(c.max_len, c.d_model, 1000.0),
-            "the exponent counts D - 2: it is 2i / D": lambda c: _table(
+            "the exponent is divided by D - 2: it is 2i / D": lambda c: _table(
                 c.max_len, c.d_model, exponent=lambda two_i, D: two_i / max(D - 2, 1)
             ),
             "positions are counted from 1: the first is 0": lambda c: _table(
@@ -110,7 +111,7 @@ EXERCISES = [
             "multiplied by the power: the position is divided by it": lambda c: _table(
                 c.max_len, c.d_model, exponent=lambda two_i, D: -two_i / D
             ),
-            "every feature has an exponent of its own: the cosine uses the sine's": lambda c: (
+            "every feature has its own exponent: a cosine should use that of its sine": lambda c: (
                 np.where(
                     np.arange(c.d_model) % 2,
                     np.cos(
@@ -126,8 +127,8 @@ EXERCISES = [
         ("y",),
         POSITIONS,
         (
-            "Each pair (x_i, x_{i + E/2}) is a point in the plane that is turned by an angle.",
-            "Cut the last axis into halves x1 and x2; the tables fit each half.",
+            "Each pair (x_i, x_{i + E/2}) is a point in the plane, which is rotated by an angle.",
+            "Split the last axis into halves x1 and x2. The tables fit each half.",
             "(x1 cos - x2 sin, x1 sin + x2 cos), concatenated along the last axis.",
         ),
         variants=(
@@ -144,9 +145,9 @@ EXERCISES = [
         ("dx",),
         POSITIONS,
         (
-            "A rotation's Jacobian is the rotation itself. What is its transpose?",
-            "The transpose turns back: by the opposite angle.",
-            "Like the forward pass, with the sine's sign changed in both halves.",
+            "The Jacobian of a rotation is the rotation itself. What is its transpose?",
+            "The transpose rotates back, by the opposite angle.",
+            "It is the forward pass with the sign of the sine changed in both halves.",
         ),
         variants=(
             BATCH_OF_ONE,

@@ -35,23 +35,21 @@ EXERCISES = [
         ("y", "xhat", "rstd"),
         NORM,
         (
-            "Like layer norm, but no mean is subtracted.",
-            "The mean of the squares over the last axis, keepdims=True.",
+            "It is like layer norm, but no mean is subtracted.",
+            "Take the mean of the squares over the last axis, with keepdims=True.",
             "xhat = x / sqrt(mean square + eps), and y = gamma xhat.",
         ),
         variants=(*NORM_CASES, EPS),
         required=1,
         mistakes={
-            "eps is added outside of the root": _rms(
-                lambda x: x / (np.sqrt(mean_square(x)) + 1e-6)
-            ),
+            "eps is added outside the root": _rms(lambda x: x / (np.sqrt(mean_square(x)) + 1e-6)),
             "eps is forgotten inside the root": _rms(lambda x: x / np.sqrt(mean_square(x))),
-            "another eps than 1e-6": _rms(lambda x: x / np.sqrt(mean_square(x) + 1e-5)),
+            "eps should be 1e-6": _rms(lambda x: x / np.sqrt(mean_square(x) + 1e-5)),
             "the mean is subtracted: this is layer norm": _rms(lambda x: norm(x, 1e-6)),
-            "divided by the standard deviation: RMS takes no mean away": _rms(
+            "divided by the standard deviation: RMS norm does not subtract a mean": _rms(
                 lambda x: x / np.sqrt(x.var(-1, keepdims=True) + 1e-6)
             ),
-            "a sum of squares where their mean is meant": _rms(
+            "a sum of squares instead of their mean": _rms(
                 lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True) + 1e-6)
             ),
             "the root is missing": _rms(lambda x: x / (mean_square(x) + 1e-6)),
@@ -72,9 +70,10 @@ EXERCISES = [
         ("dx", "dgamma"),
         NORM,
         (
-            "Layer norm's backward pass without the mean's term.",
-            "dxhat = gamma dy; x_i moves xhat_i by itself, and its row through the mean square.",
-            "dx = rstd (dxhat - xhat mean(dxhat xhat)); dgamma is the sum of dy xhat over all "
+            "It is layer norm's backward pass without the term of the mean.",
+            "dxhat = gamma dy. x_i changes xhat_i directly, and its whole row through the mean "
+            "square.",
+            "dx = rstd (dxhat - xhat mean(dxhat xhat)), and dgamma is the sum of dy xhat over all "
             "tokens.",
         ),
         variants=NORM_CASES,

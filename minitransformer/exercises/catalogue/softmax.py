@@ -10,8 +10,8 @@ LARGE = scaled(
     "x",
     500.0,
     "large scores",
-    "right for small scores, but exp overflows at large ones: subtract the largest score of each "
-    "row first, the result is the same",
+    "right for small scores, but exp overflows for large ones: subtract the largest score of each "
+    "row first, which does not change the result",
 )
 AXIS = Variant("axis = 1", options=("axis",), adjust=lambda inputs, rng: inputs | {"axis": 1})
 
@@ -35,21 +35,21 @@ EXERCISES = [
         ("y",),
         HERE,
         (
-            "Every row has to sum to 1, and every entry to be positive: which function makes any "
+            "Every row must sum to 1, and every entry must be positive. Which function makes any "
             "number positive?",
-            "Subtract the largest entry of each row first (keepdims=True), so that nothing "
-            "overflows; then exponentiate.",
+            "First subtract the largest entry of each row (keepdims=True), so that nothing "
+            "overflows. Then exponentiate.",
             "Divide the exponentials by their sum along the axis, again with keepdims=True.",
         ),
         variants=(*USUAL, LARGE, AXIS),
         mistakes={
-            "each row should sum to 1; the sum runs over the whole array": lambda c: (
+            "each row should sum to 1, but the sum runs over the whole array": lambda c: (
                 np.exp(c.x) / np.exp(c.x).sum()
             ),
             "the sum runs over the first axis, not along the rows": lambda c: softmax_rows(c.x, 0),
             "the sum runs over axis 1, not along the last one": lambda c: softmax_rows(c.x, 1),
             "the exponentials are not divided by their sum": lambda c: np.exp(c.x),
-            "the exponentials are not divided by their sum, only the largest is subtracted": (
+            "the exponentials are not divided by their sum: only the largest score is subtracted": (
                 lambda c: _exp(c.x)
             ),
             "divided by the sum, but the exponential is missing": lambda c: c.x / sum_rows(c.x),
@@ -64,14 +64,15 @@ EXERCISES = [
         ("dx",),
         HERE,
         (
-            "x_i moves y_i, but also every other y_j of its row: they share a sum.",
-            "The Jacobian is dy_j/dx_i = y_j ([i = j] - y_i). Multiply it by dy and sum over j.",
-            "Two terms: the weight times its own upstream gradient, and the weight times one "
+            "x_i changes y_i, but also every other y_j in its row, because they share a sum.",
+            "The Jacobian is dy_j/dx_i = y_j ([i = j] - y_i). Multiply it by the upstream gradient "
+            "dy and sum over j.",
+            "There are two terms: y_i times its own upstream gradient dy_i, minus y_i times one "
             "number for the whole row, the sum of y_j dy_j.",
         ),
         parts=lambda c: {"dx": {"y dy": c.y * c.dy, "- y sum(y dy)": -c.y * sum_rows(c.y * c.dy)}},
         mistakes={
-            "y (1 - y) dy is only the diagonal of the Jacobian: x_i also moves the other y_j of "
+            "y (1 - y) dy is only the diagonal of the Jacobian: x_i also changes the other y_j in "
             "its row": lambda c: c.y * (1 - c.y) * c.dy,
             "the sum runs over the whole array, not along each row": lambda c: (
                 c.y * (c.dy - (c.y * c.dy).sum())
@@ -82,8 +83,10 @@ EXERCISES = [
             "the sum runs over axis 1, not along each row": lambda c: (
                 c.y * (c.dy - sum_rows(c.y * c.dy, 1))
             ),
-            "the sum is of dy alone: it should be of y dy": lambda c: c.y * (c.dy - sum_rows(c.dy)),
-            "the upstream gradient is not used: what comes back is y minus its square": (
+            "the sum is over dy alone: it should be over y dy": lambda c: (
+                c.y * (c.dy - sum_rows(c.dy))
+            ),
+            "the upstream gradient is not used: this is y minus its square": (
                 lambda c: c.y * (1 - c.y)
             ),
             "you returned the gradient of softmax(x).sum(), which is 0: the upstream gradient "
@@ -97,10 +100,11 @@ EXERCISES = [
         ("y",),
         HERE,
         (
-            "Write the logarithm of the fraction as a difference before you compute anything.",
-            "log y_i = x_i - log sum_j exp(x_j): no division, no logarithm of a small number.",
-            "Subtract each row's largest entry first, then the logarithm of the sum of the "
-            "exponentials of what is left.",
+            "Before you compute anything, write the logarithm of the fraction as a difference.",
+            "log softmax(x)_i = x_i - log sum_j exp(x_j): no division, and no logarithm of a small "
+            "number.",
+            "First subtract each row's largest entry. Then subtract the logarithm of the sum of "
+            "the exponentials of what is left.",
         ),
         variants=(*USUAL, LARGE, AXIS),
         mistakes={
@@ -112,8 +116,8 @@ EXERCISES = [
             "the sum runs over the first axis, not along each row": lambda c: np.log(
                 softmax_rows(c.x, 0)
             ),
-            "the largest entry is subtracted once too often, or not given back: subtract it from "
-            "both x and the sum's exponents": lambda c: (
+            "the largest entry is subtracted inside the sum only: subtract it both from x and from "
+            "the exponents of the sum": lambda c: (
                 c.x - np.log(sum_rows(np.exp(c.x - c.x.max(axis=-1, keepdims=True))))
             ),
             "the sign is wrong: a logarithm of a probability is at most 0": lambda c: (
@@ -122,7 +126,7 @@ EXERCISES = [
             "only the largest entry is subtracted: the logarithm of the sum is missing": lambda c: (
                 c.x - c.x.max(axis=-1, keepdims=True)
             ),
-            "a mean of the exponentials where a sum is meant": lambda c: (
+            "a mean of the exponentials instead of a sum": lambda c: (
                 np.log(softmax_rows(c.x)) + np.log(c.x.shape[-1])
             ),
         },
@@ -133,15 +137,15 @@ EXERCISES = [
         HERE,
         (
             "y_i = x_i - log sum_j exp(x_j): x_i occurs once by itself, and once in the sum.",
-            "The derivative of the log of the sum by x_i is the softmax, which is exp(y_i).",
-            "From dy take the softmax times one number for the row: the sum of dy.",
+            "The derivative of the log of the sum with respect to x_i is the softmax, exp(y_i).",
+            "From dy, subtract the softmax times one number per row: the sum of dy.",
         ),
         parts=lambda c: {"dx": {"dy": c.dy, "- exp(y) sum(dy)": -np.exp(c.y) * sum_rows(c.dy)}},
         mistakes={
             "y is already a logarithm: the softmax is exp(y)": lambda c: (
                 c.dy - c.y * sum_rows(c.dy)
             ),
-            "the sum is of y dy or p dy: it should be of dy alone": lambda c: (
+            "the sum is over p dy: it should be over dy alone": lambda c: (
                 c.dy - np.exp(c.y) * sum_rows(np.exp(c.y) * c.dy)
             ),
             "the sum along the row is missing": lambda c: c.dy - np.exp(c.y) * c.dy,
@@ -154,7 +158,7 @@ EXERCISES = [
             "this is the gradient of softmax, whose output would be exp(y)": lambda c: (
                 np.exp(c.y) * (c.dy - sum_rows(np.exp(c.y) * c.dy))
             ),
-            "this is the gradient of softmax, and y is a logarithm": lambda c: (
+            "this is the gradient of softmax, and here y is a logarithm": lambda c: (
                 c.y * (c.dy - sum_rows(c.y * c.dy))
             ),
         },

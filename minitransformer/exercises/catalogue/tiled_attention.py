@@ -18,7 +18,7 @@ HEADS = "07_heads_and_masks"
 
 
 def _weights(c):
-    """P from the inputs, for the tiled form, which does not keep it."""
+    """P from the inputs, because the tiled form does not save it."""
     S = scores(c)
     if getattr(c, "mask", None) is not None:
         S = np.where(c.mask, S, -np.inf)
@@ -35,10 +35,11 @@ EXERCISES = [
         GRADIENTS,
         HEADS,
         (
-            "P is not there, but logsumexp is: P = exp(scores - logsumexp).",
-            "The sum of P dP along the keys is the sum of dO O along the features: no second pass.",
-            "dS = P (dP - sum(dO O)) / sqrt(E), then as in attention_backward; scores under the "
-            "mask are -inf, so P is 0 there.",
+            "P was not saved, but logsumexp was: P = exp(scores - logsumexp).",
+            "The sum of P dP along the keys equals the sum of dO O along the features, so it needs "
+            "no second pass over the keys.",
+            "dS = P (dP - sum(dO O)) / sqrt(E), and the rest is as in attention_backward. Masked "
+            "scores are -inf, so P is 0 there.",
         ),
         variants=(
             *PLAIN,
@@ -50,20 +51,20 @@ EXERCISES = [
             "the scale is forgotten when P is computed again": lambda c: gradients(
                 c, np.exp(c.Q @ swap(c.K) - c.logsumexp[..., None])
             ),
-            "P is turned round: each value gets what every query took of it, P^T dO": lambda c: {
+            "P is not transposed: dV = P^T dO, summed over the queries": lambda c: {
                 "dV": _weights(c) @ c.dO
             },
             "logsumexp is forgotten: the weights are exp(scores - logsumexp)": lambda c: gradients(
                 c, np.exp(scores(c)), lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True)
             ),
-            "divided by logsumexp: it is a logarithm, subtract it from the scores": lambda c: (
+            "divided by logsumexp: it is a logarithm, so subtract it from the scores": lambda c: (
                 gradients(
                     c,
                     np.exp(scores(c)) / c.logsumexp[..., None],
                     lambda P, dP: dP - (c.dO * c.O).sum(-1, keepdims=True),
                 )
             ),
-            "the sum dO O runs over all heads, or tokens, together": lambda c: only(
+            "the sum of dO O runs over all heads or tokens together": lambda c: only(
                 gradients(c, _weights(c), lambda P, dP: dP - (c.dO * c.O).sum()), "dQ", "dK"
             ),
         },

@@ -1,1 +1,5 @@
-"""Files and notebooks that somebody hands in, each run in a process of its own."""
+"""Grading files and notebooks that are handed in, each in its own process.
+
+``grading`` starts the process and collects its results, ``child`` is that process, ``notebook``
+reads functions from a notebook, and ``stubs`` writes a file with every function left to fill in.
+"""

@@ -1,8 +1,8 @@
 """The process that runs one submission: ``python -m minitransformer.exercises.submissions.child``.
 
 Its arguments are a file for the results, a seed, the names of the exercises joined by commas, and
-the submission's files. It appends a line of JSON before and after everything that somebody else's
-code may not survive, so the process that started it knows how far it came.
+the submission's files. It appends a line of JSON before and after each step that the submitted code
+could crash. So the process that started it can see how far it got.
 """
 
 import json
@@ -20,7 +20,7 @@ MEMORY = 4 << 30  # bytes of address space
 
 
 def limit_memory():
-    """A submission that fills the memory gets a MemoryError, where the system can do that."""
+    """Give a submission that fills the memory a MemoryError, if the system supports limits."""
     try:
         import resource
     except ImportError:  # Windows
@@ -31,29 +31,29 @@ def limit_memory():
 def run(results, seed, names, files):
     """Load the files and check every exercise."""
 
-    def tell(**line):
+    def write(**line):
         with open(results, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    tell(begin=LOADING)
+    write(begin=LOADING)
     functions, errors = {}, []
     for path in files:
         sys.path.insert(0, str(Path(path).resolve().parent))
         try:
             found = runpy.run_path(path)
-            answers = found.get("__answers__", found)  # a notebook names them
+            answers = found.get("__answers__", found)  # set for a notebook only
             functions |= {name: found[name] for name in answers if name in found}
         except BaseException as error:
             errors.append(f"{Path(path).name}: {type(error).__name__}: {error}")
     for name in names:
-        tell(begin=name)
+        write(begin=name)
         if name in functions:
             verdict = judge(EXERCISES[name], functions[name], seed)
-            tell(name=name, state=verdict.state, fault=verdict.fault)
+            write(name=name, state=verdict.state, fault=verdict.fault)
         elif errors:
-            tell(name=name, state=ERROR, fault=f"does not load: {'; '.join(errors)}")
+            write(name=name, state=ERROR, fault=f"does not load: {'; '.join(errors)}")
         else:
-            tell(name=name, state=NOT_WRITTEN, fault="")
+            write(name=name, state=NOT_WRITTEN, fault="")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Somebody else's functions, each submission in a process of its own with a time limit.
+"""Grades submitted functions, each submission in its own process with a time limit.
 
-An endless loop, a crash or a file that does not load costs a submission that exercise, or all of
-them, and nobody else anything. It is no sandbox: the code has all rights of the one who runs it.
+An endless loop, a crash or a file that does not load costs a submission that exercise, or all its
+exercises, but does not affect other submissions. This is not a sandbox: the code has all the rights
+of the user who runs it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ SUFFIXES = (".py", ".ipynb")
 
 @dataclass(frozen=True)
 class Graded:
-    """What one exercise of one submission is: the states of a verdict, "error" or "timed out"."""
+    """One exercise of one submission; `state` is that of a verdict, "error" or "timed out"."""
 
     name: str
     state: str
@@ -36,12 +37,12 @@ class Graded:
 
 
 def submissions(folder):
-    """(name, files) of each submission: a file for each student, or a folder for each.
+    """(name, files) of each submission in a folder: a file or a folder per student.
 
     Raises
     ------
     ValueError
-        If there is none.
+        If `folder` is not a folder, or contains no submission.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -53,12 +54,15 @@ def submissions(folder):
     ]
     found = [(name, files) for name, files in found if files]
     if not found:
-        raise ValueError(f"{folder} holds no submission: a .py file, or a folder, for each student")
+        raise ValueError(
+            f"{folder} contains no submission: it must have a .py file, a notebook or a folder per "
+            "student"
+        )
     return found
 
 
 def files_of(path):
-    """The files of one submission: itself, or what a folder holds."""
+    """The files of one submission: the file itself, or those in the folder."""
     path = Path(path)
     if not path.is_dir():
         return [path]
@@ -71,13 +75,13 @@ def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0):
     Parameters
     ----------
     files : list of path
-        .py files, or notebooks, of which the imports and functions are taken.
+        .py files, and notebooks, from which only the imports and functions are used.
     names : sequence of str
-        The exercises.
+        The exercises to check.
     seconds : float
-        Time limit for each of them, and for loading the files.
+        Time limit for each exercise, and for loading the files.
     seed : int
-        Decides the random inputs.
+        Seed of the random inputs.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def _as_python(path, folder, number):
 
 
 def _run(results, sources, names, seconds, seed, folder):
-    """Start the process and wait; the state and words for what it did not come back from."""
+    """Run the process to its end; the state and words for the step that it did not finish."""
     command = [sys.executable, "-m", CHILD, str(results), str(seed)]
     path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -124,14 +128,14 @@ def _run(results, sources, names, seconds, seed, folder):
     )  # fmt: skip
     try:
         if _wait(process, results, seconds):
-            return ERROR, f"it ended the process, exit status {process.returncode}"
+            return ERROR, f"it ended the process with exit status {process.returncode}"
         return TIMED_OUT, f"it took more than {seconds:g} s: an endless loop?"
     finally:
         _kill(process)
 
 
 def _wait(process, results, seconds):
-    """True when the process has ended, False when it wrote no line within its time."""
+    """True when the process has ended, False when it has written no line within its time."""
     size, since = 0, time.monotonic()
     while True:
         try:
@@ -146,7 +150,7 @@ def _wait(process, results, seconds):
 
 
 def _kill(process):
-    """End the process and all that it started, as far as they stayed in its group."""
+    """Kill the process, and all processes that it started and that are still in its group."""
     if hasattr(os, "killpg"):
         try:
             os.killpg(process.pid, signal.SIGKILL)
@@ -158,17 +162,17 @@ def _kill(process):
 
 
 def _read(results):
-    """The exercises that were graded, and the one that had begun when the process ended."""
+    """The exercises that were graded, and the one that was running when the process ended."""
     found, begun = [], None
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     for line in lines:
         try:
-            told = strict_json(line)
+            entry = strict_json(line)
         except ValueError:
             continue  # cut off in the middle of a line
-        if "begin" in told:
-            begun = told["begin"]
-        elif told.get("name") in EXERCISES:
-            found.append(Graded(told["name"], str(told["state"]), str(told["fault"])))
-            begun = None if told["name"] == begun else begun
+        if "begin" in entry:
+            begun = entry["begin"]
+        elif entry.get("name") in EXERCISES:
+            found.append(Graded(entry["name"], str(entry["state"]), str(entry["fault"])))
+            begun = None if entry["name"] == begun else begun
     return found, begun

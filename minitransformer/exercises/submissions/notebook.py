@@ -10,22 +10,23 @@ CHECKED = re.compile(r"\bcheck\.(\w+)\(\w")
 
 
 def functions_of(path):
-    """Imports and functions of a notebook's cells as the text of a module.
+    """The imports and functions in a notebook's cells, as the source of a module.
 
-    Cells that are no plain Python, such as those with a ``%`` magic, give the lines that are. An
-    import that fails, of something that only a picture needs, fails alone. The answers are what a
-    cell checks, and named in ``__answers__``: a lesson may have functions of the same names.
+    Lines that are not plain Python, such as ``%`` magics, are left out. Every import may fail
+    without affecting the rest, because it may be of a package that only a figure needs. The answers
+    are the functions that a cell checks. ``__answers__`` lists their names, because a lesson may
+    have other functions with the names of exercises.
 
     Raises
     ------
     ValueError
-        If the file is no notebook.
+        If the file is not a notebook.
     """
     try:
         cells = read_json(path)["cells"]
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is no notebook") from None
+        raise ValueError(f"{path} is not a notebook") from None
     found, answers = [], set()
     for source in code:
         answers |= set(CHECKED.findall(source))
@@ -33,13 +34,13 @@ def functions_of(path):
         try:
             tree = ast.parse("\n".join(plain))
         except SyntaxError:
-            continue  # a cell that does not run has no functions
-        found += filter(None, map(_kept, tree.body))
+            continue  # a cell that does not parse has no functions
+        found += filter(None, map(_import_or_function, tree.body))
     return "\n\n\n".join([*found, f"__answers__ = {sorted(answers)}"]) + "\n"
 
 
-def _kept(node):
-    """The text of an import or a function; None for anything else."""
+def _import_or_function(node):
+    """The source of an import or a function; None for anything else."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return f"try:\n{textwrap.indent(ast.unparse(node), '    ')}\nexcept ImportError:\n    pass"
     return ast.unparse(node) if isinstance(node, ast.FunctionDef) else None

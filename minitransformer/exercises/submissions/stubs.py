@@ -1,11 +1,13 @@
-"""A file of functions to write."""
+"""A file of functions to write: a template with every function left to fill in."""
 
 import inspect
 import itertools
 
 from minitransformer.exercises.catalogue.registry import EXERCISES
 
-HEADER = '''"""Exercises of minitransformer. Write as many as you like, then see how far you are:
+HEADER = '''"""Exercises of minitransformer.
+
+Write as many functions as you like, then see your progress:
 
     python -m minitransformer exercises {file}
 """
@@ -16,7 +18,7 @@ SECTIONS = ("Parameters", "Returns")
 
 
 def stubs(file, names=tuple(EXERCISES)):
-    """The text of a file with a function for each exercise, which says what comes in and out."""
+    """The text of a file with one function per exercise, with its parameters and results."""
     parts = [HEADER.format(file=file)]
     notebook = None
     for name in names:
@@ -29,7 +31,7 @@ def stubs(file, names=tuple(EXERCISES)):
 
 
 def stub(exercise):
-    """One function: its signature, what comes in and out, and an error where its body should be."""
+    """One function: its signature, its parameters and results, and an error instead of a body."""
     sections = _sections(inspect.cleandoc(exercise.twin.__doc__ or ""))
     shapes = "\n\n".join(f"{title}\n{'-' * len(title)}\n{text}" for title, text in sections)
     body = f'r"""{exercise.name}: returns {", ".join(exercise.results)}.\n\n{shapes}\n"""'
@@ -41,7 +43,7 @@ def stub(exercise):
 
 
 def _sections(doc):
-    """(title, text) of the sections that say what comes in and out; equations are left out."""
+    """(title, text) of the sections on parameters and results; equations are left out."""
     lines = doc.splitlines()
     heads = [i for i in range(len(lines) - 1) if lines[i + 1] and not lines[i + 1].strip("-")]
     for head, end in itertools.pairwise([*heads, len(lines)]):

@@ -47,7 +47,7 @@ WRONG = {
         ("passes everywhere", lambda dy, y: dy * (y >= 0)),
         ("wrong way round", lambda dy, y: dy * (y == 0)),
         ("minus dy", lambda dy, y: np.where(y > 0, dy, -dy)),
-        ("half of it", lambda dy, y: np.where(y > 0, dy, 0.5 * dy)),
+        ("half of dy", lambda dy, y: np.where(y > 0, dy, 0.5 * dy)),
     ],
     "gelu": [
         ("root of 2", lambda x: x * (1 + erf(x)) / 2),
@@ -96,7 +96,7 @@ WRONG = {
         ("changed places", lambda gate, up: up * sigmoid(up) * gate),
         ("sigmoid.*alone", lambda gate, up: sigmoid(gate) * up),
         ("silu is missing", lambda gate, up: gate * up),
-        ("product is meant", lambda gate, up: gate * sigmoid(gate) + up),
+        ("instead of a product", lambda gate, up: gate * sigmoid(gate) + up),
         ("up is not used", lambda gate, up: gate * sigmoid(gate)),
         ("gelu", lambda gate, up: gate * Phi(gate) * up),
         ("applied to the product", lambda gate, up: gate * up * sigmoid(gate * up)),
@@ -105,7 +105,7 @@ WRONG = {
         ("exchanged", lambda dy, g, u: (dy * g * sigmoid(g), dy * u * silu_slope(g))),
         ("dgate: .*up is missing", lambda dy, g, u: (dy * silu_slope(g), dy * g * sigmoid(g))),
         (
-            "silu where its derivative",
+            "silu instead of its derivative",
             lambda dy, g, u: (dy * u * g * sigmoid(g), dy * g * sigmoid(g)),
         ),
         ("dup: silu is missing", lambda dy, g, u: (dy * u * silu_slope(g), dy * g)),
@@ -115,7 +115,7 @@ WRONG = {
         ),
         ("2 are expected", lambda dy, g, u: dy * u * silu_slope(g)),
         (
-            "dup: .*derivative where silu itself",
+            "dup: .*derivative of silu instead of silu itself",
             lambda dy, g, u: (dy * u * silu_slope(g), dy * silu_slope(g)),
         ),
     ],

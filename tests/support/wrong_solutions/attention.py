@@ -74,14 +74,14 @@ WRONG = {
         ("runs over the queries", attention(weights=lambda S, mask: softmax(S, -2))),
         ("nothing to attend to|NaN", attention(weights=lambda S, mask: softmax(S))),
         (
-            "behind the softmax",
+            "after the softmax",
             attention(
                 hidden=None, weights=lambda S, m: softmax(S) if m is None else softmax(S) * m
             ),
         ),
         ("masked scores become 0", attention(hidden=0.0)),
         ("mask is not used", attention(hidden=None)),
-        ("takes no argument `mask`", lambda Q, K, V: attention()(Q, K, V)),
+        ("has no parameter `mask`", lambda Q, K, V: attention()(Q, K, V)),
         ("K is mixed", attention(mix=lambda P, Q, K, V: P @ K)),
         (
             "all heads together|d_model",
@@ -98,7 +98,7 @@ WRONG = {
         ("right without dropout|keep", gradients(drop="none")),
         ("right without dropout|keep", gradients(drop="values")),
         ("diagonal", gradients(lambda P, dP: P * (1 - P) * dP)),
-        ("dP is used as dS|passed over", gradients(lambda P, dP: dP)),
+        ("dP is used as dS", gradients(lambda P, dP: dP)),
         ("ValueError", gradients(dK=lambda dS, Q, K: dS @ Q)),
         ("batch|first|no known", gradients(dV=lambda A, dO, V, Q: 0 * V + (swap(A) @ dO)[:1])),
         ("sign", gradients(lambda P, dP: P * ((P * dP).sum(-1, keepdims=True) - dP))),
@@ -118,7 +118,7 @@ WRONG = {
         ("scale .* is missing", tiled(power=0)),
         ("exchanged", tiled(order=(0, 2, 1))),
         (
-            "sum is of dP alone",
+            "sum is over dP alone",
             tiled(softmax_part=lambda P, dP: P * (dP - dP.sum(-1, keepdims=True))),
         ),
     ],

@@ -27,15 +27,15 @@ SPLITS = [
     ("mixes tokens", lambda x, H: x.reshape(x.shape[0], H, x.shape[1], x.shape[2] // H)),
     ("in turn", lambda x, H: np.stack([x[..., h::H] for h in range(H)], axis=1)),
     ("shape", lambda x, H: x.reshape(*x.shape[:2], H, -1)),
-    ("heads stand in reverse", lambda x, H: split(x, H)[:, ::-1]),
+    ("heads are in reverse", lambda x, H: split(x, H)[:, ::-1]),
     ("shape", lambda x, H: split(x, H).swapaxes(-1, -2)),
-    ("tokens stand in reverse", lambda x, H: split(x[:, ::-1], H)),
+    ("tokens are in reverse", lambda x, H: split(x[:, ::-1], H)),
 ]
 MERGES = [
     ("mixes heads", lambda x: x.reshape(x.shape[0], x.shape[2], -1)),
     ("side by side", lambda x: x.transpose(0, 2, 3, 1).reshape(x.shape[0], x.shape[2], -1)),
     ("shape", lambda x: x.transpose(0, 2, 1, 3)),
-    ("heads stand in reverse", lambda x: merge(x[:, ::-1])),
+    ("heads are in reverse", lambda x: merge(x[:, ::-1])),
     ("shape|sum", lambda x: x.sum(axis=1)),
 ]
 
@@ -49,9 +49,9 @@ WRONG = {
         ("wrong way round", seen(lambda t, s, back: s > t + back)),
         ("transposed", seen(lambda t, s, back: s >= t + back)),
         ("diagonal is True", seen(lambda t, s, back: s < t + back)),
-        ("last T of S", seen(lambda t, s, back: s <= t)),
+        ("last T of the S", seen(lambda t, s, back: s <= t)),
         ("dtype", seen(lambda t, s, back: (s <= t + back).astype(float))),
-        ("takes no argument `S`", lambda T: np.tril(np.ones((T, T), bool))),
+        ("has no parameter `S`", lambda T: np.tril(np.ones((T, T), bool))),
         ("dtype|boolean", seen(lambda t, s, back: np.where(s <= t + back, 0.0, -np.inf))),
         ("everything", seen(lambda t, s, back: (t + s) >= 0)),
     ],

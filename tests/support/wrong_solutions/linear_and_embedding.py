@@ -70,7 +70,7 @@ WRONG = {
         ("only the first text", linear_backward(dW=lambda dy, x, W: x[0].T @ dy[0])),
         ("mean over the tokens", linear_backward(db=lambda dy, x, W: rows(dy).mean(axis=0))),
         (
-            "batch divided out twice",
+            "divided by the batch size twice",
             linear_backward(dW=lambda dy, x, W: rows(x).T @ rows(dy) / len(x)),
         ),
         (

@@ -38,8 +38,8 @@ def in_place(dloss, saved):
 WRONG = {
     "cross_entropy": [
         ("sign", lambda logits, targets: np.log(picked(logits, targets)).mean()),
-        ("mean is meant", lambda logits, targets: -np.log(picked(logits, targets)).sum()),
-        ("batch only", lambda logits, targets: -np.log(picked(logits, targets)).sum(1).mean()),
+        ("instead of the mean", lambda logits, targets: -np.log(picked(logits, targets)).sum()),
+        ("batch size only", lambda logits, targets: -np.log(picked(logits, targets)).sum(1).mean()),
         ("logarithm is missing", lambda logits, targets: -picked(logits, targets).mean()),
         ("log_softmax", lambda logits, targets: -np.log(picked(logits, targets)).mean()),
         ("shape", lambda logits, targets: -np.log(picked(logits, targets))),
@@ -65,7 +65,7 @@ WRONG = {
     ],
     "mean_squared_error": [
         ("1/2", lambda y, target: (0.5 * ((y - target) ** 2).mean(), y - target)),
-        ("mean is meant", lambda y, target: (((y - target) ** 2).sum(), y - target)),
+        ("instead of the mean", lambda y, target: (((y - target) ** 2).sum(), y - target)),
         ("absolute value", lambda y, target: (np.abs(y - target).mean(), y - target)),
         ("y - target", lambda y, target: (((y - target) ** 2).mean(), target - y)),
         ("root", lambda y, target: (np.sqrt(((y - target) ** 2).mean()), y - target)),
@@ -76,7 +76,7 @@ WRONG = {
         ("dloss is not used", lambda dloss, d: 2 * d / d.size),
         ("factor 2", lambda dloss, d: dloss * d / d.size),
         ("1/n is missing", lambda dloss, d: 2 * dloss * d),
-        ("batch only", lambda dloss, d: 2 * dloss * d / d.shape[0]),
+        ("batch size only", lambda dloss, d: 2 * dloss * d / d.shape[0]),
         ("sign", lambda dloss, d: -2 * dloss * d / d.size),
         ("features only", lambda dloss, d: 2 * dloss * d / d.shape[-1]),
         ("not differentiated", lambda dloss, d: dloss * d * d / d.size),

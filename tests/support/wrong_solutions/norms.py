@@ -83,7 +83,7 @@ WRONG = {
             ),
         ),
         (
-            "which the mean feels.* is missing",
+            "path through the mean.* is missing",
             layer_backward(
                 lambda dy, xhat, rstd, gamma: (
                     rstd * (dy * gamma - xhat * (dy * gamma * xhat).mean(**LAST))
@@ -91,7 +91,7 @@ WRONG = {
             ),
         ),
         (
-            "which the variance feels.* is missing",
+            "path through the variance.* is missing",
             layer_backward(
                 lambda dy, xhat, rstd, gamma: rstd * (dy * gamma - (dy * gamma).mean(**LAST))
             ),
@@ -143,7 +143,7 @@ WRONG = {
         ("sum of squares", lambda x, gamma: gamma * x / np.sqrt((x * x).sum(**LAST) + 1e-6)),
         ("root is missing", lambda x, gamma: gamma * x / ((x * x).mean(**LAST) + 1e-6)),
         ("whole array", lambda x, gamma: gamma * x / np.sqrt((x * x).mean() + 1e-6)),
-        ("another eps", lambda x, gamma: gamma * x / np.sqrt((x * x).mean(**LAST) + 1e-5)),
+        ("eps should be 1e-6", lambda x, gamma: gamma * x / np.sqrt((x * x).mean(**LAST) + 1e-5)),
         ("gamma", lambda x, gamma: x / np.sqrt((x * x).mean(**LAST) + 1e-6)),
     ],
     "rms_norm_backward": [
@@ -168,7 +168,7 @@ WRONG = {
         ),
         ("is missing", rms_backward(lambda dy, xhat, rstd, gamma: rstd * gamma * dy)),
         (
-            "means are meant|7 times",
+            "instead of means|7 times",
             rms_backward(
                 lambda dy, xhat, rstd, gamma: (
                     rstd * (dy * gamma - xhat * (dy * gamma * xhat).sum(**LAST))

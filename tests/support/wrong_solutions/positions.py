@@ -55,10 +55,10 @@ WRONG = {
         ("base is 1000", lambda n, D: table(n, D, 1000)),
         ("odd", even_only),
         (
-            "take turns",
+            "alternate",
             lambda n, D: np.concatenate([table(n, D)[:, 0::2], table(n, D)[:, 1::2]], axis=1),
         ),
-        ("i the pair's number", lambda n, D: table(n, D, step=0.5)),
+        ("i is the pair's number", lambda n, D: table(n, D, step=0.5)),
         ("shape", lambda n, D: table(n, D).T),
     ],
     "rotary": [

@@ -51,7 +51,7 @@ WRONG = {
         ("whole array", lambda dy, y: y * (dy - np.sum(dy * y))),
         ("wrong sign", looped_softmax_backward),
         ("gradient of softmax\\(x\\).sum\\(\\)", lambda dy, y: y - y * y.sum(**LAST)),
-        ("of dy alone", lambda dy, y: y * (dy - dy.sum(**LAST))),
+        ("over dy alone", lambda dy, y: y * (dy - dy.sum(**LAST))),
         ("times y, is missing", lambda dy, y: dy - (dy * y).sum(**LAST)),
         ("log_softmax", lambda dy, y: dy - y * dy.sum(**LAST)),
         (r"sum\(y dy\) is 0.1429 times", lambda dy, y: y * (dy - (dy * y).mean(**LAST))),
@@ -65,7 +65,7 @@ WRONG = {
         ("whole array", lambda x: x - np.log(np.exp(x).sum())),
         ("sign", lambda x: log_sum(x) - x),
         ("logarithm of the sum is missing", lambda x: x - x.max(**LAST)),
-        ("once too often|not given back", lambda x: x - log_sum(x - x.max(**LAST))),
+        ("inside the sum only", lambda x: x - log_sum(x - x.max(**LAST))),
     ],
     "log_softmax_backward": [
         (r"exp\(y\)", lambda dy, y: dy - y * dy.sum(**LAST)),
