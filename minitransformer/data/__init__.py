@@ -1,4 +1,4 @@
-"""Corpora, tokenizers and batches."""
+"""Corpora, tokenizers, the bundled reviews, and examples in batches."""
 
 from minitransformer.data.corpora.dataset import UNLABELLED, Dataset, Split
 from minitransformer.data.corpora.imdb import load_imdb
@@ -15,8 +15,13 @@ from minitransformer.data.examples.batching import length_batches, micro_batches
 from minitransformer.data.reviews.reviews import load_reviews
 from minitransformer.data.tokenizers.bpe.tokenizer import ByteLevelBPE
 from minitransformer.data.tokenizers.characters import CharacterTokenizer
-from minitransformer.data.tokenizers.tokenizer import Tokenizer, load_tokenizer
-from minitransformer.data.tokenizers.vocabulary import PADDING, UNKNOWN, Vocabulary
+from minitransformer.data.tokenizers.tokenizer import (
+    PADDING,
+    UNKNOWN,
+    Tokenizer,
+    load_tokenizer,
+)
+from minitransformer.data.tokenizers.vocabulary import Vocabulary
 from minitransformer.data.tokenizers.word_split import join, tokenize
 from minitransformer.data.tokenizers.wordpiece import WordPiece
 from minitransformer.data.tokenizers.words import WordTokenizer

@@ -128,14 +128,14 @@ def test_merges_run_out():
     ("texts", "options", "message"),
     [
         ("one string", {}, "texts must be a list of strings, got one string"),
-        ([], {}, "texts must hold at least one character"),
-        ([""], {}, "texts must hold at least one character"),
+        ([], {}, "texts must contain at least one character"),
+        ([""], {}, "texts must contain at least one character"),
         (["a", 3], {}, "text must be a string, got int"),
         (["a"], {"n_merges": -1}, "n_merges must be >= 0, got -1"),
         (["a"], {"n_merges": 2.0}, "n_merges must be a whole number"),
         (["a"], {"n_merges": True}, "n_merges must be a whole number"),
         (["a"], {"min_count": 0}, "min_count must be >= 1"),
-        (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, not 'gpt3'"),
+        (["a"], {"pattern": "gpt3"}, "pattern must be one of gpt2, llama3, qwen2, got 'gpt3'"),
     ],
 )
 def test_what_cannot_be_learned_from(texts, options, message):
@@ -263,7 +263,7 @@ def test_symbols_of_bytes():
     assert all(symbol.isprintable() and not symbol.isspace() for symbol in SYMBOLS)
     assert to_symbols(b" a\n\xe9") == "\u0120a\u010a\u00e9"
     assert from_symbols(to_symbols(bytes(range(256)))) == bytes(range(256))
-    with pytest.raises(ValueError, match="stands for no byte"):
+    with pytest.raises(ValueError, match="represents no byte"):
         from_symbols("a b")
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from minitransformer.data import ByteLevelBPE
-from minitransformer.data.tokenizers.bpe.tokenizer import PATTERNS
+from minitransformer.data.tokenizers.bpe.pieces import PATTERNS
 from tests.support.published_tables import STORED, published, write_small_bpe
 
 SMALL = STORED["small bpe"]
@@ -113,14 +113,14 @@ def test_merges_may_begin_with_a_number_sign(folder):
         ("vocab.json", "", "vocab.json cannot be read: not JSON"),
         ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
         ("vocab.json", '{"a": 0}', "is missing"),
-        ("vocab.json", '{"a": "0"}', "the id of 'a' is '0', and not an integer"),
-        ("vocab.json", '{"a": true}', "the id of 'a' is True"),
+        ("vocab.json", '{"a": "0"}', "the id of 'a' must be an integer, got '0'"),
+        ("vocab.json", '{"a": true}', "the id of 'a' must be an integer, got True"),
         ("vocab.json", '{"a": 7}', "must be 0 to 0, each once"),
         ("vocab.json", '{"a": 0, "b": 0}', "must be 0 to 1, each once"),
-        ("vocab.json", '{"a b": 0}', "holds ' ', which stands for no byte"),
-        ("merges.txt", "h e\nx\n", "merge 2 is not a pair of tokens but 'x'"),
-        ("merges.txt", "h e\na b c\n", "merge 2 is not a pair"),
-        ("merges.txt", "h e\nh  e\n", "merge 2 is not a pair"),
+        ("vocab.json", '{"a b": 0}', "contains ' ', which represents no byte"),
+        ("merges.txt", "h e\nx\n", "merge 2 must be a pair of tokens, got 'x'"),
+        ("merges.txt", "h e\na b c\n", "merge 2 must be a pair"),
+        ("merges.txt", "h e\nh  e\n", "merge 2 must be a pair"),
         ("merges.txt", "h e\nh e\n", "the pair 'h' 'e' is merged twice"),
         ("merges.txt", "h q\n", "the token 'hq' is missing"),
         ("merges.txt", "h \u4e16\n", "the token '\u4e16' is missing"),
@@ -249,7 +249,7 @@ def test_a_token_before_every_text(folder, processor):
     (folder / "tokenizer_config.json").write_text('{"add_bos_token": true}')
     assert ByteLevelBPE.from_huggingface(folder) == bpe
     (folder / "tokenizer_config.json").write_text('{"add_bos_token": false}')
-    with pytest.raises(ValueError, match="add_bos_token = False, but by tokenizer.json there is a"):
+    with pytest.raises(ValueError, match="add_bos_token = False, but tokenizer.json adds a"):
         ByteLevelBPE.from_huggingface(folder)
 
 
@@ -259,13 +259,13 @@ def test_processors_that_add_nothing(folder, processor):
     assert bpe.encode("").size == 0
     for key in ("add_bos_token", "add_eos_token"):
         (folder / "tokenizer_config.json").write_text(json.dumps({key: True}))
-        with pytest.raises(ValueError, match=f"{key} = True, but by tokenizer.json there is no"):
+        with pytest.raises(ValueError, match=f"{key} = True, but tokenizer.json adds no"):
             ByteLevelBPE.from_huggingface(folder)
 
 
 def test_a_token_is_either_special_or_text():
     table = SMALL["vocabulary"] | {"<s>": N}
-    with pytest.raises(ValueError, match="'<s>' stands both in specials and in added"):
+    with pytest.raises(ValueError, match="'<s>' is both in specials and in added"):
         ByteLevelBPE(table, [], specials=["<s>"], added=["<s>"])
     with pytest.raises(ValueError, match="the token '<s>' is missing"):
         ByteLevelBPE(table, [], prefix="<s>")
@@ -274,33 +274,48 @@ def test_a_token_is_either_special_or_text():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": None}, "model must be an object, not NoneType"),
-        ({"model__type": "Unigram"}, "model.type is 'Unigram'; only 'BPE' is known"),
-        ({"model__dropout": 0.1}, "model.dropout = 0.1 is not known"),
+        ({"model": None}, "model must be an object, got NoneType"),
+        ({"model__type": "Unigram"}, "model.type must be 'BPE', got 'Unigram'"),
+        ({"model__dropout": 0.1}, "model.dropout = 0.1 is not supported"),
         ({"model__end_of_word_suffix": "</w>"}, "model.end_of_word_suffix = '</w>'"),
         ({"model__continuing_subword_prefix": "##"}, "model.continuing_subword_prefix"),
         ({"model__byte_fallback": True}, "model.byte_fallback = True"),
-        ({"model__vocab": []}, "the vocabulary must be an object, not list"),
-        ({"model__merges": None}, "the merges must be a list, not NoneType"),
-        ({"model__merges": [["a", "b", "c"]]}, "merge 1 is not a pair"),
-        ({"model__merges": [["a", 3]]}, "merge 1 is not a pair"),
-        ({"normalizer": {"type": "NFC"}}, "normalizer = .* is not known here"),
+        ({"model__vocab": []}, "the vocabulary must be an object, got list"),
+        ({"model__merges": None}, "merges must be a list, got NoneType"),
+        ({"model__merges": [["a", "b", "c"]]}, "merge 1 must be a pair"),
+        ({"model__merges": [["a", 3]]}, "merge 1 must be a pair"),
+        ({"normalizer": {"type": "NFC"}}, "normalizer = .* is not supported"),
         ({"pre_tokenizer": None}, "pre_tokenizer must be an object"),
-        ({"pre_tokenizer__type": "Metaspace"}, "pre_tokenizer is 'Metaspace', not 'ByteLevel'"),
+        (
+            {"pre_tokenizer__type": "Metaspace"},
+            "pre_tokenizer must be 'ByteLevel', got 'Metaspace'",
+        ),
         ({"pre_tokenizer__add_prefix_space": True}, "add_prefix_space = true"),
-        ({"pre_tokenizer__use_regex": False}, "this pre_tokenizer is not known"),
-        ({"pre_tokenizer": split_by("(a+)+$")}, "this pre_tokenizer is not known"),
-        ({"pre_tokenizer": split_by(PATTERNS["gpt2"], behavior="Removed")}, "is not known"),
-        ({"pre_tokenizer": split_by(PATTERNS["gpt2"], invert=True)}, "is not known"),
-        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}}, "is None, not 'ByteLevel'"),
-        ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [3]}}, "is None, not 'ByteLevel'"),
-        ({"added_tokens": [3]}, "an entry of added_tokens is not a token but 3"),
+        ({"pre_tokenizer__use_regex": False}, "this pre_tokenizer is not supported"),
+        ({"pre_tokenizer": split_by("(a+)+$")}, "this pre_tokenizer is not supported"),
+        (
+            {"pre_tokenizer": split_by(PATTERNS["gpt2"], behavior="Removed")},
+            "pre_tokenizer is not supported",
+        ),
+        (
+            {"pre_tokenizer": split_by(PATTERNS["gpt2"], invert=True)},
+            "pre_tokenizer is not supported",
+        ),
+        (
+            {"pre_tokenizer": {"type": "Sequence", "pretokenizers": []}},
+            "must be 'ByteLevel', got None",
+        ),
+        (
+            {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [3]}},
+            "must be 'ByteLevel', got None",
+        ),
+        ({"added_tokens": [3]}, "an entry of added_tokens must be a token, got 3"),
         ({"added_tokens": [{"content": "<s>"}]}, "added_tokens gives '<s>' the id None"),
         ({"added_tokens": [{"content": "a", "id": 0}]}, "added_tokens gives 'a' the id 0"),
         ({"added_tokens": [{"content": "<s>", "id": N + 5, "special": True}]}, "each once"),
         (
             {"added_tokens": [{"content": "<s>", "id": N}]},
-            "says special = None of '<s>'; it must be",
+            "special must be true or false for '<s>'",
         ),
         (
             {
@@ -310,37 +325,43 @@ def test_a_token_is_either_special_or_text():
                     think(id=N + 3, content="<x>", normalized=False),
                 ]
             },
-            "partly normalized, partly not",
+            "are normalized and some are not",
         ),
-        ({"added_tokens": [think(lstrip=True)]}, "says lstrip = True of '<think>'"),
-        ({"added_tokens": [think(single_word=True)]}, "says single_word = True of '<think>'"),
+        ({"added_tokens": [think(lstrip=True)]}, "lstrip = True for '<think>'"),
+        ({"added_tokens": [think(single_word=True)]}, "single_word = True for '<think>'"),
         (
             {"added_tokens": [think(content="\u0120", id=SMALL["vocabulary"]["\u0120"])]},
-            "other bytes",
+            "different bytes",
         ),
-        ({"truncation": {"max_length": 4}}, "truncation = .'max_length': 4. is not known here"),
-        ({"padding": {"strategy": "BatchLongest"}}, "padding = .* is not known here"),
-        ({"decoder": {"type": "WordPiece"}}, "decoder is 'WordPiece', not 'ByteLevel'"),
+        ({"truncation": {"max_length": 4}}, "truncation = .'max_length': 4. is not supported"),
+        ({"padding": {"strategy": "BatchLongest"}}, "padding = .* is not supported"),
+        ({"decoder": {"type": "WordPiece"}}, "decoder must be 'ByteLevel', got 'WordPiece'"),
         (
             {"post_processor": {"type": "RobertaProcessing"}},
-            "post_processor is 'RobertaProcessing'",
+            "post_processor must be .*, got 'RobertaProcessing'",
         ),
-        ({"post_processor": [3]}, r"post_processor is \[3\]; known are"),
+        ({"post_processor": [3]}, r"post_processor must be ByteLevel, .*, got \[3\]"),
         ({"post_processor": {"type": "Sequence"}}, "post_processor.processors must be a list"),
         (
             {"post_processor": {"type": "TemplateProcessing"}},
             "post_processor.single must be a list",
         ),
-        ({"post_processor": template("TEXT", "</s>")}, "single is 'TEXT </s>'; known is"),
-        ({"post_processor": template("<s>", "<s>", "TEXT")}, "puts 2 tokens before a text"),
-        ({"post_processor": template("<s>")}, "single is '<s>'; known is"),
+        (
+            {"post_processor": template("TEXT", "</s>")},
+            "single must be a text, .*, got 'TEXT </s>'",
+        ),
+        (
+            {"post_processor": template("<s>", "<s>", "TEXT")},
+            "at most one token before a text, got 2",
+        ),
+        ({"post_processor": template("<s>")}, "single must be a text, .*, got '<s>'"),
         (
             {"post_processor": template("<s>", "TEXT", ids=[3])},
             "special_tokens gives '<s>' the ids .3",
         ),
         (
             {"post_processor": template("<pad>", "TEXT")},
-            "gives '<pad>' the ids .*the vocabulary None",
+            "gives '<pad>' the ids .*the vocabulary gives it None",
         ),
         (
             {"post_processor": template("a", "TEXT", ids=[SMALL["vocabulary"]["a"]])},
@@ -353,7 +374,7 @@ def test_a_token_is_either_special_or_text():
                     "single": [{"Sequence": {"id": "B"}}],
                 }
             },
-            "post_processor.single holds .*'B'.*, which is not known",
+            "post_processor.single contains .*'B'.*, which is not supported",
         ),
     ],
 )

@@ -100,7 +100,7 @@ def test_where_a_corpus_is_looked_for(tmp_path, monkeypatch, nothing_fetched):
 
 @pytest.mark.parametrize("share", [0.0, 1.0, 1, -0.1, "0.1", None])
 def test_shares_that_are_none(tmp_path, share):
-    with pytest.raises(ValueError, match="held_out must be a share"):
+    with pytest.raises(ValueError, match="held_out must be a fraction"):
         load_shakespeare(write(tmp_path, input__txt="a text"), held_out=share)
 
 
@@ -116,7 +116,7 @@ def test_names_are_in_one_part_only(tmp_path):
     with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
         load_names(tmp_path, seed=-1)
     for wrong in ({"validation": 0.9}, {"test": -0.1}, {"test": "a"}):
-        with pytest.raises(ValueError, match="must be a share"):
+        with pytest.raises(ValueError, match="must be a fraction"):
             load_names(tmp_path, **wrong)
 
 
@@ -206,12 +206,14 @@ def test_a_damaged_part(tmp_path):
 
 
 def test_a_corpus_that_is_not_there(tmp_path, nothing_fetched):
-    with pytest.raises(ValueError, match="does not hold Multi30k: looked in it and in its folder"):
+    with pytest.raises(
+        ValueError, match="does not contain Multi30k: looked in it and in its folder"
+    ):
         load_multi30k(tmp_path)
     write(tmp_path, train__en=EN, train__de=DE)
-    with pytest.raises(ValueError, match="holds no val.en with a val.de"):
+    with pytest.raises(ValueError, match="does not contain both val.en and val.de"):
         load_multi30k(tmp_path)
-    with pytest.raises(ValueError, match="must be different languages, not 'en' twice"):
+    with pytest.raises(ValueError, match="must be different languages, got 'en' twice"):
         load_multi30k(tmp_path, target="en")
     with pytest.raises(ValueError, match="target must be one of en, de, fr, not 'nl'"):
         load_multi30k(target="nl")

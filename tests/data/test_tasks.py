@@ -86,12 +86,12 @@ def test_the_seed_decides_everywhere():
         ({"min_length": 0}, "min_length must be >= 1"),
         ({"min_length": 5, "max_length": 4}, "max_length must be >= 5, got 4"),
         ({"max_length": True}, "max_length must be a whole number"),
-        ({"alphabet": "a"}, "at least two letters"),
-        ({"alphabet": "aab"}, "none twice"),
+        ({"alphabet": "a"}, "two or more different letters"),
+        ({"alphabet": "aab"}, "different letters"),
         ({"alphabet": ["a", "b"]}, "alphabet must be a string, got list"),
         (
             {"held_out": True, "n": 27, "max_length": 1},
-            "only 3 held-out ones were found of length 1",
+            "only 3 held-out strings of length 1",
         ),
     ],
 )

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minitransformer.data import PADDING, UNKNOWN, Vocabulary, join, tokenize
+from minitransformer.data import (
+    PADDING,
+    UNKNOWN,
+    Tokenizer,
+    Vocabulary,
+    WordTokenizer,
+    join,
+    load_tokenizer,
+    tokenize,
+)
 
 
 @pytest.mark.parametrize(
@@ -160,15 +169,26 @@ def test_save_and_load(tmp_path):
     assert len(lines) == len(vocabulary) + 1
 
 
+def test_a_vocabulary_is_a_tokenizer(tmp_path):
+    vocabulary = Vocabulary.build(["a fine film"])
+    assert isinstance(vocabulary, Tokenizer)
+    assert (vocabulary.pad_id, vocabulary.unknown_id) == (PADDING, UNKNOWN)
+    assert vocabulary.start_id is vocabulary.end_id is None
+    vocabulary.save(tmp_path / "vocab.txt")
+    assert load_tokenizer(tmp_path / "vocab.txt") == vocabulary
+    with pytest.raises(ValueError, match="of the kind 'vocabulary', not 'words'"):
+        WordTokenizer.load(tmp_path / "vocab.txt")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a whole vocabulary"),
-        (b"a\nb\n", "not a whole vocabulary"),
-        (b"<pad>\n<unk>\na\nb", "not a whole vocabulary"),
+        (b"", "not a complete vocabulary"),
+        (b"a\nb\n", "not a complete vocabulary"),
+        (b"<pad>\n<unk>\na\nb", "not a complete vocabulary"),
         (b"<pad>\n<unk>\na\n\nb\n", "tokens must be non-empty"),
         (b"<pad>\n<unk>\na\na\n", "tokens must be unique, got 'a' twice"),
-        (b"<pad>\n<unk>\na b\n", "hold a space"),
+        (b"<pad>\n<unk>\na b\n", "must not contain spaces"),
         (b"<pad>\n<unk>\n\xff\xfe\n", "not UTF-8"),
     ],
 )
@@ -186,17 +206,25 @@ def test_files_that_are_no_vocabulary(tmp_path, content, message):
         (lambda v: Vocabulary.build([]), ValueError, "at least one word"),
         (lambda v: Vocabulary.build([" ", ""]), ValueError, "at least one word"),
         (lambda v: Vocabulary.build("a b"), TypeError, "got one string"),
-        (lambda v: Vocabulary.build(["a", 3]), TypeError, "must be a string, not int"),
+        (lambda v: Vocabulary.build(["a", 3]), TypeError, "must be a string, got int"),
         (lambda v: Vocabulary.build(["a"], max_size=2), ValueError, "max_size must be >= 3"),
         (lambda v: Vocabulary.build(["a"], min_count=0), ValueError, "min_count must be >="),
-        (lambda v: Vocabulary.build(["a"], min_count="x"), TypeError, "min_count must be a whole number"),
+        (
+            lambda v: Vocabulary.build(["a"], min_count="x"),
+            TypeError,
+            "min_count must be a whole number",
+        ),
         (lambda v: Vocabulary(None), TypeError, "tokens must be a sequence of strings, got None"),
         (lambda v: Vocabulary.build(None), TypeError, "texts must be a list of strings, got None"),
         (lambda v: Vocabulary("ab"), TypeError, "got one string"),
         (lambda v: Vocabulary([3]), TypeError, "tokens must be strings"),
-        (lambda v: v.encode(" "), ValueError, "is empty"),
+        (lambda v: v.encode(" "), ValueError, "at least one word"),
         (lambda v: v.encode("a", max_len=0), ValueError, "max_len must be >= 1"),
-        (lambda v: v.encode("a", truncate="start"), ValueError, 'must be "end" or "ends"'),
+        (
+            lambda v: v.encode("a", truncate="start"),
+            ValueError,
+            "truncate must be one of end, ends, got 'start'",
+        ),
         (lambda v: v.encode_all("a b"), TypeError, "got one string"),
         (lambda v: v.decode([3]), ValueError, r"ids must lie in 0 .. 2, got 3"),
         (lambda v: v.decode([-1]), ValueError, r"ids must lie in 0 .. 2, got -1"),

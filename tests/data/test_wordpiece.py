@@ -91,7 +91,7 @@ def test_decoding_attaches_pieces_and_punctuation():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a\nb\n", r"must hold \[UNK\]"),
+        ("a\nb\n", r"must contain \[UNK\]"),
         ("[UNK]\na\na\n", "tokens must be unique, got 'a' twice"),
         ("[UNK]\n\na\n", "tokens must be non-empty"),
         ("", "vocab.txt is empty"),

@@ -218,7 +218,7 @@ def test_bad_texts(x, error, message):
 @pytest.mark.parametrize(
     ("sources", "targets", "error", "message"),
     [
-        ([[3]], [[4], [5]], ValueError, "of the same number, got 1 and 2"),
+        ([[3]], [[4], [5]], ValueError, "same number of sequences, got 1 and 2"),
         ([[3], []], [[4], [5]], ValueError, r"source\[1\] has 0 ids, at least 1"),
         ([[3] * 9], [[4]], ValueError, r"source\[0\] has 9 ids, at most 8"),
         ([[3]], [[4] * 8], ValueError, r"target\[0\] has 8 ids, at most 7"),

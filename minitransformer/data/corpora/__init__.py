@@ -1,1 +1,1 @@
-"""Corpora: the reviews of IMDB, plain texts, translations, tables, and tasks on strings."""
+"""Corpora: IMDB reviews, plain texts, translations, tables of your own, and string tasks."""

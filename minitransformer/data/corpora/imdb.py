@@ -1,8 +1,8 @@
 """The IMDB film reviews of Maas et al., from an archive, a folder, or by download.
 
 Maas, Daly, Pham, Huang, Ng and Potts, "Learning Word Vectors for Sentiment Analysis", ACL 2011:
-25,000 labelled reviews to train on, 25,000 to test on, 50,000 without a label. Ratings of 1 to 4
-stars are negative, 7 to 10 positive.
+25,000 labelled reviews for training, 25,000 for testing, and 50,000 without a label. Reviews with 1
+to 4 stars are negative, those with 7 to 10 are positive.
 """
 
 import errno
@@ -25,14 +25,14 @@ FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos", "train/unsup")
 PLACES = ("", "aclImdb", "imdb", "imdb/aclImdb")
 ARCHIVES = ("aclImdb*.tar.gz", "aclImdb*.tgz", "aclImdb*.tar")
 UNLABELLED_FILE = "unsup_50k.txt.gz"
-MAX_TEXT = 1 << 20  # the longest review has 14,000 bytes
+MAX_TEXT = 1 << 20  # bytes; the longest review has 14,000
 
 _REVIEW = re.compile(rf"(?:.*/)?({'|'.join(FOLDERS)})/(\d+)_(\d+)\.txt")
-# Only elements of HTML: reviewers also write <grin>, <3, and "a < b > c", which are their words
+# Only HTML elements: <grin>, <3 and "a < b > c" are the reviewers' own words
 _MARKUP = re.compile(
     r"</?(?:a|b|br|center|div|em|font|hr|i|img|li|ol|p|span|strong|u|ul)\b[^<>]*>", re.IGNORECASE
 )
-# Bytes of Windows-1252 that were published as control characters; other controls become spaces
+# Bytes of Windows-1252 were published as control characters; other controls become spaces
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS = dict.fromkeys([*range(32), 0x7F], " ")
 _CONTROLS |= {
@@ -41,40 +41,40 @@ _CONTROLS |= {
 
 
 def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1, seed=0):
-    """Load the IMDB reviews, cleaned of markup and of texts that stand in two parts.
+    """Load the IMDB reviews, without markup and without texts that occur in two parts.
 
-    Training texts that also stand in the test part are removed (123 of the original); the test
-    part stays as published. Texts that stand in training twice are never in the validation part.
+    Training texts that also occur in the test part are removed (123 of the original); the test
+    part stays as published. Texts that occur twice in training are never in the validation part.
 
     Parameters
     ----------
     data_dir : path-like, optional
-        An archive (the original ``aclImdb_v1.tar.gz`` or a selection from it), a folder that was
-        unpacked from one, or a folder that holds either; read as it is. Without it, the folder
-        that the environment variable ``MINITRANSFORMER_DATA`` names is searched, and then the
-        original archive is downloaded, once, and verified.
+        An archive (the original ``aclImdb_v1.tar.gz`` or a selection from it), an unpacked
+        archive, or a folder that contains either; it is not verified. Without it, the folder named
+        by the environment variable ``MINITRANSFORMER_DATA`` is searched. If the reviews are not
+        there, the original archive is downloaded once, and verified.
     unlabelled : bool
-        Also read the reviews without labels, from the archive's ``train/unsup`` or from a file
-        ``unsup_50k.txt.gz`` beside it, each text once and only those that stand in no other part,
-        as ``extra["unlabelled"]``.
+        Whether to read the reviews without labels too, as ``extra["unlabelled"]``. They come from
+        the archive's ``train/unsup``, or from a file ``unsup_50k.txt.gz`` beside the archive. Each
+        text is read once, and only if it is in no other part.
     progress : bool
-        Show a bar on standard error where something takes longer than two seconds.
+        Whether to show a bar on standard error when something takes longer than two seconds.
     validation : float or int
-        Part of the training reviews to validate on: a share of them as published, or a number.
+        How many training reviews to validate on: a fraction of the published ones, or a number.
     seed : int
         Chooses the validation part.
 
     Returns
     -------
     Dataset
-        Classes ``negative`` and ``positive``, in nearly equal shares in every part.
+        Classes ``negative`` and ``positive``, nearly balanced in every part.
 
     Raises
     ------
     FileNotFoundError
         If `data_dir` does not exist.
     ValueError
-        If it holds no IMDB reviews, or they are damaged or incomplete.
+        If it contains no IMDB reviews, or they are damaged or incomplete.
     DownloadError
         If a download is needed and fails.
     """
@@ -104,7 +104,7 @@ def clean(text):
 
 def _train_and_validation(reviews, in_test, validation, seed):
     everything = _split(reviews["train/neg"], reviews["train/pos"])
-    if isinstance(validation, float) and 0 <= validation < 1:  # a share of what was published
+    if isinstance(validation, float) and 0 <= validation < 1:  # a fraction of what was published
         validation = round(validation * len(everything))
     kept = [i for i, text in enumerate(everything.texts) if text not in in_test]
     texts, labels = [everything.texts[i] for i in kept], everything.labels[kept]
@@ -119,7 +119,7 @@ def _split(negative, positive):
 
 
 def _locate(data_dir, progress):
-    """The archive or unpacked folder to read."""
+    """The archive or the unpacked folder to read."""
     for folder in data_folders(data_dir):
         found = _search(folder)
         if found is not None:
@@ -141,7 +141,7 @@ def _search(folder):
         if (here / "train" / "pos").is_dir():
             return here
         archives = [path for pattern in ARCHIVES for path in here.glob(pattern) if path.is_file()]
-        if archives:  # of several the most complete
+        if archives:  # if there are several, the most complete one
             return max(archives, key=lambda path: (path.stat().st_size, path.name))
     return None
 
@@ -151,16 +151,16 @@ def _read(source, unlabelled, progress):
     members = _folder_members if source.is_dir() else _archive_members
     found = {folder: [] for folder in FOLDERS}
 
-    def wanted(name):
+    def is_review(name):
         match = _REVIEW.fullmatch(name)
         return match is not None and (unlabelled or match[1] != "train/unsup")
 
-    for name, content in members(source, wanted, progress):
+    for name, content in members(source, is_review, progress):
         folder, number, stars = _REVIEW.fullmatch(name).groups()
         found[folder].append((int(number), int(stars), _decoded(content, f"{source}: {name}")))
     absent = [folder for folder in FOLDERS[:4] if not found[folder]]
     if absent:
-        raise ValueError(f"{source} is not IMDB: it holds no reviews in {', '.join(absent)}")
+        raise ValueError(f"{source} is not IMDB: it has no reviews in {', '.join(absent)}")
     return {folder: [text for *_, text in sorted(found[folder])] for folder in FOLDERS}
 
 
@@ -195,7 +195,7 @@ def _folder_members(path, wanted, progress):
 
 
 def _unlabelled_file(source, progress):
-    """Cleaned texts of the file with one unlabelled review a line."""
+    """Cleaned texts of the file with one unlabelled review per line."""
     path = source.parent / UNLABELLED_FILE
     if not path.is_file():
         raise FileNotFoundError(

@@ -1,7 +1,7 @@
-"""Copying and reversing strings of letters: tasks whose right answer is known exactly.
+"""Copying and reversing strings of letters: tasks with exactly one right answer.
 
-Whether a string is held out is decided by the string alone, through a hash. So training can draw
-strings for ever, from any seed, and never meets one of those that it will be judged on.
+Whether a string is held out depends only on the string, through a hash. So training can draw
+strings forever, from any seed, and never sees one that is used for testing.
 """
 
 import hashlib
@@ -9,10 +9,10 @@ import string
 
 import numpy as np
 
-from minitransformer.checks import check_count
+from minitransformer.checks import check_count, check_text
 
-HELD_OUT_SHARE = 1 / 16
-MAX_REFUSED = 10_000  # draws in a row that give nothing new: there is nothing left to draw
+HELD_OUT_FRACTION = 1 / 16
+MAX_REFUSED = 10_000  # after this many draws in a row without a new string, none is left
 
 
 def copy_task(
@@ -23,16 +23,16 @@ def copy_task(
     Parameters
     ----------
     seed : int or sequence of int
-        The same seed gives the same strings; ``[seed, step]`` gives a batch for each step.
+        The same seed gives the same strings. ``[seed, step]`` gives each step its own batch.
     n : int
         Number of pairs.
     held_out : bool
-        Draw from the strings that are kept from training (one in sixteen of all), no one twice.
-        Without it, from all others.
+        Whether to draw from the strings that are held out from training (one in sixteen), none of
+        them twice, or from all others.
     min_length, max_length : int
-        Lengths are drawn evenly from these and all between.
+        Lengths are drawn uniformly from this range, which includes both ends.
     alphabet : str
-        Letters to draw from, at least two, none twice.
+        Letters to draw from: at least two, all different.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def copy_task(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above, or there are not so many held-out strings.
+        If an argument is not as above, or there are fewer than `n` held-out strings.
 
     Examples
     --------
@@ -57,6 +57,8 @@ def reverse_task(
 ):
     """The strings of :func:`copy_task`, each with its reverse as the answer.
 
+    The parameters are those of :func:`copy_task`.
+
     Examples
     --------
     >>> reverse_task(0, 2, max_length=5)
@@ -67,9 +69,9 @@ def reverse_task(
 
 
 def is_held_out(text: str) -> bool:
-    """Whether a string is kept from training: for one in sixteen of all strings."""
+    """Whether a string is held out from training, which one in sixteen strings is."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < HELD_OUT_SHARE * 2**64
+    return int.from_bytes(digest, "big") < HELD_OUT_FRACTION * 2**64
 
 
 def _draw(seed, n, held_out, min_length, max_length, alphabet):
@@ -87,15 +89,15 @@ def _draw(seed, n, held_out, min_length, max_length, alphabet):
                 seen.add(text)
         if refused > MAX_REFUSED:
             raise ValueError(
-                f"n = {n} strings were asked for, but only {len(found)} "
-                f"{'held-out' if held_out else 'training'} ones were found of length "
-                f"{min_length} to {max_length} with the letters {alphabet!r}"
+                f"n must be at most the number of strings, got {n}: only {len(found)} "
+                f"{'held-out' if held_out else 'training'} strings of length "
+                f"{min_length} to {max_length} were found with the letters {alphabet!r}"
             )
     return found[:n]
 
 
 def _candidates(rng, n, min_length, max_length, alphabet):
-    """Some strings, of the lengths asked for."""
+    """`n` strings with lengths in the given range."""
     lengths = rng.integers(min_length, max_length, size=n, endpoint=True)
     letters = "".join(alphabet[i] for i in rng.integers(len(alphabet), size=n * max_length))
     starts = range(0, n * max_length, max_length)
@@ -106,7 +108,6 @@ def _check(n, min_length, max_length, alphabet):
     check_count("n", n, 0)
     check_count("min_length", min_length, 1)
     check_count("max_length", max_length, min_length)
-    if not isinstance(alphabet, str):
-        raise TypeError(f"alphabet must be a string, not {type(alphabet).__name__}")
+    check_text(alphabet, "alphabet")
     if len(alphabet) < 2 or len(set(alphabet)) < len(alphabet):
-        raise ValueError(f"alphabet must be at least two letters, none twice, not {alphabet!r}")
+        raise ValueError(f"alphabet must be two or more different letters, got {alphabet!r}")

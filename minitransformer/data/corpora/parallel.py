@@ -1,9 +1,10 @@
-"""Sentences with their translations: Multi30k, or files of one's own with the same names."""
+"""Sentences with their translations: Multi30k, or your own files with the same names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from minitransformer.checks import check_choice
 from minitransformer.storage.download import data_folders, fetch
 from minitransformer.storage.text_files import read_text
 
@@ -20,7 +21,7 @@ class Parallel:
     Parameters
     ----------
     source, target : list of str
-        Of the same length, no sentence blank.
+        Lists of the same length; no sentence is blank.
     """
 
     source: list[str]
@@ -29,7 +30,7 @@ class Parallel:
     def __post_init__(self):
         if len(self.source) != len(self.target):
             raise ValueError(
-                f"source and target must be of the same length, but there are "
+                f"source and target must have the same length, got "
                 f"{len(self.source)} and {len(self.target)} sentences"
             )
 
@@ -44,8 +45,11 @@ class ParallelDataset:
     Parameters
     ----------
     name : str
+        What messages call it.
     train, validation : Parallel
+        The sentences to train and to validate on.
     tests : dict of str to Parallel
+        Test sets by name.
     languages : (str, str)
         Source and target.
     """
@@ -65,27 +69,28 @@ class ParallelDataset:
 
 
 def load_multi30k(data_dir=None, source="en", target="de", progress=True):
-    """Multi30k, task 1: captions of photographs and their translations, as they were written.
+    """Multi30k, task 1: captions of photographs and their translations, as raw text.
 
     Elliott, Frank, Sima'an and Specia, "Multi30K: Multilingual English-German Image Descriptions",
-    2016; test sets of 2017 and 2018 from the shared tasks of these years.
+    2016; the test sets of 2017 and 2018 come from the shared tasks of these years.
 
     Parameters
     ----------
     data_dir : path-like, optional
-        A folder with ``train.en``, ``train.de``, ``val.en``, ... (also ``.gz``, or in a folder
-        ``multi30k`` in it); read as they are, and of the tests those that are there. Without it
-        the folder in ``MINITRANSFORMER_DATA`` is searched, and then the published files are
-        downloaded, once, and verified.
+        A folder with ``train.en``, ``train.de``, ``val.en``, ... (also as ``.gz``, or in a
+        subfolder ``multi30k``). The files are not verified, and test sets may be missing. Without
+        it, the folder in ``MINITRANSFORMER_DATA`` is searched. If the files are not there, the
+        published ones are downloaded once, and verified.
     source, target : {"en", "de", "fr"}
-        Languages; for a `data_dir` any endings of files.
+        Languages; with a `data_dir`, any file endings.
     progress : bool
-        Show a bar on standard error where a download takes longer than two seconds.
+        Whether to show a bar on standard error when a download takes longer than two seconds.
 
     Returns
     -------
     ParallelDataset
-        29,000 sentences to train on, 1,014 to validate on, tests of 1,000, 1,000, 461 and 1,071.
+        29,000 sentences to train on, 1,014 to validate on, and test sets of 1,000, 1,000, 461 and
+        1,071.
 
     Raises
     ------
@@ -97,19 +102,18 @@ def load_multi30k(data_dir=None, source="en", target="de", progress=True):
         If a download is needed and fails.
     """
     if source == target:
-        raise ValueError(f"source and target must be different languages, not {source!r} twice")
+        raise ValueError(f"source and target must be different languages, got {source!r} twice")
     folder = _folder(data_dir, source, target)
     if folder is None:
-        for name, language in (("source", source), ("target", target)):
-            if language not in LANGUAGES:
-                raise ValueError(f"{name} must be one of {', '.join(LANGUAGES)}, not {language!r}")
+        check_choice("source", source, LANGUAGES)
+        check_choice("target", target, LANGUAGES)
 
     def part(name):
         paths = [_path(folder, f"{name}.{language}", progress) for language in (source, target)]
         if None in paths:
             if name in TESTS:
                 return None
-            raise ValueError(f"{folder} holds no {name}.{source} with a {name}.{target}")
+            raise ValueError(f"{folder} does not contain both {name}.{source} and {name}.{target}")
         return read_parallel(*paths)
 
     tests = {name: found for name in TESTS if (found := part(name)) is not None}
@@ -117,17 +121,22 @@ def load_multi30k(data_dir=None, source="en", target="de", progress=True):
 
 
 def read_parallel(source, target) -> Parallel:
-    """Two UTF-8 files, line by line; space around a sentence and pairs of blank lines are left out.
+    """Read two UTF-8 files line by line, without outer spaces and pairs of blank lines.
+
+    Parameters
+    ----------
+    source, target : path-like
+        The two files.
 
     Raises
     ------
     ValueError
-        If a line has no partner: one of the files is longer, or blank where the other is not. The
-        message names the line.
+        If a line has no partner, because one file is longer or is blank where the other is not.
+        The message names the line.
     """
     paths = (source, target)
     texts = [[line.strip() for line in read_text(path).split("\n")] for path in paths]
-    for lines in texts:  # blank lines at the end belong to no sentence
+    for lines in texts:  # blank lines at the end are not sentences
         while lines and not lines[-1]:
             lines.pop()
     pairs = []
@@ -157,7 +166,7 @@ def _folder(data_dir, source, target):
                 return folder / place
         if data_dir is not None:
             raise ValueError(
-                f"{data_dir} does not hold Multi30k: looked in it and in its folder "
+                f"{data_dir} does not contain Multi30k: looked in it and in its folder "
                 f"multi30k for train.{source} and train.{target}, also as .gz"
             )
     return None

@@ -15,8 +15,9 @@ class PlainText:
     Parameters
     ----------
     name : str
+        What messages call it.
     train, held_out : str
-        What comes first is for training, the end is for judging.
+        The first part, for training, and the last part, for testing.
     """
 
     name: str
@@ -25,7 +26,7 @@ class PlainText:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         return self.train + self.held_out
 
     def __repr__(self):
@@ -33,31 +34,31 @@ class PlainText:
 
 
 def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
-    """Tiny Shakespeare, or another text file.
+    """Load tiny Shakespeare or another text file.
 
     Parameters
     ----------
     data_dir : path-like, optional
         A text file (UTF-8, also ``.gz``), or a folder with ``tinyshakespeare/input.txt`` or
-        ``input.txt``; read as it is. Without it, the folder in ``MINITRANSFORMER_DATA`` is
-        searched, and then the file is downloaded, once, and verified.
+        ``input.txt``; it is not verified. Without it, the folder in ``MINITRANSFORMER_DATA`` is
+        searched. If the file is not there, it is downloaded once, and verified.
     progress : bool
-        Show a bar on standard error where a download takes longer than two seconds.
+        Whether to show a bar on standard error when a download takes longer than two seconds.
     held_out : float
-        Share of the characters, the last ones, that is not trained on.
+        Fraction of the characters, at the end of the text, that is not trained on.
 
     Returns
     -------
     PlainText
-        1,003,854 and 111,540 characters, 65 different ones.
+        1,003,854 and 111,540 characters, 65 of them distinct.
 
     Raises
     ------
     FileNotFoundError, ValueError, DownloadError
-        If it is not there, is no text, or cannot be downloaded.
+        If it does not exist, is not a text, or cannot be downloaded.
     """
     if not (isinstance(held_out, float) and 0 < held_out < 1):
-        raise ValueError(f"held_out must be a share between 0.0 and 1.0, not {held_out!r}")
+        raise ValueError(f"held_out must be a fraction between 0.0 and 1.0, got {held_out!r}")
     path = find("shakespeare", data_dir, ("input.txt",), progress)
     text = read_text(path)
     cut = int(len(text) * (1 - held_out))
@@ -70,11 +71,12 @@ def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
 
 @dataclass(frozen=True)
 class Names:
-    """First names in lower case, in three parts that share none.
+    """First names in lower case, in three parts without common names.
 
     Parameters
     ----------
     train, validation, test : list of str
+        The names of each part.
     """
 
     train: list[str]
@@ -83,36 +85,39 @@ class Names:
 
 
 def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0):
-    """First names, each once: repeats are dropped before the split.
+    """Load first names, each once: repeats are dropped before the split.
 
     Parameters
     ----------
     data_dir : path-like, optional
-        A file with a name a line, or a folder with ``names/names.txt`` or ``names.txt``. Without
-        it, the folder in ``MINITRANSFORMER_DATA`` is searched, and then the file is downloaded.
+        A file with one name per line, or a folder with ``names/names.txt`` or ``names.txt``.
+        Without it, the folder in ``MINITRANSFORMER_DATA`` is searched. If the file is not there, it
+        is downloaded.
     progress : bool
+        As in :func:`load_shakespeare`.
     validation, test : float
-        Shares of the names.
+        Fractions of the names.
     seed : int
-        Chooses the parts.
+        Determines which names are in which part.
 
     Returns
     -------
     Names
-        23,595/2,950/2,949 of the 29,494 different names.
+        23,595/2,950/2,949 of the 29,494 distinct names.
 
     Raises
     ------
     FileNotFoundError, ValueError, DownloadError
-        If it is not there, is no text, or cannot be downloaded.
+        If it does not exist, is not a text, or cannot be downloaded.
     TypeError, ValueError
-        If `seed` is no integer or negative, or a share is out of range.
+        If `seed` is not an integer or is negative, or a fraction is out of range.
     """
     check_count("seed", seed, 0)
-    for name, share, other in (("validation", validation, 0), ("test", test, validation)):
-        if not (isinstance(share, int | float) and 0 <= share < 1 - other):
+    for name, fraction, other in (("validation", validation, 0), ("test", test, validation)):
+        if not (isinstance(fraction, int | float) and 0 <= fraction < 1 - other):
             raise ValueError(
-                f"{name} must be a share from 0.0, and both below 1.0 together, not {share!r}"
+                f"{name} must be a fraction >= 0.0, and both must add up to less than 1.0, "
+                f"got {fraction!r}"
             )
     path = find("names", data_dir, ("names.txt",), progress)
     names = list(

@@ -1,34 +1,37 @@
-"""Dividing labelled texts into parts that have the same share of every class and no common text."""
+"""Splitting labelled texts into parts with the same class proportions and no common text."""
 
 import numpy as np
 
 
 def split_off(texts, labels, class_names, sizes: dict, rng):
-    """Split parts off a list of labelled texts, stratified, so that no text stands in two parts.
+    """Split parts off a list of labelled texts, stratified, so that no text is in two parts.
 
-    Copies of a text stay together. Every part gets each class in its share of the whole (by
-    largest remainders), but at least one text of it.
+    Copies of a text stay together. Every part gets each class in proportion to the whole (by
+    largest remainders), but at least one text of each.
 
     Parameters
     ----------
     texts : list of n str
-    labels : sequence of n ints, positions in `class_names`
+        The texts to split.
+    labels : sequence of n ints
+        Class of each text, an index into `class_names`.
     class_names : sequence of str
+        For error messages.
     sizes : dict of str -> int or float
-        For each part its number of texts, or its share of them (0 <= share < 1); 0 for an empty
-        part. The names serve error messages.
+        For each part, its number of texts, or its fraction of them (0 <= fraction < 1); 0 for an
+        empty part. The names are for error messages.
     rng : numpy.random.Generator
         The same state gives the same parts.
 
     Returns
     -------
     list of int arrays
-        Positions in `texts`, ascending: first what is left over, then one array for each part.
+        Positions in `texts`, ascending: first those that are left over, then one array per part.
 
     Raises
     ------
     ValueError
-        If a size is not allowed, or a class has too few different texts for all parts.
+        If a size is not allowed, or a class has too few distinct texts for all parts.
     """
     numbers = {name: _number(name, size, len(texts)) for name, size in sizes.items()}
     if sum(numbers.values()) >= len(texts):
@@ -41,8 +44,8 @@ def split_off(texts, labels, class_names, sizes: dict, rng):
     for name, members in zip(class_names, groups, strict=True):
         if len(members) < needed:
             raise ValueError(
-                f"class {name!r} has {len(members)} different texts, but {needed} "
-                f"are needed: one to train on and one each for {', '.join(numbers)}"
+                f"class {name!r} must have at least {needed} different texts, one to train on "
+                f"and one each for {', '.join(numbers)}, got {len(members)}"
             )
     counts = np.array([sum(map(len, members)) for members in groups])
     quotas = [_quotas(number, counts) for number in numbers.values()]
@@ -54,22 +57,22 @@ def split_off(texts, labels, class_names, sizes: dict, rng):
 
 
 def _number(name, size, n):
-    """`size`, a number or a share, as a number of texts."""
-    is_share = isinstance(size, float | np.floating) and 0 <= size < 1
+    """`size`, a number or a fraction, as a number of texts."""
+    is_fraction = isinstance(size, float | np.floating) and 0 <= size < 1
     is_number = isinstance(size, int | np.integer) and not isinstance(size, bool) and 0 <= size
-    if not (is_share or is_number):
+    if not (is_fraction or is_number):
         raise ValueError(
-            f"{name} must be a number of texts, or a share from 0.0 to below 1.0, given {size!r}"
+            f"{name} must be a number of texts, or a fraction >= 0.0 and < 1.0, got {size!r}"
         )
-    if is_share:
+    if is_fraction:
         return max(round(size * n), int(size > 0))
     return int(size)
 
 
 def _copies(texts, labels, n_classes):
-    """For each class its different texts, each as the positions of its copies.
+    """For each class its distinct texts, each as the positions of its copies.
 
-    A text that stands there with several labels belongs to the class of its first copy.
+    A text with several labels belongs to the class of its first copy.
     """
     positions = {}
     for i, text in enumerate(texts):
@@ -81,7 +84,7 @@ def _copies(texts, labels, n_classes):
 
 
 def _quotas(number, counts):
-    """Share `number` among the classes in proportion to `counts`, by largest remainders."""
+    """Distribute `number` over the classes in proportion to `counts`, by largest remainders."""
     if number == 0:
         return np.zeros_like(counts)
     exact = number * counts / counts.sum()
@@ -92,10 +95,10 @@ def _quotas(number, counts):
 
 
 def _deal(members, quotas, parts):
-    """Deal groups of copies in turn to the parts that lack most, the rest to ``parts[0]``.
+    """Deal out groups of copies, each to the part that lacks the most, the rest to ``parts[0]``.
 
-    One group is kept for training. Texts without copies come first, so that the quotas are met
-    exactly where there are enough of them.
+    One group is reserved for training. Texts without copies come first, so that the quotas are met
+    exactly if there are enough of them.
     """
     parts[0].extend(members.pop())
     left = np.array(quotas, dtype=float)

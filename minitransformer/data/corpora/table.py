@@ -25,33 +25,32 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
     Parameters
     ----------
     path : path-like
-        ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with one object a line; UTF-8.
+        ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with one object per line; UTF-8.
     text_column, label_column : str
         Names of columns. Labels may be words or numbers, of any number of classes.
     validation, test : float or int
-        Share of the rows, or their number; 0 for none.
+        Fraction of the rows, or their number; 0 for none.
     seed : int
-        Chooses the rows of the parts.
+        Determines which rows are in which part.
 
     Returns
     -------
     Dataset
-        Named after the file. `class_names` are the labels in ascending order: numbers by value,
-        otherwise alphabetically.
+        Named after the file. `class_names` are the sorted labels: numbers by value, other labels
+        alphabetically.
 
     Raises
     ------
     FileNotFoundError
     ValueError
         If the format is unknown, the file is not UTF-8 or not well formed, a column is missing, a
-        text or label is empty, a text has no word and no mark, there is only one class, or a class
-        has too few rows.
+        text or label is empty, a text has neither a word nor a punctuation mark, there is only one
+        class, or a class has too few rows.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(
-            f"{path}: the format {path.suffix or 'without suffix'!r} is not known; "
-            f"allowed are {', '.join(FORMATS)}"
+            f"{path}: the suffix must be one of {', '.join(FORMATS)}, got {path.suffix!r}"
         )
     content = _decoded(path)
     delimiter = FORMATS[path.suffix.lower()]
@@ -72,7 +71,8 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
             raise ValueError(f"{where}: the column {column!r} is empty")
         if not tokenize(text):
             raise ValueError(
-                f"{where}: the column {text_column!r} holds no word and no mark, but {text[:20]!r}"
+                f"{where}: the column {text_column!r} must contain a word or a punctuation mark, "
+                f"got {text[:20]!r}"
             )
     return _dataset(
         path,
@@ -97,7 +97,7 @@ def _dataset(path, texts, names, sizes, seed):
 
 
 def _sort_key(names):
-    """Numbers by their value, so that "10" comes after "9"; everything else by letters."""
+    """Numbers by their value, so that "10" comes after "9"; everything else alphabetically."""
     try:
         values = {name: float(name) for name in names}
         if not all(map(math.isfinite, values.values())):
@@ -108,7 +108,7 @@ def _sort_key(names):
 
 
 def _decoded(path):
-    """The file as text, or a ValueError that says in which line it is none."""
+    """The file as text, or a ValueError that names the line at fault."""
     data = path.read_bytes()
     try:
         content = data.decode("utf-8-sig")
@@ -120,7 +120,7 @@ def _decoded(path):
     if "\0" in content:
         line = content.count("\n", 0, content.index("\0")) + 1
         raise ValueError(
-            f"{path}, line {line}: a NUL character; this is not a text file, or "
+            f"{path}, line {line}: a NUL character; the file is not a text file, or it is "
             "UTF-16: save it as UTF-8 first"
         )
     if not content.strip():
@@ -129,7 +129,7 @@ def _decoded(path):
 
 
 def _read_csv(path, content, delimiter):
-    """Yield where a row stands and its fields by column."""
+    """Yield the place of each row and its fields by column."""
     before = csv.field_size_limit(MAX_FIELD)
     try:
         reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
@@ -148,15 +148,17 @@ def _read_csv(path, content, delimiter):
 
 
 def _checked_header(path, header):
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path}: the header names {', '.join(map(repr, twice))} more than once")
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise ValueError(
+            f"{path}: the header names {', '.join(map(repr, repeated))} more than once"
+        )
     return header
 
 
 def _read_json_lines(path, content):
-    """Yield where an object stands and the object."""
-    # not splitlines: JSON texts may contain the other line separators of Unicode
+    """Yield the place of each object and the object."""
+    # not splitlines: JSON texts may contain Unicode's other line separators
     for number, line in enumerate(content.split("\n"), start=1):
         where = f"{path}, line {number}"
         if not line.strip():
@@ -166,7 +168,7 @@ def _read_json_lines(path, content):
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
         if not isinstance(row, dict):
-            raise ValueError(f"{where}: not a JSON object but {type(row).__name__}")
+            raise ValueError(f"{where}: must be a JSON object, got {type(row).__name__}")
         yield where, row
 
 
@@ -183,4 +185,6 @@ def _text(row, column, where):
         return ""
     if isinstance(value, str | int | float):
         return str(value).strip()
-    raise ValueError(f"{where}: the column {column!r} holds a {type(value).__name__}, not a text")
+    raise ValueError(
+        f"{where}: the column {column!r} must contain a text, got {type(value).__name__}"
+    )

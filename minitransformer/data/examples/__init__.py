@@ -1,1 +1,1 @@
-"""From token ids to batches: examples for each kind of model, windows, pairs, and padding."""
+"""From token ids to batches: examples for each kind of model, windows, pairs and padding."""

@@ -1,33 +1,34 @@
-"""Batches of sequences of different lengths, with as little padding as may be."""
+"""Batches of sequences of different lengths, with as little padding as possible."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from minitransformer.data.tokenizers.vocabulary import PADDING
+from minitransformer.checks import check_count, check_instance
+from minitransformer.data.tokenizers.tokenizer import PADDING
 
 POOL = 50
-"""Batches among which :func:`length_batches` sorts: more means less padding and less mixing."""
-MOST = 512
-"""Most sequences in a micro-batch: more gain nothing, and finding the best cut would take long."""
-CALLS = 100
-"""What the calls for a micro-batch cost, in tokens; measured, roughly."""
+"""Batches in a pool of :func:`length_batches`: more means less padding and less mixing."""
+MAX_SEQUENCES = 512
+"""Maximum sequences in a micro-batch: more gain nothing, and finding the best cut takes longer."""
+CALL_COST = 100
+"""The fixed cost of computing a micro-batch, in tokens; a rough measurement."""
 
 
 def pad(sequences: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """Id sequences as one rectangular array, filled up with padding on the right.
+    """Id sequences as one rectangular array, padded on the right.
 
     Parameters
     ----------
     sequences : list of B int arrays or lists
-        None of them empty.
+        None of them may be empty.
 
     Returns
     -------
     ids : (B, T) int64 array
-        T is the greatest length; 0 is padding.
+        T is the maximum length; 0 is padding.
     mask : (B, T) bool array
-        True where a token stands.
+        True for tokens, False for padding.
 
     Raises
     ------
@@ -42,10 +43,10 @@ def pad(sequences: Sequence) -> tuple[np.ndarray, np.ndarray]:
     for i, array in enumerate(arrays):
         if array.ndim != 1 or array.size == 0:
             raise ValueError(
-                f"sequences[{i}] must be a non-empty list of ids, but its shape is {array.shape}"
+                f"sequences[{i}] must be a non-empty list of ids, got shape {array.shape}"
             )
         if not np.issubdtype(array.dtype, np.integer):
-            raise TypeError(f"ids must be integers, but sequences[{i}] is of {array.dtype}")
+            raise TypeError(f"sequences[{i}] must contain integers, got {array.dtype}")
     lengths = np.array([len(array) for array in arrays])
     mask = np.arange(lengths.max()) < lengths[:, None]
     ids = np.full(mask.shape, PADDING, dtype=np.int64)
@@ -57,15 +58,15 @@ def length_batches(lengths, batch_size: int, rng: np.random.Generator) -> list[n
     """Batches of similar length in random order, every sequence in exactly one of them.
 
     All indices are shuffled and cut into pools of 50 batches; within a pool they are sorted by
-    length and cut into batches; then the batches are shuffled. Which sequences meet in a batch
-    is therefore random from one epoch to the next, yet little padding is needed.
+    length and cut into batches; then the batches are shuffled. So the
+    sequences in a batch change from epoch to epoch, yet little padding is needed.
 
     Parameters
     ----------
     lengths : (n,) int array
         Length of each sequence, in tokens.
     batch_size : int
-        Sequences in a batch; one batch holds what is left over.
+        Sequences in a batch; one batch contains the remainder.
     rng : numpy.random.Generator
         The same state gives the same batches.
 
@@ -75,10 +76,8 @@ def length_batches(lengths, batch_size: int, rng: np.random.Generator) -> list[n
         Indices into `lengths`.
     """
     lengths = _checked_lengths(lengths)
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, not {type(rng).__name__}")
+    check_count("batch_size", batch_size)
+    check_instance("rng", rng, np.random.Generator)
     order = rng.permutation(len(lengths))
     batches = []
     for start in range(0, len(order), POOL * batch_size):
@@ -91,18 +90,18 @@ def length_batches(lengths, batch_size: int, rng: np.random.Generator) -> list[n
 def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
     """Groups of similar length, each of at most `max_tokens` tokens when padded.
 
-    Of all ways to cut the sequences, sorted by length, into groups, the one that computes the
-    least: the sum over the groups of its tokens, padding included, and of `CALLS`, what a group
-    costs besides. Film reviews in batches of 32 so carry 5 % of padding in place of 10 % when
-    each group is simply filled up.
+    The sequences are sorted by length and cut into groups in the cheapest way. The cost of a group
+    is its number of tokens, including padding, plus the fixed cost `CALL_COST`. For film reviews in
+    batches of 32, this gives 5 % of padding, in place of 10 % if each group is simply filled up.
 
     Parameters
     ----------
     lengths : (n,) int array
         Length of each sequence, in tokens.
     max_tokens : int
-        Most tokens, padding included, in a group of more than one sequence: its number of
-        sequences, at most `MOST`, times its greatest length. A longer sequence stands alone.
+        Maximum tokens, including padding, in a group of more than one sequence: its number of
+        sequences, at most `MAX_SEQUENCES`, times its maximum length. A longer sequence is a group
+        of its own.
 
     Returns
     -------
@@ -110,21 +109,20 @@ def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
         Indices into `lengths`, each in exactly one group, from the shortest to the longest.
     """
     lengths = _checked_lengths(lengths)
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens must be at least 1, not {max_tokens}")
+    check_count("max_tokens", max_tokens)
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order].tolist()
-    # least[k] is the cost of the k shortest; their last group begins at start[k].
+    # least[k] is the cost of the k shortest sequences; their last group starts at start[k].
     least, start = [0], [0]
     for stop, longest in enumerate(ascending, start=1):
-        cost, begin = least[stop - 1] + longest, stop - 1
-        most = min(max_tokens // max(longest, 1), MOST)
-        for first in range(stop - 2, max(stop - most, 0) - 1, -1):
+        cost, best = least[stop - 1] + longest, stop - 1
+        max_rows = min(max_tokens // max(longest, 1), MAX_SEQUENCES)
+        for first in range(stop - 2, max(stop - max_rows, 0) - 1, -1):
             other = least[first] + (stop - first) * longest
             if other < cost:
-                cost, begin = other, first
-        least.append(cost + CALLS)
-        start.append(begin)
+                cost, best = other, first
+        least.append(cost + CALL_COST)
+        start.append(best)
     groups, stop = [], len(ascending)
     while stop:
         groups.append(order[start[stop] : stop])
@@ -133,16 +131,16 @@ def micro_batches(lengths, max_tokens: int) -> list[np.ndarray]:
 
 
 def filled_groups(lengths, max_tokens: int) -> list[np.ndarray]:
-    """As few groups of similar length as fit: each filled up to `max_tokens` tokens when padded.
+    """As few groups of similar length as possible, each of at most `max_tokens` when padded.
 
-    For a device, where a group costs the time of its calls, and padding next to nothing.
+    For a device, where the time of a group is that of its calls, and padding costs almost nothing.
 
     Parameters
     ----------
     lengths : (n, k) int array
-        Of each example the lengths of its k sequences; the first sorts them.
+        The lengths of each example's k sequences; examples are sorted by the first.
     max_tokens : int
-        Most tokens, padding included, in a group of more than one example.
+        Maximum tokens, including padding, in a group of more than one example.
 
     Returns
     -------
@@ -162,27 +160,26 @@ def filled_groups(lengths, max_tokens: int) -> list[np.ndarray]:
 def _checked_lengths(lengths) -> np.ndarray:
     lengths = np.asarray(lengths)
     if lengths.ndim != 1 or lengths.size == 0:
-        raise ValueError(
-            f"lengths must be a non-empty list of numbers, but its shape is {lengths.shape}"
-        )
+        raise ValueError(f"lengths must be a non-empty list of numbers, got shape {lengths.shape}")
     if not np.issubdtype(lengths.dtype, np.integer):
-        raise TypeError(f"lengths must be integers, but their dtype is {lengths.dtype}")
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     if lengths.min() < 1:
-        raise ValueError(f"lengths must be at least 1, but one is {lengths.min()}")
+        raise ValueError(f"lengths must be >= 1, got {lengths.min()}")
     return lengths
 
 
 def windows(ids, size: int, stride: int) -> list[np.ndarray]:
-    """Overlapping pieces of a long sequence that together hold every token of it.
+    """Overlapping windows that together cover a long sequence.
 
     Parameters
     ----------
     ids : (T,) int array
+        The sequence.
     size : int
-        Tokens in a window; a shorter sequence is one window.
+        Tokens in a window; a shorter sequence is a single window.
     stride : int
-        Tokens from one window's start to the next; at most `size`, so that none is left out.
-        The last window moves back until it is full.
+        Tokens from the start of one window to the start of the next; at most `size`, so that no
+        token is left out. The last window is moved back so that it is full.
 
     Returns
     -------
@@ -191,11 +188,10 @@ def windows(ids, size: int, stride: int) -> list[np.ndarray]:
     """
     ids = np.asarray(ids)
     if ids.ndim != 1 or ids.size == 0:
-        raise ValueError(f"ids must be a non-empty list of ids, but its shape is {ids.shape}")
-    if size < 1:
-        raise ValueError(f"size must be at least 1, not {size}")
+        raise ValueError(f"ids must be a non-empty list of ids, got shape {ids.shape}")
+    check_count("size", size)
     if not 1 <= stride <= size:
-        raise ValueError(f"stride must lie in 1..size = {size}, not {stride}")
+        raise ValueError(f"stride must be in 1..size = {size}, got {stride}")
     if len(ids) <= size:
         return [ids]
     starts = [*range(0, len(ids) - size, stride), len(ids) - size]

@@ -1,4 +1,4 @@
-"""Examples, kept so that a batch is cheap to cut out."""
+"""Examples in a form from which a batch is cheap to take."""
 
 import hashlib
 from typing import NamedTuple
@@ -9,15 +9,16 @@ from minitransformer.data.examples.batching import filled_groups, length_batches
 
 
 class Batch(NamedTuple):
-    """A rectangular piece of the examples.
+    """Some of the examples, padded to one rectangular array.
 
     Attributes
     ----------
     ids : (B, T) int array
-        0 where there is padding.
+        0 is padding.
     mask : (B, T) bool array or None
-        True where a token stands; None when there is no padding at all.
+        True for tokens, False for padding; None if there is no padding.
     targets : (B, ...) int array or None
+        What the model is to predict.
     """
 
     ids: np.ndarray
@@ -26,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class ExampleSet:
-    """What all examples share: how they are cut into batches and micro-batches.
+    """The base class of all examples: how they are cut into batches and micro-batches.
 
     Attributes
     ----------
@@ -38,29 +39,32 @@ class ExampleSet:
         return len(self.lengths)
 
     def batches(self, size, rng):
-        """Batches of `size` examples of similar length, in random order: a list of indices."""
+        """Batches of `size` examples of similar length, in random order: a list of index arrays."""
         return length_batches(self.lengths, size, rng)
 
     def tokens(self, indices):
-        """Tokens of the examples `indices`, without padding."""
+        """Number of tokens in the examples `indices`, without padding."""
         return int(self.lengths[indices].sum())
 
-    def cut(self, indices, most, fill=False):
-        """The examples `indices` in micro-batches of at most `most` tokens, padding included.
+    def cut(self, indices, max_tokens, fill=False):
+        """The examples `indices` in micro-batches of at most `max_tokens` tokens with padding.
 
-        Where it costs the least padding, or, to `fill` them, in as few as there can be.
+        The cuts cost the least; with `fill`, there are as few micro-batches as possible.
 
         Returns
         -------
         list of (int array, tuple)
-            Indices, and the lengths to which they are padded.
+            Indices, and the length to which they are padded.
         """
         lengths = self.lengths[indices]
-        groups = filled_groups(lengths[:, None], most) if fill else micro_batches(lengths, most)
+        if fill:
+            groups = filled_groups(lengths[:, None], max_tokens)
+        else:
+            groups = micro_batches(lengths, max_tokens)
         return [(indices[group], (int(lengths[group].max()),)) for group in groups]
 
     def to_draw_from(self):
-        """The examples from which a run that counts steps draws; see :mod:`windows`."""
+        """The examples from which a run counted in steps draws; see :class:`NextTokens`."""
         return self
 
 
@@ -72,10 +76,11 @@ class Examples(ExampleSet):
     ids : (N,) int array
         All sequences, one after the other.
     lengths : (n,) int array
-        Length of each.
+        Length of each sequence.
     inside : (N,) bool array, optional
-        False at ids that are to be masked out; all count by default.
+        False for ids to be masked out; by default none is.
     targets : (n, ...) array, optional
+        The target of each sequence.
     """
 
     def __init__(self, ids, lengths, inside=None, targets=None):
@@ -83,7 +88,7 @@ class Examples(ExampleSet):
         self._ends = np.cumsum(lengths)
 
     def with_targets(self, targets):
-        """The same sequences with `targets`."""
+        """The same sequences, with `targets`."""
         return type(self)(self.ids, self.lengths, self.inside, targets)
 
     def _spans(self, indices):
@@ -99,11 +104,11 @@ class Examples(ExampleSet):
         return Batch(ids, None if mask.all() else mask, targets)
 
     def weight(self, loss, indices=slice(None)):
-        """What the loss of the examples `indices`, all by default, is a mean over."""
+        """What the loss of the examples `indices` (by default all) is divided by."""
         return loss.normaliser(self.targets[indices])
 
     def part(self, start, stop):
-        """Examples `start` to before `stop`."""
+        """Examples `start` to `stop` - 1."""
         a = self._ends[start] - self.lengths[start]
         b = self._ends[stop - 1]
         return type(self)(
@@ -114,7 +119,7 @@ class Examples(ExampleSet):
         )
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything: whether a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
         digest = hashlib.sha256()
         for array in (self.ids, self.lengths, self.inside, self.targets):
             digest.update(b"none" if array is None else np.ascontiguousarray(array))

@@ -1,4 +1,4 @@
-"""Examples of models that write: the target of every token is the one that comes next."""
+"""Examples for generative models: the target of every token is the next token."""
 
 import hashlib
 
@@ -6,25 +6,26 @@ import numpy as np
 
 from minitransformer.data.examples.examples import Batch, ExampleSet
 from minitransformer.data.examples.reading import check_range, id_sequence
+from minitransformer.data.tokenizers.tokenizer import PADDING
 
-PADDING, NO_TARGET = 0, -1
+NO_TARGET = -1
 
 
 class NextTokens(ExampleSet):
-    """Pieces of id sequences, each with the ids that come next as its targets.
+    """Pieces of id sequences, each with the next ids as its targets.
 
-    Padding stands on the right, where under a causal mask no token sees it, so that a batch needs
-    no mask; its targets are -1, which the loss leaves out.
+    Padding is on the right. Under a causal mask no token attends to it there, so a batch needs no
+    mask. Its targets are -1, which the loss ignores.
 
     Parameters
     ----------
     ids : (N,) int array
         All sequences, one after the other; inputs and targets are both read from it.
     starts, lengths : (n,) int arrays
-        Piece k reads ``ids[start : start + length]`` and is to give
+        The input of a piece is ``ids[start : start + length]``, and its targets are
         ``ids[start + 1 : start + length + 1]``.
     window : int, optional
-        Length of all pieces but the last, where they are the windows of one long sequence.
+        If the pieces are the windows of one long sequence: the length of all but the last.
     """
 
     def __init__(self, ids, starts, lengths, window=None):
@@ -34,7 +35,7 @@ class NextTokens(ExampleSet):
         """The pieces `indices` as one :class:`Batch`, padded to the longest of them."""
         starts, lengths = self.starts[indices], self.lengths[indices]
         longest = int(lengths.max())
-        # Beyond the end stands nothing that counts.
+        # Clipped: what comes after the end of a piece is replaced by padding.
         ids = self.ids.take(starts[:, None] + np.arange(longest + 1), mode="clip").astype(np.int64)
         inputs, targets = ids[:, :-1], ids[:, 1:]
         if lengths.min() < longest:
@@ -44,22 +45,22 @@ class NextTokens(ExampleSet):
         return Batch(inputs, None, targets)
 
     def weight(self, loss, indices=slice(None)):
-        """The number of targets: what the loss of the pieces `indices` is a mean over."""
+        """The number of targets, by which the loss of the pieces `indices` is divided."""
         return float(self.tokens(indices))
 
     def part(self, start, stop):
-        """Pieces `start` to before `stop`."""
+        """Pieces `start` to `stop` - 1."""
         return NextTokens(self.ids, self.starts[start:stop], self.lengths[start:stop], self.window)
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything: whether a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
         digest = hashlib.sha256()
         for array in (self.ids, self.starts, self.lengths):
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
     def to_draw_from(self):
-        """Where the pieces are windows: all windows, wherever they begin."""
+        """If the pieces are windows: all windows, whatever their first id."""
         if self.window is None or self.lengths[0] < self.window:
             return self
         first, stop = self.starts[0], self.starts[-1] + self.lengths[-1] + 1
@@ -67,40 +68,41 @@ class NextTokens(ExampleSet):
 
 
 class AnyWindow(NextTokens):
-    """Every window of one long sequence: example k begins at id k.
+    """Every window of one long sequence: example k starts at id k.
 
     Parameters
     ----------
     ids : (N,) int array
+        The sequence.
     window : int
         Tokens in a window, less than N.
     """
 
     def __init__(self, ids, window):
         n = len(ids) - window
-        # The same length for all, in no memory.
+        # broadcast_to: the same length for all, without using memory
         super().__init__(ids, np.arange(n), np.broadcast_to(np.int64(window), n), window)
 
     def draw(self, size, rng):
-        """`size` windows, each as likely as any other, whatever was drawn before."""
+        """`size` windows, drawn uniformly with replacement."""
         return rng.integers(len(self), size=size)
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of the ids and of the length."""
+        """SHA-256 (hexadecimal) of the ids and the length of a window."""
         return hashlib.sha256(np.append(self.ids, self.window)).hexdigest()
 
 
 def read_windows(x, vocab_size, window):
-    """Check one long id sequence and cut it into windows, which together predict all of it.
+    """Check one long id sequence and cut it into windows that together predict all of it.
 
     Parameters
     ----------
     x : (N,) sequence of int
-        At least 2 ids.
+        The sequence: at least 2 ids.
     vocab_size : int
         Ids are 0 to `vocab_size` - 1.
     window : int
-        Tokens that a window reads; the last one may be shorter.
+        Input tokens in a window; the last window may be shorter.
 
     Returns
     -------
@@ -109,39 +111,41 @@ def read_windows(x, vocab_size, window):
     Raises
     ------
     TypeError, ValueError
-        With the place of the first fault.
+        The message gives the place of the first fault.
     """
     ids = id_sequence("x", x)
     if len(ids) < 2:
-        raise ValueError(f"x must hold at least 2 ids, one and the one after it, got {len(ids)}")
+        raise ValueError(f"x must contain at least 2 ids, an input and its target, got {len(ids)}")
     check_range("x", ids, None, vocab_size)
     starts = np.arange(0, len(ids) - 1, window)
     return NextTokens(ids, starts, np.minimum(window, len(ids) - 1 - starts), window)
 
 
-def read_rows(name, x, vocab_size, most, least=2):
+def read_rows(name, x, vocab_size, max_ids, min_ids=2):
     """Check a list of id sequences.
 
     Parameters
     ----------
     name : str
-        Of the argument, for messages.
+        Name of the argument, for messages.
     x : list of id sequences, or (n, T) int array
+        The sequences.
     vocab_size : int
         Ids are 0 to `vocab_size` - 1.
-    most, least : int
-        Ids in a sequence.
+    max_ids, min_ids : int
+        Maximum and minimum number of ids in a sequence.
 
     Returns
     -------
     ids : (N,) int array
-        All of them, one after the other.
+        All sequences, one after the other.
     lengths : (n,) int array
+        Length of each.
 
     Raises
     ------
     TypeError, ValueError
-        With the place of the first fault.
+        The message gives the place of the first fault.
     """
     if isinstance(x, str | bytes | dict) or not hasattr(x, "__len__"):
         raise TypeError(f"{name} must be a list of id sequences, got {type(x).__name__}")
@@ -149,15 +153,15 @@ def read_rows(name, x, vocab_size, most, least=2):
         raise ValueError(f"{name} is empty: there is no example")
     rows = [id_sequence(f"{name}[{i}]", row) for i, row in enumerate(x)]
     lengths = np.array([len(row) for row in rows])
-    for i in np.flatnonzero(lengths < least)[:1]:
-        raise ValueError(f"{name}[{i}] has {lengths[i]} ids, at least {least} are needed")
-    for i in np.flatnonzero(lengths > most)[:1]:
-        raise ValueError(f"{name}[{i}] has {lengths[i]} ids, at most {most} are allowed")
+    for i in np.flatnonzero(lengths < min_ids)[:1]:
+        raise ValueError(f"{name}[{i}] has {lengths[i]} ids, at least {min_ids} are needed")
+    for i in np.flatnonzero(lengths > max_ids)[:1]:
+        raise ValueError(f"{name}[{i}] has {lengths[i]} ids, at most {max_ids} are allowed")
     ids = np.concatenate(rows).astype(np.int64)
     check_range(name, ids, lengths, vocab_size)
     return ids, lengths
 
 
 def pieces_of(ids, lengths):
-    """Whole sequences as :class:`NextTokens`: each reads all its ids but the last."""
+    """Whole sequences as :class:`NextTokens`: the input is every id but the last."""
     return NextTokens(ids, np.cumsum(lengths) - lengths, lengths - 1)

@@ -1,29 +1,34 @@
-"""Examples of encoder-decoder models: pairs of a source and a target sequence."""
+"""Examples for encoder-decoder models: pairs of a source and a target sequence."""
 
 import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
-from minitransformer.data.examples.batching import CALLS, MOST, filled_groups, length_batches
+from minitransformer.data.examples.batching import (
+    CALL_COST,
+    MAX_SEQUENCES,
+    filled_groups,
+    length_batches,
+)
 from minitransformer.data.examples.examples import Examples, ExampleSet
 from minitransformer.data.examples.next_tokens import NextTokens, read_rows
 
 
 class PairBatch(NamedTuple):
-    """A rectangular piece of the pairs.
+    """Some of the pairs, each side padded to one rectangular array.
 
     Attributes
     ----------
     ids : (B, S) int array
-        The sources; 0 where there is padding.
+        The sources; 0 is padding.
     mask : (B, S) bool array or None
-        True where a token of the source stands; None when there is no padding at all.
+        True for tokens of the source, False for padding; None if there is no padding.
     inputs : (B, T) int array
-        What the decoder reads: the start, then the target. Padding on the right, which no token
-        sees under the causal mask.
+        The input of the decoder: the start, then the target. Padding is on the right, where no
+        token attends to it under the causal mask.
     targets : (B, T) int array
-        What it is to give: the target, then the end; -1 where there is padding.
+        What the decoder is to predict: the target, then the end; -1 is padding.
     """
 
     ids: np.ndarray
@@ -38,8 +43,9 @@ class Pairs(ExampleSet):
     Parameters
     ----------
     sources : Examples
+        The n sources.
     targets : NextTokens
-        As many: each with its start and end.
+        The n targets, each with its start and end.
     """
 
     def __init__(self, sources, targets):
@@ -52,45 +58,46 @@ class Pairs(ExampleSet):
         return PairBatch(source.ids, source.mask, target.ids, target.targets)
 
     def batches(self, size, rng):
-        """Batches of similar length on both sides, in random order: a list of indices."""
-        # Sorted by the target, where most of the work is, and among equal ones by the source.
+        """Batches of similar length on both sides, in random order: a list of index arrays."""
+        # Sorted by the target, which is most of the work, then by the source.
         key = self.targets.lengths * (int(self.sources.lengths.max()) + 1) + self.sources.lengths
         return length_batches(key, size, rng)
 
-    def cut(self, indices, most, fill=False):
+    def cut(self, indices, max_tokens, fill=False):
         """As :meth:`ExampleSet.cut`; the tokens of both sides count."""
         S, T = self.sources.lengths[indices], self.targets.lengths[indices]
         if fill:
-            groups = filled_groups(np.stack([T, S], axis=1), most)
+            groups = filled_groups(np.stack([T, S], axis=1), max_tokens)
         else:
-            groups = micro_batches_of_pairs(S, T, most)
+            groups = micro_batches_of_pairs(S, T, max_tokens)
         return [(indices[g], (int(S[g].max()), int(T[g].max()))) for g in groups]
 
     def weight(self, loss, indices=slice(None)):
-        """The number of target tokens, ends included: what a loss is a mean over."""
+        """The number of target tokens, including ends, by which the loss is divided."""
         return self.targets.weight(loss, indices)
 
     def part(self, start, stop):
-        """Pairs `start` to before `stop`."""
+        """Pairs `start` to `stop` - 1."""
         return Pairs(self.sources.part(start, stop), self.targets.part(start, stop))
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything: whether a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
         both = self.sources.fingerprint() + self.targets.fingerprint()
         return hashlib.sha256(both.encode()).hexdigest()
 
 
-def micro_batches_of_pairs(source_lengths, target_lengths, most):
-    """Groups of pairs of similar lengths, each of at most `most` tokens when both are padded.
+def micro_batches_of_pairs(source_lengths, target_lengths, max_tokens):
+    """Groups of pairs of similar lengths, each of at most `max_tokens` when both are padded.
 
-    The form of :func:`~minitransformer.data.examples.batching.micro_batches` for two lengths: the
-    pairs are sorted by target, then source, and cut where it costs least.
+    This is :func:`~minitransformer.data.examples.batching.micro_batches` for two lengths: the pairs
+    are sorted by target, then by source, and cut in the cheapest way.
 
     Parameters
     ----------
     source_lengths, target_lengths : (n,) int arrays
-    most : int
-        A pair of more tokens stands alone.
+        Lengths of the two sequences of each pair, in tokens.
+    max_tokens : int
+        A pair with more tokens is a group of its own.
 
     Returns
     -------
@@ -99,20 +106,20 @@ def micro_batches_of_pairs(source_lengths, target_lengths, most):
     """
     order = np.lexsort((source_lengths, target_lengths))
     S, T = source_lengths[order].tolist(), target_lengths[order].tolist()
-    # least[k] is the cost of the first k pairs; their last group begins at start[k].
+    # least[k] is the cost of the first k pairs; their last group starts at start[k].
     least, start = [0], [0]
     for stop in range(1, len(order) + 1):
         longest, T_last = S[stop - 1], T[stop - 1]
-        cost, begin = least[stop - 1] + longest + T_last, stop - 1
-        for first in range(stop - 2, max(stop - MOST, 0) - 1, -1):
+        cost, best = least[stop - 1] + longest + T_last, stop - 1
+        for first in range(stop - 2, max(stop - MAX_SEQUENCES, 0) - 1, -1):
             longest = max(longest, S[first])
             tokens = (stop - first) * (longest + T_last)
-            if tokens > most:
+            if tokens > max_tokens:
                 break
             if least[first] + tokens < cost:
-                cost, begin = least[first] + tokens, first
-        least.append(cost + CALLS)
-        start.append(begin)
+                cost, best = least[first] + tokens, first
+        least.append(cost + CALL_COST)
+        start.append(best)
     groups, stop = [], len(order)
     while stop:
         groups.append(order[start[stop] : stop])
@@ -130,11 +137,11 @@ def read_pairs(sources, targets, sizes, max_len, start_id, end_id):
     sizes : (int, int)
         Sizes of the two vocabularies.
     max_len : int
-        Most tokens of a source, and of a target with its start or its end.
+        Maximum tokens of a source, and of a target with its start or its end.
     start_id : int
         Put before each target.
     end_id : int or None
-        Put behind each target; None: beginnings of targets, which are to go on.
+        Put after each target. None if the targets are beginnings, to be continued.
 
     Returns
     -------
@@ -143,18 +150,19 @@ def read_pairs(sources, targets, sizes, max_len, start_id, end_id):
     Raises
     ------
     TypeError, ValueError
-        With the place of the first fault.
+        The message gives the place of the first fault.
     """
     ids, lengths = read_rows("source", sources, sizes[0], max_len, 1)
     own, n = read_rows("target", targets, sizes[1], max_len - 1, 0)
     if len(lengths) != len(n):
         raise ValueError(
-            f"source and target must be of the same number, got {len(lengths)} and {len(n)}"
+            f"source and target must have the same number of sequences, "
+            f"got {len(lengths)} and {len(n)}"
         )
     ends = 1 if end_id is None else 2
     framed = np.full(len(own) + ends * len(n), end_id or 0, np.int64)
     starts = np.cumsum(n + ends) - (n + ends)
     framed[starts] = start_id
-    behind = np.repeat(starts + 1 - (np.cumsum(n) - n), n) + np.arange(len(own))
-    framed[behind] = own
+    places = np.repeat(starts + 1 - (np.cumsum(n) - n), n) + np.arange(len(own))
+    framed[places] = own
     return Pairs(Examples(ids, lengths), NextTokens(framed, starts, n + 1))

@@ -1,4 +1,4 @@
-"""What the user hands over as inputs and labels, checked; errors name the place."""
+"""Checks of inputs and labels from the user; the errors name the place."""
 
 import numpy as np
 
@@ -12,22 +12,22 @@ def read_sequences(x, mask, vocab_size, max_len):
     Parameters
     ----------
     x : list of id sequences, or (n, T) int array
-        In a list every id is a token; in an array trailing zeros are padding, unless `mask` says
+        In a list, every id is a token. In an array, trailing zeros are padding, unless `mask` says
         otherwise.
     mask : like `x`, of bool, or None
-        True where a token stands.
+        True for tokens, False for padding.
     vocab_size, max_len : int
         Ids are 0 to `vocab_size` - 1, lengths 1 to `max_len`.
 
     Returns
     -------
     Examples
-        Without targets.
+        The sequences, without targets.
 
     Raises
     ------
     TypeError, ValueError
-        With the place of the first fault: ``x[3][17] is id 20000, ...``.
+        The message gives the place of the first fault: ``x[3][17] is id 20000, ...``.
     """
     x = to_host(x) if is_cupy(x) else x
     if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype != object:
@@ -49,21 +49,23 @@ def read_sequences(x, mask, vocab_size, max_len):
 
 
 def check_range(name, ids, lengths, vocab_size):
-    """Refuse ids that are no row of the table.
+    """Refuse ids that are not in the vocabulary.
 
     Parameters
     ----------
     name : str
+        Name of the argument, for messages.
     ids : (N,) int array
         All sequences, one after the other.
     lengths : (n,) int array, or None
         Length of each; None if `ids` is a single sequence.
     vocab_size : int
+        Ids are 0 to `vocab_size` - 1.
 
     Raises
     ------
     ValueError
-        With the place of the first one.
+        The message gives the place of the first one.
     """
     bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if bad.size:
@@ -75,7 +77,7 @@ def check_range(name, ids, lengths, vocab_size):
 
 
 def _place(position, lengths):
-    """Sequence number and place in it of a position in the concatenated ids."""
+    """The sequence that a position in the concatenated ids belongs to, and the place in it."""
     ends = np.cumsum(lengths)
     i = int(np.searchsorted(ends, position, side="right"))
     return i, int(position - (ends[i] - lengths[i]))
@@ -120,7 +122,7 @@ def _rows_of_list(x, mask):
 
 
 def id_sequence(name, row):
-    """`row` as an (n,) array of integers; errors say `name`."""
+    """`row` as an (n,) array of integers; errors call it `name`."""
     if isinstance(row, str):
         raise TypeError(f"{name} is text: turn it into ids first (Vocabulary.encode)")
     try:
@@ -136,7 +138,7 @@ def id_sequence(name, row):
 
 def _boolean(name, mask):
     if mask.dtype != bool and mask.size:
-        raise TypeError(f"{name} must be boolean (True = a token stands there), got {mask.dtype}")
+        raise TypeError(f"{name} must be boolean (True = a real token), got {mask.dtype}")
     return mask.astype(bool)
 
 
@@ -145,11 +147,14 @@ def read_labels(y, n, n_classes, one_hot):
 
     Parameters
     ----------
-    y : (n,) integers, or (n, n_classes) one-hot rows where `one_hot` allows it
+    y : (n,) integers, or (n, n_classes) one-hot rows
+        The labels.
     n : int
         Number of examples.
     n_classes : int
+        Labels are 0 to `n_classes` - 1.
     one_hot : bool
+        Whether one-hot rows are allowed.
 
     Returns
     -------
@@ -158,7 +163,7 @@ def read_labels(y, n, n_classes, one_hot):
     Raises
     ------
     TypeError, ValueError
-        With the place of the first fault.
+        The message gives the place of the first fault.
     """
     y = np.asarray(to_host(y) if is_cupy(y) else y)
     if y.ndim == 2 and one_hot:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from minitransformer.checks import check_text, check_texts, check_tokens
-from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer, printable
+from minitransformer.checks import check_flag, check_text, check_texts, check_tokens
+from minitransformer.data.tokenizers.tokenizer import SPECIAL_TOKENS, Tokenizer, printable
 
-SPECIALS = (PAD, UNKNOWN, START, END)
-MISSING = "\ufffd"  # what an unknown character decodes to: Unicode's replacement character
+REPLACEMENT = "\ufffd"  # Unicode's replacement character; an unknown character decodes to it
 
 
 class CharacterTokenizer(Tokenizer):
@@ -17,10 +16,10 @@ class CharacterTokenizer(Tokenizer):
     Parameters
     ----------
     characters : sequence of str
-        Of one character each, no one twice.
+        One character each, all different.
     specials : bool
-        Begin with ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>``, ids 0 to 3. Without them a
-        character that is not in `characters` is an error.
+        Whether the first tokens are ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>``, ids 0 to
+        3. Without them, a character that is not in `characters` is an error.
 
     Examples
     --------
@@ -37,20 +36,25 @@ class CharacterTokenizer(Tokenizer):
         self._characters = check_tokens(list(characters))  # list: one string is allowed too
         for character in self._characters:
             if len(character) != 1:
-                raise ValueError(f"a character must be one character, not {character!r}")
-        if not isinstance(specials, bool):
-            raise TypeError(f"specials must be True or False, not {specials!r}")
-        self.specials = specials
+                raise ValueError(f"characters must be single characters, got {character!r}")
+        self.specials = check_flag("specials", specials)
         if specials:
-            self.pad_id, self.unknown_id, self.start_id, self.end_id = range(len(SPECIALS))
-        first = list(SPECIALS) if specials else []
+            self.pad_id, self.unknown_id, self.start_id, self.end_id = range(len(SPECIAL_TOKENS))
+        first = list(SPECIAL_TOKENS) if specials else []
         self.tokens = first + [printable(c) for c in self._characters]
         self._ids = {c: i for i, c in enumerate(self._characters, start=len(first))}
-        self._texts = ["", MISSING, "", ""][: len(first)] + self._characters
+        self._texts = ["", REPLACEMENT, "", ""][: len(first)] + self._characters
 
     @classmethod
     def build(cls, texts: Iterable[str], specials: bool = True):
         """The tokenizer of all characters of `texts`, in the order of their code points.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            The texts whose characters become tokens.
+        specials : bool
+            As in the class.
 
         Raises
         ------
@@ -63,7 +67,7 @@ class CharacterTokenizer(Tokenizer):
             check_text(text)
             found.update(text)
         if not found:
-            raise ValueError("texts must hold at least one character")
+            raise ValueError("texts must contain at least one character, got none")
         return cls(sorted(found), specials)
 
     def encode(self, text: str) -> np.ndarray:
@@ -72,7 +76,7 @@ class CharacterTokenizer(Tokenizer):
         Raises
         ------
         ValueError
-            Without special tokens: for a character that is not known.
+            For an unknown character, if there are no special tokens.
         """
         check_text(text)
         if self.specials:
@@ -84,13 +88,13 @@ class CharacterTokenizer(Tokenizer):
                 character = error.args[0]
                 raise ValueError(
                     f"the character {character!r} at position {text.index(character)} is not "
-                    f"one of the {len(self)} that this tokenizer knows"
+                    f"one of the {len(self)} characters of this tokenizer"
                 ) from None
         return np.array(ids, dtype=np.int64)
 
     def decode(self, ids) -> str:
         """The text of `ids`; an unknown character is U+FFFD."""
-        return "".join(self._texts[i] for i in self._kept(ids))
+        return "".join(self._texts[i] for i in self._text_ids(ids))
 
     def _content(self):
         return {"specials": self.specials, "characters": self._characters}

@@ -1,34 +1,41 @@
-"""What all tokenizers have in common: checks of ids, and one file format for every kind."""
+"""What all tokenizers have in common: special tokens, checks of ids, and one file format."""
 
 import hashlib
 import json
 
 import numpy as np
 
-from minitransformer.checks import check_row
+from minitransformer.checks import check_row, check_texts
 from minitransformer.storage import read_json, write_text
 
+PADDING, UNKNOWN = 0, 1
+"""The ids that fill up a batch, and that replace words outside the vocabulary.
+
+Every tokenizer built from texts uses them as its `pad_id` and its `unknown_id`, if it has these.
+"""
+PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN = "<pad>", "<unknown>", "<start>", "<end>"
+SPECIAL_TOKENS = (PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN)
 FORMAT = "minitransformer tokenizer 1"
-PAD, UNKNOWN, START, END = "<pad>", "<unknown>", "<start>", "<end>"
 MAX_FILE = 1 << 26  # bytes; GPT-2's 50,257 tokens take 2 MB
 
 
 class Tokenizer:
-    """From a text to ids and back; what the kinds inherit.
+    """Turns a text into token ids, and ids into a text. The base class of all tokenizers.
 
     Attributes
     ----------
     kind : str
-        "characters", "words", "bpe" or "wordpiece".
-    tokens : list of str
-        What each id stands for, printable.
+        "characters", "words", "bpe", "wordpiece" or "vocabulary".
+    tokens : sequence of str
+        The token of each id, in printable form.
     pad_id, unknown_id, start_id, end_id : int or None
-        None where the tokenizer has no such token. :meth:`encode` adds none of them, unless a
-        :class:`ByteLevelBPE` was given a `prefix`; :meth:`decode` leaves padding, start and end
-        out.
+        Padding; what an unknown word or character becomes; the start and the end of a text. None
+        if the tokenizer has no such token. :meth:`encode` adds no padding, start or end, unless a
+        :class:`ByteLevelBPE` was given a `prefix`; :meth:`decode` leaves these three out.
     """
 
     kind = None
+    file_start = None  # how a file begins if it is not in the JSON format of `save`
     tokens = ()
     pad_id = unknown_id = start_id = end_id = None
 
@@ -37,20 +44,19 @@ class Tokenizer:
         raise NotImplementedError
 
     def decode(self, ids) -> str:
-        """The text of `ids`; ValueError if one is not in 0..len - 1."""
+        """The text of `ids`; ValueError if an id is not in 0..len - 1."""
         raise NotImplementedError
 
     def encode_all(self, texts) -> list[np.ndarray]:
         """:meth:`encode` for each of a list of texts."""
-        if isinstance(texts, str | bytes):
-            raise TypeError("texts must be a list of strings, not one string")
+        check_texts(texts)
         return [self.encode(text) for text in texts]
 
     def save(self, path):
-        """Write the tokenizer to one JSON file; :func:`load_tokenizer` reads it."""
+        """Write the tokenizer to one file, which :func:`load_tokenizer` reads."""
         content = {"format": FORMAT, "kind": self.kind, **self._content()}
         content["sha256"] = _checksum(content)
-        # ASCII only: half of a surrogate pair is a character too, but not UTF-8
+        # ASCII only: a character may be half of a surrogate pair, which UTF-8 cannot encode
         write_text(path, json.dumps(content, indent=0, ensure_ascii=True) + "\n")
 
     @classmethod
@@ -59,7 +65,7 @@ class Tokenizer:
         found = load_tokenizer(path)
         if not isinstance(found, cls):
             raise ValueError(
-                f"{path} holds a tokenizer of the kind {found.kind!r}, not "
+                f"{path} contains a tokenizer of the kind {found.kind!r}, not "
                 f"{cls.kind!r}; load_tokenizer opens every kind"
             )
         return found
@@ -75,18 +81,18 @@ class Tokenizer:
     def __repr__(self):
         return f"{type(self).__name__}({len(self)} tokens)"
 
-    def _kept(self, ids):
-        """`ids` as a list, checked, without padding, start and end."""
+    def _text_ids(self, ids):
+        """`ids` as a list, after a check, without padding, start and end."""
         left_out = {self.pad_id, self.start_id, self.end_id}
         return [i for i in check_row(ids, len(self)).tolist() if i not in left_out]
 
     def _content(self) -> dict:
-        """What the file holds besides its format and kind."""
+        """What the file contains in addition to its format and kind."""
         raise NotImplementedError
 
     @classmethod
     def _from_content(cls, content: dict):
-        """The inverse of :meth:`_content`; anything may stand in `content`."""
+        """The inverse of :meth:`_content`; the values in `content` may be anything."""
         raise NotImplementedError
 
 
@@ -100,28 +106,31 @@ def load_tokenizer(path):
 
     Returns
     -------
-    CharacterTokenizer, WordTokenizer, ByteLevelBPE or WordPiece
+    CharacterTokenizer, WordTokenizer, ByteLevelBPE, WordPiece or Vocabulary
 
     Raises
     ------
     FileNotFoundError
     ValueError
-        If it is no such file, or was changed since it was written.
+        If it is not such a file, or was changed after it was written.
     """
+    classes = list(_subclasses(Tokenizer))
+    for cls in classes:
+        if cls.file_start is not None and _starts_with(path, cls.file_start):
+            return cls.load(path)
     try:
         content = read_json(path, MAX_FILE)
     except ValueError as error:
         raise ValueError(f"{path} is not a tokenizer: {error}") from None
     if content.get("format") != FORMAT:
         raise ValueError(f"{path} is not a tokenizer: its 'format' must be {FORMAT!r}")
-    known = {cls.kind: cls for cls in _subclasses(Tokenizer)}
+    known = {cls.kind: cls for cls in classes if cls.file_start is None}
     if content.get("kind") not in list(known):
         raise ValueError(
-            f"{path}: the kind {content.get('kind')!r} is not known; allowed are "
-            f"{', '.join(sorted(known))}"
+            f"{path}: kind must be one of {', '.join(sorted(known))}, got {content.get('kind')!r}"
         )
     if content.pop("sha256", None) != _checksum(content):
-        raise ValueError(f"{path} is damaged, or was changed: its checksum is wrong")
+        raise ValueError(f"{path} is damaged or was changed: its checksum does not match")
     try:
         return known[content["kind"]]._from_content(content)
     except (KeyError, TypeError, ValueError) as error:
@@ -135,13 +144,18 @@ def _subclasses(cls):
         yield from _subclasses(sub)
 
 
+def _starts_with(path, start: bytes):
+    with open(path, "rb") as file:
+        return file.read(len(start)) == start
+
+
 def _checksum(content):
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def printable(text: str) -> str:
-    r"""`text` with what cannot be printed written as in source code, a newline as ``\n``."""
+    r"""`text` with unprintable characters escaped as in source code, a newline as ``\n``."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

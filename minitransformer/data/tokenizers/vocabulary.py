@@ -1,4 +1,4 @@
-"""Words as integers, and back."""
+"""The vocabulary of a classifier: words as ids, saved as a text file."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -6,22 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
-from minitransformer.checks import check_count, check_row, check_texts, check_tokens
+from minitransformer.checks import check_choice, check_count, check_texts, check_tokens
+from minitransformer.data.tokenizers.tokenizer import PAD_TOKEN, PADDING, UNKNOWN, Tokenizer
 from minitransformer.data.tokenizers.word_split import join, tokenize
-from minitransformer.storage.atomic import write_text
+from minitransformer.storage import write_text
 
-PADDING, UNKNOWN = 0, 1
-SPECIAL = ("<pad>", "<unk>")
-"""Tokens 0 and 1. The tokenizer never returns them: it splits at "<"."""
+SPECIAL_TOKENS = (PAD_TOKEN, "<unk>")
+"""Tokens 0 and 1. They cannot occur in a text, because :func:`tokenize` splits at "<"."""
 
 
-class Vocabulary:
-    """Tokens and their ids: 0 is padding, 1 stands for every word that is not in the vocabulary.
+class Vocabulary(Tokenizer):
+    """Words and punctuation marks as tokens, without a start or an end.
+
+    Id 0 is padding, and id 1 replaces every word that is not in the vocabulary.
 
     Parameters
     ----------
     tokens : sequence of str
-        The tokens with ids 2, 3, ...; no token twice.
+        The tokens with ids 2, 3, ...; all different.
 
     Examples
     --------
@@ -32,40 +34,38 @@ class Vocabulary:
     'a fine film'
     """
 
+    kind = "vocabulary"
+    file_start = "\n".join((*SPECIAL_TOKENS, "")).encode()
+    pad_id, unknown_id = PADDING, UNKNOWN
+
     def __init__(self, tokens: Sequence[str]):
-        self.tokens = (*SPECIAL, *check_tokens(tokens))
-        for token in check_tokens(self.tokens)[len(SPECIAL) :]:
+        self.tokens = (*SPECIAL_TOKENS, *check_tokens(tokens))
+        for token in check_tokens(self.tokens)[len(SPECIAL_TOKENS) :]:
             if any(character.isspace() for character in token):
-                raise ValueError(f"a token may not hold a space, but one is {token!r}")
+                raise ValueError(f"tokens must not contain spaces, got {token!r}")
         self._ids = {token: i for i, token in enumerate(self.tokens)}
 
     @classmethod
     def build(cls, texts: Iterable[str], max_size: int = 20_000, min_count: int = 1):
-        """The vocabulary of the most frequent tokens; among equals, in alphabetical order.
+        """The vocabulary of the most frequent tokens; ties are in alphabetical order.
 
         Parameters
         ----------
         texts : iterable of str
+            The texts whose words are counted.
         max_size : int
-            Most ids in all, padding and unknown among them.
+            Maximum number of ids, including padding and unknown.
         min_count : int
             Tokens that occur less often are left out.
 
         Raises
         ------
         ValueError
-            If there is no text, no token, or `max_size` leaves no room for one.
+            If there is no text or no token, or `max_size` is too small for one.
         """
         check_texts(texts)
-        check_count("max_size", max_size, len(SPECIAL) + 1)
-        check_count("min_count", min_count, 1)
-        counts = Counter()
-        for text in texts:
-            counts.update(tokenize(text))
-        if not counts:
-            raise ValueError("texts must hold at least one word: there is nothing to build from")
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return cls([t for t, count in ranked if count >= min_count][: max_size - len(SPECIAL)])
+        check_count("max_size", max_size, len(SPECIAL_TOKENS) + 1)
+        return cls(frequent_words(texts, max_size - len(SPECIAL_TOKENS), min_count))
 
     def encode(self, text: str, max_len: int | None = None, truncate: str = "end") -> np.ndarray:
         """The ids of a text's tokens.
@@ -73,11 +73,12 @@ class Vocabulary:
         Parameters
         ----------
         text : str
+            The text to encode.
         max_len : int or None
-            Most ids to return; None for all.
+            Maximum number of ids to return; None for all.
         truncate : {"end", "ends"}
-            What a longer text keeps: "end" cuts its end off and keeps the first `max_len` tokens;
-            "ends" keeps both ends, the first and the last `max_len` / 2 (reviews conclude last).
+            How a longer text is truncated: "end" keeps the first `max_len` tokens; "ends" keeps
+            both ends, the first and the last `max_len` / 2 tokens (reviews conclude last).
 
         Returns
         -------
@@ -91,11 +92,10 @@ class Vocabulary:
         """
         if max_len is not None:
             check_count("max_len", max_len, 1)
-        if truncate not in ("end", "ends"):
-            raise ValueError(f'truncate must be "end" or "ends", not {truncate!r}')
+        check_choice("truncate", truncate, ("end", "ends"))
         tokens = tokenize(text)
         if not tokens:
-            raise ValueError(f"the text {text[:40]!r} is empty: it has no word to encode")
+            raise ValueError(f"text must contain at least one word, got {text[:40]!r}")
         if max_len is not None and len(tokens) > max_len:
             last = max_len // 2 if truncate == "ends" else 0
             tokens = tokens[: max_len - last] + tokens[len(tokens) - last :]
@@ -114,11 +114,10 @@ class Vocabulary:
         ValueError
             If an id is not in 0..len - 1.
         """
-        ids = check_row(ids, len(self))
-        return join(self.tokens[i] for i in ids.tolist() if i != PADDING)
+        return join(self.tokens[i] for i in self._text_ids(ids))
 
     def save(self, path):
-        """Write the tokens to a text file (UTF-8), one a line; line 1 is id 0."""
+        """Write the tokens to a text file (UTF-8), one per line; line 1 is id 0."""
         write_text(path, "".join(f"{token}\n" for token in self.tokens))
 
     @classmethod
@@ -130,26 +129,45 @@ class Vocabulary:
             raise ValueError(
                 f"{path} is not a vocabulary: it is not UTF-8 text ({error})"
             ) from None
-        if tuple(lines[:2]) != SPECIAL or lines[-1] != "":
+        if tuple(lines[:2]) != SPECIAL_TOKENS or lines[-1] != "":
             raise ValueError(
-                f"{path} is not a whole vocabulary: its first lines must be {SPECIAL[0]} and "
-                f"{SPECIAL[1]}, and its last line must end"
+                f"{path} is not a complete vocabulary: its first lines must be "
+                f"{' and '.join(SPECIAL_TOKENS)}, and its last line must end with a line break"
             )
         try:
             return cls(lines[2:-1])
         except ValueError as error:
             raise ValueError(f"{path} is not a vocabulary: {error}") from None
 
-    def __len__(self):
-        return len(self.tokens)
-
     def __contains__(self, token):
         return token in self._ids
 
-    def __eq__(self, other):
-        return isinstance(other, Vocabulary) and self.tokens == other.tokens
+    def _content(self):
+        return {"words": self.tokens[len(SPECIAL_TOKENS) :]}
 
-    __hash__ = None
 
-    def __repr__(self):
-        return f"Vocabulary({len(self)} tokens)"
+def frequent_words(texts: Iterable[str], max_words: int, min_count: int) -> list[str]:
+    """The most frequent words and punctuation marks of `texts`; ties in alphabetical order.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        The texts whose words are counted.
+    max_words : int
+        Maximum number of words to return.
+    min_count : int
+        Words that occur less often are left out.
+
+    Raises
+    ------
+    ValueError
+        If there is no word.
+    """
+    check_count("min_count", min_count, 1)
+    counts = Counter()
+    for text in texts:
+        counts.update(tokenize(text))
+    if not counts:
+        raise ValueError("texts must contain at least one word, got none")
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [word for word, count in ranked if count >= min_count][:max_words]

@@ -1,8 +1,10 @@
-"""From text to words and punctuation marks, and back."""
+"""Splitting a text into words and punctuation marks, and joining them again."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
+
+from minitransformer.checks import check_text
 
 _TYPOGRAPHIC = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "--", "\u2014": "--"}
@@ -27,18 +29,19 @@ def tokenize(text: str) -> list[str]:
     """Split a text into lower-case words and punctuation marks.
 
     "n't" and the clitics 's, 're, 've, 'll, 'd, 'm are tokens of their own, so that "isn't" and
-    "doesn't" share their negation. Repeated marks ("!!!") count once, two full stops or more are
-    "...", a dash between spaces is "--" and a hyphen within a word "-"; an underscore is a space.
-    Words are found at spaces and punctuation, so this suits languages that write those.
+    "doesn't" share their negation. Repeated marks ("!!!") count once, and two or more full stops
+    become "...". A dash between spaces is "--", a hyphen within a word is "-", and an underscore
+    is a space. The splits are at spaces and punctuation, so this suits languages that use them.
 
     Parameters
     ----------
     text : str
+        The text to split.
 
     Returns
     -------
     tokens : list of str
-        None of them holds a space or a control character.
+        None of them contains a space or a control character.
 
     Raises
     ------
@@ -50,8 +53,7 @@ def tokenize(text: str) -> list[str]:
     >>> tokenize("It isn't a well-made film... 3/10!!")
     ['it', 'is', "n't", 'a', 'well', '-', 'made', 'film', '...', '3/10', '!']
     """
-    if not isinstance(text, str):
-        raise TypeError(f"text must be a string, not {type(text).__name__}")
+    check_text(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHIC)
     text = text.lower().replace("_", " ")
@@ -72,9 +74,9 @@ _NO_SPACE_AFTER = frozenset(["(", "[", "{", "$", "#", "-"])
 
 
 def join(tokens: Iterable[str]) -> str:
-    """The inverse of :func:`tokenize`, as far as there is one: punctuation attached to its word.
+    """The inverse of :func:`tokenize`, as far as possible: punctuation is attached to its word.
 
-    Straight double quotes open and close in turn.
+    Straight double quotes alternately open and close.
     """
     pieces, glue, quoted = [], True, False
     for token in tokens:

@@ -1,4 +1,4 @@
-"""BERT's tokenizer: words, cut into the longest pieces that a vocabulary holds.
+"""BERT's tokenizer: words, cut into the longest pieces in a vocabulary.
 
 Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019, section 3; Wu et
 al., "Google's Neural Machine Translation System", 2016, section 4.1.
@@ -9,16 +9,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minitransformer.checks import check_text, check_tokens
+from minitransformer.checks import check_flag, check_text, check_tokens
 from minitransformer.data.tokenizers.tokenizer import Tokenizer
 from minitransformer.data.tokenizers.word_split import join
 from minitransformer.storage.text_files import find, read_text
 
-PADDING, UNKNOWN, START, END, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
+PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 CONTINUED = "##"  # before a piece that does not begin a word
 MAX_WORD = 100  # characters; a longer word is unknown
-# Blocks of Chinese characters, each a word of its own (Hangul and Kana are written with spaces or
-# as words)
+# Blocks of Chinese characters, each of which is a word of its own (Hangul and Kana form words)
 CHINESE = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -29,20 +28,22 @@ CHINESE = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
-REMOVED = ("Cc", "Cf", "Co", "Cs")  # control and format characters; unassigned ones (Cn) stay
+# Control, format, private-use and surrogate characters; unassigned ones (Cn) stay
+REMOVED = ("Cc", "Cf", "Co", "Cs")
 
 
 class WordPiece(Tokenizer):
     """A tokenizer of words and pieces of words.
 
-    Decoding gives the words back, not the text: capitals, accents and spaces are gone.
+    Decoding returns the words but not the exact text: capitals, accents and spaces are lost.
 
     Parameters
     ----------
     vocabulary : sequence of str
-        ``[UNK]`` among them; ``[PAD]``, ``[CLS]`` (the start) and ``[SEP]`` (the end) may be.
+        The tokens by id. ``[UNK]`` must be one of them; ``[PAD]``, ``[CLS]`` (the start),
+        ``[SEP]`` (the end) and ``[MASK]`` may be.
     lower_case : bool
-        Write everything in lower case without accents, as the "uncased" models do.
+        Whether to convert to lower case and remove accents, as the "uncased" models do.
 
     Examples
     --------
@@ -57,32 +58,31 @@ class WordPiece(Tokenizer):
 
     def __init__(self, vocabulary: Sequence[str], lower_case: bool = True):
         self.tokens = check_tokens(vocabulary)
-        if not isinstance(lower_case, bool):
-            raise TypeError(f"lower_case must be True or False, not {lower_case!r}")
-        self.lower_case = lower_case
+        self.lower_case = check_flag("lower_case", lower_case)
         self._ids = {token: i for i, token in enumerate(self.tokens)}
-        if UNKNOWN not in self._ids:
-            raise ValueError(f"the vocabulary must hold {UNKNOWN}")
-        self.unknown_id = self._ids[UNKNOWN]
+        if UNK not in self._ids:
+            raise ValueError(f"vocabulary must contain {UNK}, got {len(self)} tokens without it")
+        self.unknown_id = self._ids[UNK]
         self.pad_id, self.start_id, self.end_id, self.mask_id = (
-            self._ids.get(name) for name in (PADDING, START, END, MASK)
+            self._ids.get(name) for name in (PAD, CLS, SEP, MASK)
         )
 
     @classmethod
     def from_file(cls, path=None, lower_case=True):
-        """Read a vocabulary: one token a line, the line's number less one is the id.
+        """Read a vocabulary with one token per line; line 1 is id 0.
 
         Parameters
         ----------
         path : path-like, optional
-            The file, or a folder with ``vocab.txt``. Without it BERT's uncased vocabulary is
+            The file, or a folder with ``vocab.txt``. Without it, BERT's uncased vocabulary is
             looked for in the folder ``MINITRANSFORMER_DATA``, or downloaded.
         lower_case : bool
+            As in the class.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            If it does not exist, or is no vocabulary.
+            If it does not exist, or is not a vocabulary.
         """
         path = find("bert/vocab.txt", path, ("vocab.txt",))
         lines = read_text(path).split("\n")
@@ -94,7 +94,7 @@ class WordPiece(Tokenizer):
             raise ValueError(f"{path} is not a vocabulary: {error}") from None
 
     def encode(self, text: str) -> np.ndarray:
-        """The ids of a text's pieces; ``unknown_id`` for a word that cannot be put together."""
+        """The ids of a text's pieces; ``unknown_id`` for a word that no pieces make up."""
         check_text(text)
         ids = []
         for word in split_words(text, self.lower_case):
@@ -104,7 +104,7 @@ class WordPiece(Tokenizer):
     def decode(self, ids) -> str:
         """The words of `ids`, punctuation attached; unknown is ``[UNK]``."""
         words = []
-        for i in self._kept(ids):
+        for i in self._text_ids(ids):
             token = self.tokens[i]
             if words and token.startswith(CONTINUED):
                 words[-1] += token[len(CONTINUED) :]
@@ -113,7 +113,7 @@ class WordPiece(Tokenizer):
         return join(words)
 
     def _pieces(self, word):
-        """Ids of a word's pieces: from its start, always the longest that is known."""
+        """Ids of a word's pieces: from its start, always the longest known piece."""
         if len(word) > MAX_WORD:
             return [self.unknown_id]
         ids, start = [], 0
@@ -138,7 +138,7 @@ class WordPiece(Tokenizer):
 
 
 def split_words(text: str, lower_case: bool = True) -> list[str]:
-    """Words, punctuation marks and Chinese characters, as BERT's "basic tokenizer" finds them."""
+    """Words, punctuation marks and Chinese characters, as in BERT's "basic tokenizer"."""
     if not text.isascii() or not text.isprintable():
         text = "".join(map(_cleaned, text))
     if lower_case:
@@ -147,7 +147,7 @@ def split_words(text: str, lower_case: bool = True) -> list[str]:
 
 
 def _cleaned(character):
-    """The character without control characters; spaces around a Chinese one."""
+    """The character, or "" if it is to be removed; a Chinese one gets spaces around it."""
     code = ord(character)
     if character in "\t\n\r" or unicodedata.category(character) == "Zs":
         return " "
@@ -165,7 +165,7 @@ def _without_accents(text):
 
 
 def _is_punctuation(character):
-    # ASCII has marks that Unicode counts as symbols, such as $ and +
+    # Unicode counts some ASCII marks, such as $ and +, as symbols
     if character < "\x80":
         return not character.isalnum() and not character.isspace()
     return unicodedata.category(character).startswith("P")

@@ -1,27 +1,25 @@
-"""The tokenizer of words: that of the film reviews, with a start and an end."""
+"""The tokenizer of words for generative models: a vocabulary with a start and an end."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from minitransformer.checks import check_count, check_texts, check_tokens
-from minitransformer.data.tokenizers.tokenizer import END, PAD, START, UNKNOWN, Tokenizer
-from minitransformer.data.tokenizers.vocabulary import SPECIAL, Vocabulary
+from minitransformer.data.tokenizers.tokenizer import SPECIAL_TOKENS, Tokenizer
+from minitransformer.data.tokenizers.vocabulary import frequent_words
 from minitransformer.data.tokenizers.word_split import join, tokenize
-
-SPECIALS = (PAD, UNKNOWN, START, END)
 
 
 class WordTokenizer(Tokenizer):
     """Each word and each punctuation mark is a token, in lower case.
 
-    Decoding gives the words back, not the text: capitals, spaces and repeated marks are gone, as
-    :func:`minitransformer.data.tokenize` says.
+    Decoding returns the words but not the exact text: capitals, spaces and repeated marks are lost
+    (see :func:`minitransformer.data.tokenize`).
 
     Parameters
     ----------
     words : sequence of str
-        With ids from 4; ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>`` have 0 to 3.
+        Their ids start at 4; ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>`` are 0 to 3.
 
     Examples
     --------
@@ -33,40 +31,40 @@ class WordTokenizer(Tokenizer):
     """
 
     kind = "words"
-    pad_id, unknown_id, start_id, end_id = range(len(SPECIALS))
+    pad_id, unknown_id, start_id, end_id = range(len(SPECIAL_TOKENS))
 
     def __init__(self, words: Sequence[str]):
-        self.tokens = check_tokens([*SPECIALS, *check_tokens(words)])
+        self.tokens = check_tokens([*SPECIAL_TOKENS, *check_tokens(words)])
         self._ids = {token: i for i, token in enumerate(self.tokens)}
 
     @classmethod
     def build(cls, texts: Iterable[str], max_size: int = 20_000, min_count: int = 1):
-        """The tokenizer of the most frequent words; among equals, in alphabetical order.
+        """The tokenizer of the most frequent words; ties are in alphabetical order.
 
         Parameters
         ----------
         texts : iterable of str
+            The texts whose words are counted.
         max_size : int
-            Most ids in all, the four special ones among them.
+            Maximum number of ids, including the four special ones.
         min_count : int
             Words that occur less often are left out.
         """
         check_texts(texts)
-        check_count("max_size", max_size, len(SPECIALS) + 1)
-        found = Vocabulary.build(texts, max_size - len(SPECIALS) + len(SPECIAL), min_count)
-        return cls(found.tokens[len(SPECIAL) :])
+        check_count("max_size", max_size, len(SPECIAL_TOKENS) + 1)
+        return cls(frequent_words(texts, max_size - len(SPECIAL_TOKENS), min_count))
 
     def encode(self, text: str) -> np.ndarray:
-        """The ids of a text's words; ``unknown_id`` for those that are not known."""
+        """The ids of a text's words; ``unknown_id`` for unknown words."""
         unknown = self.unknown_id
         return np.array([self._ids.get(word, unknown) for word in tokenize(text)], dtype=np.int64)
 
     def decode(self, ids) -> str:
         """The words of `ids`, punctuation attached; unknown is ``<unknown>``."""
-        return join(self.tokens[i] for i in self._kept(ids))
+        return join(self.tokens[i] for i in self._text_ids(ids))
 
     def _content(self):
-        return {"words": self.tokens[len(SPECIALS) :]}
+        return {"words": self.tokens[len(SPECIAL_TOKENS) :]}
 
     @classmethod
     def _from_content(cls, content):

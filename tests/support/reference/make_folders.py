@@ -20,7 +20,7 @@ import torch
 import transformers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from minitransformer.data.tokenizers.bpe.tokenizer import PATTERNS
+from minitransformer.data.tokenizers.bpe.pieces import PATTERNS
 
 FOLDER = Path(__file__).parent / "folders"
 END, N_TOKENS, LENGTH = "<|endoftext|>", 320, 150

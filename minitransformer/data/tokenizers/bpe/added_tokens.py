@@ -1,4 +1,4 @@
-"""Tokens that a byte-level table got besides its own: special ones, and ones that are text."""
+"""Tokens added to a byte-level table: special tokens, and tokens that represent their own text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,28 +10,30 @@ from minitransformer.data.tokenizers.bpe.merges import id_of
 
 
 class AddedTokens:
-    """Which tokens of a vocabulary are written as they are, and not in symbols for bytes.
+    """The tokens of a vocabulary that are written as they are, and not in byte symbols.
 
     Parameters
     ----------
     vocabulary : mapping of str to int
+        All tokens and their ids.
     specials : sequence of str
-        Tokens that stand for no text.
+        Tokens that represent no text.
     added : sequence of str
-        Tokens that stand for their own text.
+        Tokens that represent their own text.
     prefix : str or None
-        The special one that comes before every text.
+        The special token that comes before every text.
 
     Attributes
     ----------
     specials, added : dict of str to int
+        Names and ids.
     prefix : list of int
         Empty, or one id.
 
     Raises
     ------
     TypeError, ValueError
-        If one is no string, is missing from the vocabulary, or is in both.
+        If a token is not a string, is missing from the vocabulary, or is in both.
     """
 
     def __init__(
@@ -40,13 +42,13 @@ class AddedTokens:
         self.specials = {name: id_of(vocabulary, name) for name in check_tokens(specials)}
         self.added = {name: id_of(vocabulary, name) for name in check_tokens(added)}
         if both := sorted(self.added.keys() & self.specials):
-            raise ValueError(f"{both[0]!r} stands both in specials and in added")
+            raise ValueError(f"{both[0]!r} is both in specials and in added")
         self.prefix = [] if prefix is None else [id_of(self.specials, prefix)]
         longest_first = sorted(self.added, key=len, reverse=True)
         self._any = regex.compile("|".join(map(regex.escape, longest_first)))
 
     def parts(self, text: str) -> Iterator[str]:
-        """What stands between the added tokens of a text, and these themselves, in turn."""
+        """The text before, between and after the added tokens, alternating with these tokens."""
         end = 0
         for found in self._any.finditer(text) if self.added else ():
             yield text[end : found.start()]
@@ -55,17 +57,17 @@ class AddedTokens:
         yield text[end:]
 
     def bytes_of(self, name: str) -> bytes:
-        """The bytes that a token of the vocabulary stands for; none for a special one."""
+        """The bytes that a token represents; empty for a special token."""
         if name in self.added:
             return name.encode("utf-8", "surrogatepass")
         return b"" if name in self.specials else from_symbols(name)
 
     def content(self) -> dict:
-        """The arguments of this class that a file has to hold."""
-        first = {i: name for name, i in self.specials.items()}
+        """The arguments of this class, for a file."""
+        names = {i: name for name, i in self.specials.items()}
         content = {"specials": list(self.specials)}
         if self.added:
             content["added"] = list(self.added)
         if self.prefix:
-            content["prefix"] = first[self.prefix[0]]
+            content["prefix"] = names[self.prefix[0]]
         return content

@@ -1,14 +1,14 @@
-"""Bytes as printable characters, as GPT-2's tables write them, and bytes as readable text."""
+"""Bytes as printable characters, as in GPT-2's tables, and bytes as readable text."""
 
 import codecs
 
-_SELVES = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_OTHERS = [byte for byte in range(256) if byte not in _SELVES]
+_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_UNPRINTABLE = [byte for byte in range(256) if byte not in _PRINTABLE]
 SYMBOLS = [""] * 256
-"""The character for each byte: itself where it can be printed, or one from U+0100 on."""
-for _byte in _SELVES:
+"""The character for each byte: the byte itself if it is printable, otherwise U+0100 or later."""
+for _byte in _PRINTABLE:
     SYMBOLS[_byte] = chr(_byte)
-for _i, _byte in enumerate(_OTHERS):
+for _i, _byte in enumerate(_UNPRINTABLE):
     SYMBOLS[_byte] = chr(0x100 + _i)
 _BYTES = {symbol: byte for byte, symbol in enumerate(SYMBOLS)}
 
@@ -19,30 +19,30 @@ def to_symbols(content: bytes) -> str:
 
 
 def from_symbols(symbols: str) -> bytes:
-    """The inverse of :func:`to_symbols`; ValueError for a character that stands for no byte."""
+    """The inverse of :func:`to_symbols`; ValueError for a character that represents no byte."""
     try:
         return bytes(_BYTES[symbol] for symbol in symbols)
     except KeyError as error:
         raise ValueError(
-            f"the token {symbols!r} holds {error.args[0]!r}, which stands for no byte"
+            f"the token {symbols!r} contains {error.args[0]!r}, which represents no byte"
         ) from None
 
 
 def readable(content: bytes) -> str:
-    """UTF-8 bytes as text, U+FFFD for what is broken.
+    """UTF-8 bytes as text, with U+FFFD for invalid bytes.
 
-    Half of a surrogate pair, which a Python string may hold, is read as what it is: so every
-    string that became bytes comes back.
+    Half of a surrogate pair, which a Python string may contain, is decoded to itself. So every
+    string that was turned into bytes can be restored.
     """
     return content.decode("utf-8", "minitransformer.surrogates")
 
 
 def _surrogate_or_replacement(error):
     try:
-        there = error.object[error.start : error.start + 3].decode("utf-8", "surrogatepass")
+        surrogate = error.object[error.start : error.start + 3].decode("utf-8", "surrogatepass")
     except (UnicodeDecodeError, AttributeError):
         return "\ufffd", error.end
-    return there, error.start + 3
+    return surrogate, error.start + 3
 
 
 codecs.register_error("minitransformer.surrogates", _surrogate_or_replacement)

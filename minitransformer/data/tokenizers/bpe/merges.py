@@ -2,15 +2,16 @@
 
 Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units", ACL
 2016, section 3.2 and algorithm 1: the most frequent pair of neighbouring symbols becomes a new
-symbol, again and again. The symbols here are bytes at first, as in Radford et al. 2019 (GPT-2),
-section 2.2.
+symbol, and this is repeated. Here the first symbols are the bytes, as in Radford et al. 2019
+(GPT-2), section 2.2.
 """
 
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 N_BYTES = 256
-BOUNDARY, MERGED = -1, -2  # no symbols: the end of a piece, and what went into its left neighbour
+# Not symbols: the end of a piece, and a place whose symbol was merged into its left neighbour
+BOUNDARY, MERGED = -1, -2
 
 
 def learn_merges(pieces: Mapping[bytes, int], n_merges: int, min_count: int = 2):
@@ -21,24 +22,24 @@ def learn_merges(pieces: Mapping[bytes, int], n_merges: int, min_count: int = 2)
     pieces : mapping of bytes to int
         How often each piece of text occurs. Nothing is merged across pieces.
     n_merges : int
-        Most merges to learn.
+        Maximum number of merges to learn.
     min_count : int
-        Pairs that occur less often are left alone.
+        Pairs that occur less often are not merged.
 
     Returns
     -------
     merges : list of (int, int)
-        Symbols 0 to 255 are the bytes; merge k makes symbol 256 + k. Of pairs that are equally
-        frequent the one with the smaller symbols comes first.
+        Symbols 0 to 255 are the bytes; merge k creates symbol 256 + k. Among equally frequent
+        pairs, the one with the smaller symbols comes first.
 
     Notes
     -----
-    Counting anew after every merge takes time in proportion to merges times text. Here all pieces
-    stand in one linked list, every pair knows its places, and a merge changes the counts of the
-    pairs around its places alone. A place is merged at most once for each byte of the different
-    pieces, which is what the time is in proportion to. The heap may hold counts that have fallen
-    since: they are put right when they come up. None can have risen, because a pair gains places
-    only while the newer of its symbols is made.
+    Counting all pairs again after every merge would take time proportional to merges times text.
+    Here all pieces are in one linked list, the places of every pair are stored, and a merge changes
+    only the counts of the pairs next to its places. There are at most as many merges of places as
+    bytes in the distinct pieces, and the time is proportional to that. Counts in the heap may have
+    decreased in the meantime; they are corrected when they reach the top. None can have increased,
+    because a pair gains places only while the newer of its symbols is being created.
     """
     chain = _Chain(pieces)
     heap = [(-count, pair) for pair, count in chain.counts.items()]
@@ -59,7 +60,7 @@ def learn_merges(pieces: Mapping[bytes, int], n_merges: int, min_count: int = 2)
 
 
 class _Chain:
-    """All pieces, one behind the other, with the places and the counts of all pairs."""
+    """All pieces, one after the other, with the places and the counts of all pairs."""
 
     def __init__(self, pieces):
         self.symbols, self.weights = [BOUNDARY], [0]
@@ -78,7 +79,7 @@ class _Chain:
         self.places.setdefault(pair, []).append(place)
 
     def merge(self, pair, new):
-        """Put the symbol `new` for `pair` everywhere; returns the pairs that came into being."""
+        """Replace `pair` by the symbol `new` everywhere; returns the pairs that this creates."""
         first, second = pair
         symbols, before, after = self.symbols, self.before, self.after
         created = set()
@@ -104,18 +105,19 @@ class _Chain:
 def merge_pairs(
     symbols: Sequence[int], ranks: Mapping[tuple[int, int], int], results: Sequence[int]
 ) -> list[int]:
-    """Merge neighbours until no pair is left that has a rank.
+    """Merge neighbours until no pair with a rank is left.
 
-    In each round the pair of the lowest rank is merged wherever it stands, from left to right. The
-    time is in proportion to n log n for n symbols.
+    In each round, the pair with the lowest rank is merged wherever it occurs, from left to right.
+    For n symbols, the time is proportional to n log n.
 
     Parameters
     ----------
     symbols : sequence of int
+        The symbols of one piece.
     ranks : mapping of (int, int) to int
-        Which pair comes first.
+        The order in which pairs are merged, lowest first.
     results : sequence of int
-        The symbol that the pair of rank k becomes.
+        Entry k is the symbol that the pair of rank k becomes.
     """
     symbols, n = list(symbols), len(symbols)
     before, after = list(range(-1, n - 1)), list(range(1, n + 1))
@@ -131,7 +133,7 @@ def merge_pairs(
             places.append(heappop(heap)[1])
         for i in places:
             j = after[i]
-            if j == n or ranks.get((symbols[i], symbols[j])) != rank:  # changed since
+            if j == n or ranks.get((symbols[i], symbols[j])) != rank:  # changed by an earlier merge
                 continue
             left, right = before[i], after[j]
             symbols[i], symbols[j] = results[rank], MERGED
@@ -155,14 +157,14 @@ def in_order(vocabulary):
 
 
 def id_of(vocabulary, name):
-    """The id of a token; ValueError where there is none."""
+    """The id of a token; ValueError if there is none."""
     if name not in vocabulary:
         raise ValueError(f"the token {name!r} is missing")
     return vocabulary[name]
 
 
 def ranked(merges, vocabulary):
-    """Ranks of pairs of ids, and what they become; ValueError unless each is merged once."""
+    """Ranks of pairs of ids, and the ids they become; ValueError if a pair occurs twice."""
     ranks, results = {}, []
     for rank, (first, second) in enumerate(merges):
         pair = id_of(vocabulary, first), id_of(vocabulary, second)

@@ -1,15 +1,16 @@
-"""What a tokenizer.json puts around every text: its "post_processor"."""
+"""The "post_processor" of a tokenizer.json: the tokens that it puts around every text."""
 
 
 def token_before(processor, vocabulary, path):
-    """The one special token that `processor` puts before a text.
+    """The special token that `processor` puts before a text, if any.
 
     Parameters
     ----------
     processor : object
-        What stands under ``post_processor``: null, ByteLevel (which moves offsets only), a
-        TemplateProcessing, or a Sequence of these. Its template for pairs of texts is not used.
+        The value of ``post_processor``: null, ByteLevel (which changes only offsets), a
+        TemplateProcessing, or a Sequence of these. The template for pairs of texts is not used.
     vocabulary : dict of str to int
+        Tokens and their ids.
     path : path-like
         Named in messages.
 
@@ -20,7 +21,7 @@ def token_before(processor, vocabulary, path):
     Raises
     ------
     ValueError
-        If it does anything else, such as putting a token behind the text.
+        If it does anything else, such as putting a token after the text.
     """
     tokens = []
     for step in _steps(processor, path):
@@ -29,13 +30,12 @@ def token_before(processor, vocabulary, path):
             tokens += _template(step, vocabulary, path)
         elif kind != "ByteLevel":
             raise ValueError(
-                f"{path}: post_processor is {kind!r:.60}; known are ByteLevel, "
-                "TemplateProcessing and a Sequence of them"
+                f"{path}: post_processor must be ByteLevel, TemplateProcessing or a Sequence "
+                f"of them, got {kind!r:.60}"
             )
     if len(tokens) > 1:
         raise ValueError(
-            f"{path}: post_processor puts {len(tokens)} tokens before a text; here "
-            "there is one at most"
+            f"{path}: post_processor must put at most one token before a text, got {len(tokens)}"
         )
     return tokens[0] if tokens else None
 
@@ -46,7 +46,7 @@ def _steps(processor, path):
     steps = processor.get("processors")
     if not isinstance(steps, list):
         raise ValueError(
-            f"{path}: post_processor.processors must be a list, not {type(steps).__name__}"
+            f"{path}: post_processor.processors must be a list, got {type(steps).__name__}"
         )
     return steps
 
@@ -54,26 +54,25 @@ def _steps(processor, path):
 def _template(step, vocabulary, path):
     """Tokens before the text in ``[{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}]``.
 
-    What a special token's name means says ``special_tokens``.
+    The ids of each special token are in ``special_tokens``.
     """
     pieces, where = step.get("single"), f"{path}: post_processor.single"
     if not isinstance(pieces, list):
-        raise ValueError(f"{where} must be a list, not {type(pieces).__name__}")
+        raise ValueError(f"{where} must be a list, got {type(pieces).__name__}")
     names = [_piece(piece, where) for piece in pieces]
     if names.count(None) != 1 or names[-1] is not None:
         shown = " ".join("TEXT" if name is None else name for name in names)
         raise ValueError(
-            f"{where} is {shown!r:.80}; known is a text at the end, with or without "
-            "a token before it"
+            f"{where} must be a text, with or without a token before it, got {shown!r:.80}"
         )
     tables = step.get("special_tokens")
     for name in names[:-1]:
-        meant = tables.get(name) if isinstance(tables, dict) else None
-        ids = meant.get("ids") if isinstance(meant, dict) else None
+        entry = tables.get(name) if isinstance(tables, dict) else None
+        ids = entry.get("ids") if isinstance(entry, dict) else None
         if name not in vocabulary or ids != [vocabulary[name]]:
             raise ValueError(
                 f"{path}: post_processor.special_tokens gives {name!r} the ids "
-                f"{ids!r:.60}, the vocabulary {vocabulary.get(name)!r}"
+                f"{ids!r:.60}, but the vocabulary gives it {vocabulary.get(name)!r}"
             )
     return names[:-1]
 
@@ -87,4 +86,4 @@ def _piece(piece, where):
             return None
         if kind == "SpecialToken" and isinstance(name, str):
             return name
-    raise ValueError(f"{where} holds {piece!r:.60}, which is not known")
+    raise ValueError(f"{where} contains {piece!r:.60}, which is not supported")
