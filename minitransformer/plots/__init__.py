@@ -1,10 +1,10 @@
-"""Figures of training and of what a model looks at.
+"""Figures of training, of what a model attends to, and for explanations.
 
-Every function returns a `matplotlib.figure.Figure` and touches no global state: show it in a
-notebook by naming it, or call ``figure.savefig("name.png")``. matplotlib is imported inside the
-functions, so that nothing but drawing pays for it. The colours are told apart with every kind of
-colour blindness (after Okabe and Ito), lines differ in style as well, and in heat maps darker is
-more, so that all of it survives printing in grey.
+Every function returns a `matplotlib.figure.Figure` and changes no global state. In a notebook, make
+the figure the last line of a cell, or call ``figure.savefig("name.png")``. matplotlib is imported
+inside the functions, so only drawing pays for it. The colours (after Okabe and Ito) can be
+distinguished with every kind of colour blindness. Lines also differ in style, and in heat maps
+darker means more, so that figures can be printed in grey.
 """
 
 from minitransformer.plots.attribution import bars, heads

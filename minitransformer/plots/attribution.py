@@ -1,4 +1,4 @@
-"""Figures of what counted: bars for tokens by several methods, a matrix of heads left out."""
+"""Figures of what mattered: bars per token for several methods, and a matrix of ablated heads."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ DPI = 110
 
 
 def bars(tokens, methods, *, xlabel="score"):
-    """A score for each token, by one or more methods side by side, each with its own scale.
+    """A score per token by one or more methods, side by side, each with its own scale.
 
     Parameters
     ----------
     tokens : sequence of T str
         From top to bottom.
     methods : dict of str to (T,) array
-        Name to scores. Above 0 is orange, below 0 blue and hatched.
+        Name to scores. Scores above 0 are orange, those below 0 blue and hatched.
     xlabel : str
         What the scores are, with the unit.
 
@@ -26,7 +26,7 @@ def bars(tokens, methods, *, xlabel="score"):
     Raises
     ------
     ValueError
-        If there is no token or no method, or not one finite score for each token.
+        If there is no token or no method, or a method does not have one finite score per token.
     """
     T = len(tokens)
     scores = {name: np.asarray(values, dtype=float) for name, values in methods.items()}
@@ -61,17 +61,17 @@ def bars(tokens, methods, *, xlabel="score"):
 
 
 def heads(changes, *, label, form="{:+.2f}"):
-    """What changes when a head is left out: a row for each layer, a column for each head.
+    """What changes when a head is left out: one row per layer, one column per head.
 
     Parameters
     ----------
     changes : dict of str to (H,) array
-        Name of the layer to a number for each head, as
-        :func:`~minitransformer.interpret.head_ablation` gives them for a score that is a number.
+        Name of the layer to one number per head, as returned by
+        :func:`~minitransformer.interpret.head_ablation` for a score that is a number.
     label : str
-        What changes, with the unit. Up is orange, down blue.
+        What changes, with the unit. Increases are orange, decreases blue.
     form : str
-        How a number is written.
+        Format string of the numbers.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def heads(changes, *, label, form="{:+.2f}"):
     Raises
     ------
     ValueError
-        If there is no head, layers differ in their number of heads, or a number is not finite.
+        If there is no head, layers have different numbers of heads, or a number is not finite.
     """
     names = list(changes)
     shapes = {np.shape(values) for values in changes.values()}
@@ -114,7 +114,7 @@ def heads(changes, *, label, form="{:+.2f}"):
 
 
 def _diverging():
-    """Blue below 0, white at it, orange above; the further from 0, the darker."""
+    """Blue below 0, white at 0, orange above it; the farther from 0, the darker."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])

@@ -1,4 +1,4 @@
-"""What the figures share: colours, an empty figure, and texts as labels."""
+"""What the figures share: colours, an empty figure, and text for labels."""
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 HEAT = "Blues"
@@ -11,8 +11,9 @@ def blank(width, height, dpi=150):
     return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
-def short(text, most):
-    return literal(text if len(text) <= most else text[: most - 3] + "...")
+def short(text, max_length):
+    """`text` for matplotlib, cut to `max_length` characters."""
+    return literal(text if len(text) <= max_length else text[: max_length - 3] + "...")
 
 
 def literal(text):

@@ -1,12 +1,12 @@
-"""Figures of the plane: which class a classifier sees where, where words lie, and arrows."""
+"""Figures of the plane: regions of a classifier, named points such as words, and arrows."""
 
 import numpy as np
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
 
-DPI = 110  # many of them stand in a notebook
+DPI = 110  # a notebook has many of them
 
-# After Okabe and Ito; markers differ too, for printing in grey.
+# Colours after Okabe and Ito. Markers differ too, for printing in grey.
 _GROUPS = (
     (BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), (GREY, "D"), ("#CC79A7", "v"), ("#E69F00", "P"),
     ("#000000", "x"),
@@ -14,18 +14,21 @@ _GROUPS = (
 
 
 def regions(predictors, x, labels, *, xlabel="", ylabel="", steps=120):
-    """Where classifiers of two classes say what, under the points that they were to tell apart.
+    """The probabilities of classifiers with two classes over the plane, and the points to classify.
 
     Parameters
     ----------
     predictors : dict of str to callable
-        Title to ``predict(points)``: (n, 2) -> (n,) probabilities of class 1; a panel for each.
-        The darker, the surer of class 1. A line marks a probability of 1/2.
+        Title to ``predict(points)``: (n, 2) -> (n,) probabilities of class 1. Each gets a panel.
+        Darker means more probable. A line marks the probability 1/2.
     x : (n, 2) array
+        The points.
     labels : (n,) array of 0 and 1
+        Their classes.
     xlabel, ylabel : str
+        Axis labels.
     steps : int
-        Points of the grid in each direction.
+        Number of grid points in each direction.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def regions(predictors, x, labels, *, xlabel="", ylabel="", steps=120):
     Raises
     ------
     ValueError
-        If there is no predictor, or the shapes do not fit.
+        If there is no predictor, or the shapes of `x` and `labels` are wrong.
     """
     x, labels = np.asarray(x, dtype=float), np.asarray(labels)
     if not predictors:
@@ -66,17 +69,18 @@ def regions(predictors, x, labels, *, xlabel="", ylabel="", steps=120):
 
 
 def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
-    """Named points in the plane, such as word vectors, coloured by the group that they are of.
+    """Named points in the plane, such as word vectors, coloured by group.
 
     Parameters
     ----------
     panels : dict of str to (n, 2) array
-        Title to coordinates; the same points in each.
+        Title to coordinates. All panels show the same points.
     groups : dict of str to dict of str to int
-        Name of a group to its points, each a name and its row; at most seven groups.
+        Name of a group to its points: their names and rows. At most seven groups.
     shown : collection of str
-        The points whose names are written; the others are only marked.
+        The points whose names are written. The others are only marked.
     xlabel, ylabel : str
+        Axis labels.
 
     Returns
     -------
@@ -118,16 +122,17 @@ def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
 
 
 def arrows(panels, *, radius=None, xlabel="", ylabel=""):
-    """Arrows in the plane, such as vectors and what is left of them after a projection.
+    """Arrows in the plane, such as vectors and their projections.
 
     Parameters
     ----------
     panels : dict of str to dict of str to ((n, 2) array, (n, 2) array)
-        Title to sets of arrows, at most seven; each a name, where its arrows begin and where they
-        end.
+        Title to at most seven sets of arrows: the name of the set to the points where its arrows
+        begin and the points where they end.
     radius : float, optional
-        Of a circle around 0 that is drawn beneath.
+        Radius of a circle around 0, drawn below the arrows.
     xlabel, ylabel : str
+        Axis labels.
 
     Returns
     -------
@@ -136,7 +141,7 @@ def arrows(panels, *, radius=None, xlabel="", ylabel=""):
     Raises
     ------
     ValueError
-        If there is no panel, a panel has no set or more than seven, or the ends are not (n, 2).
+        If there is no panel, a panel has no set or more than seven, or an end is not (n, 2).
     """
     for title, sets in panels.items():
         for name, ends in sets.items():
@@ -158,7 +163,7 @@ def arrows(panels, *, radius=None, xlabel="", ylabel=""):
                 angles="xy", scale_units="xy", scale=1,
             )  # fmt: skip
             axes.plot(*tails.T, linestyle="", marker=marker, markersize=4, color=colour)
-            axes.update_datalim(tips)  # quiver makes room for the tails alone
+            axes.update_datalim(tips)  # quiver itself makes room only for the tails
         axes.set_aspect("equal", adjustable="datalim")
         axes.autoscale_view()
         axes.set_title(title, fontsize="medium")

@@ -1,4 +1,4 @@
-"""Figures of what a model looks at: attention, and words on grounds that show their score."""
+"""Figures of what a model attends to: attention weights, and words coloured by their score."""
 
 import numpy as np
 
@@ -6,16 +6,16 @@ from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, litera
 
 
 def attention(P, tokens, keys=None):
-    """Attention weights as heat maps, one for each head: who (row) looks at whom (column).
+    """Attention weights as heat maps, one per head: how much each query (row) attends to each key.
 
     Parameters
     ----------
     P : (H, T, S) array
         Weights of one text, as in ``cache.blocks[0].attention.P[0]``.
     tokens : sequence of T str
-        Those that look.
+        The queries.
     keys : sequence of S str, optional
-        Those that are looked at, in cross-attention; by default the same tokens.
+        The keys, in cross-attention. By default the same tokens.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def attention(P, tokens, keys=None):
     height, width = (max(2.6, 0.21 * n + 1.2) for n in (T, S))
     figure = blank(width=columns * width + 0.9, height=rows * height + 0.3)
     grid = np.ravel(figure.subplots(rows, columns, squeeze=False))
-    down, across = ([short(token, 12) for token in some] for some in (tokens, keys))
+    down, across = ([short(token, 12) for token in side] for side in (tokens, keys))
     for head, axes in enumerate(grid):
         if head >= H:
             axes.set_visible(False)
@@ -46,21 +46,23 @@ def attention(P, tokens, keys=None):
         lowest, leftmost = head + columns >= H, head % columns == 0
         axes.set_xticks(range(S), across if lowest else [""] * S, rotation=90, fontsize="small")
         axes.set_yticks(range(T), down if leftmost else [""] * T, fontsize="small")
-    figure.supxlabel("key: the token that is looked at", fontsize="medium")
-    figure.supylabel("query: the token that looks", fontsize="medium")
+    figure.supxlabel("key: the token attended to", fontsize="medium")
+    figure.supylabel("query: the token that attends", fontsize="medium")
     figure.colorbar(image, ax=grid.tolist(), label="attention weight", shrink=0.7, aspect=30)
     return figure
 
 
 def words(tokens, scores, title=""):
-    """A text with every word on a ground that shows its score.
+    """A text in which the background of every word shows its score.
 
     Parameters
     ----------
     tokens : sequence of T str
+        The words.
     scores : (T,) array
-        Above 0 is orange, below 0 blue; the largest magnitude has the full colour.
+        Scores above 0 are orange, those below 0 blue. The largest magnitude has full colour.
     title : str
+        Title of the figure.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def words(tokens, scores, title=""):
     Raises
     ------
     ValueError
-        If there is no token, or not one finite score for each.
+        If there is no token, or not one finite score per token.
     """
     scores = np.asarray(scores, dtype=float)
     if not len(tokens) or scores.shape != (len(tokens),) or not np.isfinite(scores).all():
@@ -94,7 +96,7 @@ def words(tokens, scores, title=""):
 
 
 def _lay_out(tokens, width=72):
-    """Lines of (column, token number) at most `width` characters wide, and their real width."""
+    """Lines of (column, token index), at most `width` characters wide, and their actual width."""
     lines, column = [[]], 0
     for index, token in enumerate(tokens):
         if column and column + len(token) > width:
@@ -106,15 +108,17 @@ def _lay_out(tokens, width=72):
     return lines, max(used, 52)
 
 
-def _word(axes, column, row, token, share):
-    """One word in a box whose colour has the strength |share| <= 1."""
+def _word(axes, column, row, token, strength):
+    """One word in a box; `strength`, from -1 to 1, gives its colour."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
 
-    full = np.array(to_rgb(ORANGE if share > 0 else BLUE))
-    ground = 1 - 0.75 * abs(share) * (1 - full)
+    full = np.array(to_rgb(ORANGE if strength > 0 else BLUE))
+    background = 1 - 0.75 * abs(strength) * (1 - full)
     axes.add_patch(
-        Rectangle((column - 0.35, row - 0.42), len(token) + 0.7, 0.84, color=ground, linewidth=0)
+        Rectangle(
+            (column - 0.35, row - 0.42), len(token) + 0.7, 0.84, color=background, linewidth=0
+        )
     )
     axes.text(
         column + len(token) / 2,

@@ -1,4 +1,4 @@
-"""Figures that explain: lines side by side, matrices with their numbers, paths down a valley."""
+"""Figures for explanations: lines, matrices with their numbers, and paths of optimisers."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
 
-DPI = 110  # many of them stand in a notebook
+DPI = 110  # a notebook has many of them
 
-# After Okabe and Ito; neighbours differ in dash and marker as well, for printing in grey.
+# Colours after Okabe and Ito. Dashes and markers differ as well, for printing in grey.
 _STYLES = (
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": ORANGE, "linestyle": "--", "marker": "s"},
@@ -27,12 +27,14 @@ class Panel:
     Parameters
     ----------
     x : (n,) array
+        The x values of all series.
     series : dict of str to (n,) array
-        Name to values, at most seven; the name stands in the legend. Names and labels may hold
-        formulas between dollar signs.
+        At most seven series: the name for the legend, and the y values. Names and labels may
+        contain formulas between dollar signs.
     xlabel, ylabel : str
-        With the unit, where there is one.
+        Axis labels, with the unit if there is one.
     title : str
+        Title of the panel.
     log : {"", "x", "y", "xy"}
         The axes that are logarithmic.
     """
@@ -51,6 +53,7 @@ def lines(*panels):
     Parameters
     ----------
     *panels : Panel
+        From left to right.
 
     Returns
     -------
@@ -59,7 +62,8 @@ def lines(*panels):
     Raises
     ------
     ValueError
-        If there is no panel, a panel has no series or more than seven, or values do not fit `x`.
+        If there is no panel, a panel has no series or more than seven, or the shape of a series is
+        not that of `x`.
     """
     if not panels:
         raise ValueError("lines needs at least one Panel")
@@ -75,7 +79,7 @@ def lines(*panels):
 def _check_panel(panel):
     x = np.asarray(panel.x)
     if not 1 <= len(panel.series) <= len(_STYLES):
-        raise ValueError(f"a Panel takes 1 to {len(_STYLES)} series, got {len(panel.series)}")
+        raise ValueError(f"a Panel must have 1 to {len(_STYLES)} series, got {len(panel.series)}")
     for name, values in panel.series.items():
         if np.shape(values) != x.shape or x.ndim != 1:
             raise ValueError(
@@ -101,20 +105,21 @@ def _draw_panel(axes, panel):
 
 
 def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form="{:.2f}"):
-    """Matrices side by side, darker where larger, with the number written in every cell.
+    """Matrices side by side with a number in every cell; larger numbers are darker.
 
     Parameters
     ----------
     matrices : dict of str to (R, C) array
-        Title to matrix, of numbers or bools; all share one scale, from the least entry to the
-        largest. NaN leaves a cell white.
+        Title to matrix, of numbers or bools. All share one scale, from the smallest entry to the
+        largest. A NaN cell is white.
     rows, columns : sequences of R and C str
+        Names of the rows and columns.
     labels : dict of str to (R, C) array of str, optional
-        What is written instead of the numbers.
+        Title to what is written instead of the numbers.
     xlabel, ylabel : str
         What the columns and rows are.
     form : str
-        How a number is written.
+        Format string of the numbers.
 
     Returns
     -------
@@ -140,7 +145,7 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
         axes.imshow(matrix, cmap=HEAT, vmin=low, vmax=high + (high == low), aspect="auto")
         for i, j in np.ndindex(R, C):
             text = form.format(matrix[i, j]) if labels is None else labels[title][i][j]
-            share = (matrix[i, j] - low) / ((high - low) or 1)
+            darkness = (matrix[i, j] - low) / ((high - low) or 1)
             axes.text(
                 j,
                 i,
@@ -148,7 +153,7 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
                 ha="center",
                 va="center",
                 fontsize="small",
-                color="white" if share > 0.6 else "black",
+                color="white" if darkness > 0.6 else "black",
             )
         axes.set_title(title, fontsize="medium")
         axes.set_xticks(range(C), [literal(name) for name in columns], fontsize="small")
@@ -159,20 +164,22 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
 
 
 def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9):
-    """Contour lines of a function of two numbers, and the paths of several walkers on it.
+    """Contour lines of a function of two variables, and paths on it, such as those of optimisers.
 
     Parameters
     ----------
     f : callable
-        ``f(x, y)`` on arrays.
+        ``f(x, y)`` for arrays.
     tracks : dict of str to (n, 2) array
-        Name to the points that were visited, at most seven; a panel for each.
+        Name to the points that were visited. Each track gets a panel.
     xlim, ylim : (float, float)
+        Limits of the axes.
     minimum : (float, float), optional
-        Marked by a cross.
+        A point to mark with a cross.
     xlabel, ylabel : str
+        Axis labels.
     levels : int
-        Contour lines, whose values grow with the square of their number.
+        Number of contour lines. Their values grow with the square of their index.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Figures of how training went: curves, and which class was taken for which."""
+"""Figures of how training went: learning curves, and the confusion matrix."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from minitransformer.plots.canvas import BLUE, HEAT, ORANGE, blank, short
 
 
 def curves(history):
-    """Loss and accuracy of training and validation, epoch by epoch.
+    """Loss and accuracy on the training and validation data, per epoch.
 
     Parameters
     ----------
     history : History or dict of str to list of float
-        What ``fit`` returned, or its ``history``: ``loss`` (nats) and, where they were measured,
+        What ``fit`` returned, or its ``history``: ``loss`` (nats) and, if they were measured,
         ``val_loss``, ``accuracy`` and ``val_accuracy``.
 
     Returns
@@ -21,11 +21,11 @@ def curves(history):
     Raises
     ------
     ValueError
-        If no epoch has been recorded.
+        If no epoch was recorded.
     """
     values = getattr(history, "history", history)
     if not values.get("loss"):
-        raise ValueError("history must hold at least one epoch of 'loss' to draw")
+        raise ValueError("history must contain at least one epoch of 'loss'")
     panels = [("loss", "loss (nats)", 1)]
     if values.get("accuracy") or values.get("val_accuracy"):
         panels.append(("accuracy", "accuracy (%)", 100))
@@ -60,13 +60,14 @@ def _curve(axes, values, factor, label, **style):
 
 
 def confusion(matrix, class_names):
-    """How often each class was taken for each other: counts, and percentages of the true class.
+    """How often each class was predicted as each: counts, and percentages of the true class.
 
     Parameters
     ----------
     matrix : (C, C) int array
-        Row: true class; column: predicted class.
+        Rows are true classes, columns predicted classes.
     class_names : sequence of C str
+        Names of the classes, in the order of the matrix.
 
     Returns
     -------
@@ -81,18 +82,18 @@ def confusion(matrix, class_names):
     C = len(class_names)
     if matrix.shape != (C, C):
         raise ValueError(f"matrix must be ({C}, {C}) for {C} class names, got {matrix.shape}")
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    fraction = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = 1.5 + 0.75 * max(C, 2)
     figure = blank(width=side + 1.9, height=side + 0.2)
     axes = figure.subplots()
-    image = axes.imshow(100 * share, cmap=HEAT, vmin=0, vmax=100)
+    image = axes.imshow(100 * fraction, cmap=HEAT, vmin=0, vmax=100)
     small = "small" if C <= 6 else "xx-small"
     for i, j in np.ndindex(C, C):
-        colour = "white" if share[i, j] > 0.5 else "black"
+        colour = "white" if fraction[i, j] > 0.5 else "black"
         axes.text(
             j,
             i,
-            f"{matrix[i, j]}\n{100 * share[i, j]:.1f} %",
+            f"{matrix[i, j]}\n{100 * fraction[i, j]:.1f} %",
             ha="center",
             va="center",
             color=colour,
@@ -103,5 +104,5 @@ def confusion(matrix, class_names):
     axes.set_yticks(range(C), names)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    figure.colorbar(image, ax=axes, label="share of the true class (%)")
+    figure.colorbar(image, ax=axes, label="fraction of the true class (%)")
     return figure

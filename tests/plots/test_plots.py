@@ -1,4 +1,4 @@
-"""The figures: what they show, that nothing is cut off, and that no global state is touched."""
+"""The figures: what they show, that nothing is cut off, and that no global state changes."""
 
 import io
 import subprocess
@@ -19,7 +19,7 @@ TOKENS = ["not", "at", "all", "dull", "$5", "$", "unforgettably"]
 
 
 def pixels(figure):
-    """The figure as it is saved: (height, width, 4), 1 is white."""
+    """The figure as a PNG: (height, width, 4), where 1 is white."""
     from matplotlib.image import imread
 
     file = io.BytesIO()
@@ -81,7 +81,7 @@ def test_curves_take_an_object_with_a_history():
     assert len(plots.curves(Fitted()).axes) == 1
 
 
-def test_confusion_shows_counts_and_shares_of_the_true_class():
+def test_confusion_shows_counts_and_percentages_of_the_true_class():
     axes = plots.confusion([[30, 10], [0, 0]], ["bad", "good"]).axes[0]
     texts = {t.get_position(): t.get_text() for t in axes.texts}
     assert texts[(0, 0)] == "30\n75.0 %"
@@ -98,7 +98,7 @@ def test_attention_has_a_map_per_head_with_queries_as_rows():
     assert [axes.get_title() for axes in maps] == ["head 1", "head 2", "head 3"]
     for head, axes in enumerate(maps):
         np.testing.assert_array_equal(axes.images[0].get_array(), P[head])
-    # head 2 stands at the end of its column: the keys' names stand below it
+    # head 2 is the last in its column, so the names of the keys are below it
     assert maps[1].get_xticklabels()[0].get_text() == "not"
     assert maps[0].get_yticklabels()[3].get_text() == "dull"
 
@@ -121,7 +121,7 @@ def test_words_colour_by_sign_and_strength():
     assert np.ptp(good) > np.ptp(dull)  # half the score, half the colour
 
 
-def test_dollar_signs_are_no_formulas():
+def test_dollar_signs_do_not_make_formulas():
     figure = plots.words(["$", "x_1", "$"], [1.0, 2.0, 3.0])
     pixels(figure)
     assert [t.get_text() for t in figure.axes[0].texts] == [r"\$", "x_1", r"\$"]

@@ -1,4 +1,4 @@
-"""Bars of attributions, and the matrix of heads left out."""
+"""Bars of attributions, and the matrix of ablated heads."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIGNED = np.array([0.5, -1.0, 0.0, 2.0, -0.25, 0.1, -2.0])
 CHANGES = {"blocks.0.attention": [0.1, -0.4, 0.2], "blocks.1.attention": [0.0, 0.8, -0.1]}
 FIGURES = {
     "bars": lambda: plots.bars(TOKENS, {"rollout": np.full(T, 1 / T), "gradient": SIGNED}),
-    "bars of one token": lambda: plots.bars(["$"], {"rollout": [0.0]}, xlabel="share"),
+    "bars of one token": lambda: plots.bars(["$"], {"rollout": [0.0]}, xlabel="fraction"),
     "bars of many tokens": lambda: plots.bars(TOKENS * 5, {"rollout": np.arange(35)}),
     "heads": lambda: plots.heads(CHANGES, label="change of the loss (nats)"),
     "one head": lambda: plots.heads({"a": [0.0]}, label="change of the loss (nats)"),
@@ -38,11 +38,11 @@ def test_bars_are_as_long_as_the_scores_and_differ_by_sign_without_colour():
     labels = [label.get_text() for label in first.get_yticklabels()]
     assert labels == ["not", "at", "all", "dull", r"\$5", r"\$", "unforgettably"]
     low, high = first.get_ylim()
-    assert low > high, "the first token stands on top"
+    assert low > high, "the first token must be on top"
     assert first.get_figure().get_supxlabel() == "lead"
 
 
-def test_heads_stand_in_a_matrix_around_zero():
+def test_heads_are_a_matrix_coloured_around_zero():
     axes, _ = plots.heads(CHANGES, label="change of the loss (nats)").axes
     image = axes.images[0]
     np.testing.assert_array_equal(image.get_array(), list(CHANGES.values()))

@@ -39,7 +39,7 @@ def test_nothing_is_cut_off(name):
 
 
 def boundary(axes):
-    """The points of the line that is drawn where the probability is 1/2."""
+    """The points of the line that marks a probability of 1/2."""
     lines = [c for c in axes.collections if list(getattr(c, "levels", [])) == [0.5]]
     return [path.vertices for line in lines for path in line.get_paths()]
 
@@ -58,10 +58,10 @@ def test_each_class_has_its_points_and_its_marker():
     np.testing.assert_array_equal(scattered["class 0"].get_offsets(), X[LABELS == 0])
     np.testing.assert_array_equal(scattered["class 1"].get_offsets(), X[LABELS == 1])
     shapes = [len(c.get_paths()[0].vertices) for c in scattered.values()]
-    assert shapes[0] != shapes[1], "told apart in grey as well"
+    assert shapes[0] != shapes[1], "the sets must differ in grey too"
 
 
-def test_only_the_words_asked_for_are_written_and_each_at_its_place():
+def test_only_the_requested_words_are_written_each_at_its_place():
     axes = plots.points({"a": X}, GROUPS, shown=("$5", "plot")).axes[0]
     places = {text.get_text(): text.xy for text in axes.texts}
     assert set(places) == {r"\$5", "plot"}
@@ -82,7 +82,7 @@ def test_arrows_begin_and_end_where_they_should_and_all_of_it_is_seen():
     np.testing.assert_array_less(axes.get_xlim()[0], -3)  # the tips are inside
     np.testing.assert_array_less(6, axes.get_ylim()[1])
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["from 0", "on"]
-    assert dots[0].get_marker() != dots[1].get_marker(), "told apart in grey as well"
+    assert dots[0].get_marker() != dots[1].get_marker(), "the sets must differ in grey too"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Figures that explain: what they show, and what they refuse."""
+"""Figures for explanations: what they show, and what they refuse."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_nothing_is_cut_off(name):
     assert (image < 1).any()
 
 
-def test_lines_have_labels_a_legend_and_the_scales_asked_for():
+def test_lines_have_labels_a_legend_and_the_requested_scales():
     left, right = plots.lines(panel(log="xy"), panel(series={"one": [1, 2, 3]})).axes
     assert (left.get_xscale(), left.get_yscale()) == ("log", "log")
     assert (right.get_xscale(), right.get_yscale()) == ("linear", "linear")
@@ -71,7 +71,7 @@ def test_labels_replace_the_numbers():
     assert [t.get_text() for t in axes[0].texts] == ["w", "x", "y", "z"]
 
 
-def test_paths_have_a_panel_each_with_start_and_minimum():
+def test_each_path_has_a_panel_with_start_and_minimum():
     figure = plots.paths(bowl, {"a": TRACK, "b": TRACK[:1]}, (-1, 1), (-2, 2), minimum=(0, 0))
     a, b = figure.axes
     np.testing.assert_array_equal(a.lines[0].get_xydata(), TRACK)
