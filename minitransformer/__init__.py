@@ -1,4 +1,4 @@
-"""A transformer you can open: hand-written forward and backward passes on NumPy or CuPy arrays.
+"""A transformer you can look inside, with hand-written backward passes, on NumPy or CuPy arrays.
 
 >>> from minitransformer import BagOfWords, TransformerClassifier
 >>> model = TransformerClassifier(vocab_size=100, n_classes=2, max_len=8, d_model=16)

@@ -1,4 +1,4 @@
-"""``python -m minitransformer``."""
+"""Run the command line: ``python -m minitransformer``."""
 
 from minitransformer.cli import main
 

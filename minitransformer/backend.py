@@ -1,8 +1,8 @@
 """Which library an array belongs to, and the few things NumPy and CuPy do differently.
 
-Hand a function NumPy arrays and it computes on the CPU, hand it CuPy arrays and the same source
-computes on the GPU. There is no global switch to forget: `array_module` looks at the arguments.
-What is only CuPy's stands in `devices.py`, which imports it.
+If you pass NumPy arrays to a function, it computes on the CPU. If you pass CuPy arrays, the same
+source computes on the GPU. There is no global switch to forget: `array_module` looks at the
+arguments. Everything that concerns CuPy alone is in `devices.py`, which imports it.
 """
 
 import sys
@@ -55,14 +55,14 @@ __all__ = [
 
 
 def array_module(*arrays, **named):
-    """The library, NumPy or CuPy, to which all the arrays belong.
+    """The library, NumPy or CuPy, that all the arrays belong to.
 
     Python scalars, None and 0-d NumPy scalars belong to every library and are ignored.
 
     Parameters
     ----------
     *arrays, **named : array, scalar or None
-        Named arguments appear by name in the message of an error.
+        The names of named arguments appear in error messages.
 
     Returns
     -------
@@ -72,11 +72,11 @@ def array_module(*arrays, **named):
     Raises
     ------
     TypeError
-        If NumPy and CuPy arrays are mixed; the message says which argument is where. If an
+        If NumPy and CuPy arrays are mixed (the message says which argument is where), or if an
         argument is a list or a tuple.
     """
     if all(type(a) is np.ndarray or a is None for a in (*arrays, *named.values())):
-        return np  # the usual case, found in a microsecond
+        return np  # the usual case, in about a microsecond
     arguments = [(f"argument {i}", a) for i, a in enumerate(arrays)] + list(named.items())
     for name, array in arguments:
         if isinstance(array, list | tuple):
@@ -92,7 +92,7 @@ def array_module(*arrays, **named):
 
 
 def require_integers(name, ids):
-    """Refuse ids or class labels that are not whole numbers."""
+    """Refuse ids or class labels that are not integers."""
     if ids.dtype.kind not in "iu":
         raise TypeError(f"{name} must be an integer array, got {ids.dtype}")
 
@@ -100,19 +100,22 @@ def require_integers(name, ids):
 def check_ids(ids, n_rows, name="ids"):
     """Refuse ids outside ``0 .. n_rows - 1`` (negative ones would silently count from the end).
 
-    Only on the host: on a GPU the check would wait for the device, so the training loop checks
-    ids before they go over.
+    This is checked on the host only. On a GPU the check would wait for the device, so the training
+    loop checks ids before it transfers them.
 
     Parameters
     ----------
     ids : int array, any shape
     n_rows : int
     name : str
-        What the message calls them.
+        What the error message calls them.
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        If the ids are not integers.
+    ValueError
+        If an id is out of range.
     """
     require_integers(name, ids)
     if is_cupy(ids) or ids.size == 0:
@@ -132,7 +135,10 @@ _thread = threading.local()
 
 @contextmanager
 def overflow_to_infinity():
-    """Within the block, in this thread, :func:`rounded_to` lets float16 overflow, to be noticed."""
+    """Let :func:`rounded_to` return infinity, in this block and thread, if float16 overflows.
+
+    The training loop then notices the overflow.
+    """
     before, _thread.overflows = getattr(_thread, "overflows", False), True
     try:
         yield
@@ -141,9 +147,10 @@ def overflow_to_infinity():
 
 
 def rounded_to(x, dtype):
-    """`x` in `dtype`, rounded once; what exceeds float16 becomes its largest value, not infinity.
+    """`x` in `dtype`, rounded once.
 
-    Saturating keeps the losses of extreme float16 logits finite, and casts without a warning.
+    A number too large for float16 becomes the largest float16 number, not infinity. This keeps the
+    losses of extreme float16 logits finite, and avoids a warning from the cast.
     :func:`overflow_to_infinity` turns it off.
     """
     if x.dtype == dtype:
@@ -155,10 +162,10 @@ def rounded_to(x, dtype):
 
 
 def sum_rows_by_id(ids, rows):
-    """Sum the rows that have the same id: repeated ids are added up.
+    """Sum the rows that have the same id.
 
-    Sorting first and summing runs of equal ids gives the same bits in every run (atomic additions
-    on a GPU do not) and is twice as fast as ``numpy.add.at``.
+    The ids are sorted, and each run of equal ids is summed. This gives the same bits every time
+    (atomic additions on a GPU do not), and is twice as fast as ``numpy.add.at``.
 
     Parameters
     ----------
@@ -172,7 +179,7 @@ def sum_rows_by_id(ids, rows):
     sums : (m, D) array
     """
     xp = array_module(ids=ids, rows=rows)
-    # A stable sort keeps equal ids in the order in which they came: one order of addition.
+    # A stable sort keeps equal ids in their original order, so the order of addition is fixed.
     order = xp.argsort(ids, kind="stable")
     sorted_ids = ids[order]
     is_first = xp.concatenate([xp.ones(1, dtype=bool), sorted_ids[1:] != sorted_ids[:-1]])
@@ -181,9 +188,9 @@ def sum_rows_by_id(ids, rows):
 
 
 def embedding_gradient_rows(ids, rows, n_rows):
-    """:func:`sum_rows_by_id`, or, on a device, the sums for all ids.
+    """:func:`sum_rows_by_id` on the host; on a device, the sums for all ids.
 
-    Which ids occur, only the device knows: asking would wait for it.
+    Only the device knows which ids occur, and reading them would wait for it.
 
     Parameters
     ----------
@@ -195,7 +202,7 @@ def embedding_gradient_rows(ids, rows, n_rows):
     Returns
     -------
     where : (m,) int array, or a slice
-        Each row of the table at most once.
+        Rows of the table, each at most once.
     sums : (m, D) or (n_rows, D) array
     """
     if is_cupy(rows):

@@ -1,9 +1,9 @@
-"""The GPU's side: finding it, moving arrays, what CuPy does otherwise.
+"""The GPU: finding it, moving arrays, and what CuPy does differently from NumPy.
 
-A device works behind the host's back: reading one of its numbers waits for all that was asked of
-it before. So nothing here reads a number that it can leave where it is. Other files take these
-names from :mod:`minitransformer.backend`; CuPy is imported here and nowhere else, and only once
-somebody has imported it already or asks for a device.
+A device works asynchronously: reading one of its numbers waits for everything that was queued
+before. So nothing here reads a number that can stay on the device. Other files import these names
+from :mod:`minitransformer.backend`. CuPy is imported only in this file, and only if your program
+has already imported it or you ask for a device.
 """
 
 import importlib
@@ -21,12 +21,12 @@ def _cupy():
 
 
 def to_host(x):
-    """`x` as a NumPy array; a CuPy array is copied from the GPU, which waits for it."""
+    """`x` as a NumPy array. A CuPy array is copied from the GPU, which makes the host wait."""
     return x.get() if is_cupy(x) else np.asarray(x)
 
 
 def to_device(x, device):
-    """`x` on a device; itself where it is there already.
+    """`x` on a device; `x` itself if it is already there.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def to_device(x, device):
     Raises
     ------
     ValueError
-        If the name is unknown, or there is no such device; the message says why.
+        If the name is unknown, or the device cannot be used; the message says why.
     """
     if device == "numpy":
         return to_host(x)
@@ -54,12 +54,12 @@ def to_device(x, device):
 
 
 def as_number(x):
-    """A 0-d result as a Python float; on a device it stays there, in float64, and nobody waits."""
+    """A 0-d result as a Python float. On a device it stays there, as float64, without waiting."""
     return x.astype(np.float64) if is_cupy(x) else float(x)
 
 
 def read_numbers(numbers):
-    """Nested lists and tuples of numbers, with what lies on a device read, all of it at once."""
+    """Nested lists and tuples of numbers, where those on a device are read, all at once."""
     there = _numbers_there(numbers)
     if not there:
         return numbers
@@ -85,8 +85,9 @@ def generator(entropy, like):
     Parameters
     ----------
     entropy : list of int
-        Decides what is drawn. The same list gives other numbers on another device.
+        The seed. The same seed gives different numbers on another device.
     like : array
+        Any array on that device.
     """
     if not is_cupy(like):
         return np.random.default_rng(entropy)
@@ -94,18 +95,19 @@ def generator(entropy, like):
 
 
 class DeviceGenerator:
-    """CuPy's generator, with a generator on the host beside it for seeds, which are needed there.
+    """CuPy's generator, and a generator on the host for seeds, which are needed there.
 
     Attributes
     ----------
     host : numpy.random.Generator
+        Draws the seeds.
     """
 
     def __init__(self, entropy):
-        # a stream of its own: default_rng(entropy) alone already draws which words are hidden
+        # A stream of its own, because default_rng(entropy) already draws which words are hidden.
         self.host = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(2,)))
         random = _cupy().random
-        # Philox starts in a moment, CuPy's default does not; every micro-batch has a generator.
+        # Philox is quick to create, unlike CuPy's default, and every micro-batch creates one.
         self._rng = random.Generator(random.Philox4x3210(np.random.SeedSequence(entropy)))
 
     def __getattr__(self, name):
@@ -113,7 +115,7 @@ class DeviceGenerator:
 
 
 def draw_seed(rng):
-    """A whole number below 2**62 from a generator, without waiting for a device."""
+    """An integer below 2**62 from a generator, without waiting for a device."""
     return int(getattr(rng, "host", rng).integers(1 << 62))
 
 
@@ -121,16 +123,16 @@ def random_lanes(rng, n):
     """`n` random numbers of 16 bits, (n,) uint16, from a generator of either library."""
     fours = -(-n // 4)
     if isinstance(rng, np.random.Generator):
-        # 64 bits at a time, enough for four numbers, in 0.6 of the time
+        # Drawing 64 bits at a time, enough for four numbers, takes 0.6 of the time.
         words = rng.integers(0, 2**64 - 1, size=fours, dtype=np.uint64, endpoint=True)
         return words.view(np.uint16)[:n]
-    # CuPy passes the bound on as a signed number: 2**64 - 1 does not fit, and some versions then
-    # return memory as it lies there, without an error.
+    # CuPy converts the bound to a signed number, and 2**64 - 1 does not fit. Some versions then
+    # return uninitialised memory without an error.
     return rng.integers(0, 2**16, size=4 * fours, dtype=np.uint16)[:n]
 
 
 def synchronize(like):
-    """Wait until the device of the array `like` has done all that was asked of it."""
+    """Wait until the device of the array `like` has finished all its queued work."""
     if is_cupy(like):
         _cupy().cuda.Device().synchronize()
 
@@ -141,8 +143,8 @@ def memory(like):
     Returns
     -------
     dict or None
-        ``used`` by arrays, ``held`` by CuPy for further ones, ``free`` and ``total`` on the
-        device; None on the host.
+        The keys are ``used`` (by arrays), ``held`` (reserved by CuPy for arrays), ``free`` and
+        ``total`` (on the device). None on the host.
     """
     if not is_cupy(like):
         return None
@@ -155,17 +157,17 @@ DEVICES = ("cpu", "gpu", "auto")
 
 
 def choose_device(name):
-    """``"numpy"`` or ``"cupy"`` for a device as the commands call it.
+    """``"numpy"`` or ``"cupy"``, for the name of a device on the command line.
 
     Parameters
     ----------
     name : {"cpu", "gpu", "auto"}
-        "auto" is the GPU where one can be used.
+        "auto" uses a GPU if there is one that can be used.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or "gpu" is asked for and cannot be used; the message says why.
+        If the name is unknown, or is "gpu" and no GPU can be used; the message says why.
     """
     if name not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
@@ -176,19 +178,19 @@ def choose_device(name):
 
 
 def available():
-    """Devices and why they cannot be used: ``{"cpu": None, "gpu": None or a reason}``."""
+    """Devices, and why they cannot be used: ``{"cpu": None, "gpu": None or a reason}``."""
     usable, words = cupy_status()
     return {"cpu": None, "gpu": None if usable else words}
 
 
 def cupy_status():
-    """Whether CuPy can compute here, found out by computing something tiny.
+    """Whether CuPy can compute on this machine. A tiny computation is tried.
 
     Returns
     -------
     (bool, str)
-        Usable or not, and the device's name or the reason: not installed, no driver, no device,
-        cannot compile.
+        Whether it can be used, and the device's name or the reason why not: not installed, no
+        driver, no device, or it cannot compile.
     """
     try:
         cupy = _cupy()
@@ -215,9 +217,9 @@ def cupy_erf(x):
 def rows_added_by_id(ids, rows, n_rows):
     """:func:`~minitransformer.backend.embedding_gradient_rows` on a device.
 
-    No shape in it depends on the ids, so nothing waits; no atomics, so the same bits every time.
-    CuPy's reduceat takes differences of one running sum: in float32 small rows would drown in it,
-    so it runs in float64.
+    No shape here depends on the ids, so nothing waits. There are no atomic additions, so the bits
+    are the same every time. CuPy's reduceat takes differences of one running sum, in which small
+    float32 rows would lose their digits, so the sum is computed in float64.
     """
     cupy = _cupy()
     table = cupy.zeros((n_rows, rows.shape[1]), rows.dtype)
@@ -227,8 +229,8 @@ def rows_added_by_id(ids, rows, n_rows):
     sorted_ids, every = ids[order], cupy.arange(n_rows)
     starts = cupy.searchsorted(sorted_ids, every, side="left")
     ends = cupy.searchsorted(sorted_ids, every, side="right")
-    # A row of zeros behind the last: an id that is larger than all that occur starts there.
+    # A row of zeros after the last one: ids larger than all that occur start there.
     padded = cupy.concatenate([rows[order], table[:1]]).astype(np.float64)
-    # reduceat gives an id that does not occur the row that comes next: not taken over.
+    # For an id that does not occur, reduceat returns the next row, which `where` discards.
     sums = cupy.add.reduceat(padded, starts, axis=0).astype(rows.dtype)
     return slice(None), cupy.where((ends > starts)[:, None], sums, table)

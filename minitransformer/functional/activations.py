@@ -10,7 +10,7 @@ from minitransformer.functional._checks import (
 )
 from minitransformer.functional.erf import erf
 
-# Beyond this both forms of GELU equal ReLU to the last bit, and x * x cannot overflow before it.
+# Beyond this, both forms of GELU equal ReLU to the last bit. Below it, x * x cannot overflow.
 _SATURATED = 30.0
 _TANH_SCALE = math.sqrt(2 / math.pi)
 _TANH_CUBIC = 0.044715
@@ -45,7 +45,7 @@ def relu_backward(dy, y):
     dy : (...) array
         Gradient of the loss with respect to `y`.
     y : (...) array
-        Output of :func:`relu`: it is positive exactly where the input was.
+        Output of :func:`relu`, which is positive exactly where the input is.
 
     Returns
     -------
@@ -86,6 +86,7 @@ def gelu(x, approximate="none"):
     ----------
     x : (...) array
     approximate : {"none", "tanh"}
+        "none" computes the error function, "tanh" the second form.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def gelu(x, approximate="none"):
     Raises
     ------
     ValueError
-        If `approximate` is anything else.
+        If `approximate` has any other value.
 
     Source: Hendrycks and Gimpel 2016, section 2.
     """
@@ -132,8 +133,8 @@ def gelu_backward(dy, x, approximate="none", y=None):
     approximate : {"none", "tanh"}
         As in the forward pass.
     y : (...) array, optional
-        Result of :func:`gelu`, if it is at hand. Not used here; a faster form finds
-        :math:`\Phi(x) = y / x` in it.
+        Output of :func:`gelu`, if you have it. It is not used here; the faster form computes
+        :math:`\Phi(x) = y / x` from it.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""ALiBi: attention with linear biases, a penalty on distance in the place of positions."""
+r"""ALiBi: attention with linear biases, a penalty on distance in place of position vectors."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from minitransformer.backend import array_module, require_integers, rounded_to
 
 
 def alibi_slopes(n_heads):
-    r"""How much each head minds distance: a geometric sequence.
+    r"""How strongly each head penalises distance: a geometric sequence.
 
     .. math:: m_h = 2^{-8 h / H}, \qquad h = 1, \dots, H
 
-    where H is a power of two. For other H, the sequence of the next smaller power p comes first,
-    and the odd members of that of 2p, whose values lie in between, fill it up.
+    This holds if H is a power of two. For other H, the sequence starts with that of the next
+    smaller power p, and is completed by the odd members of the sequence of 2p, which lie between.
 
     Parameters
     ----------
     n_heads : int
-        H.
+        The number of heads, H.
 
     Returns
     -------
@@ -38,33 +38,33 @@ def alibi_slopes(n_heads):
 
 
 def alibi_bias(n_heads, query_positions, key_positions, dtype=np.float64):
-    r"""What ALiBi adds to the scores: the farther back the key, the less.
+    r"""The bias that ALiBi adds to the scores: the farther back the key, the lower it is.
 
     .. math:: b_{hts} = - m_h \max(q_t - k_s, 0)
 
-    Keys after the query get 0: a causal mask hides them anyway. It is the `bias` argument of
-    :func:`attention`, a constant, and so there is nothing to derive.
+    Keys after the query get 0, because a causal mask hides them anyway. The result is the `bias`
+    argument of :func:`attention`. It is a constant, so there is no gradient to derive.
 
     Parameters
     ----------
     n_heads : int
-        H.
+        The number of heads, H.
     query_positions : (T,) or (B, T) int array
     key_positions : (S,) or (B, S) int array
-        Positions in tokens, of either kind one row for all texts or a row for each.
+        Positions in tokens: one row for all texts, or one row per text.
     dtype : dtype
-        Of the result.
+        The dtype of the result.
 
     Returns
     -------
-    bias : (H, T, S) array, or (B, H, T, S) if a row of positions is given for each text
+    bias : (H, T, S) array, or (B, H, T, S) if there is one row of positions per text
 
     Raises
     ------
     TypeError
         If the positions are not integer arrays.
     ValueError
-        If n_heads is below 1, or the positions have neither one axis nor two.
+        If n_heads is below 1, or the positions do not have one or two axes.
 
     Source: Press, Smith and Lewis 2022, section 3.
     """
@@ -73,8 +73,10 @@ def alibi_bias(n_heads, query_positions, key_positions, dtype=np.float64):
     for name, value in positions.items():
         require_integers(name, value)
         if value.ndim not in (1, 2):
-            raise ValueError(f"{name} must have one axis or two, got shape {value.shape}")
-    q, k = (value.astype(np.int64) for value in positions.values())  # unsigned ones would wrap
+            raise ValueError(f"{name} must have one or two axes, got shape {value.shape}")
+    q, k = (
+        value.astype(np.int64) for value in positions.values()
+    )  # differences of unsigned integers would wrap
     back = xp.minimum(k[..., None, None, :] - q[..., None, :, None], 0)
     working = np.result_type(dtype, np.float32)
     slopes = xp.asarray(alibi_slopes(n_heads).astype(working))

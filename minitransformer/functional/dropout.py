@@ -1,4 +1,4 @@
-r"""Dropout: the mask is drawn apart, so that applying it is a pure pair."""
+r"""Dropout: the mask is drawn separately, so that applying it is a pure pair."""
 
 import math
 
@@ -7,11 +7,11 @@ import numpy as np
 from minitransformer.backend import random_lanes
 from minitransformer.functional._checks import require_broadcast, require_one_device
 
-LEVELS = 1 << 16  # 16 random bits an entry
+LEVELS = 1 << 16  # 16 random bits per entry
 
 
 def check_probability(name, p):
-    """Refuse a probability of dropping an entry outside [0, 1), or what is no number."""
+    """Refuse a probability of dropping an entry that is not a number in [0, 1)."""
     if isinstance(p, bool) or not isinstance(p, int | float | np.number):
         raise TypeError(f"{name} must be a number in [0, 1), got {p!r}")
     if not 0 <= p < 1:
@@ -19,7 +19,7 @@ def check_probability(name, p):
 
 
 def drop_threshold(p):
-    """How many of the LEVELS equally likely numbers mean: drop the entry."""
+    """How many of the LEVELS equally likely numbers mean that the entry is dropped."""
     return min(round(p * LEVELS), LEVELS - 1)
 
 
@@ -28,14 +28,15 @@ def dropout_mask(rng, shape, p, dtype):
 
     .. math:: \mathrm{keep} = \frac{b}{1 - p}, \qquad b \sim \mathrm{Bernoulli}(1 - p)
 
-    The division keeps the expected value: what survives is larger by what is missing. The
-    probability is rounded to a multiple of 1/65,536, in the division too, because 16 random
-    bits an entry then do, drawn four at a time: four times faster than random floats.
+    The division preserves the expected value: the entries that are kept make up for those that
+    are dropped. The probability is rounded to a multiple of 1/65,536, in the division too. So 16
+    random bits per entry are enough. They are drawn four at a time, which is four times as fast
+    as drawing random floats.
 
     Parameters
     ----------
     rng : Generator
-        Of the library on whose device the mask is wanted.
+        A generator of the library (NumPy or CuPy) that the mask is needed in.
     shape : tuple of int
     p : float
         Probability of dropping an entry, 0 <= p < 1.
@@ -49,7 +50,7 @@ def dropout_mask(rng, shape, p, dtype):
     Raises
     ------
     TypeError
-        If p is no number.
+        If p is not a number.
     ValueError
         If p is outside [0, 1).
 
@@ -70,7 +71,7 @@ def dropout(x, keep):
     ----------
     x : (...) array
     keep : array that broadcasts to x
-        From :func:`dropout_mask`: 0 or 1 / (1 - p).
+        From :func:`dropout_mask`, with values 0 or 1 / (1 - p).
 
     Returns
     -------
@@ -99,7 +100,7 @@ def dropout_backward(dy, keep):
     dy : (...) array
         Gradient of the loss with respect to `y`.
     keep : array that broadcasts to dy
-        The mask of the forward pass, not a new one.
+        The mask of the forward pass, not a new mask.
 
     Returns
     -------

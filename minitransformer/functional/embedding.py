@@ -1,4 +1,4 @@
-r"""Embedding: a lookup, which is a product with one-hot rows."""
+r"""Embedding: a table lookup, which equals a product with one-hot rows."""
 
 from minitransformer.backend import array_module, check_ids, embedding_gradient_rows
 from minitransformer.functional._checks import in_one_dtype, require_one_device
@@ -14,7 +14,7 @@ def embedding(ids, W):
     ids : (...) int array
         Token ids, each in ``0 .. V - 1``.
     W : (V, D) array
-        One row a token.
+        The table, with one row per token of the vocabulary.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def embedding(ids, W):
     Raises
     ------
     TypeError
-        If ids are not integers.
+        If the ids are not integers.
     ValueError
         If an id is out of range.
 
@@ -43,13 +43,14 @@ def embedding_backward(dy, ids, n_rows):
         \qquad \frac{\partial L}{\partial W} = \mathrm{onehot}(\mathrm{ids})^\top
         \frac{\partial L}{\partial y}
 
-    A token that occurs twice gets both gradients: they are added up, in a fixed order.
+    If a token occurs twice, both gradients are added, in a fixed order.
 
     Parameters
     ----------
     dy : (..., D) array
         Gradient of the loss with respect to `y`.
     ids : (...) int array
+        Input of :func:`embedding`.
     n_rows : int
         V, the number of rows of the table.
 
@@ -72,21 +73,22 @@ def embedding_backward(dy, ids, n_rows):
 def embedding_row_gradients(dy, ids, n_rows):
     r"""The rows of :func:`embedding_backward`'s result that are not zero.
 
-    A batch uses few rows of a large table, so adding these alone to a gradient is much faster.
+    A batch uses few rows of a large table, so adding only these to a gradient is much faster.
 
     Parameters
     ----------
     dy : (..., D) array
         Gradient of the loss with respect to `y`.
     ids : (...) int array
+        Input of :func:`embedding`.
     n_rows : int
         V, the number of rows of the table.
 
     Returns
     -------
     rows : (m,) int array
-        The ids that occur, each once. On a GPU a slice of all V rows instead: finding out which
-        ids occur would wait for it.
+        The ids that occur, each once. On a GPU it is a slice of all V rows instead, because
+        finding out which ids occur would make the host wait.
     dW_rows : (m, D) array
         :math:`\partial L / \partial W_v` for each of them.
     """

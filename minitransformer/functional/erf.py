@@ -1,4 +1,4 @@
-r"""The error function, which NumPy does not have and exact GELU needs."""
+r"""The error function, which exact GELU needs and NumPy does not have."""
 
 import math
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from minitransformer.backend import array_module, cupy_erf, is_cupy
 
-# Between two grid points erf is its Taylor series about the nearer one. With points 1/16 apart a
-# distance is at most 1/32: eleven terms reach 1e-17, six reach 1e-9.
+# Between two grid points, erf is computed from its Taylor series about the nearer one. The points
+# are 1/16 apart, so the distance is at most 1/32: eleven terms reach 1e-17, and six reach 1e-9.
 _STEP = 1 / 16
 _LAST = 96  # erf(6) differs from 1 by 2e-17
 _TERMS = {"d": 11, "f": 6}
@@ -16,8 +16,8 @@ _TERMS = {"d": 11, "f": 6}
 def _taylor_table():
     r"""Coefficients a[n, k] of erf about the grid point :math:`x_k`.
 
-    :math:`y = \mathrm{erf}(x)` satisfies :math:`y'' = -2 x y'`. Put :math:`\sum_n a_n d^n` with
-    :math:`d = x - x_k` into it and compare powers:
+    :math:`y = \mathrm{erf}(x)` satisfies :math:`y'' = -2 x y'`. Substitute
+    :math:`\sum_n a_n d^n` with :math:`d = x - x_k`, and compare powers:
 
     .. math:: (n+1)(n+2)\, a_{n+2} = -2 x_k (n+1)\, a_{n+1} - 2 n\, a_n
     """
@@ -39,9 +39,9 @@ def erf(x):
 
     .. math:: \mathrm{erf}(x) = \frac{2}{\sqrt \pi} \int_0^x e^{-t^2} dt
 
-    Within 2 units in the last place of ``math.erf`` in float64 and in float32. Complex arguments
-    near the real axis work too, because a Taylor series does: that is what the complex-step proof
-    of GELU's gradient needs.
+    In float64 and in float32, the result is within 2 units in the last place of ``math.erf``.
+    Complex arguments near the real axis work too, because a Taylor series accepts them. The
+    complex-step check of GELU's gradient needs this.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def erf(x):
     table = _TABLE_BY_PRECISION[precision]
     limit = _LAST * _STEP
     inside = xp.clip(x, -limit, limit)
-    # fmax takes the number where the other is NaN: NaN gets a valid row and stays NaN through d
+    # fmax ignores NaN: a NaN gets a valid row of the table, and the result is NaN because d is
     nearest = xp.rint(xp.fmax(inside.real, -limit) / _STEP)
     d = inside - nearest * _STEP
     k = nearest.astype(np.int64) + _LAST

@@ -1,7 +1,7 @@
-"""Random inputs of random shapes, one function a kind of pair: ``example(rng, **sizes)``.
+"""Random inputs of random shapes, one function per kind of pair: ``example(rng, **sizes)``.
 
-Sizes that are given by their letter are kept; the others are drawn, from 1 to a few, so that a
-proof by difference quotients stays cheap.
+Sizes that are given, by their letter, are used. All other sizes are drawn, from 1 to a few, so that
+a check by difference quotients stays cheap.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from minitransformer.functional.dropout import dropout_mask
 
 
 def _size(rng, sizes, letter, high=4):
-    """The size named `letter` if it is given, else one from 1 to `high`."""
+    """The size named `letter` if it is given, otherwise a random one from 1 to `high`."""
     return sizes[letter] if letter in sizes else int(rng.integers(1, high + 1))
 
 
@@ -23,18 +23,18 @@ def _keep(rng, shape, p=0.3):
 
 
 def array(rng, **sizes):
-    """x (B, T, D): for the functions of one array."""
+    """x (B, T, D), for functions of one array."""
     return {"x": rng.standard_normal(_sizes(rng, sizes, "BTD"))}
 
 
 def away_from_zero(rng, **sizes):
-    """x (B, T, D) that keeps its distance from a kink at 0."""
+    """x (B, T, D), with no entry near the kink at 0."""
     x = rng.standard_normal(_sizes(rng, sizes, "BTD"))
     return {"x": x + 0.1 * np.sign(x)}
 
 
 def gated(rng, **sizes):
-    """gate and up (B, T, D): the two projections of a gated unit."""
+    """gate and up (B, T, D), the two projections of a gated unit."""
     shape = _sizes(rng, sizes, "BTD")
     return {"gate": rng.standard_normal(shape), "up": rng.standard_normal(shape)}
 
@@ -53,7 +53,7 @@ def norm(rng, *, shift=False, **sizes):
     B, T = _sizes(rng, sizes, "BT")
     D = _size(rng, sizes, "D", 6)
     scales = {name: rng.standard_normal(D) for name in ("gamma", "beta")[: 1 + shift]}
-    # Rows with both signs and nothing near 0: a norm amplifies rounding by |x| / sigma.
+    # Rows with both signs and nothing near 0, because a norm amplifies rounding by |x| / sigma.
     signs = rng.permuted(np.broadcast_to((-1.0) ** np.arange(D), (B, T, D)), axis=-1)
     return {"x": 0.25 + signs * rng.uniform(0.5, 3.0, (B, T, D)), **scales}
 
@@ -84,14 +84,14 @@ def attention(rng, **sizes):
         inputs["keep"] = _keep(rng, scores)
     if rng.random() < 0.5:
         inputs["bias"] = rng.standard_normal(scores[1:])
-    # Without a batch, or a single head: only the first of each is kept.
+    # With fewer axes, only the first text, or the first head, is used.
     for _ in range(4 - sizes.get("axes", 4)):
         inputs = {name: x[0] if x.ndim > 2 else x for name, x in inputs.items()}
     return inputs
 
 
 def tiled_attention(rng, **sizes):
-    """Those of attention, in blocks of a few queries; dropout is drawn inside, from a seed."""
+    """The inputs of attention, and a block of a few queries; dropout is drawn from a seed."""
     inputs = attention(rng, **sizes)
     if inputs.pop("keep", None) is not None:
         inputs |= {"dropout": 0.3, "seed": int(rng.integers(1 << 30))}
@@ -104,9 +104,9 @@ def split(rng, **sizes):
 
 
 def rotary(rng, **sizes):
-    """x (B, H, T, E) or (T, E), turned by random angles: of each token, or of each text's tokens.
+    """x (B, H, T, E) or (T, E), and random angles: per token, or per token of each text.
 
-    Any angles serve: that they grow with the position is the tables' matter.
+    Any angles will do. That they grow with the position is a property of the tables.
     """
     B, T, H = _sizes(rng, sizes, "BTH")
     half = _size(rng, sizes, "E/2", 3)
@@ -144,7 +144,7 @@ def squared_error(rng, **sizes):
 
 def pool(rng, **sizes):
     B, T, D = _sizes(rng, sizes, "BTD")
-    # Multiples of 0.1 in random order: no two so close that a difference quotient swaps a maximum.
+    # Multiples of 0.1 in random order: no difference quotient exchanges two of them as maximum.
     x = 0.1 * rng.permuted(np.arange(B * T * D)).reshape(B, T, D)
     inputs = {"x": x - 0.05 * B * T * D}
     if sizes.get("mask", rng.random() < 0.7):
@@ -153,10 +153,10 @@ def pool(rng, **sizes):
 
 
 def merged(rng, **sizes):
-    """x (B, H, T, E): heads to be put back together."""
+    """x (B, H, T, E), heads to be merged."""
     return {"x": rng.standard_normal(_sizes(rng, sizes, "BHTE"))}
 
 
 def with_fixed(example, **fixed):
-    """An example with further inputs that are always the same."""
+    """An example with additional inputs that are always the same."""
     return lambda rng, **sizes: example(rng, **sizes) | fixed

@@ -1,9 +1,9 @@
-r"""SiLU, and the gated unit of the feed-forward network that is built on it: SwiGLU."""
+r"""SiLU, and SwiGLU, the gated unit of the feed-forward network that is built on it."""
 
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_same_shape
 
-# Beyond this SiLU differs from ReLU by less than 2e-33, and exp cannot overflow before it.
+# Beyond this, SiLU differs from ReLU by less than 2e-33. Below it, exp cannot overflow.
 _SATURATED = 80.0
 
 
@@ -68,12 +68,13 @@ def swiglu(gate, up):
 
     .. math:: y = \mathrm{silu}(gate) \odot up, \qquad gate = x W, \quad up = x V
 
-    The two projections and the one that follows are linear maps; this is what stands between.
+    The two projections, and the one that follows, are linear maps. This function is what comes
+    between them.
 
     Parameters
     ----------
     gate, up : (..., F) arrays
-        Of the same shape.
+        Arrays of the same shape.
 
     Returns
     -------

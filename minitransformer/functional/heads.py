@@ -4,18 +4,19 @@ from minitransformer.backend import array_module
 
 
 def split_heads(x, n_heads):
-    r"""Cut the features into heads, and move the heads next to the batch.
+    r"""Split the features into heads, and move the head axis next to the batch axis.
 
     .. math:: (B, T, H E) \to (B, T, H, E) \to (B, H, T, E)
 
-    Reshape alone would be wrong: the features of one token lie side by side in memory, so the
-    head axis is cut out of the last axis first and only then exchanged with time.
+    Reshaping alone would be wrong. The features of one token are adjacent in memory, so the head
+    axis is first split off the last axis, and only then exchanged with the time axis.
 
     Parameters
     ----------
     x : (B, T, D) array
+        Features of each token.
     n_heads : int
-        H, which must divide D.
+        The number of heads, H, which must divide D.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def split_heads(x, n_heads):
 
 
 def split_heads_backward(dy):
-    r"""Vector-Jacobian product of :func:`split_heads`: put the heads back, :func:`merge_heads`.
+    r"""Vector-Jacobian product of :func:`split_heads`: :func:`merge_heads`.
 
     Parameters
     ----------
@@ -56,13 +57,14 @@ def split_heads_backward(dy):
 
 
 def merge_heads(x):
-    r"""Put the heads back side by side: the concatenation of the paper.
+    r"""Put the heads side by side again: the concatenation of the paper.
 
     .. math:: (B, H, T, E) \to (B, T, H, E) \to (B, T, H E)
 
     Parameters
     ----------
     x : (B, H, T, E) array
+        The heads.
 
     Returns
     -------
@@ -90,6 +92,7 @@ def merge_heads_backward(dy, n_heads):
     dy : (B, T, D) array
         Gradient of the loss with respect to the merged heads.
     n_heads : int
+        The number of heads, H.
 
     Returns
     -------

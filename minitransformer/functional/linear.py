@@ -1,12 +1,12 @@
-r"""The affine map :math:`y = xW + b`, alone and fused for queries, keys and values."""
+r"""The affine map :math:`y = xW + b`, and three of them in one for queries, keys and values."""
 
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_features
 
 
 def _as_rows(x):
-    """(..., D) as (tokens, D): one large product is faster than a stack of small ones."""
-    # The count is spelled out because -1 cannot be inferred when an axis is empty.
+    """(..., D) as (tokens, D), because one large product is faster than many small ones."""
+    # The number is computed here because reshape cannot infer -1 if an axis is empty.
     rows = 1
     for length in x.shape[:-1]:
         rows *= length
@@ -39,7 +39,8 @@ def linear(x, W, b=None):
     require_features("x", x)
     if W.ndim != 2 or x.shape[-1] != W.shape[0]:
         raise ValueError(
-            f"x (..., D_in) and W (D_in, D_out) do not fit: x is {x.shape}, W is {W.shape}"
+            f"x (..., D_in) and W (D_in, D_out) must have the same D_in, "
+            f"got x {x.shape} and W {W.shape}"
         )
     if b is not None and b.shape != W.shape[1:]:
         raise ValueError(f"b must have shape {W.shape[1:]} to fit W {W.shape}, got {b.shape}")
@@ -71,7 +72,7 @@ def linear_backward(dy, x, W):
     -------
     dx : (..., D_in) array
     dW : (D_in, D_out) array
-        Summed over every leading axis: W is used once for each token.
+        Summed over every leading axis, because W is used once per token.
     db : (D_out,) array
 
     Derivation: docs/derivations/linear.md, equations (8) to (10).
@@ -87,7 +88,7 @@ def linear_backward(dy, x, W):
 
 @in_one_dtype
 def qkv_projection(x, W, b=None):
-    r"""Queries, keys and values of self-attention by one product.
+    r"""Queries, keys and values of self-attention, computed by one product.
 
     .. math:: [Q \; K \; V] = x \, [W^Q \; W^K \; W^V] + [b^Q \; b^K \; b^V]
 
@@ -101,7 +102,7 @@ def qkv_projection(x, W, b=None):
     Returns
     -------
     Q, K, V : (..., D) arrays
-        Views of the three thirds of one result.
+        Views of the three thirds of one array.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def qkv_projection(x, W, b=None):
     Source: Vaswani et al. 2017, section 3.2.2; one product in place of three.
     """
     if W.shape[-1] % 3:
-        raise ValueError(f"W must be (D, 3 D): its width must be a multiple of 3, got {W.shape}")
+        raise ValueError(f"the width of W must be a multiple of 3, got {W.shape}")
     qkv = linear(x, W, b)
     width = W.shape[1] // 3
     return qkv[..., :width], qkv[..., width : 2 * width], qkv[..., 2 * width :]
@@ -127,7 +128,7 @@ def qkv_projection_backward(dQ, dK, dV, x, W):
     Parameters
     ----------
     dQ, dK, dV : (..., D) arrays
-        Upstream gradients of the three results.
+        Gradients of the loss with respect to the three outputs.
     x : (..., D) array
         Input of :func:`qkv_projection`.
     W : (D, 3D) array
@@ -135,7 +136,7 @@ def qkv_projection_backward(dQ, dK, dV, x, W):
     Returns
     -------
     dx : (..., D) array
-        The sum of what flows back along the three paths.
+        The sum of the gradients of the three paths.
     dW : (D, 3D) array
     db : (3D,) array
 

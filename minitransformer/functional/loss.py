@@ -19,11 +19,11 @@ class CrossEntropySaved(NamedTuple):
     probabilities : (..., C) array
         Softmax of the logits.
     targets : (...) int array
-        Class numbers; -1 where the position is ignored.
+        Class numbers, or -1 where the position is ignored.
     weights : (C,) array
-        Weight of each class.
+        The weight of each class.
     normaliser : 0-d array
-        Sum of the weights of the targets that count.
+        Sum of the weights of the targets that are not ignored.
     label_smoothing : float
     """
 
@@ -35,7 +35,7 @@ class CrossEntropySaved(NamedTuple):
 
 
 def check_arguments(logits, targets, label_smoothing, class_weights):
-    """Refuse what :func:`cross_entropy` cannot take."""
+    """Refuse arguments that :func:`cross_entropy` cannot use."""
     require_features("logits", logits)
     require_integers("targets", targets)
     if targets.shape != logits.shape[:-1]:
@@ -52,27 +52,29 @@ def check_arguments(logits, targets, label_smoothing, class_weights):
 
 
 def reciprocal_or_zero(normaliser):
-    """1 / normaliser, or 0 when nothing counts."""
+    """1 / normaliser, or 0 if every position is ignored."""
     xp = array_module(normaliser)
     one = xp.ones_like(normaliser)
     return xp.where(normaliser == 0, 0 * one, one / xp.where(normaliser == 0, one, normaliser))
 
 
 def target_weights(targets, weights):
-    """w_y for each position, 0 where it is ignored."""
+    """w_y of each position, 0 where it is ignored."""
     xp = array_module(targets, weights)
     return xp.where(targets >= 0, weights[xp.maximum(targets, 0)], xp.zeros((), weights.dtype))
 
 
 def what_counts(logits, targets, class_weights, ignore_index):
-    """What counts in :func:`cross_entropy`, by the names of :class:`CrossEntropySaved`.
+    """The targets and weights of :func:`cross_entropy`, with ignored positions marked.
 
     Returns
     -------
     targets : (...) int array
+        -1 where the position is ignored.
     weights : (C,) array
+        The weight of each class, 1 unless given.
     target_weights : (...) array
-        w_y for each position, 0 where it is ignored.
+        w_y of each position, 0 where it is ignored.
     """
     xp, C = array_module(logits), logits.shape[-1]
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
@@ -84,32 +86,33 @@ def what_counts(logits, targets, class_weights, ignore_index):
 
 @in_one_dtype
 def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, ignore_index=None):
-    r"""Cross-entropy of softmax(logits) with class numbers, averaged over what counts.
+    r"""Cross-entropy between softmax(logits) and the target classes, as a weighted mean.
 
     .. math:: L = -\frac{1}{Z} \sum_i \Big( (1 - \varepsilon) \, w_{y_i} \log p_{i y_i}
         + \frac{\varepsilon}{C} \sum_c w_c \log p_{ic} \Big),
         \qquad p = \mathrm{softmax}(\mathrm{logits}), \quad Z = \sum_i w_{y_i}
 
-    Sums run over the positions that are not ignored. When none is left, the loss is 0 and so is
-    its gradient.
+    The sums run over the positions that are not ignored. If all are ignored, the loss and its
+    gradient are 0.
 
     Parameters
     ----------
     logits : (..., C) array
     targets : (...) int array
-        The right class of each position.
+        The correct class of each position.
     label_smoothing : float
-        :math:`\varepsilon`, the share of the target spread evenly over all C classes.
+        :math:`\varepsilon`, the fraction of the target that is spread evenly over all C classes.
     class_weights : (C,) array, optional
-        w, 1 for each class unless given.
+        w; by default every class has the weight 1.
     ignore_index : int, optional
-        Positions with this target do not count.
+        Positions with this target are ignored.
 
     Returns
     -------
     loss : 0-d array
         In nats.
     saved : CrossEntropySaved
+        For the backward pass.
 
     Raises
     ------
@@ -128,7 +131,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
 
     log_p = log_softmax(logits)
     log_p_y = xp.take_along_axis(log_p, xp.maximum(y, 0)[..., None], axis=-1)[..., 0]
-    # what does not count may have the probability 0, whose logarithm times 0 would be NaN
+    # an ignored position may have the probability 0, whose logarithm times 0 would be NaN
     loss = (1 - eps) * (w_y * xp.where(w_y != 0, log_p_y, 0)).sum()
     if eps:
         loss = loss + eps / C * xp.where(y >= 0, (log_p * w).sum(axis=-1), 0).sum()
@@ -150,9 +153,9 @@ def cross_entropy_backward(dloss, saved):
     Parameters
     ----------
     dloss : 0-d array or float
-        Gradient of what is minimised with respect to the loss.
+        Upstream gradient: of what is minimised, with respect to this loss.
     saved : CrossEntropySaved
-        From :func:`cross_entropy`.
+        Second output of :func:`cross_entropy`.
 
     Returns
     -------
@@ -186,7 +189,7 @@ def mean_squared_error(y, target):
     Parameters
     ----------
     y, target : (...) arrays of the same shape
-        An empty pair gives 0.
+        The loss of empty arrays is 0.
 
     Returns
     -------
@@ -215,7 +218,7 @@ def mean_squared_error_backward(dloss, difference):
     Parameters
     ----------
     dloss : 0-d array or float
-        Gradient of what is minimised with respect to the loss.
+        Upstream gradient: of what is minimised, with respect to this loss.
     difference : (...) array
         From :func:`mean_squared_error`.
 

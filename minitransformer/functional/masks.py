@@ -1,4 +1,4 @@
-r"""Masks: boolean, True = may attend, broadcast to (B, H, T, S)."""
+r"""Boolean masks (True = may attend) that broadcast to (B, H, T, S)."""
 
 import numpy as np
 
@@ -9,12 +9,15 @@ from minitransformer.functional._checks import require_bool
 def _check_lengths(T, S):
     S = T if S is None else S
     if not 0 <= T <= S:
-        raise ValueError(f"the T queries are the last of S keys: need 0 <= T <= S, got {T} and {S}")
+        raise ValueError(
+            f"T must be in 0 .. S, since the queries are the last T of S keys, "
+            f"got T = {T} and S = {S}"
+        )
     return S
 
 
 def position_mask(query_positions, key_positions, window=None):
-    r"""A query may see the keys at its position and before, with a window the last of these.
+    r"""A query may see the keys up to its own position; with a window, only the last of these.
 
     .. math:: m_{ts} = [\, 0 \le q_t - k_s < window \,]
 
@@ -22,9 +25,9 @@ def position_mask(query_positions, key_positions, window=None):
     ----------
     query_positions : (..., T) int array
     key_positions : (..., S) int array
-        Positions in tokens, of the queries and of the keys; the leading axes broadcast.
+        Positions of the queries and of the keys, in tokens. The leading axes broadcast.
     window : int or None
-        Number of keys a query may see, its own included; None: all that came before.
+        Number of keys that a query may see, including its own. None means all earlier keys.
 
     Returns
     -------
@@ -47,17 +50,17 @@ def position_mask(query_positions, key_positions, window=None):
 
 
 def causal_mask(T, S=None):
-    r"""Each position may see itself and what came before, :math:`m_{ts} = [\, s \le S - T + t \,]`.
+    r"""Each position may see itself and earlier ones, :math:`m_{ts} = [\, s \le S - T + t \,]`.
 
-    The T queries are the last T of S positions. There are more keys than queries when the keys of
-    earlier tokens were kept, as in generation.
+    The queries are the last T of S positions. There are more keys than queries if the keys of
+    earlier tokens are cached, as in generation.
 
     Parameters
     ----------
     T : int
         Number of queries.
     S : int or None
-        Number of keys; None stands for T.
+        Number of keys; None means T.
 
     Returns
     -------
@@ -84,9 +87,9 @@ def sliding_window_mask(T, window, S=None):
     T : int
         Number of queries.
     window : int
-        Number of keys a query may see, its own included.
+        Number of keys that a query may see, including its own.
     S : int or None
-        Number of keys, of which the queries are the last T; None stands for T.
+        Number of keys, of which the queries are the last T; None means T.
 
     Returns
     -------
@@ -104,14 +107,14 @@ def sliding_window_mask(T, window, S=None):
 
 
 def padding_mask(lengths, S):
-    r"""Keys beyond a sequence's end may not be seen, :math:`m_{bs} = [\, s < n_b \,]`.
+    r"""Keys after the end of a sequence are hidden, :math:`m_{bs} = [\, s < n_b \,]`.
 
     Parameters
     ----------
     lengths : (B,) int array
         Number of real tokens of each sequence.
     S : int
-        Number of keys, padding included.
+        Number of keys, including padding.
 
     Returns
     -------
@@ -119,24 +122,26 @@ def padding_mask(lengths, S):
 
     Raises
     ------
-    TypeError, ValueError
-        If the lengths are not integers, or not in 0 .. S.
+    TypeError
+        If the lengths are not integers.
+    ValueError
+        If a length is not in 0 .. S.
     """
     xp = array_module(lengths)
     lengths = xp.asarray(lengths)
     require_integers("lengths", lengths)
     if xp is np and lengths.size and not 0 <= lengths.min() <= lengths.max() <= S:
-        raise ValueError(f"lengths must lie in 0 .. {S}, got {lengths.min()} to {lengths.max()}")
+        raise ValueError(f"lengths must be in 0 .. {S}, got {lengths.min()} to {lengths.max()}")
     return (xp.arange(S) < lengths[:, None])[:, None, None, :]
 
 
 def combine_masks(*masks):
-    r"""What all the masks allow; None allows everything.
+    r"""The mask that allows what all the given masks allow; None allows everything.
 
     Parameters
     ----------
     *masks : bool array or None
-        Shapes that broadcast together.
+        Their shapes must broadcast together.
 
     Returns
     -------

@@ -5,17 +5,18 @@ from minitransformer.functional._checks import in_one_dtype, require_features
 
 
 def check_scale(x, **scales):
+    """Refuse an `x` without features, and scales or shifts that do not have shape (D,)."""
     require_features("x", x)
     for name, value in scales.items():
         if value.shape != x.shape[-1:]:
             raise ValueError(
-                f"{name} must have shape {x.shape[-1:]}, the last axis of x {x.shape}, "
+                f"{name} must have shape {x.shape[-1:]}, to fit the last axis of x {x.shape}, "
                 f"got {value.shape}"
             )
 
 
 def _rows(x):
-    """The axes over which a parameter of shape (D,) is shared."""
+    """The axes along which a parameter of shape (D,) is shared."""
     return tuple(range(x.ndim - 1))
 
 
@@ -29,25 +30,26 @@ def layer_norm(x, gamma, beta, eps=1e-5):
         \hat x = \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}}, \qquad
         y = \gamma \hat x + \beta
 
-    The mean is subtracted, then the mean of what is left, and only then the variance is taken.
-    At an offset of 1e5 in float32 that is off by 5e-7, the two-pass form by 1.4e-2, and
-    :math:`E[x^2] - E[x]^2` gives NaN.
+    The mean is subtracted, then the mean of the remainder, and only then is the variance computed.
+    At an offset of 1e5 in float32, the error of this form is 5e-7. The error of the two-pass form
+    is 1.4e-2, and :math:`E[x^2] - E[x]^2` gives NaN.
 
     Parameters
     ----------
     x : (..., D) array
+        Features of each token.
     gamma, beta : (D,) arrays
         Learned scale and shift.
     eps : float
-        Added to the variance, inside the root.
+        Added to the variance, inside the square root.
 
     Returns
     -------
     y : (..., D) array
     xhat : (..., D) array
-        The normalised input, kept for the backward pass.
+        The normalised input, for the backward pass.
     rstd : (..., 1) array
-        :math:`1 / \sqrt{\sigma^2 + \epsilon}`, kept for the backward pass.
+        :math:`1 / \sqrt{\sigma^2 + \epsilon}`, for the backward pass.
 
     Raises
     ------
@@ -78,8 +80,7 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
         - \hat x_i \, \frac{1}{D} \sum_j \hat x_j \, d\hat x_j \Big),
         \qquad d\hat x = \gamma \, \frac{\partial L}{\partial y}
 
-    The first sum is what the mean feels, the second what the variance feels; gamma stands inside
-    both.
+    The first sum comes from the mean, the second from the variance. gamma appears in both.
 
     Parameters
     ----------
@@ -90,6 +91,7 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
     rstd : (..., 1) array
         From :func:`layer_norm`.
     gamma : (D,) array
+        The scale of the forward pass.
 
     Returns
     -------
@@ -121,18 +123,19 @@ def rms_norm(x, gamma, eps=1e-6):
     Parameters
     ----------
     x : (..., D) array
+        Features of each token.
     gamma : (D,) array
         Learned scale.
     eps : float
-        Added to the mean square, inside the root.
+        Added to the mean square, inside the square root.
 
     Returns
     -------
     y : (..., D) array
     xhat : (..., D) array
-        The normalised input, kept for the backward pass.
+        The normalised input, for the backward pass.
     rstd : (..., 1) array
-        One over the root mean square, kept for the backward pass.
+        One over the root mean square, for the backward pass.
 
     Raises
     ------
@@ -158,7 +161,7 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
         - \hat x_i \, \frac{1}{D} \sum_j \hat x_j \, d\hat x_j \Big),
         \qquad d\hat x = \gamma \, \frac{\partial L}{\partial y}
 
-    Layer norm's gradient without the mean's term: RMS norm subtracts no mean.
+    This is the gradient of layer norm without the term of the mean, which is not subtracted here.
 
     Parameters
     ----------
@@ -169,6 +172,7 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
     rstd : (..., 1) array
         From :func:`rms_norm`.
     gamma : (D,) array
+        The scale of the forward pass.
 
     Returns
     -------

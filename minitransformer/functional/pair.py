@@ -1,23 +1,23 @@
-"""What a pair is, and what its backward pass is given from the forward pass."""
+"""What a pair is, and what its backward pass receives from the forward pass."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 
 class Pair(NamedTuple):
-    """A function, its derivative, and how to try them.
+    """A function, its derivative, and how to test them.
 
     Attributes
     ----------
     forward : callable
-        ``forward(**inputs)`` gives an array or a tuple of outputs.
+        ``forward(**inputs)`` returns an array or a tuple of outputs.
     backward : callable
-        ``backward(*upstream, **saved)`` gives an array or a tuple, in the order of `wrt`.
+        ``backward(*upstream, **saved)`` returns an array or a tuple, in the order of `wrt`.
     saved : callable
-        ``saved(inputs, outputs)``, with a dict and a tuple, gives the backward pass's further
-        arguments by name.
+        ``saved(inputs, outputs)`` takes a dict and a tuple, and returns the remaining arguments
+        of the backward pass by name.
     example : callable
-        ``example(rng, **sizes)`` gives random float64 inputs by name; sizes that are not given
+        ``example(rng, **sizes)`` returns random float64 inputs by name. Sizes that are not given
         are random.
     analytic : bool
         Whether the complex step applies.
@@ -26,9 +26,9 @@ class Pair(NamedTuple):
     wrt : tuple of str
         The inputs that get a gradient.
     upstream : int
-        The first so many outputs take an upstream gradient.
+        How many of the outputs, counted from the first, take an upstream gradient.
     edges : tuple of dict
-        Sizes for `example` at which functions break: axes of length 1 and 0, nothing to see.
+        Sizes for `example` at which functions often break: axes of length 1 and 0, full masks.
     """
 
     forward: Callable
@@ -43,7 +43,7 @@ class Pair(NamedTuple):
 
 
 def same(inputs, outputs):
-    """The backward pass takes the forward pass's inputs."""
+    """The backward pass takes the inputs of the forward pass."""
     return dict(inputs)
 
 
@@ -53,7 +53,7 @@ def only(*names):
 
 
 def output(name="y", *more):
-    """The backward pass takes the output, and some inputs."""
+    """The backward pass takes the (first) output, and some of the inputs."""
     return lambda inputs, outputs: {name: outputs[0]} | {n: inputs[n] for n in more if n in inputs}
 
 
@@ -63,12 +63,12 @@ def second_output(name):
 
 
 def tiled_saved(inputs, outputs):
-    """All inputs and both outputs: with them each block is computed again."""
+    """All inputs and both outputs, from which each block is computed again."""
     return {**inputs, "O": outputs[0], "logsumexp": outputs[1]}
 
 
 def norm_saved(inputs, outputs):
-    """The normalised input, what it was divided by, and the scale."""
+    """The normalised input, one over what it was divided by, and the scale."""
     return {"xhat": outputs[1], "rstd": outputs[2], "gamma": inputs["gamma"]}
 
 

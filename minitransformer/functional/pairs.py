@@ -1,4 +1,4 @@
-"""The registry of pairs: what the tests, the ledger and the exercises iterate over."""
+"""The registry of pairs. The tests, the ledger and the exercises iterate over it."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-r"""Pooling over time: many token vectors become one, padding left out."""
+r"""Pooling over time: many token vectors become one. Padding is ignored."""
 
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_bool
@@ -9,11 +9,11 @@ def _check(x, mask):
         raise ValueError(f"x must be (B, T, D), got shape {x.shape}")
     require_bool("mask", mask)
     if mask is not None and mask.shape != x.shape[:2]:
-        raise ValueError(f"mask must be (B, T) = {x.shape[:2]}, got {mask.shape}")
+        raise ValueError(f"mask must have shape (B, T), {x.shape[:2]}, got {mask.shape}")
 
 
 def _counts(mask, dtype):
-    """Number of real tokens of each row, (B, 1); 1 where there is none, so that 0 / 1 = 0."""
+    """Number of real tokens of each row, (B, 1), but at least 1, so that the mean of none is 0."""
     xp = array_module(mask)
     return xp.maximum(mask.sum(axis=1, keepdims=True), 1).astype(dtype)
 
@@ -28,7 +28,7 @@ def mean_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. All are, unless given. A row without any gives 0.
+        True = a real token. By default all are real. A row without real tokens gives 0.
 
     Returns
     -------
@@ -36,8 +36,10 @@ def mean_pool(x, mask=None):
 
     Raises
     ------
-    TypeError, ValueError
-        If the mask is not boolean or not (B, T).
+    TypeError
+        If the mask is not boolean.
+    ValueError
+        If x is not (B, T, D), or the mask is not (B, T).
     """
     xp = array_module(x)
     _check(x, mask)
@@ -77,7 +79,7 @@ def mean_pool_backward(dy, length, mask=None):
 
 @in_one_dtype
 def max_pool(x, mask=None):
-    r"""Largest value over the real tokens, feature by feature.
+    r"""Maximum over the real tokens, feature by feature.
 
     .. math:: y_d = \max_{t: m_t} x_{td}
 
@@ -85,18 +87,21 @@ def max_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. A row without any gives 0.
+        True = a real token. By default all are real. A row without real tokens gives 0.
 
     Returns
     -------
     y : (B, D) array
     index : (B, D) int array
-        The winning token of each feature, the first of equals; -1 where there is none.
+        The token with the largest value of each feature, the first if several are equal, or -1 if
+        no token is real.
 
     Raises
     ------
-    TypeError, ValueError
-        If the mask is not boolean or not (B, T).
+    TypeError
+        If the mask is not boolean.
+    ValueError
+        If x is not (B, T, D), or the mask is not (B, T).
     """
     xp = array_module(x)
     _check(x, mask)
@@ -113,7 +118,7 @@ def max_pool(x, mask=None):
 
 @in_one_dtype
 def max_pool_backward(dy, index, length):
-    r"""Vector-Jacobian product of :func:`max_pool`: the winner takes the whole gradient.
+    r"""Vector-Jacobian product of :func:`max_pool`: the maximum gets the whole gradient.
 
     .. math:: \frac{\partial L}{\partial x_{td}}
         = [\, t = \mathrm{index}_d \,] \, \frac{\partial L}{\partial y_d}
@@ -140,13 +145,13 @@ def max_pool_backward(dy, index, length):
 
 
 def _first_real(mask):
-    """True at the first real token of each row: nothing real has come before it."""
+    """True at the first real token of each row: no real token comes before it."""
     return mask & (mask.cumsum(axis=1) == 1)
 
 
 @in_one_dtype
 def first_pool(x, mask=None):
-    r"""The first real token's vector.
+    r"""The vector of the first real token.
 
     .. math:: y = x_{t_0}, \qquad t_0 = \min \{ t : m_t \}
 
@@ -154,7 +159,7 @@ def first_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. All are, unless given. A row without any gives 0.
+        True = a real token. By default all are real. A row without real tokens gives 0.
 
     Returns
     -------
@@ -162,10 +167,12 @@ def first_pool(x, mask=None):
 
     Raises
     ------
-    TypeError, ValueError
-        If the mask is not boolean or not (B, T).
+    TypeError
+        If the mask is not boolean.
+    ValueError
+        If x is not (B, T, D), or the mask is not (B, T).
 
-    Source: Devlin et al. 2019, section 4.1: the first token stands for the whole text.
+    Source: Devlin et al. 2019, section 4.1: the first token represents the whole text.
     """
     xp = array_module(x)
     _check(x, mask)

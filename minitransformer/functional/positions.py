@@ -1,11 +1,11 @@
-r"""Tables of positions, added to the embeddings."""
+r"""Tables of position vectors, which are added to the embeddings."""
 
 import numpy as np
 
 
 def _check(max_len, d_model):
     if max_len < 0 or d_model < 1:
-        raise ValueError(f"need max_len >= 0 and d_model >= 1, got {max_len} and {d_model}")
+        raise ValueError(f"max_len must be >= 0 and d_model >= 1, got {max_len} and {d_model}")
 
 
 def sinusoidal_positions(max_len, d_model, dtype=np.float64):
@@ -14,7 +14,7 @@ def sinusoidal_positions(max_len, d_model, dtype=np.float64):
     .. math:: P_{pos,\,2i} = \sin\big(pos / 10000^{2i/D}\big), \qquad
         P_{pos,\,2i+1} = \cos\big(pos / 10000^{2i/D}\big)
 
-    An odd D simply ends with a sine. For a fixed offset k, position pos + k is a rotation of
+    If D is odd, the last column is a sine. For a fixed offset k, position pos + k is a rotation of
     position pos, so relative distance is a linear function of the encoding.
 
     Parameters
@@ -24,7 +24,7 @@ def sinusoidal_positions(max_len, d_model, dtype=np.float64):
     d_model : int
         D, odd or even.
     dtype : dtype
-        Of the result; the angles are computed in float64 whatever it is.
+        The dtype of the result. The angles are always computed in float64.
 
     Returns
     -------
@@ -43,23 +43,24 @@ def sinusoidal_positions(max_len, d_model, dtype=np.float64):
 
 
 def scalar_positions(max_len, d_model, dtype=np.float64):
-    r"""One number for each position, the same in every feature.
+    r"""One number per position, the same in every feature.
 
     .. math:: P(pos) = \begin{cases} pos / 10000 & pos \le 10000 \\
         1 / pos & pos > 10000 \end{cases}
 
-    An introductory text gives this encoding, and it is implemented here as written, to be
-    compared. It carries little: neighbours differ by 1/10000, far less than embeddings do, and
-    every feature gets the same number, a direction that layer norm's mean removes. And it jumps:
-    from 1 at position 10000 to 1/10001 at the next, so late positions look like the first.
+    An introductory text gives this encoding. It is implemented here as written, for comparison.
+    It carries little information: neighbours differ by 1/10000, far less than embeddings do, and
+    every feature gets the same number, which layer norm removes with the mean. It also jumps from
+    1 at position 10000 to 1/10001 at the next, so late positions look like the first ones.
 
     Parameters
     ----------
     max_len : int
         Number of positions.
     d_model : int
-        D, the number of features over which the number is repeated.
+        D, the number of features in which the number is repeated.
     dtype : dtype
+        The dtype of the result.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""Rotary positions: queries and keys are turned by an angle that grows with the position."""
+r"""Rotary positions: queries and keys are rotated by an angle proportional to the position."""
 
 import numpy as np
 
@@ -11,29 +11,30 @@ from minitransformer.functional._checks import (
 
 
 def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
-    r"""Cosine and sine of the angle by which each position turns each pair of features.
+    r"""Cosine and sine of the angle by which each position rotates each pair of features.
 
     .. math:: \varphi_{pos,\,i} = pos \cdot base^{-2i/E}, \qquad
         c_{pos,\,i} = \cos \varphi_{pos,\,i}, \qquad s_{pos,\,i} = \sin \varphi_{pos,\,i}
 
-    The same wavelengths as those of the sinusoidal positions, but here they turn the features of
-    a head, and nothing is added.
+    The wavelengths are those of the sinusoidal positions, but here the features of a head are
+    rotated, and nothing is added.
 
     Parameters
     ----------
     max_len : int
         Number of positions.
     d_k : int
-        E, the features of a head; even.
+        E, the number of features of a head. It must be even.
     base : float
-        The larger, the longer the longest wavelength; 10000 in the paper.
+        A larger base makes the longest wavelength longer. The paper uses 10000.
     dtype : dtype
-        Of the result; the angles are computed in float64 whatever it is.
+        The dtype of the result. The angles are always computed in float64.
 
     Returns
     -------
     cos, sin : (max_len, E/2) arrays
-        ``cos[positions]`` and ``sin[positions]`` serve tokens at other positions than 0 .. T - 1.
+        For tokens at positions other than 0 .. T - 1, use ``cos[positions]`` and
+        ``sin[positions]``.
 
     Raises
     ------
@@ -44,7 +45,8 @@ def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
     """
     if max_len < 0 or d_k < 2 or d_k % 2 or not base > 0:
         raise ValueError(
-            f"need max_len >= 0, an even d_k >= 2 and base > 0, got {max_len}, {d_k} and {base}"
+            f"max_len must be >= 0, d_k even and >= 2, and base > 0, "
+            f"got {max_len}, {d_k} and {base}"
         )
     pos = np.arange(max_len)[:, None]
     two_i = np.arange(0, d_k, 2)
@@ -65,7 +67,7 @@ def _check_tables(name, x, cos, sin):
 
 
 def _turn(x, cos, sin):
-    """Turn each pair (x1, x2) of features by its angle."""
+    """Rotate each pair (x1, x2) of features by its angle."""
     half = x.shape[-1] // 2
     x1, x2 = x[..., :half], x[..., half:]
     y = array_module(x).empty_like(x)
@@ -76,24 +78,25 @@ def _turn(x, cos, sin):
 
 @in_one_dtype
 def rotary(x, cos, sin):
-    r"""Turn each pair of features, :math:`x_i` and :math:`x_{i + E/2}`, by its position's angle.
+    r"""Rotate each pair of features, :math:`x_i` and :math:`x_{i + E/2}`, by its position's angle.
 
     .. math:: y_i = x_i \cos\varphi_i - x_{i + E/2} \sin\varphi_i, \qquad
         y_{i + E/2} = x_i \sin\varphi_i + x_{i + E/2} \cos\varphi_i
 
-    Applied to queries and keys, it makes their product depend on the distance of their positions
-    alone: turning one by m angles and the other by n is turning one of them by n - m.
+    If queries and keys are rotated, their product depends only on the distance between their
+    positions: rotating one by m angles and the other by n has the same effect as rotating one of
+    them by n - m.
 
     The paper pairs neighbours, features 2i and 2i + 1. Pairing the two halves, as Llama's weights
-    in the `transformers` library expect, is the same with the features of W in another order.
+    in the `transformers` library expect, is the same with the features of W in a different order.
 
     Parameters
     ----------
     x : (..., T, E) array
         Queries or keys, E even.
     cos, sin : (T, E/2) arrays
-        Rows of :func:`rotary_tables`, one a token; or any shape that broadcasts to
-        (..., T, E/2), such as (B, 1, T, E/2) where each text has positions of its own.
+        Rows of :func:`rotary_tables`, one per token. Any shape that broadcasts to (..., T, E/2)
+        will do, such as (B, 1, T, E/2) if each text has its own positions.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def rotary(x, cos, sin):
 
 @in_one_dtype
 def rotary_backward(dy, cos, sin):
-    r"""Vector-Jacobian product of :func:`rotary`: turn back, by the opposite angle.
+    r"""Vector-Jacobian product of :func:`rotary`: rotate by the opposite angle.
 
     .. math:: dx_i = dy_i \cos\varphi_i + dy_{i + E/2} \sin\varphi_i, \qquad
         dx_{i + E/2} = - dy_i \sin\varphi_i + dy_{i + E/2} \cos\varphi_i
@@ -122,7 +125,7 @@ def rotary_backward(dy, cos, sin):
     dy : (..., T, E) array
         Gradient of the loss with respect to `y`.
     cos, sin : (T, E/2) arrays
-        As in the forward pass; the input itself is not needed.
+        As in the forward pass. The input itself is not needed.
 
     Returns
     -------

@@ -1,9 +1,9 @@
 """Faster forms for NumPy arrays on a CPU.
 
-What pays, measured: a sum over the last axis as a product with a vector (the BLAS adds faster
-than NumPy's reductions), a row-wise dot product by ``vecdot`` in place of a product and a sum,
-and working through the attention weights in pieces that stay in the cache. Each function names
-the plain one it stands for, which explains the mathematics.
+Three things proved worthwhile when measured: writing a sum over the last axis as a product with a
+vector (BLAS adds faster than NumPy's reductions), using ``vecdot`` for a row-wise dot product in
+place of a product and a sum, and working through the attention weights in pieces that stay in the
+cache. Each function names the plain function that it replaces, which explains the mathematics.
 """
 
 import functools
@@ -15,15 +15,15 @@ from minitransformer.functional._checks import check_attention_shapes, shared_dt
 from minitransformer.functional.attention import attended_keys, zero_unused
 from minitransformer.functional.norm import check_scale
 
-# Of the attention weights this many at a time, 0.5 MB in float32: they stay in the second cache.
+# This many attention weights at a time, 0.5 MB in float32, so that they stay in the L2 cache.
 _BLOCK = 1 << 17
 
 
 def stands_for(plain, arrays=lambda *args, **kwargs: (*args, *kwargs.values())):
-    """Use `plain` instead where the arrays are not all float32, or all float64, in NumPy.
+    """Replace `plain`, but call it unless all arrays are NumPy float32, or all NumPy float64.
 
-    Complex arrays (the complex step), float16, mixed dtypes and other libraries take that way.
-    `arrays` finds them among the arguments.
+    So complex arrays (for the complex step), float16, mixed dtypes and CuPy use the plain function.
+    `arrays` finds the arrays among the arguments.
     """
 
     def decorate(fast):
@@ -71,7 +71,7 @@ def layer_norm(x, gamma, beta, eps=1e-5):
 @stands_for(functional.layer_norm_backward)
 def layer_norm_backward(dy, xhat, rstd, gamma):
     dx, dgamma, ones = _norm_backward(dy, xhat, gamma)
-    # dxhat = dy * gamma, so that its mean over the features is a product of dy with gamma / D
+    # dxhat = dy * gamma, so its mean over the features is the product of dy with gamma / D
     dx -= (_rows(dy) @ (gamma / gamma.size))[:, None]
     dx *= rstd.reshape(-1, 1)
     return dx.reshape(dy.shape), dgamma, ones @ _rows(dy)
@@ -97,8 +97,8 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
 def _norm_backward(dy, xhat, gamma):
     """What both norms share: dxhat - xhat mean(dxhat xhat), dgamma, and ones (M,).
 
-    dy * xhat serves twice: summed over the tokens it is dgamma, and its product with gamma / D is
-    the mean over the features of dxhat * xhat.
+    dy * xhat is used twice: its sum over the tokens is dgamma, and its product with gamma / D is
+    the mean of dxhat * xhat over the features.
     """
     dy, xhat = _rows(dy), _rows(xhat)
     ones = np.ones(len(dy), dy.dtype)
@@ -113,7 +113,7 @@ def _norm_backward(dy, xhat, gamma):
 @stands_for(functional.attention)
 def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     usual = Q.ndim == 4 and Q.shape[1] == K.shape[1] and bias is None and Q.size and K.size
-    usual = usual and Q.shape[2] > 1  # a single query: to look at all keys first would not pay
+    usual = usual and Q.shape[2] > 1  # for a single query, the check of all keys costs too much
     if not (usual and _exponents_fit(Q, K, mask) and _tame(V)):
         return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
     check_attention_shapes(Q, K, V, mask, keep, bias)
@@ -130,7 +130,7 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
         p = np.matmul(Q[part], K[part].swapaxes(-1, -2), out=P[part])
         if unseen is not None:
             p += unseen[part]
-        # The largest score is not subtracted: no exponent is large.
+        # The maximum is not subtracted, because no exponent is large.
         np.exp(p, out=p)
         total = p @ ones
         if unseen is not None:
@@ -141,16 +141,16 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
 
 
 def _exponents_fit(Q, K, mask):
-    """Whether no score that counts is larger than 40, by |q k| <= |q| |k|; NaN is not."""
+    """Whether every score that is not masked is below 40, by |q k| <= |q| |k|; not if it is NaN."""
     keys = np.vecdot(K, K)
     if mask is not None and mask.dtype == bool:
-        # What a key holds that nobody sees has no effect, not even on which way is taken.
+        # The content of a key that no query sees has no effect, not even on which form is used.
         keys = np.where(attended_keys(mask), keys, np.zeros((), K.dtype))
     return float(np.vecdot(Q, Q).max()) * float(keys.max()) < 40**2 * Q.shape[-1]
 
 
 def _with_all_axes(array, shape):
-    """`array` (..., S), of which slices of the first two axes of `shape` can be taken."""
+    """`array` (..., S), broadcast so that it can be sliced along the first two axes of `shape`."""
     return np.broadcast_to(array, (*shape[:2], *((1, 1) + array.shape)[-2:]))
 
 
@@ -184,21 +184,22 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
 
 
 def _tame(x):
-    """No NaN, and nothing so large that a product overflows: a key that nobody sees may be both.
+    """Whether `x` has no NaN, and no number so large that a product could overflow.
 
-    To find those keys takes a pass over the weights, to find out that there is none does not.
+    A key that no query sees may contain either. Finding those keys takes a pass over the weights;
+    finding out that there are none does not.
     """
     return x.max() < 1e15 and x.min() > -1e15
 
 
 def _heads_side_by_side(x, E):
-    """Room for a (B, H, T, E) array that merges its heads without a copy, B, H and T as in x."""
+    """An empty (B, H, T, E) array whose heads merge without a copy; B, H and T as in `x`."""
     B, H, T, _ = x.shape
     return np.empty((B, T, H, E), x.dtype).swapaxes(1, 2)
 
 
 def _parts(B, H, T, S):
-    """Slices of sequences, or of heads of one sequence, of about _BLOCK attention weights."""
+    """Slices of sequences, or of heads of one sequence, with about _BLOCK attention weights."""
     sequences = _BLOCK // (H * T * S)
     if sequences:
         yield from (slice(i, i + sequences) for i in range(0, B, sequences))

@@ -1,11 +1,11 @@
-r"""GELU's faster form for NumPy arrays on a CPU: both of its forms by one hyperbolic tangent.
+r"""Faster GELU for NumPy arrays on a CPU. Both forms are computed with one hyperbolic tangent.
 
-The normal distribution function is, like the tanh form, of the shape
+Like the tanh form, the normal distribution function can be written as
 
 .. math:: \Phi(x) = \tfrac12 \Big(1 + \tanh\big(x \, P(x^2)\big)\Big)
 
-where :math:`P(x^2) = \mathrm{artanh}(\mathrm{erf}(x / \sqrt 2)) / x` is smooth. A polynomial for it
-takes a quarter of the time of the error function, which needs six lookups a number.
+where :math:`P(x^2) = \mathrm{artanh}(\mathrm{erf}(x / \sqrt 2)) / x` is smooth. A polynomial for P
+takes a quarter of the time of the error function, which needs six lookups per number.
 """
 
 import math
@@ -17,11 +17,11 @@ from minitransformer.functional._checks import require_same_shape
 from minitransformer.functional.activations import _SATURATED, _TANH_CUBIC, _TANH_SCALE
 from minitransformer.fused.cpu import stands_for
 
-# Numbers of which this many at a time stay in the caches, through some twenty passes.
+# This many numbers at a time, so that they stay in the caches for some twenty passes.
 _BLOCK = 1 << 16
 
-# Coefficients of P from the constant up, and the largest x^2 that is put into it: beyond, Phi is 0
-# or 1 in float32. Lowest largest error of x Phi(x) on |x| <= 5.3: 6.8e-8.
+# Coefficients of P, starting with the constant, and the largest x^2 that P is evaluated at: beyond
+# it, Phi is 0 or 1 in float32. The largest error of x Phi(x) on |x| <= 5.3 is minimised, 6.8e-8.
 _EXACT = (
     0.7978844924169537, 0.0363339123837015, -3.2955765627131774e-05, -5.527757345930614e-05,
     3.97305352127234e-06, -1.3364258569904835e-07, 1.8092534378347906e-09,
@@ -29,17 +29,17 @@ _EXACT = (
 _EXACT_LIMIT = 5.3**2
 _TANH = (_TANH_SCALE, _TANH_SCALE * _TANH_CUBIC)
 
-# Added to x, so that x Phi(x) / x is Phi(0) = 1/2 at 0 too: (0 + tiny / 2) / (0 + tiny).
+# Added to x, so that x Phi(x) / x is Phi(0) = 1/2 at 0 as well: (0 + tiny / 2) / (0 + tiny).
 _TINY = 1e-30
 
 
 def _fits(x, approximate):
-    """Whether the polynomial is as exact as the numbers; it is not for erf in float64."""
+    """Whether the polynomial is as exact as the dtype; it is not for erf in float64."""
     return approximate == "tanh" or (approximate == "none" and x.dtype == np.float32)
 
 
 def _Phi(x, approximate, bounded, square, out):
-    """(1 + tanh(x P(x^2))) / 2 into `out`; x and x^2 as they are put in into the other two."""
+    """(1 + tanh(x P(x^2))) / 2 in `out`; the x and x^2 that were used in `bounded` and `square`."""
     np.clip(x, -_SATURATED, _SATURATED, out=bounded)
     np.multiply(bounded, bounded, out=square)
     P = _TANH
@@ -58,13 +58,13 @@ def _Phi(x, approximate, bounded, square, out):
     return out
 
 
-def _Phi_again(y, x, bounded, square, out):
-    """The same from y = x Phi(x), much sooner; False if that is not possible everywhere."""
+def _Phi_from_y(y, x, bounded, square, out):
+    """The same from y = x Phi(x), which is much faster; False if some entry does not allow it."""
     np.add(x, _TINY, out=bounded)
     np.add(y, _TINY / 2, out=out)
     with np.errstate(divide="ignore", invalid="ignore"):
         out /= bounded
-    if not np.isfinite(out @ out):  # x is infinite, NaN or -_TINY somewhere
+    if not np.isfinite(out @ out):  # some x is infinite, NaN or -_TINY
         return False
     np.clip(x, -_SATURATED, _SATURATED, out=bounded)
     np.multiply(bounded, bounded, out=square)
@@ -72,7 +72,7 @@ def _Phi_again(y, x, bounded, square, out):
 
 
 def _pieces(n_scratch, *arrays):
-    """Pieces of the flat arrays, all of one size, each time with scratch arrays as long."""
+    """Pieces of the flattened arrays, and scratch arrays of the same length."""
     size = arrays[0].size
     scratch = np.empty((n_scratch, min(_BLOCK, size)), arrays[0].dtype)
     flat = [array.reshape(-1) for array in arrays]
@@ -98,20 +98,20 @@ def gelu_backward(dy, x, approximate="none", y=None):
         return functional.gelu_backward(dy, x, approximate)
     require_same_shape("dy", dy, "x", x)
     dx = np.empty(x.shape, x.dtype)
-    turn = _slope_of_tanh_form if approximate == "tanh" else _slope
+    to_slope = _slope_of_tanh_form if approximate == "tanh" else _slope
     results = x if y is None else y
     for dy_part, x_part, y_part, Phi, *scratch in _pieces(3, dy, x, results, dx):
         bounded, square, _ = scratch
-        if y is None or not _Phi_again(y_part, x_part, bounded, square, Phi):
+        if y is None or not _Phi_from_y(y_part, x_part, bounded, square, Phi):
             _Phi(x_part, approximate, bounded, square, Phi)
-        turn(Phi, *scratch)
+        to_slope(Phi, *scratch)
         Phi *= dy_part
     return dx
 
 
 def _slope(Phi, x, square, scratch):
     """From Phi(x) to Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi), in place."""
-    # The square was cut where Phi is 1, and there the second term is still to be seen.
+    # `square` was limited where Phi is 1, but the second term still matters there.
     np.multiply(x, x, out=square)
     square *= -0.5
     np.exp(square, out=scratch)

