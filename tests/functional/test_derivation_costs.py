@@ -22,7 +22,7 @@ def sizes(n, **named):
     return {"n": n, "w": 8, **named}
 
 
-# Long rows: what a page leaves out, one number a row, is then too little to be seen.
+# Long rows: what a page leaves out, one number per row, is then too small to notice.
 ROWS = {"x": normal(2, 3, 20_000)}
 ENTRIES = sizes(ROWS["x"].size)
 HEAD = {"Q": normal(1000, 1), "K": normal(1200, 1), "V": normal(1200, 1)}

@@ -1,4 +1,4 @@
-"""The engine's forward functions against scalar loops written from the paper, every element."""
+"""The forward functions, compared element by element with scalar loops written from the paper."""
 
 import numpy as np
 import pytest

@@ -72,7 +72,7 @@ def test_the_stored_cases_have_every_option_on_and_off(name, options):
 
 
 def _model(case, arrays, dtype):
-    """The engine's classifier with the stored weights."""
+    """Our classifier with the stored weights."""
     settings = {k: v for k, v in MODEL_CASES[case][1].items() if k != "learning_rate"}
     model = TransformerClassifier(**settings, dtype=dtype)
     values = stored.group(arrays, "value")

@@ -3,7 +3,7 @@
     python -m tests.support.make_cupy_surface
 
 Needs CuPy installed (``pip install cupy-cuda12x``), but no GPU: importing it is enough. The
-stand-in device of the tests offers what stands in that file and nothing else.
+stand-in device of the tests offers what is listed in that file and nothing else.
 """
 
 import inspect

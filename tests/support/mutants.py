@@ -49,7 +49,7 @@ class Mutant(NamedTuple):
 
 @functools.cache
 def functions():
-    """Every function of the engine's equations and of the backend, undecorated."""
+    """Every function of the package's equations and of the backend, undecorated."""
     names = [module.name for module in pkgutil.iter_modules(functional.__path__)]
     modules = [importlib.import_module(f"minitransformer.functional.{name}") for name in names]
     return frozenset(
@@ -62,7 +62,7 @@ def functions():
 
 @functools.cache
 def called(function):
-    """The engine's functions that a function mentions."""
+    """The functions of the package that a function mentions."""
     mentioned = {n.id for n in ast.walk(tree_of(function)) if isinstance(n, ast.Name)}
     values = (function.__globals__.get(name) for name in mentioned)
     return frozenset(map(inspect.unwrap, filter(inspect.isfunction, values))) & functions()

@@ -1,4 +1,4 @@
-"""A second reading of the embedded reviews: rules of its own find a review's class by its text.
+"""A second reading of the bundled reviews: separate rules find a review's class from its text.
 
 It shares the list of polar words with the grammar and nothing else, so a grammar that labels a
 construction wrongly disagrees with it.

@@ -1,7 +1,7 @@
 """The encoder classifier a second time, as scalar loops: one text after another, no padding.
 
 Built from :mod:`tests.support.scalar_reference`; a batch of texts of different lengths is never
-padded here, so that agreement with the engine also says that padding has no effect.
+padded here, so agreement with the package also shows that padding has no effect.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Every forward function a second time, as slow scalar loops written from the paper's equations.
 
 Arrays are nested lists, numbers are Python floats, and every sum is :func:`math.fsum`, which is
-exact up to the last rounding: what is left between these loops and the engine is the engine's own
-rounding. Nothing here is vectorised, stabilised or shared with the engine.
+exact up to the last rounding. A difference between these loops and the package is therefore the
+package's own rounding. Nothing here is vectorised, stabilised or shared with the package.
 """
 
 import math

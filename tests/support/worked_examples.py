@@ -42,7 +42,7 @@ def matrix_rows(latex):
 
 
 def number(text):
-    """A number as it is written and half a unit of its last digit, or None if it is no number."""
+    """A number and half a unit of its last written digit, or None if it is not a number."""
     text = text.replace(" ", "")
     if not re.fullmatch(r"-?\d+(\.\d+)?", text):
         return None

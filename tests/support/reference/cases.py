@@ -79,7 +79,7 @@ RUN_STEPS, RUN_LEARNING_RATE = 100, 3e-3
 
 
 def initial_values(choices, sizes):
-    """Parameters by name: the engine's initial weights, biases and scales moved off 0 and 1."""
+    """Parameters by name: our initial weights, with biases and scales moved away from 0 and 1."""
     model = TransformerClassifier(**sizes, **choices, seed=3, dtype="float64")
     rng = np.random.default_rng(4)
     return {

@@ -1,4 +1,4 @@
-"""The models that write, as PyTorch and the transformers library have them: sizes and inputs.
+"""The generative models, as PyTorch and the transformers library define them: sizes and inputs.
 
 Everything here is known without either library. Sequences have padding where a model knows it:
 behind the tokens, of the source too, and in the targets, where -1 counts for nothing.

@@ -1,4 +1,4 @@
-"""The classifier from PyTorch's own modules, with the engine's weights copied in."""
+"""The classifier built from PyTorch's own modules, with our weights copied in."""
 
 import torch
 from torch import nn
@@ -11,7 +11,7 @@ ACTIVATIONS = {
     "gelu": T.gelu,
     "gelu_tanh": lambda x: T.gelu(x, approximate="tanh"),
 }
-# Where each parameter of the engine lies in PyTorch's modules; weights are transposed there.
+# PyTorch's name for each of our parameters; weights are transposed there.
 NAMES = {
     "embedding.W": "table.weight",
     "positions.P": "positions",
@@ -26,7 +26,7 @@ LAST = {".W": ".weight", ".b": ".bias", ".gamma": ".weight", ".beta": ".bias"}
 
 
 def torch_name(name):
-    """The name in PyTorch's modules of the engine's parameter `name`."""
+    """PyTorch's name for our parameter `name`."""
     for ours, theirs in NAMES.items():
         name = name.replace(ours, theirs)
     for ours, theirs in LAST.items():
@@ -97,7 +97,7 @@ class TorchClassifier(nn.Module):
         return self.head(x)
 
     def copy_in(self, values):
-        """Set the weights from the engine's, by name."""
+        """Copy our weights into this model, by name."""
         own = dict(self.named_parameters())
         assert {torch_name(name) for name in values} == set(own)
         with torch.no_grad():
@@ -106,7 +106,7 @@ class TorchClassifier(nn.Module):
                 own[torch_name(name)].copy_(tensor.T if _is_transposed(name) else tensor)
 
     def gradients(self, names):
-        """Gradients under the engine's names, in its layout."""
+        """Gradients under our names, in our layout."""
         own = dict(self.named_parameters())
         return {
             name: (
