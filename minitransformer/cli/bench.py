@@ -1,4 +1,4 @@
-"""`bench`: how fast training and generation are, and what memory they take, beside PyTorch's."""
+"""`bench`: the speed and memory of training and generation, compared with PyTorch."""
 
 import sys
 import time
@@ -25,27 +25,29 @@ def bench(
     ] = "classifier",
     *,
     against: Annotated[
-        str | None, typer.Option(help="torch: PyTorch on the same work.", show_default=False)
+        str | None,
+        typer.Option(help="torch: PyTorch on the same work.", show_default=False),
     ] = None,
     compiled: Annotated[
-        bool, typer.Option("--compile", help="PyTorch with torch.compile as well.")
+        bool, typer.Option("--compile", help="Also compare with torch.compile.")
     ] = False,
     device: Annotated[str, typer.Option(help="cpu, gpu or auto.")] = "cpu",
     dropout: Annotated[
-        float | None, typer.Option(help="Only this one.", show_default=False)
+        float | None, typer.Option(help="Measure with this dropout only.", show_default=False)
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(help="Timed steps of each side.", show_default=False)
+        int | None, typer.Option(help="Timed steps per side.", show_default=False)
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Of each side; by default one a core.", show_default=False)
+        int | None,
+        typer.Option(help="Threads per side, by default one per core.", show_default=False),
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw them into this PNG file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this .json file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the figures into this .png file.")] = None,
 ):
-    """Measure a training step, or generation: time, memory, share of what the machine can do.
+    """Measure a training step or generation: time, memory, and the fraction of peak speed reached.
 
-    The sides run in processes of their own and take turns, step by step. Close other programs.
+    The sides run in separate processes and take turns, step by step. Close other programs first.
     """
     if workload == "fused":
         given = (against, compiled, dropout, threads, json, plot)
@@ -62,10 +64,10 @@ def bench(
         _devices(repeats, threads, json)
         return
     try:
-        with _progress() as told:
+        with _progress() as on_progress:
             found = run.bench(
                 workload, against=against, compiled=compiled, device=device, dropout=dropout,
-                repeats=repeats, threads=threads, on_progress=told,
+                repeats=repeats, threads=threads, on_progress=on_progress,
             )  # fmt: skip
     except WorkerError as error:
         raise Stop(f"error: {error}", FAILED) from None
@@ -80,17 +82,17 @@ def bench(
 
 def _twins(device, repeats):
     rounds = twins.ROUNDS if repeats is None else check_count("repeats", repeats)
-    with _progress() as told:
-        found = twins.gains(device, rounds, told)
+    with _progress() as on_progress:
+        found = twins.gains(device, rounds, on_progress)
     _console().print(twins.table(found))
 
 
 def _devices(repeats, threads, path):
-    choose_device("gpu")  # or an error that says why there is none
+    choose_device("gpu")  # raises an error with the reason if there is none
     rounds = devices.ROUNDS if repeats is None else check_count("repeats", repeats)
     threads = usable_cores() if threads is None else check_count("threads", threads)
-    with _progress() as told:
-        found = devices.places(threads, rounds, told)
+    with _progress() as on_progress:
+        found = devices.places(threads, rounds, on_progress)
     _console().print(devices.table(found))
     if path is not None:
         write_json(path, [place._asdict() for place in found])
@@ -100,7 +102,7 @@ def _console():
     from rich.console import Console
 
     console = Console()
-    # a file has no edge to fit
+    # a file has no edge that a table must fit
     return console if console.is_terminal else Console(width=150)
 
 
@@ -113,7 +115,7 @@ def _show(found):
 
 @contextmanager
 def _progress():
-    """told(text, done, total): a bar on standard error; in a file a line for each case."""
+    """Give on_progress(text, done, total): a bar on a terminal, otherwise one line per case."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -130,12 +132,12 @@ def _progress():
 
 
 def _lines():
-    """told(text, done, total), which prints every text once."""
+    """An on_progress(text, done, total) that prints every text once."""
     shown = set()
 
-    def told(text, done, total):
+    def on_progress(text, done, total):
         if text not in shown:
             shown.add(text)
             print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
-    return told
+    return on_progress

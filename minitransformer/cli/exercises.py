@@ -1,4 +1,4 @@
-"""`exercises`: how far somebody has come."""
+"""`exercises`: your progress through the exercises."""
 
 from pathlib import Path
 from typing import Annotated
@@ -20,38 +20,40 @@ def exercises(
     ] = Path("notebooks"),
     new: Annotated[
         Path | None,
-        typer.Option(help="Write a file with all functions to be written.", show_default=False),
+        typer.Option(
+            help="Write a template with every function left to fill in.", show_default=False
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit for each exercise.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Decides the random inputs.")] = 0,
 ):
     """Show which exercises are right, wrong, or not written yet.
 
-    The functions are read from a plain file, or from the cells of notebooks: imports and functions,
-    nothing else of them is run. They run in a separate process with a time limit, which is no
-    sandbox: run only code that you trust.
+    Your functions are read from a .py file or from the cells of notebooks. Only their imports and
+    functions are run, in a separate process with a time limit. That is not a sandbox: run only code
+    that you trust.
     """
     if new is not None:
         write_stubs(new)
         return
     if not path.exists():
-        raise ValueError(f"{path} is not there; `exercises --new FILE` writes a file to begin with")
+        raise ValueError(f"{path} does not exist; `exercises --new FILE` writes a template")
     files = files_of(path)
     if not files:
-        raise ValueError(f"{path} holds no .py file and no notebook")
+        raise ValueError(f"{path} contains no .py file and no notebook")
     graded = grade(files, seconds=seconds, seed=seed)
     Console().print(progress(graded))
 
 
 def write_stubs(path):
-    """Write the file of functions to be written; one that is there is not touched."""
+    """Write a template with every function left to fill in; FileExistsError if `path` exists."""
     with open(path, "x", encoding="utf-8") as file:
         file.write(stubs(path))
     print(f"{path}: {len(EXERCISES)} functions to write; then: minitransformer exercises {path}")
 
 
 def progress(graded):
-    """The table of all exercises: where each stands, its state, and what is wrong."""
+    """The table of all exercises: the notebook of each, its state, and what is wrong."""
     right = sum(one.state == RIGHT for one in graded)
     table = Table(title=f"{right} of {len(graded)} right", title_justify="left")
     for heading in ("exercise", "notebook", "state", "fault"):

@@ -1,4 +1,4 @@
-"""`grade`: a folder of submissions, for teachers."""
+"""`grade`: grades a folder of submissions, for teachers."""
 
 import csv
 import io
@@ -22,25 +22,27 @@ LINE = 100
 
 def grade(
     folder: Annotated[
-        Path, typer.Argument(help="A .py file, notebook or folder for each student.")
+        Path, typer.Argument(help="A folder with one .py file, notebook or folder per student.")
     ],
     csv_file: Annotated[
         Path | None,
-        typer.Option("--csv", help="Write a table, a row a student.", show_default=False),
+        typer.Option(
+            "--csv", help="Write a CSV table with one row per student.", show_default=False
+        ),
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option(help="Names of exercises, with commas between.", show_default=False),
+        typer.Option(help="Names of exercises, separated by commas.", show_default=False),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit for each exercise.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Decides the random inputs.")] = 0,
 ):
-    """Grade submissions: which exercises are right, and what is wrong with the others.
+    """Grade submissions: which exercises are right, and what is wrong with the rest.
 
-    Each submission runs in a separate process with a time limit for each exercise, so an endless
-    loop, a crash or an error spoils nobody else's result. That is no sandbox: the code can do all
-    that you can do, read and delete files and use the network, and code that wants to cheat can.
-    Run what you do not trust in a container without a network.
+    Each submission runs in a separate process with a time limit per exercise, so an endless loop, a
+    crash or an error affects nobody else's result. That is not a sandbox: the code can do all that
+    you can do, such as read and delete files and use the network, and code that wants to cheat can.
+    Run code that you do not trust in a container without a network.
     """
     names = chosen(only)
     rows = []
@@ -56,7 +58,7 @@ def grade(
 
 
 def chosen(only):
-    """The names in a list with commas, all exercises by default."""
+    """The names in a list separated by commas; by default all exercises."""
     names = tuple(EXERCISES) if only is None else tuple(n.strip() for n in only.split(","))
     unknown = [name for name in names if name not in EXERCISES]
     if unknown:
@@ -65,7 +67,7 @@ def chosen(only):
 
 
 def print_faults(rows):
-    """What is wrong, a line each, as pytest names its failures."""
+    """Print what is wrong, one line per fault, in the form of pytest's failures."""
     faults = [
         f"{student}::{one.name} - {one.fault}"
         for student, graded in rows
@@ -77,7 +79,7 @@ def print_faults(rows):
 
 
 def summary(rows):
-    """A row a student: how many exercises are right, wrong, and so on."""
+    """A table with one row per student: how many exercises are right, wrong, and so on."""
     result = Table(title=f"\n{len(rows)} submissions", title_justify="left")
     for heading in ("student", *MARKS):
         result.add_column(heading, justify="left" if heading == "student" else "right")

@@ -1,4 +1,10 @@
-"""What the ledger proves: every pair, every layer, and whole models in all their variants."""
+"""What the ledger checks: every pair, every layer, and whole models in all their variants.
+
+A build is a function ``build(rng, **sizes)`` that returns a small layer or model with random
+parameters, its inputs, and the keyword arguments of
+:func:`~minitransformer.gradcheck.check_layer`. Each letter in `sizes` fixes a size that is random
+otherwise, and ``empty=True`` leaves a row without any token.
+"""
 
 import difflib
 
@@ -6,9 +12,14 @@ from minitransformer import fused
 from minitransformer.functional import PAIRS
 from minitransformer.gradcheck import layer_subject, pair_subject
 from minitransformer.verification.classifiers import classifier_builds
-from minitransformer.verification.generative_models import writer_builds
+from minitransformer.verification.generative_models import generative_builds
 from minitransformer.verification.layers import layer_builds, layer_subjects
-from minitransformer.verification.parts import MODEL_EDGES, MODEL_SHARE, Twice, scatter_parameters
+from minitransformer.verification.parts import (
+    MODEL_EDGES,
+    MODEL_FRACTION,
+    Twice,
+    scatter_parameters,
+)
 
 __all__ = ["Twice", "layer_builds", "model_builds", "scatter_parameters", "subjects"]
 
@@ -19,6 +30,7 @@ def subjects(only=None):
     Parameters
     ----------
     only : str, optional
+        A part of a name, in upper or lower case.
 
     Returns
     -------
@@ -27,7 +39,7 @@ def subjects(only=None):
     Raises
     ------
     ValueError
-        If no name contains `only`; the message has the near ones.
+        If no name contains `only`; the message suggests close matches.
     """
     pairs = PAIRS | {f"{name}, fused": pair for name, pair in fused.faster_pairs().items()}
     found = [pair_subject(name, pair) for name, pair in pairs.items()]
@@ -38,13 +50,13 @@ def subjects(only=None):
     if not chosen:
         names = [subject.name for subject in found]
         near = difflib.get_close_matches(only, names, n=3, cutoff=0.4) or names
-        raise ValueError(f"nothing to check is called {only!r}; near names: {', '.join(near)}")
+        raise ValueError(f"no subject is called {only!r}; near names: {', '.join(near)}")
     return chosen
 
 
 def model_builds():
-    """How to build each model of the ledger, by name; relu's has no complex step."""
-    return classifier_builds() | writer_builds()
+    """The build of each model of the ledger, by name. The complex step does not apply to relu."""
+    return classifier_builds() | generative_builds()
 
 
 def _models():
@@ -54,7 +66,7 @@ def _models():
             build,
             kind="model",
             edges=MODEL_EDGES,
-            share=MODEL_SHARE / 3 if name.startswith("Transformer") else MODEL_SHARE,
+            share=MODEL_FRACTION / 3 if name.startswith("Transformer") else MODEL_FRACTION,
             **({"analytic": False} if name.endswith(" relu") else {"entries": 1}),
         )
         for name, build in model_builds().items()

@@ -6,18 +6,18 @@ from minitransformer.verification.parts import DROPOUT, masks, scatter_parameter
 
 
 def _classifier(tied=False, dropout=0.0, **config):
-    """build() for a small classifier on padded ids, of which some are repeated."""
+    """A build of a small classifier on padded ids, some of them repeated."""
 
     def build(rng, **sizes):
         B, T = sizes.get("B", int(rng.integers(2, 4))), sizes.get("T", int(rng.integers(2, 5)))
-        sizes_of = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1}
+        small = {"max_len": 4, "d_model": 4, "n_heads": 2, "d_ff": 3, "n_layers": 1}
         model = TransformerClassifier(
             5,
             2,
             seed=int(rng.integers(1 << 30)),
             dtype="float64",
             dropout=dropout,
-            **{**sizes_of, **config},
+            **{**small, **config},
         )
         if tied:
             model.blocks = [model.blocks[0], model.blocks[0]]
@@ -32,7 +32,7 @@ def _classifier(tied=False, dropout=0.0, **config):
 
 
 def classifier_builds():
-    """How to build each classifier of the ledger, by name; relu's has no complex step."""
+    """The build of each classifier of the ledger, by name."""
     variants = {
         f"{norm} norm, {pooling} pooling": {"norm": norm, "pooling": pooling}
         for norm in ("pre", "post")

@@ -1,4 +1,4 @@
-"""The ledger's models that write, in all their variants."""
+"""The ledger's generative models, in all their variants."""
 
 from minitransformer.models import GPT, Transformer
 from minitransformer.verification.parts import DROPOUT, masks, scatter_parameters
@@ -14,7 +14,7 @@ def _sizes(rng, sizes):
 
 
 def _gpt(**config):
-    """build() for a small GPT on ids of which some are repeated."""
+    """A build of a small GPT on ids, some of them repeated."""
 
     def build(rng, **sizes):
         B, T = _sizes(rng, sizes)
@@ -26,7 +26,7 @@ def _gpt(**config):
 
 
 def _transformer(**config):
-    """build() for a small encoder-decoder on padded sources."""
+    """A build of a small encoder-decoder on padded sources."""
 
     def build(rng, **sizes):
         B, T = _sizes(rng, sizes)
@@ -42,8 +42,8 @@ def _transformer(**config):
     return build
 
 
-def writer_builds():
-    """How to build each GPT and Transformer of the ledger, by name."""
+def generative_builds():
+    """The build of each GPT and Transformer of the ledger, by name."""
     llama = {
         "norm_kind": "rms", "positions": "rotary", "activation": "swiglu", "bias": False,
         "tied": False, "n_kv_heads": 1,

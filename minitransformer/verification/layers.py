@@ -1,4 +1,4 @@
-"""The ledger's layers: how to build each of them."""
+"""The ledger's layers, and the build of each."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ from minitransformer.layers import (
     MultiHeadCrossAttention,
     PositionalEncoding,
 )
-from minitransformer.verification.modern_layers import later_builds
+from minitransformer.verification.modern_layers import modern_builds
 from minitransformer.verification.parts import (
     DROPOUT,
     Twice,
@@ -27,7 +27,7 @@ from minitransformer.verification.parts import (
 
 
 def _on_x(make, mask=None, low=1, **arguments):
-    """build() for a layer of one array x (B, T, D), D = `low` or a little more; even for heads."""
+    """A build of a layer of one array x (B, T, D); D is `low`, or more by an even number."""
 
     def build(rng, **sizes):
         B, T, width = random_sizes(rng, sizes, B=3, T=3, D=3)
@@ -84,7 +84,7 @@ def _linear(bias):
 
 
 def layer_builds():
-    """How to build each layer of the ledger, by name; relu's has no complex step."""
+    """The build of each layer of the ledger, by name. The complex step does not apply to relu."""
     builds = {
         "Linear": _on_x(_linear(True)),
         "Linear, no bias": _on_x(_linear(False)),
@@ -114,7 +114,7 @@ def layer_builds():
         ),
     }
     feed_forward = {f"FeedForward, {kind}": _on_x(_feed_forward(kind)) for kind in ACTIVATIONS}
-    return builds | feed_forward | later_builds()
+    return builds | feed_forward | modern_builds()
 
 
 def layer_subjects():

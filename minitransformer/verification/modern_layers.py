@@ -1,4 +1,4 @@
-"""The ledger's layers beyond the first encoder: decoder, grouped heads, turned heads, gates."""
+"""The ledger's layers beyond the first encoder: decoders, grouped heads, rotary heads, gates."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ from minitransformer.verification.parts import DROPOUT, masks, random_sizes, sca
 
 
 class TiedModel(Layer):
-    """A table that embeds tokens and scores them: one parameter with two paths to it."""
+    """An embedding tied to a head: one parameter with two paths to it."""
 
     def __init__(self, V, D, rng):
         self.embedding = Embedding(V, D, scale=2.0, rng=rng, dtype="float64")
@@ -48,7 +48,7 @@ def _head(rng, **sizes):
 
 
 def _plain(make):
-    """build() for a layer of x (B, T, D) that takes no mask."""
+    """A build of a layer of x (B, T, D) that takes no mask."""
 
     def build(rng, **sizes):
         B, T, D = random_sizes(rng, sizes, B=3, T=3, D=3)
@@ -58,8 +58,8 @@ def _plain(make):
     return build
 
 
-def _seeing(make, n_heads=2, *, rotary=False, alibi=False, window=None, dropout=False):
-    """build() for attention, or a block, of x (B, T, D) under a causal mask."""
+def _causal(make, n_heads=2, *, rotary=False, alibi=False, window=None, dropout=False):
+    """A build of attention, or of a block, on x (B, T, D) under a causal mask."""
 
     def build(rng, **sizes):
         B, T, pairs = random_sizes(rng, sizes, B=3, T=3, E=2)
@@ -105,8 +105,8 @@ def _block(rng, D, **options):
     return EncoderBlock(D, 2, 3, rng=rng, dtype="float64", **options)
 
 
-def later_builds():
-    """How to build each of these layers, by name."""
+def modern_builds():
+    """The build of each of these layers, by name."""
     grouped = partial(_attention, cls=GroupedQueryAttention)
     llama = {
         "norm_kind": "rms", "activation": "swiglu", "bias": False, "n_kv_heads": 1, "dropout": 0.2
@@ -118,22 +118,22 @@ def later_builds():
         "SwiGLU, bias": _plain(lambda rng, D: SwiGLU(D, 4, bias=True, rng=rng, dtype="float64")),
         "TiedHead": _head,
         "TiedHead, with its embedding": _tied,
-        "MultiHeadAttention, no bias": _seeing(partial(_attention, bias=False)),
-        "MultiHeadAttention, rotary": _seeing(_attention, rotary=True),
-        "MultiHeadAttention, ALiBi, window": _seeing(_attention, alibi=True, window=2),
-        "MultiHeadAttention, tiled, rotary, ALiBi": _seeing(
+        "MultiHeadAttention, no bias": _causal(partial(_attention, bias=False)),
+        "MultiHeadAttention, rotary": _causal(_attention, rotary=True),
+        "MultiHeadAttention, ALiBi, window": _causal(_attention, alibi=True, window=2),
+        "MultiHeadAttention, tiled, rotary, ALiBi": _causal(
             partial(_attention, attention="tiled"), rotary=True, alibi=True
         ),
-        "GroupedQueryAttention": _seeing(
+        "GroupedQueryAttention": _causal(
             partial(grouped, heads=(4, 2), dropout=0.3), 4, dropout=True
         ),
-        "GroupedQueryAttention, one key head": _seeing(
+        "GroupedQueryAttention, one key head": _causal(
             partial(grouped, heads=(2, 1), bias=False), rotary=True
         ),
-        "GroupedQueryAttention, tiled": _seeing(
+        "GroupedQueryAttention, tiled": _causal(
             partial(grouped, heads=(4, 2), attention="tiled"), 4, alibi=True, window=2
         ),
-        "EncoderBlock, pre, as in Llama": _seeing(
+        "EncoderBlock, pre, as in Llama": _causal(
             partial(_block, **llama), rotary=True, dropout=True
         ),
         "DecoderBlock, post": _decoder,

@@ -1,4 +1,4 @@
-"""What the builds of the ledger's layers and models share."""
+"""What the builds of the ledger's layers and models have in common."""
 
 import numpy as np
 
@@ -6,12 +6,18 @@ from minitransformer.functional import causal_mask, combine_masks, padding_mask
 from minitransformer.layers import Layer
 
 DROPOUT = {"dropout_seed": 7}
-MODEL_SHARE = 0.015  # of the shapes of a pair: a model has hundreds of parameters to visit
+MODEL_FRACTION = 0.015  # of the shapes of a pair: a model has hundreds of parameters to visit
 MODEL_EDGES = ({"B": 1, "T": 1}, {"B": 0}, {"empty": True})
 
 
 class Twice(Layer):
-    """One layer applied twice with the same parameters: both paths must add to the gradient."""
+    """One layer applied twice with the same parameters: both paths must add to the gradient.
+
+    Parameters
+    ----------
+    layer : Layer
+        Its output must have the shape of its input.
+    """
 
     def __init__(self, layer):
         self.layer = layer
@@ -27,7 +33,18 @@ class Twice(Layer):
 
 
 def scatter_parameters(layer, rng):
-    """Random values for every parameter; a gain of 1 and a shift of 0 would hide faults."""
+    """Give all parameters of `layer` random values; a gain of 1 and a shift of 0 would hide faults.
+
+    Parameters
+    ----------
+    layer : Layer
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Layer
+        The same one.
+    """
     for name, parameter in layer.parameters().items():
         parameter.value[...] = 0.5 * rng.standard_normal(parameter.shape)
         if name.split(".")[-1] == "gamma":
@@ -36,10 +53,11 @@ def scatter_parameters(layer, rng):
 
 
 def random_sizes(rng, sizes, **highs):
-    """Sizes by letter: those given, the rest random from 1 to their high."""
+    """One size per letter in `highs`: as given in `sizes`, or random from 1 to its high."""
     return tuple(sizes.get(k, int(rng.integers(1, high + 1))) for k, high in highs.items())
 
 
 def masks(rng, B, T, causal=False):
+    """A padding mask for B rows of random lengths up to T, combined with a causal mask if asked."""
     lengths = rng.integers(1, T + 1, B) if T else np.zeros(B, int)
     return combine_masks(padding_mask(lengths, T), causal_mask(T) if causal else None)

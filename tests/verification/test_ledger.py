@@ -1,4 +1,4 @@
-"""The checker on layers, and the ledger: it proves what is right and notices what is wrong."""
+"""The checker on layers, and the ledger: right gradients pass and wrong ones are noticed."""
 
 import dataclasses
 import json
@@ -18,7 +18,7 @@ X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 
 
 class Scale(Layer):
-    """y = x * w, with a backward pass that is given to it."""
+    """y = x * w, with the backward pass passed to the constructor."""
 
     def __init__(self, backward):
         self.w = Parameter(np.array([0.5, 2.0, -1.0]))
@@ -97,14 +97,14 @@ def test_layers_are_checked_in_float64():
 
 
 def test_a_layer_used_twice_that_overwrites_loses_a_path():
-    """Seen by the comparison itself too, not only by the second backward pass."""
+    """The comparison itself notices it too, not only the second backward pass."""
     report = gradcheck.check_layer(Twice(Scale(_overwrites)), X)
     assert not report.row("layer.w").ok
     assert gradcheck.check_layer(Twice(Scale(_adds)), X).ok
 
 
-def test_the_ledger_proves_everything():
-    """A few shapes here, and the pairs' edges; the command runs 200 shapes a pair."""
+def test_the_ledger_passes_everything():
+    """A few shapes here, and the pairs' edges; the command runs 200 shapes per pair."""
     few = [
         dataclasses.replace(subject, edges=subject.edges if subject.kind == "pair" else ())
         for subject in subjects()
@@ -129,7 +129,7 @@ def test_edges_of_layers_and_models(name):
     assert ledger.lines[0].shapes == 4
 
 
-def test_the_default_number_of_shapes_is_two_hundred_a_pair():
+def test_the_default_number_of_shapes_is_two_hundred_per_pair():
     ledger = gradcheck.ledger(subjects("dropout")[:1], progress=False)
     assert ledger.lines[0].shapes >= 200
 
@@ -181,13 +181,13 @@ def test_a_wrong_pair_turns_the_ledger_red(capsys):
     assert plain["lines"][0]["name"] == "wrong softmax"
 
 
-def bent(share):
-    """A pair that is right, with a kink at 0, and inputs of which `share` stand there."""
+def bent(fraction):
+    """A correct pair with a kink at 0, where a `fraction` of its inputs are."""
     pair = F.PAIRS["relu"]
 
     def example(rng, **sizes):
         x = rng.uniform(0.5, 1.0, (40, 25))
-        x.ravel()[: round(share * x.size)] = 0.0
+        x.ravel()[: round(fraction * x.size)] = 0.0
         return {"x": x}
 
     return gradcheck.pair_subject("bent", pair._replace(example=example, edges=()))
@@ -205,7 +205,7 @@ def test_what_is_skipped_at_kinks_is_counted_and_too_much_of_it_fails():
 
 
 def test_a_direction_across_a_kink_is_counted_as_skipped():
-    """The complex step sees no kink in relu; the direction through all entries meets one."""
+    """The complex step sees no kink in relu; the direction through all entries crosses one."""
     pair = F.PAIRS["relu"]
     x = np.array([0.0, 1.0, -1.0, 2.0])
     report = gradcheck.check(
@@ -225,7 +225,7 @@ def test_an_empty_ledger_is_not_ok():
 
 
 def test_the_model_returns_the_gradient_of_the_embedded_tokens():
-    """With distinct ids each row of the table's gradient is one token's, times the scale."""
+    """With distinct ids, each row of the table's gradient is that of one token, times the scale."""
     model = TransformerClassifier(
         6, 2, max_len=6, d_model=4, n_heads=2, d_ff=3, n_layers=1, dropout=0.0, dtype="float64"
     )

@@ -1,4 +1,4 @@
-"""What the ledger proves: everything the engine offers, found by name."""
+"""What the ledger checks: everything the package offers, found by name."""
 
 import re
 
@@ -18,8 +18,8 @@ def test_subjects_by_name():
         subjects("sotfmax")
 
 
-def test_subjects_cover_what_the_engine_offers():
-    """A new pair, layer, norm, pooling or activation must come into the ledger."""
+def test_subjects_cover_what_the_package_offers():
+    """Every new pair, layer, norm, pooling or activation must be added to the ledger."""
     names = [subject.name for subject in subjects()]
     words = {word for name in names for word in re.split(r"[ ,]+", name)}
     norms = {name.split(", ")[1] for name in names if name.startswith("EncoderBlock, ")}
