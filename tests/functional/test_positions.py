@@ -30,7 +30,7 @@ def test_a_score_depends_on_the_distance_alone():
 
 def test_turning_keeps_lengths_and_turning_back_undoes_it():
     y = F.rotary(X, COS, SIN)
-    limit = tolerance("turned and turned back")
+    limit = tolerance("rotary forward and back")
     assert np.abs((y * y).sum(axis=-1) - (X * X).sum(axis=-1)).max() <= limit
     assert np.abs(F.rotary_backward(y, COS, SIN) - X).max() <= limit
     assert np.array_equal(y[:, :, 0], X[:, :, 0])  # position 0 stands still

@@ -30,7 +30,7 @@ def test_attention_received_sums_to_one_over_real_tokens():
     model = model_of()
     received = interpret.attention_received(model, model.forward(IDS, mask=MASK)[1])
     assert received.shape == IDS.shape
-    assert np.abs(received.sum(axis=1) - 1).max() <= tolerance("shares of attention")
+    assert np.abs(received.sum(axis=1) - 1).max() <= tolerance("attention received")
     assert (received[~MASK] == 0).all()
     assert (received[MASK] > 0).all()
 
@@ -44,7 +44,7 @@ def test_attention_received_averages_layers_heads_and_real_queries():
             for query in range(3):  # the second text has three tokens
                 expected += block.attention.P[1, head, query] / (2 * 2 * 3)
     received = interpret.attention_received(model, cache)[1]
-    assert np.abs(received - expected).max() <= tolerance("shares of attention")
+    assert np.abs(received - expected).max() <= tolerance("attention received")
 
 
 def test_padding_changes_neither():

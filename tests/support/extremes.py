@@ -1,7 +1,7 @@
-"""Extreme inputs, listed for every pair: what a right formula survives without NaN or warning.
+"""Extreme inputs for every pair, which a correct formula survives without NaN or warning.
 
-`TABLE[pair]` holds functions that turn an example's inputs into an extreme one, each with the
-dtypes in which it is tried. Sizes are chosen so that the exact result fits the dtype, or is
+`TABLE[pair]` lists functions that make the inputs of an example extreme, each with the dtypes in
+which it is tried. Sizes are chosen so that the exact result fits the dtype, or is
 rounded to its largest value (float16).
 """
 

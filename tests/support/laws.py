@@ -1,4 +1,4 @@
-"""What every pair promises besides a right gradient, as checks that raise AssertionError."""
+"""What every pair promises in addition to a correct gradient: checks that raise AssertionError."""
 
 import hashlib
 import warnings
@@ -17,7 +17,7 @@ def as_tuple(x):
 
 
 def leaves(value):
-    """All arrays in a value, NumPy's scalars included: itself, the members of a tuple or dict."""
+    """All arrays and NumPy scalars in a value, which may be a tuple or a dict."""
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple):

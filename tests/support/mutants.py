@@ -1,9 +1,9 @@
-"""Plants every small fault in every backward pass and asks whether the gradient tests see it.
+"""Plants every small fault in every backward pass, and checks that the gradient tests detect it.
 
     python -m tests.support.mutants [--only NAME]
 
-prints each mutant and its fate; the exit status is 1 when one survives that is not listed as
-equivalent in `tests/support/equivalent_mutants.py`, or when that list names one that no longer
+prints each mutant and what caught it. The exit status is 1 if a mutant survives that is not listed
+as equivalent in `tests/support/equivalent_mutants.py`, or if that list names one that no longer
 exists.
 """
 
@@ -27,7 +27,7 @@ from tests.support.equivalent_mutants import EQUIVALENT
 from tests.support.extremes import TABLE
 from tests.support.mutations import mutants_of, tree_of
 
-TRIALS = 30  # random shapes that a mutant has to survive, besides every edge
+TRIALS = 30  # random shapes that a mutant has to survive, in addition to every edge
 
 
 class Mutant(NamedTuple):
@@ -70,7 +70,7 @@ def called(function):
 
 @functools.cache
 def reached(function):
-    """All functions that one function calls, directly or not, and itself."""
+    """A function, and all functions that it calls, directly or indirectly."""
     found, todo = set(), [function]
     while todo:
         current = todo.pop()
@@ -81,7 +81,7 @@ def reached(function):
 
 
 def targets():
-    """The functions to mutate: backward passes, and what only they use, or are but a name for."""
+    """The functions to mutate: backward passes, and helpers that only they use or just rename."""
     backward = {f for f in functions() if f.__name__.endswith("_backward")}
     forward = {inspect.unwrap(pair.forward) for pair in PAIRS.values()}
     shared = set().union(*map(reached, forward))
@@ -115,7 +115,7 @@ def all_mutants(only=None):
 
 @contextlib.contextmanager
 def planted(mutant):
-    """The mutant's code in the place of the function's, for everybody who holds the function."""
+    """Replace the function's code by the mutant's, for all who hold a reference to the function."""
     function = mutant.function
     namespace = dict(function.__globals__)
     module = ast.Module([mutant.tree], type_ignores=[])
@@ -163,7 +163,7 @@ def _gradient_sees(name, pair):
                 entries=0,
                 diagnose=False,
             )
-        except Exception as error:  # a mutant may fail in any way whatever
+        except Exception as error:  # a mutant may fail in any way
             return f"{name}, shape {i}: {type(error).__name__}"
         if not report.ok:
             return f"{name}, shape {i}: wrong gradient of {report.failed[0].name}"
@@ -187,13 +187,13 @@ def _laws_see(name, pair):
 
 
 def baseline():
-    """What the tests hold against the code as it is; must be nothing, or they prove nothing."""
+    """Which tests fail on the code as it is. If any do, the fates of mutants mean nothing."""
     seen = (_gradient_sees(name, pair) or _laws_see(name, pair) for name, pair in PAIRS.items())
     return [words for words in seen if words] + mutated_layers.baseline()
 
 
 def main(arguments=None):
-    """Print every mutant and its fate; 1 when one survives unlisted or the list is stale."""
+    """Print every mutant and its fate; 1 if one survives unlisted or the list is out of date."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", help="part of the name of the functions to mutate")
     only = parser.parse_args(arguments).only

@@ -1,4 +1,4 @@
-"""What can go wrong at each kind of node of a syntax tree: a rule yields its replacements."""
+"""What can go wrong at each kind of syntax node. A rule yields the replacements of a node."""
 
 import ast
 import copy

@@ -1,9 +1,9 @@
-"""Small faults planted in the source of a function: every one that an operator can carry.
+"""Small faults planted in the source of a function, by rules for each kind of syntax node.
 
 `mutants_of(tree)` takes the syntax tree of a function and yields its mutants: operators and
 operands exchanged, signs, constants, dropped terms and factors, sum for mean, axes, comparisons,
 dropped keywords, transposes and calls, branches, statements. Argument checks (``raise``,
-``array_module``, ``require_...``) carry no numbers and have tests of their own: they are left.
+``array_module``, ``require_...``) compute nothing and have their own tests, so they stay as is.
 """
 
 import ast
@@ -79,7 +79,7 @@ def _mark_second_assignments(tree):
 
 
 class _Normal(ast.NodeTransformer):
-    """One form for what means the same: operands of + and * in order, no double minus."""
+    """Bring equivalent expressions into one form: sort operands of + and *, drop double minus."""
 
     def visit_BinOp(self, node):
         self.generic_visit(node)
@@ -96,7 +96,7 @@ class _Normal(ast.NodeTransformer):
 
 
 def normal(tree):
-    """The syntax tree in one form, as text."""
+    """The syntax tree in normal form, as text."""
     return ast.dump(_Normal().visit(copy.deepcopy(tree)))
 
 

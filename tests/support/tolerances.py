@@ -1,6 +1,6 @@
-"""Every numeric tolerance of the tests, beside the worst case that was measured.
+"""Every numeric tolerance of the tests, and the worst case that was measured.
 
-A tolerance more than a hundred times the measured worst case is a fault too, so each row keeps
+A tolerance of more than a hundred times the measured worst case is an error too, so each row has
 both numbers: ``NAME: (tolerance, measured worst)``.
 """
 
@@ -8,7 +8,7 @@ TOLERANCES = {
     # float64; relative difference of each of fifty losses between 1, 2 and 3 workers
     "fifty losses, 1 to 3 workers": (5e-14, 9e-16),
     # float64; relative difference of each loss between 1, 2, 3 and 5 workers; five models
-    "20 losses of generative models, any workers": (3e-14, 3.4e-16),
+    "20 losses of generative models, any number of workers": (3e-14, 3.4e-16),
     # float64; loss and gradient of a step from micro-batches against one padded batch, relative
     "micro-batches vs batch": (1e-14, 2.2e-15),
     # float64; 40 steps of every optimiser, relative to max(1, |value|)
@@ -30,7 +30,7 @@ TOLERANCES = {
     # 64 features, distances from -6 to 99, moved by up to 1900 positions, absolute
     "scores at equal distance": (1e-11, 2e-13),
     # rotary positions, float64, absolute
-    "turned and turned back": (1e-13, 2.7e-15),
+    "rotary forward and back": (1e-13, 2.7e-15),
     # 1,000 positions, absolute; the last place of a power of the base, times the position
     "rotary tables vs scalar loops": (1e-12, 2.9e-14),
     # slopes of 1 to 19 heads times distances, relative to max(1, |bias|)
@@ -67,7 +67,7 @@ TOLERANCES = {
     "losses in mixed precision": (1e-2, 1.9e-3),
     # one step of it without dropout, relative to the largest gradient
     "gradients in mixed precision": (4e-3, 8.6e-4),
-    # float64, 40 random shapes a pair; worst: layer_norm at D = 1, PyTorch's rounding
+    # float64, 40 random shapes per pair; worst: layer_norm at D = 1, PyTorch's rounding
     "live pairs vs PyTorch": (5e-12, 2.3e-13),
     # float64, values and gradients of six wider classifiers
     "live classifier vs PyTorch": (5e-13, 1.1e-14),
@@ -93,9 +93,9 @@ TOLERANCES = {
     "network gradients vs central differences": (1e-10, 4.7e-12),
     # every pair with column-major arrays and arrays with gaps, absolute and relative
     "another memory layout": (5e-14, 1.8e-15),
-    # float64, absolute, a share is at most 1; 30 models
-    "shares of attention": (1e-14, 2.2e-16),
-    # float64, absolute, a share is at most 1; classifier, GPT and Transformer
+    # float64, absolute, where no fraction is above 1; 30 models
+    "attention received": (1e-14, 2.2e-16),
+    # float64, absolute, where no fraction is above 1; classifier, GPT and Transformer
     "rollout vs a loop": (1e-14, 2.2e-16),
     # float64, logits of small models of every kind, absolute
     "ablation vs zeroed weights": (5e-13, 8.9e-15),
@@ -109,9 +109,9 @@ TOLERANCES = {
     "tiled vs full attention, float64": (5e-14, 9.9e-16),
     # the same in float32
     "tiled vs full attention, float32": (2e-5, 9.8e-7),
-    # the same in float16, whose rounding of O and of logsumexp stands between the two
+    # the same in float16, where the rounding of O and of logsumexp makes the difference
     "tiled vs full attention, float16": (2e-2, 3e-3),
-    # the same at scores near 300, which take digits from the logsumexp
+    # the same at scores near 300, which leave fewer digits to the logsumexp
     "tiled vs full attention, large scores, float32": (1e-4, 1.1e-5),
     # the same in float16; without the division by the row's sum it is 0.07
     "tiled vs full attention, large scores, float16": (2e-2, 5.1e-3),
@@ -143,7 +143,7 @@ NOT_MEASURED = {
     "GPU vs NumPy, float64": 1e-12,
     "GPU vs NumPy, float32": 1e-5,
 }
-"""Tolerances whose worst case nobody has measured: each moves up once somebody has."""
+"""Tolerances whose worst case has not been measured yet. Once measured, they move up."""
 
 
 def tolerance(name: str) -> float:
@@ -152,7 +152,7 @@ def tolerance(name: str) -> float:
 
 
 def markdown() -> str:
-    """The table as docs/numerics.md shows it."""
+    """The table shown in docs/numerics.md."""
     lines = ["| what is compared | tolerance | measured worst |", "|---|---|---|"]
     lines += [f"| {name} | {limit:g} | {worst:g} |" for name, (limit, worst)
               in sorted(TOLERANCES.items())]  # fmt: skip

@@ -71,7 +71,7 @@ def test_any_number_of_workers_gives_the_same_losses(kind):
     one = twenty_losses(kind, 1)
     for workers in (2, 3, 5):
         error = np.abs(twenty_losses(kind, workers) / one - 1).max()
-        assert error <= tolerance("20 losses of generative models, any workers")
+        assert error <= tolerance("20 losses of generative models, any number of workers")
     assert one[-3:].mean() < one[:3].mean()
 
 
