@@ -32,8 +32,8 @@ def llama(tmp_path):
 def change_config(folder, **changes):
     """Change keys of config.json; ... removes one."""
     config = json.loads((folder / "config.json").read_text()) | changes
-    kept = {key: value for key, value in config.items() if value is not ...}
-    (folder / "config.json").write_text(json.dumps(kept))
+    remaining = {key: value for key, value in config.items() if value is not ...}
+    (folder / "config.json").write_text(json.dumps(remaining))
 
 
 def rewrite(folder, change):
