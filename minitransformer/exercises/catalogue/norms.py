@@ -67,6 +67,28 @@ def dxhat(c):
     return c.dy * c.gamma
 
 
+PARAMETER_MISTAKES = {
+    "xhat is left out: gamma multiplies xhat, so xhat is a factor of its gradient": lambda c: {
+        "dgamma": c.dy.sum(axis=(0, 1))
+    },
+    "a mean over the tokens instead of a sum": lambda c: {
+        "dgamma": (c.dy * c.xhat).mean(axis=(0, 1)),
+        "dbeta": c.dy.mean(axis=(0, 1)),
+    },
+    "only the first text is summed": lambda c: {
+        "dgamma": (c.dy * c.xhat)[0].sum(axis=0),
+        "dbeta": c.dy[0].sum(axis=0),
+    },
+    "gamma is one factor too many": lambda c: {
+        "dgamma": (c.dy * c.xhat).sum(axis=(0, 1)) * c.gamma,
+        "dbeta": c.dy.sum(axis=(0, 1)) * c.gamma,
+    },
+    "beta was added, not multiplied: its gradient does not contain xhat": lambda c: {
+        "dbeta": (c.dy * c.xhat).sum(axis=(0, 1))
+    },
+}
+
+
 def backward_mistakes(centred):
     """Mistakes in the backward pass of layer norm (centred = 1) and of RMS norm (centred = 0)."""
     return {
@@ -102,24 +124,7 @@ def backward_mistakes(centred):
         "the factor rstd is missing": lambda c: {
             "dx": dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(dxhat(c) * c.xhat)
         },
-        "xhat is left out: gamma multiplies xhat, so xhat is a factor of its gradient": lambda c: {
-            "dgamma": c.dy.sum(axis=(0, 1))
-        },
-        "a mean over the tokens instead of a sum": lambda c: {
-            "dgamma": (c.dy * c.xhat).mean(axis=(0, 1)),
-            "dbeta": c.dy.mean(axis=(0, 1)),
-        },
-        "only the first text is summed": lambda c: {
-            "dgamma": (c.dy * c.xhat)[0].sum(axis=0),
-            "dbeta": c.dy[0].sum(axis=0),
-        },
-        "gamma is one factor too many": lambda c: {
-            "dgamma": (c.dy * c.xhat).sum(axis=(0, 1)) * c.gamma,
-            "dbeta": c.dy.sum(axis=(0, 1)) * c.gamma,
-        },
-        "beta was added, not multiplied: its gradient does not contain xhat": lambda c: {
-            "dbeta": (c.dy * c.xhat).sum(axis=(0, 1))
-        },
+        **PARAMETER_MISTAKES,
     }
 
 
