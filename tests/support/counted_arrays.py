@@ -1,13 +1,13 @@
-"""Arrays that count what is done with them: operations, and bytes read and written.
+"""Arrays that count the operations done with them, and the bytes read and written.
 
-The rules are those of docs/derivations/index.md, section "Cost". What is counted is the work on
-whole arrays; rows that are broadcast and single numbers are left out.
+The rules are those of docs/derivations/index.md, section "Cost". Only the work on whole arrays is
+counted, not that on rows that are broadcast or on single numbers.
 """
 
 import numpy as np
 
 TALLY = {"operations": 0, "bytes": 0}
-BY_UFUNC = {"clip": 2, "positive": 0}  # operations an entry, where they are not one
+BY_UFUNC = {"clip": 2, "positive": 0}  # operations per entry, if not one
 
 
 def add(operations, n_bytes):

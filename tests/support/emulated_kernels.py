@@ -1,7 +1,8 @@
-"""A stand-in for cupy.RawKernel: holds each launch against the source, then does what it says.
+"""A stand-in for cupy.RawKernel: compares each launch with the CUDA source, then computes it.
 
-It proves that a launcher hands a kernel what it takes, in its order, and makes of the results what
-the plain function returns. It proves nothing about the CUDA code, of which it repeats the formulas.
+It shows that a launcher passes the arguments that a kernel takes, in the right order, and turns the
+results into what the plain function returns. It shows nothing about the CUDA code, because it only
+repeats its formulas.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""Write tests/support/cupy_surface.json: the names that CuPy has, and the keywords that each takes.
+"""Write tests/support/cupy_surface.json: CuPy's names, and the keywords that each takes.
 
     python -m tests.support.make_cupy_surface
 
-Needs CuPy installed (``pip install cupy-cuda12x``), but no GPU: importing it is enough. The
-stand-in device of the tests offers what is listed in that file and nothing else.
+CuPy must be installed (``pip install cupy-cuda12x``), but no GPU is needed. The stand-in device of
+the tests offers only what that file lists.
 """
 
 import inspect

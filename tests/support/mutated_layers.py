@@ -1,9 +1,9 @@
-"""Faults planted in the backward passes of layers and models, and the checks that must see them.
+"""Faults planted in the backward passes of layers and models, and the checks that detect them.
 
-A method is judged by every layer and classifier of the ledger in which it runs, those of its own
-class first, then those with the fewest parameters: by the gradient of every parameter and input,
-by adding to the gradients (a second backward pass has to double them), and for a classifier by the
-gradient it returns.
+A method is checked in every layer and classifier of the ledger that runs it, starting with those
+of its own class, then those with the fewest parameters. The checks are the gradient of every
+parameter and input, the adding up of gradients (a second backward pass must double them), and, for
+a classifier, the gradient that it returns.
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The encoder classifier a second time, as scalar loops: one text after another, no padding.
+"""The encoder classifier again, as scalar loops: one text after another, without padding.
 
 Built from :mod:`tests.support.scalar_reference`; a batch of texts of different lengths is never
 padded here, so agreement with the package also shows that padding has no effect.

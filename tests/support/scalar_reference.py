@@ -1,4 +1,4 @@
-"""Every forward function a second time, as slow scalar loops written from the paper's equations.
+"""Every forward function again, as slow scalar loops that follow the paper's equations.
 
 Arrays are nested lists, numbers are Python floats, and every sum is :func:`math.fsum`, which is
 exact up to the last rounding. A difference between these loops and the package is therefore the

@@ -1,4 +1,4 @@
-"""Attention in blocks a second time: whole rows, the dropout of each block put in its place."""
+"""Attention in blocks again, as scalar loops over whole rows, with the dropout of each block."""
 
 import math
 
@@ -9,7 +9,7 @@ from tests.support import scalar_reference as scalar
 
 
 def whole_keep(shape, dropout, seed, block):
-    """The dropout mask (..., T, S) of which `tiled_attention` draws a block of queries a time."""
+    """The dropout mask (..., T, S) that `tiled_attention` draws one block of queries at a time."""
     keep = np.zeros(shape)
     for i, start in enumerate(range(0, shape[-2], block)):
         part = keep[..., start : start + block, :]

@@ -1,6 +1,6 @@
-"""What came after the paper, as scalar loops: gated units, rotary positions, ALiBi, windows.
+"""Later inventions, as scalar loops: gated units, rotary positions, ALiBi, windows.
 
-Written from the equations of their own papers, as :mod:`tests.support.scalar_reference` is.
+They follow the equations of their own papers, like :mod:`tests.support.scalar_reference`.
 """
 
 import math

@@ -1,10 +1,10 @@
-"""A stand-in for a GPU: arrays on the host that behave like CuPy's where these differ from NumPy's.
+"""A stand-in for a GPU: host arrays that behave like CuPy's where these differ from NumPy's.
 
-While it is :func:`installed` it is what ``import cupy`` gives. It has the names and the keywords
-that CuPy has (``cupy_surface.json``) and no others. Its arrays refuse whatever would cross silently
-between host and device, ids out of range (CuPy wraps them) and repeated ids that are assigned to
-(CuPy keeps any of them), and count how often the host waited for the device. It proves that the
-source is neutral, and nothing about speed or about CUDA's results.
+While it is :func:`installed`, ``import cupy`` returns it. It has only the names and the keywords
+that CuPy has (``cupy_surface.json``). Its arrays refuse every silent crossing between host and
+device, ids out of range (CuPy wraps them), and repeated ids in assignments (CuPy keeps any of
+them). They also count how often the host waited for the device. It shows that the source runs on
+either library. It says nothing about speed or about CUDA's results.
 """
 
 import contextlib
@@ -20,8 +20,8 @@ import numpy as np
 from minitransformer.functional.erf import erf as host_erf
 
 SURFACE = json.loads(pathlib.Path(__file__).with_name("cupy_surface.json").read_text("utf-8"))
-EXPLICIT = {"asarray", "array"}  # what moves a host array to the device, and says so
-LISTS = {"concatenate", "stack", "asarray", "array"}  # what takes a list of arrays
+EXPLICIT = {"asarray", "array"}  # functions that move a host array to the device explicitly
+LISTS = {"concatenate", "stack", "asarray", "array"}  # functions that accept a list of arrays
 # Their results have a shape that only the device knows, so the host has to wait for it.
 WAITING = {"flatnonzero", "nonzero", "argwhere", "unique", "compress", "bincount", "array_equal",
            "allclose", "item", "tolist"}  # fmt: skip
@@ -29,7 +29,7 @@ TOO_NEW = {"mT"}  # not in every version of CuPy that the project allows
 
 
 class SilentCrossing(TypeError):
-    """A host array met a device array without anybody having moved it."""
+    """A host array was combined with a device array without an explicit move."""
 
 
 class Counters:
@@ -45,7 +45,7 @@ counters = Counters()
 
 
 def up(value):
-    """What NumPy computed, as it lies on the device; tuples member by member."""
+    """What NumPy computed, as device arrays; tuples member by member."""
     if isinstance(value, np.ndarray | np.generic):
         return DeviceArray(np.asarray(value))
     if isinstance(value, tuple | list):

@@ -1,7 +1,7 @@
-r"""Reads the numbers in the formulas of a worked example and compares them with the code's.
+r"""Reads the numbers in the formulas of a worked example, and compares them with the code.
 
 A formula such as ``dx_{11} = 0.25 \cdot (1 - 0.25) = 0.1875`` is a chain: names of the page's
-doctest, expressions of numbers and matrices, and rounded values. All of a chain must agree.
+doctest, expressions of numbers and matrices, and rounded values. All parts of a chain must agree.
 """
 
 import re
