@@ -1,7 +1,7 @@
-"""Reading the members of a tar archive as a stream, without extracting anything.
+"""Reading the members of a tar archive as a stream, without extracting anything to disk.
 
-An archive comes from somewhere else, so nothing in it is believed: no name is used as a path, only
-regular files are read, and every size is limited before memory is spent on it.
+An archive comes from outside, so nothing in it is trusted: no name is used as a path, only regular
+files are read, and every size is checked before memory is allocated for it.
 """
 
 import gzip
@@ -13,42 +13,43 @@ from pathlib import Path
 
 MIB = 1 << 20
 MAX_HEADER = 64 << 10  # long names and extended headers; a path has at most 4096 bytes
-MAX_GLOBALS = 100  # global extended headers stay in memory
-# What a damaged or forged archive makes tarfile, gzip and zlib raise (OSError is left out: a disk
-# that cannot be read is not the archive's fault; RecursionError comes from endless header chains)
+MAX_GLOBALS = 100  # number of global extended headers, which stay in memory
+# What tarfile, gzip and zlib raise for a damaged or forged archive. Not OSError: an unreadable disk
+# is not the archive's fault. RecursionError comes from endless chains of headers.
 DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, RecursionError)
 
 
 def read_members(
     source, wanted=None, *, max_member=10 * MIB, max_total=1024 * MIB, max_members=250_000
 ):
-    """Read the regular files of a ``.tar`` or ``.tar.gz``, one after the other.
+    """Read the regular files of a ``.tar`` or ``.tar.gz``, one after another.
 
     Parameters
     ----------
     source : path-like or binary file
-        With a file, the caller can follow how far the reading is.
+        If it is a file object, the caller can follow the progress.
     wanted : callable, optional
-        ``wanted(name) -> bool``; the contents of other members are skipped, not kept.
+        ``wanted(name) -> bool``; other members are skipped.
     max_member : int
-        Most bytes of one member that is wanted.
+        Maximum bytes of one member that is read.
     max_total : int
-        Most bytes of the whole archive after decompression.
+        Maximum bytes of the whole archive after decompression.
     max_members : int
-        Most members, of whatever kind.
+        Maximum number of members of any kind.
 
     Yields
     ------
     name : str
         With forward slashes, without a leading ``./``.
     content : bytes
+        All of it.
 
     Raises
     ------
     ValueError
-        If the archive is damaged, truncated or no tar archive, or holds a name that is absolute or
-        leads out of the archive, a name twice, a link, a device or a sparse file, or is beyond one
-        of the limits. Members that came before have been yielded already.
+        If it is damaged, truncated or not a tar archive; if it contains a name that is absolute or
+        leads out of the archive, a name twice, a link, a device or a sparse file; or if it exceeds
+        a limit. By then, earlier members have already been yielded.
     OSError
         If it cannot be opened or read.
     """
@@ -70,7 +71,7 @@ def _members(file, wanted, max_member, max_total, max_members):
     try:
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members.clear()  # tarfile would keep all 100,000 of them
+                tar.members.clear()  # tarfile would keep all of them in memory
                 count += 1
                 if count > max_members:
                     raise ValueError(f"it has more than {max_members:,} members")
@@ -80,14 +81,14 @@ def _members(file, wanted, max_member, max_total, max_members):
                 if member.isdir():
                     continue
                 if name in seen:
-                    raise ValueError(f"{name!r} stands in it twice")
+                    raise ValueError(f"it contains {name!r} twice")
                 seen.add(name)
                 if wanted is None or wanted(name):
                     yield name, _content(tar, member, stream, max_member)
         stream.finish()
     except DAMAGED as error:
         raise ValueError(
-            f"archive {label} is damaged or not to be trusted: {error or type(error).__name__}"
+            f"archive {label} is damaged or cannot be trusted: {error or type(error).__name__}"
         ) from error
 
 
@@ -120,7 +121,7 @@ def _content(tar, member, stream, max_member):
 
 
 class _Forward:
-    """What tarfile may see of the decompressed stream: it goes forward only, and is limited."""
+    """The decompressed stream for tarfile: it is read forwards only, and limited in size."""
 
     def __init__(self, file, max_total):
         self._file, self._max_total = file, max_total
@@ -131,7 +132,7 @@ class _Forward:
         return self._position
 
     def read(self, size):
-        # tarfile reads a long name or extended header at once, whatever size it claims to have
+        # tarfile reads a long name or extended header at once, whatever its claimed size
         if not 0 <= size <= self.max_read:
             raise ValueError(f"a header of {size:,} bytes; allowed are {self.max_read:,}")
         if self._position + size > self._max_total:
@@ -148,11 +149,11 @@ class _Forward:
                 raise EOFError("it is truncated")
 
     def finish(self):
-        """Check that the archive ended where it says so, and read the rest: the CRC comes last."""
-        # tarfile takes a damaged header for the end; at a true end there is nothing but zeros
+        """Check that the archive ended at its end marker; read the rest, up to the CRC."""
+        # tarfile takes a damaged header for the end; at a true end there are only zeros
         if len(self._last) != tarfile.BLOCKSIZE:
             raise EOFError("it is truncated")
         while self._last:
             if self._last.strip(b"\0"):
-                raise ValueError("it is damaged in the middle, or goes on after its end")
+                raise ValueError("it is damaged in the middle, or continues after its end")
             self.read(min(MAX_HEADER, self._max_total - self._position))

@@ -1,8 +1,8 @@
-"""Saving a file so that a reader finds the old one or the new one, whole, and never a part of one.
+"""Atomic writes: a reader finds the complete old file or the complete new one, never a part.
 
-The order is what gives the promise: write a temporary file in the same folder, fsync it, rename it
-over the target (one step on one file system), fsync the folder so that the rename itself survives a
-power cut. Every system call goes through :mod:`os`, so that the tests can make each of them fail.
+The order of the steps guarantees this: write a temporary file in the same folder, fsync it, rename
+it over the target (one step within a file system), and fsync the folder so that the rename survives
+a power cut. Every system call goes through :mod:`os`, so that the tests can make each one fail.
 """
 
 import errno
@@ -20,7 +20,7 @@ def atomic_write(path, content):
     Parameters
     ----------
     path : path-like
-        The file to write. Its folder must exist. A symbolic link is followed: what it points to is
+        The file to write. Its folder must exist. A symbolic link is followed: its target is
         replaced, not the link.
     content : bytes-like or callable
         The bytes, or ``content(file)``, which writes them to a binary file object.
@@ -29,25 +29,25 @@ def atomic_write(path, content):
     ------
     OSError
         With the errno of the call that failed (disk full, no permission, ...). The temporary file
-        is removed. Unless the message says otherwise, what stood at `path` before is unchanged.
+        is removed. Unless the message says otherwise, the previous file at `path` is unchanged.
     Exception
-        Whatever ``content(file)`` raises; again nothing at `path` has changed.
+        Whatever ``content(file)`` raises; again, the previous file at `path` is unchanged.
 
     Notes
     -----
-    A process killed in the middle (SIGKILL, power cut) can leave one hidden file ``.saving-*.tmp``
-    behind. Nothing ever reads it, and it may be deleted.
+    A process killed while writing (SIGKILL, power cut) can leave a hidden file ``.saving-*.tmp``.
+    Nothing ever reads it, and you may delete it.
     """
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".saving-{secrets.token_hex(8)}.tmp"
     try:
         _write_and_sync(temporary, content)
         os.replace(temporary, target)
-    except BaseException as error:  # Ctrl-C too must not leave a temporary file
+    except BaseException as error:  # Ctrl-C must not leave a temporary file either
         with suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno is not None:
-            reason = f"cannot save: {error.strerror}; what stood there before is unchanged"
+            reason = f"cannot save: {error.strerror}; the previous file is unchanged"
             raise OSError(error.errno, reason, str(path)) from error
         raise
     try:
@@ -74,7 +74,7 @@ def write_json(path, value):
 
 
 def _write_and_sync(path, content):
-    # O_EXCL: never write into a file that somebody else made
+    # O_EXCL: never write into a file that another process created
     descriptor = os.open(
         path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
     )
@@ -90,7 +90,7 @@ def _write_and_sync(path, content):
 
 
 def _write_all(descriptor, data):
-    """Write all of `data`: the system may take only a part of it at each call."""
+    """Write all of `data`: each system call may write only a part of it."""
     data = memoryview(data).cast("B")
     while data:
         written = os.write(descriptor, data)
@@ -100,7 +100,7 @@ def _write_all(descriptor, data):
 
 
 class _Descriptor(io.RawIOBase):
-    """A write-only file object on a descriptor that it does not own."""
+    """A write-only file object for a descriptor that it does not own."""
 
     def __init__(self, descriptor):
         self._descriptor = descriptor
@@ -114,7 +114,7 @@ class _Descriptor(io.RawIOBase):
 
 
 def _sync_folder(folder):
-    if os.name == "nt":  # Windows has no descriptors of folders; its renames are journalled
+    if os.name == "nt":  # Windows has no folder descriptors; its renames are journalled
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -1,7 +1,7 @@
 """Fetching published data: from a folder, from the cache, or over https, always verified.
 
-pooch keeps the cache and compares the hash; resuming a partial download, which it cannot, is
-:mod:`minitransformer.storage.resume`. A file takes its place only once its SHA-256 is right.
+pooch manages the cache and compares the hash. It cannot resume a partial download, which is done in
+:mod:`minitransformer.storage.resume`. A file gets its final name only after its SHA-256 matches.
 """
 
 import difflib
@@ -17,16 +17,16 @@ VARIABLE = "MINITRANSFORMER_DATA"
 
 
 class DownloadError(OSError):
-    """A file could not be fetched; the message says why and where to put it by hand."""
+    """A file could not be fetched; the message says why, and where to put it by hand."""
 
 
 def data_folders(data_dir=None):
-    """The folders in which data are looked for before anything is downloaded.
+    """The folders that are searched before anything is downloaded.
 
     Parameters
     ----------
     data_dir : path-like, optional
-        Searched first; the environment variable ``MINITRANSFORMER_DATA`` names the second.
+        Searched first, before the folder in the environment variable ``MINITRANSFORMER_DATA``.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def fetch(
     wait=1.0,
     allow_loopback=False,
 ):
-    """The path of a published file, downloaded if it is on no disk yet.
+    """The path of a published file, which is downloaded if it is not on the disk yet.
 
     Parameters
     ----------
@@ -70,26 +70,27 @@ def fetch(
     data_dir : path-like, optional
         Searched first, then the folder in ``MINITRANSFORMER_DATA``, then the cache.
     progress : bool
-        Show a bar on standard error.
+        Whether to show a bar on standard error.
     cache : path-like, optional
         Where downloads are kept; the user's cache folder by default.
     sources : dict of str -> Source
+        The files that can be downloaded.
     timeout : float
-        Seconds without an answer after which the server counts as stalled.
+        Seconds without data after which the connection counts as stalled.
     attempts : int
-        Each goes on where the one before broke off.
+        Maximum number of attempts; each continues where the previous one stopped.
     wait : float
         Seconds between two attempts.
     allow_loopback : bool
-        Allow plain http to 127.0.0.1, for tests.
+        Whether to allow plain http to 127.0.0.1, for tests.
 
     Raises
     ------
     DownloadError
-        No network, a wrong hash, ...; what had been downloaded stays for the next attempt, and a
-        file that stood there before is unchanged.
+        No network, a wrong hash, ...; the partial download is kept for the next attempt, and the
+        previous file is unchanged.
     ValueError
-        Unknown `name`.
+        If `name` is unknown.
     """
     import pooch  # takes 0.2 s, and most runs download nothing
 
@@ -116,7 +117,7 @@ def fetch(
         progress=progress,
         allow_loopback=allow_loopback,
     )
-    for again in (True, False):
+    for may_retry in (True, False):
         try:
             return Path(
                 pooch.retrieve(
@@ -127,8 +128,8 @@ def fetch(
                     downloader=download,
                 )
             )
-        except ValueError as error:  # pooch's word for a wrong hash; the wrong file is gone
-            if not (again and download.resumed):  # the older part may be the fault: start afresh
+        except ValueError as error:  # pooch raises it for a wrong hash and removes the file
+            if not (may_retry and download.resumed):  # else retry: the older part may be wrong
                 raise _failure(source, target, f"the server sent a wrong file: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             raise _failure(source, target, _reason(error)) from error
@@ -147,11 +148,11 @@ def _verified(path, source, file_hash):
 def _reason(error):
     reason = getattr(error, "reason", None) or error
     reason = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(error)
-    return " ".join(reason.split())  # on one line, whatever a server sends
+    return " ".join(reason.split())  # on one line, whatever the server sends
 
 
 def _failure(source, target, reason):
-    stale = " (the file there now is another one)" if target.exists() else ""
+    stale = " (the present file is a different one)" if target.exists() else ""
     return DownloadError(
         f"cannot download {source.title} from {source.url}: {reason}. Try again, or put the file "
         f"at {target}{stale}, or into a folder that --data-dir or {VARIABLE} "

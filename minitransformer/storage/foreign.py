@@ -1,7 +1,7 @@
-"""Arrays of safetensors files that other programs wrote: one file, or several with an index.
+"""Arrays in safetensors files written by other programs: one file, or several with an index.
 
-Such a file has no digest, so a changed weight cannot be noticed. Everything else is checked before
-an array is made: see :mod:`~minitransformer.storage.header`.
+Such a file has no digest, so a changed weight cannot be detected. Everything else is checked before
+an array is created: see :mod:`~minitransformer.storage.header`.
 """
 
 from collections.abc import Mapping
@@ -24,24 +24,26 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 class ArrayFile(Mapping):
     """A safetensors file as a mapping: ``file[name]`` reads that array.
 
-    Nothing but the header is kept, so whoever reads array by array needs memory for one at a time.
+    Only the header is kept in memory, so if you read one array at a time, you need memory for one.
 
     Parameters
     ----------
     path : path-like
+        The file.
 
     Attributes
     ----------
     entries : dict of str -> Entry
         dtype, shape and place of each array.
     metadata : dict of str -> str
+        The text metadata of the header.
 
     Raises
     ------
     ValueError
-        The file is truncated, or its header is wrong in any way; the message says how.
+        If the file is truncated, or its header is invalid; the message says how.
     OSError
-        It is absent or cannot be read.
+        If it does not exist or cannot be read.
     """
 
     def __init__(self, path):
@@ -51,8 +53,8 @@ class ArrayFile(Mapping):
             length = header_length(file.read(8), self.path)
             if 8 + length > n_bytes:
                 raise ValueError(
-                    f"{self.path} is truncated: {n_bytes} bytes, its header alone "
-                    f"takes {8 + length}"
+                    f"{self.path} is truncated: {n_bytes} bytes, but its header "
+                    f"alone takes {8 + length}"
                 )
             raw = file.read(length)
         self._body = 8 + length
@@ -64,7 +66,7 @@ class ArrayFile(Mapping):
         self.metadata = header.get(METADATA, {})
 
     def __getitem__(self, name):
-        """The array called `name`, writable; bfloat16 comes as float32, which holds all of it."""
+        """The array called `name`, writable; bfloat16 becomes float32, without rounding."""
         entry = self.entries[name]
         stored = np.empty(entry.shape, entry.storage)
         with open(self.path, "rb") as file:
@@ -74,7 +76,7 @@ class ArrayFile(Mapping):
         if entry.dtype == BFLOAT16:
             return from_bfloat16(stored)
         if stored.dtype == bool and stored.view(np.uint8).max(initial=0) > 1:
-            raise ValueError(f"{self.path}: {name!r} is BOOL and holds other bytes than 0 and 1")
+            raise ValueError(f"{self.path}: {name!r} is BOOL, but has bytes other than 0 and 1")
         return stored
 
     def __iter__(self):
@@ -91,17 +93,19 @@ class ArrayFolder(Mapping):
     ----------
     folder : path-like
         With ``model.safetensors``, or ``model.safetensors.index.json`` and the files of its
-        ``weight_map``. Where there are both, the single file counts.
+        ``weight_map``. If there are both, the single file is used.
 
     Attributes
     ----------
     entries : dict of str -> Entry
+        dtype, shape and place of each array.
 
     Raises
     ------
     ValueError
-        A file is not valid, or the index does not fit the files; the message names both.
+        If a file is not valid, or the index does not match the files; the message names both.
     FileNotFoundError
+        If there is neither, or a file of the index is missing.
     """
 
     def __init__(self, folder):
@@ -126,32 +130,32 @@ class ArrayFolder(Mapping):
 
 
 def from_bfloat16(bits):
-    """bfloat16, given as its bits (uint16), as float32: the same bits, followed by 16 zeros."""
+    """bfloat16, given as its bits (uint16), as float32: the same bits followed by 16 zeros."""
     wide = bits.astype("<u4")
     wide <<= 16
     return wide.view("<f4")
 
 
 def _files_of_index(path):
-    """Array name -> the file it lies in, as the index says and the files confirm."""
+    """Array name -> the file that contains it, according to both the index and the files."""
     weight_map = read_json(path).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise ValueError(f"{path} has no weight_map of array names to file names")
     for shard in weight_map.values():
-        # a name is joined to the folder: it may not lead out of it
+        # a name is joined to the folder, and must not lead out of it
         if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
-            raise ValueError(f"{path} names a file that does not lie beside it: {shard!r:.80}")
+            raise ValueError(f"{path} names a file that is not in the same folder: {shard!r:.80}")
     missing = {shard for shard in weight_map.values() if not (path.parent / shard).exists()}
     if missing:
         raise FileNotFoundError(
-            f"{path} names files that are not there: {', '.join(sorted(missing))}"
+            f"{path} names files that do not exist: {', '.join(sorted(missing))}"
         )
     files = {shard: ArrayFile(path.parent / shard) for shard in sorted(set(weight_map.values()))}
-    held = {(name, shard) for shard, file in files.items() for name in file}
-    wrong = sorted(held ^ set(weight_map.items()))
+    found = {(name, shard) for shard, file in files.items() for name in file}
+    wrong = sorted(found ^ set(weight_map.items()))
     if wrong:
         raise ValueError(
-            f"{path} and the files it names do not agree on where these lie: "
+            f"{path} and the files it names disagree about the place of: "
             f"{', '.join(f'{name} in {shard}' for name, shard in wrong[:8])}"
         )
     return {name: files[shard] for name, shard in weight_map.items()}

@@ -1,10 +1,10 @@
-"""The header of a safetensors file: how long it is, and whether its arrays fill the file exactly.
+"""The header of a safetensors file: its length, and whether its arrays fill the file exactly.
 
-The format: eight bytes of header length (little-endian), a JSON object that gives for each array
-its dtype, its shape and its place in the bytes that follow, and these bytes. Nothing of it is code,
-but every number can lie, so each is checked before memory is asked for.
+The format: eight bytes of header length (little-endian), a JSON object that gives the dtype, shape
+and place of each array in the bytes that follow, and these bytes. None of it is code, but every
+number may be wrong, so each is checked before memory is allocated.
 
-Source: https://github.com/huggingface/safetensors, "Format" (of its README).
+Source: https://github.com/huggingface/safetensors, README, "Format".
 """
 
 import math
@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 METADATA = "__metadata__"
-# A header this long describes some ten thousand arrays. Parsing it takes up to 22 times its size in
-# memory, so an unlimited one would break the promise of at most twice the file.
+# bytes, enough for some ten thousand arrays. Parsing a header takes up to 22 times its size in
+# memory, so without a limit, loading could need more than the promised twice the file.
 MAX_HEADER = 1 << 20
 MAX_AXES = 64  # NumPy's limit
-BFLOAT16 = "BF16"  # NumPy has no such dtype: its bits are read as they are
+BFLOAT16 = "BF16"  # NumPy has no such dtype, so the raw bits are read
 FORMAT_DTYPES = {
     "BOOL": "?", "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
     "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
@@ -27,7 +27,7 @@ FORMAT_DTYPES = {
 
 
 class Entry(NamedTuple):
-    """One array: the dtype's name in the format, the shape, first and last byte in the body."""
+    """One array: the dtype's name in the format, the shape, and its place in the body."""
 
     dtype: str
     shape: tuple
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 def require_file(path):
-    """`path.stat()`, or a ValueError where `path` is a folder, a device or a pipe."""
+    """`path.stat()`, or a ValueError if `path` is a folder, a device or a pipe."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is not a file")
@@ -53,23 +53,23 @@ def header_length(first, path):
     length = int.from_bytes(first[:8], "little")
     if length > MAX_HEADER:
         raise ValueError(
-            f"{path} is truncated, altered, or no safetensors file: header length "
+            f"{path} is truncated, altered, or not a safetensors file: header length "
             f"{length}, allowed at most {MAX_HEADER}"
         )
     return length
 
 
 def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
-    """The arrays of a parsed header, which have to fill the body without hole or overlap.
+    """The arrays of a parsed header, which must fill the body without gap or overlap.
 
     Parameters
     ----------
     header : object
-        What the JSON gave, whatever it is.
+        The parsed JSON, whatever it is.
     n_bytes : int
         Length of the body.
     dtypes : sequence of str
-        Names of the dtypes that are allowed.
+        Names of the allowed dtypes.
 
     Returns
     -------
@@ -79,10 +79,10 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
     Raises
     ------
     ValueError
-        It says which array is wrong, and how.
+        The message says which array is wrong, and how.
     """
     if not isinstance(header, dict):
-        raise ValueError(f"the header is not an object but {type(header).__name__}")
+        raise ValueError(f"the header must be an object, got {type(header).__name__}")
     _check_metadata(header.get(METADATA, {}))
     entries = {
         name: _entry(name, value, n_bytes, dtypes)
@@ -95,7 +95,7 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
         if entry.start < end:
             raise ValueError(
                 f"{before!r} and {name!r} overlap: the first ends at byte {end}, the "
-                f"second begins at byte {entry.start}"
+                f"second starts at byte {entry.start}"
             )
         if entry.start > end:
             raise ValueError(f"{entry.start - end} bytes before {name!r} belong to no array")
@@ -119,23 +119,23 @@ def _entry(name, value, n_bytes, dtypes):
         raise ValueError(f"{name!r} has dtype {dtype!r:.40}; allowed: {', '.join(dtypes)}")
     if not _are_counts(shape) or len(shape) > MAX_AXES:
         raise ValueError(
-            f"{name!r} has a shape that is no list of up to {MAX_AXES} lengths: {shape!r:.60}"
+            f"{name!r} has a shape that is not a list of up to {MAX_AXES} lengths: {shape!r:.60}"
         )
     if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise ValueError(f"{name!r} has data_offsets that are no [begin, end]: {offsets!r:.60}")
+        raise ValueError(f"{name!r} has data_offsets that are not [begin, end]: {offsets!r:.60}")
     start, stop = offsets
     if stop > n_bytes:
         raise ValueError(
-            f"{name!r} lies beyond the end, or the file is truncated: bytes {start} "
+            f"{name!r} is beyond the end, or the file is truncated: bytes {start} "
             f"to {stop} of {n_bytes}"
         )
-    # NumPy multiplies the axes that are not 0, and refuses what does not fit
+    # NumPy multiplies the non-zero axes, and refuses a product that is too large
     if math.prod(n for n in shape if n) >= 1 << 60:
         raise ValueError(f"{name!r} has a shape that is too large: {shape!r:.60}")
     size = math.prod(shape) * np.dtype(FORMAT_DTYPES[dtype]).itemsize
     if size != stop - start:
         raise ValueError(
-            f"{name!r} of {dtype} and shape {shape!r:.60} takes {size} bytes, its "
+            f"{name!r} of {dtype} and shape {shape!r:.60} takes {size} bytes, but its "
             f"data_offsets give {stop - start}"
         )
     return Entry(dtype, tuple(shape), start, stop)

@@ -1,11 +1,11 @@
-"""JSON that is read: one reader, so that what is wrong with a file has one answer."""
+"""Reading JSON: the only reader in the package, so that errors are the same everywhere."""
 
 import json
 from pathlib import Path
 
 from minitransformer.storage.header import require_file
 
-MAX_JSON = 16 << 20  # bytes; an index of some hundred thousand arrays
+MAX_JSON = 16 << 20  # bytes, enough for an index of some hundred thousand arrays
 
 
 def read_json(path, limit=MAX_JSON):
@@ -14,8 +14,9 @@ def read_json(path, limit=MAX_JSON):
     Parameters
     ----------
     path : path-like
+        The file.
     limit : int
-        Most bytes that are read.
+        Maximum size in bytes.
 
     Returns
     -------
@@ -24,9 +25,9 @@ def read_json(path, limit=MAX_JSON):
     Raises
     ------
     ValueError
-        If it is longer, no JSON in UTF-8, or holds anything but one object.
+        If it is larger, is not JSON in UTF-8, or contains anything but one object.
     OSError
-        It is absent or cannot be read.
+        If it does not exist or cannot be read.
     """
     path = Path(path)
     if (size := require_file(path).st_size) > limit:
@@ -36,22 +37,23 @@ def read_json(path, limit=MAX_JSON):
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"{path} must hold a JSON object, not {type(value).__name__}")
+        raise ValueError(f"{path} must contain a JSON object, got {type(value).__name__}")
     return value
 
 
 def strict_json(raw):
-    """What a JSON text says.
+    """The value of a JSON text.
 
     Parameters
     ----------
     raw : str, or bytes in UTF-8
+        The text.
 
     Raises
     ------
     ValueError
-        If it is no JSON, nested too deeply, or an object has a key twice, of which a reader would
-        see the last one only.
+        If it is not JSON, is nested too deeply, or an object has a key twice, in which case other
+        readers use only the last one.
     """
     try:
         text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8")
@@ -65,5 +67,5 @@ def _without_repeats(pairs):
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r:.80} stands there twice")
+        raise ValueError(f"the key {twice!r:.80} occurs twice")
     return found

@@ -1,4 +1,4 @@
-"""A progress bar that appears only where something takes long."""
+"""A progress bar that appears only if something takes long."""
 
 import sys
 import time
@@ -9,19 +9,20 @@ from contextlib import contextmanager
 def late_bar(description, total=None, *, shown=True, in_bytes=True, delay=2.0):
     """A progress bar on standard error that appears after `delay` seconds.
 
-    Nothing is drawn where standard error is not a terminal or notebook.
+    Nothing is drawn if standard error is not a terminal or a notebook.
 
     Parameters
     ----------
     description : str
+        Text before the bar.
     total : int, optional
-        What counts as finished; None where it is not known.
+        The amount of work in all; None if unknown.
     shown : bool
-        False never draws anything.
+        Whether the bar may be drawn at all.
     in_bytes : bool
-        Show amounts as bytes, with the rate.
+        Whether to show amounts as bytes, with the rate.
     delay : float
-        In seconds.
+        Seconds before the bar appears.
 
     Yields
     ------

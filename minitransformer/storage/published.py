@@ -1,4 +1,4 @@
-"""The published files that can be downloaded: where they are, and how to know that it is they."""
+"""The published files that can be downloaded: their addresses, sizes and hashes."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ class Source:
     title : str
         What it is, for messages.
     filename : str
-        Its place in a data folder and in the cache, with the folder of the set it belongs to.
+        Its place in a data folder and in the cache, including a subfolder.
     url : str
-        Its canonical address, https.
+        Its canonical https address.
     sha256 : str
-        In hexadecimal.
+        Its hash, in hexadecimal.
     size : int
-        In bytes.
+        Its size in bytes.
     """
 
     title: str

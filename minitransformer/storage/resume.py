@@ -1,4 +1,4 @@
-"""A downloader for pooch that goes on where a broken download stopped."""
+"""A downloader for pooch that resumes an interrupted download."""
 
 import errno
 import http.client
@@ -12,42 +12,43 @@ import urllib.request
 from minitransformer.storage.progress import late_bar
 
 CHUNK = 1 << 16
-# answers and errors after which trying again does not help
+# responses and errors after which trying again does not help
 REFUSED = (401, 403, 404, 410)
 LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class ResumingDownloader:
-    """Downloads one file of known size, in several attempts if need be.
+    """Downloads one file of known size, in several attempts if necessary.
 
-    What has arrived is kept in `part` until it is complete, also when the process ends, and the
-    next attempt asks for the rest only. Whether the bytes are right is pooch's to check.
+    Partial data are kept in `part` until the file is complete, even if the process ends, and the
+    next attempt requests only the rest. pooch checks whether the bytes are right.
 
     Parameters
     ----------
     part : Path
-        In the folder of the finished file.
+        The partial file, in the folder of the finished one.
     size : int
-        Of the finished file, in bytes.
+        Size of the finished file, in bytes.
     timeout, wait : float
-        Seconds without an answer that count as a stall; seconds between attempts.
+        Seconds without data that count as a stall; seconds between attempts.
     attempts : int
+        Maximum number of attempts.
     progress : bool
-        Show a bar on standard error.
+        Whether to show a bar on standard error.
     allow_loopback : bool
-        Besides https, allow plain http to 127.0.0.1.
+        Whether to allow plain http to 127.0.0.1 in addition to https.
     """
 
     def __init__(self, part, size, *, timeout, attempts, wait, progress, allow_loopback):
         self.part, self.size = part, size
         self.timeout, self.attempts, self.wait = timeout, attempts, wait
         self.progress = progress
-        self.resumed = False  # whether the last call began with bytes of an earlier one
+        self.resumed = False  # whether the last call started with bytes from an earlier one
         self._secure = _SecureOnly(allow_loopback)
         self._opener = urllib.request.build_opener(self._secure)
 
     def __call__(self, url, output_file, pooch):
-        """Download `url` to `output_file`: what pooch asks of a downloader."""
+        """Download `url` to `output_file`; pooch calls its downloader like this."""
         self._secure.check(url)
         self.resumed = self._have() > 0
         with late_bar(os.path.basename(url), self.size, shown=self.progress) as update:
@@ -68,7 +69,7 @@ class ResumingDownloader:
             time.sleep(self.wait)
 
     def _have(self):
-        """How many bytes are here already; a part that is too long counts as nothing."""
+        """How many bytes have been downloaded; a partial file that is too long counts as 0."""
         have = self.part.stat().st_size if self.part.exists() else 0
         return have if have <= self.size else 0
 
@@ -83,14 +84,14 @@ class ResumingDownloader:
         with self._opener.open(request, timeout=self.timeout) as response:
             start = _first_byte(response)
             if start not in (0, have):
-                raise ConnectionError(f"asked for byte {have}, the server began at {start}")
+                raise ConnectionError(f"requested byte {have}, but the server started at {start}")
             self._receive(response, start, update)
 
     def _receive(self, response, done, update):
         with open(self.part, "r+b" if done else "wb") as file:
             file.seek(done)
-            # One byte more than announced is enough to know that it is not the file. read1 returns
-            # what has arrived; read would wait for a whole chunk, and lose it when that stalls.
+            # One byte too many is enough to know that the file is wrong. read1 returns what has
+            # arrived; read would wait for a whole chunk, and lose it if the connection stalls.
             while chunk := response.read1(min(CHUNK, self.size - done + 1)):
                 file.write(chunk)
                 done += len(chunk)
@@ -101,7 +102,7 @@ class ResumingDownloader:
 
 
 def _first_byte(response):
-    """Where the answer begins: a server may ignore the range and send everything."""
+    """The first byte of the response: a server may ignore the range and send everything."""
     if response.status != 206:
         return 0
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
@@ -109,7 +110,7 @@ def _first_byte(response):
 
 
 class _SecureOnly(urllib.request.HTTPRedirectHandler):
-    """Refuses addresses other than https, also those that a server redirects to."""
+    """Refuses addresses other than https, including those that a server redirects to."""
 
     def __init__(self, allow_loopback):
         self.allow_loopback = allow_loopback

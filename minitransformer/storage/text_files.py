@@ -1,4 +1,4 @@
-"""Finding a corpus's files and reading them as text; for every damage a message that says where."""
+"""Finding the files of a corpus and reading them as text, with errors that name the place."""
 
 import gzip
 import io
@@ -8,29 +8,30 @@ from pathlib import Path
 from minitransformer.storage.download import data_folders, fetch
 from minitransformer.storage.published import SOURCES
 
-MAX_TEXT = 1 << 28  # bytes of one file after decompression; Multi30k's largest has 2 MB
+MAX_TEXT = 1 << 28  # bytes of one file after decompression; Multi30k's largest file has 2 MB
 
 
 def find(name, data_dir=None, places=(), progress=True) -> Path:
-    """The path of a published file: from a folder, where it is taken as it is, or by download.
+    """The path of a published file: in a folder, where it is not verified, or downloaded.
 
     Parameters
     ----------
     name : str
         A key of :data:`minitransformer.storage.published.SOURCES`.
     data_dir : path-like, optional
-        The file itself, or a folder that holds it at its published place or at one of `places`.
+        The file itself, or a folder that contains it at its published place or at one of `places`.
         The folder in ``MINITRANSFORMER_DATA`` is searched next.
     places : sequence of str
         Further places in a folder.
     progress : bool
+        Whether to show a bar on standard error.
 
     Raises
     ------
     FileNotFoundError
         If a folder does not exist.
     ValueError
-        If `data_dir` does not hold the file.
+        If `data_dir` does not contain the file.
     DownloadError
         If a download is needed and fails.
     """
@@ -43,7 +44,7 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
                 return folder / place
         if data_dir is not None:
             raise ValueError(
-                f"{data_dir} does not hold {SOURCES[name].title}: looked in it for "
+                f"{data_dir} does not contain {SOURCES[name].title}: looked in it for "
                 f"{', '.join(places)}"
             )
     return fetch(name, progress=progress)
@@ -52,8 +53,8 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
 def read_text(path) -> str:
     """The text of a UTF-8 file, decompressed if it is a ``.gz``.
 
-    The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` stays,
-    for within a sentence it would shift all lines behind it against the other language.
+    The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` stays:
+    as a line end within a sentence, it would misalign all following lines with the other language.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def read_text(path) -> str:
     """
     data = _bytes(Path(path))
     if len(data) > MAX_TEXT:
-        raise ValueError(f"{path} is larger than the {MAX_TEXT:,} bytes that are allowed")
+        raise ValueError(f"{path} is larger than the allowed {MAX_TEXT:,} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

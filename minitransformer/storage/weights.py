@@ -1,11 +1,11 @@
-"""Arrays in a safetensors file that holds no code and notices every altered byte.
+"""Arrays in a safetensors file that contains no code and detects every altered byte.
 
-A safetensors file is eight bytes of header length, a JSON header (for each array its dtype, shape
-and place, and text metadata), and the arrays' bytes. Two things are added to the format here:
+A safetensors file is eight bytes of header length, a JSON header (the dtype, shape and place of
+each array, and text metadata), and the arrays' bytes. Two things are added to the format here:
 
 - the header is written in one canonical form (metadata sorted, see :func:`_encode_header`), so the
   same content always gives the same bytes, and a header in any other form has been altered;
-- its metadata hold ``sha256``, the digest of that header, its own value left empty, and the body.
+- its metadata contain ``sha256``, the digest of the body and of that header with an empty digest.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ DTYPES = (
     "float64",
     "complex64",
 )
-OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)  # the same, as files call them
+OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)  # the names of these in a file
 
 
 def save_arrays(path, arrays: dict, metadata: dict | None = None):
@@ -53,17 +53,18 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
     Parameters
     ----------
     path : path-like
+        The file to write.
     arrays : dict of str -> numpy array, any shape, any dtype of :data:`DTYPES`
         Views and transposes are fine: they are made contiguous first (the safetensors library
-        would write their memory in the wrong order without a word). Arrays that share memory are
-        stored as often as they stand here, so hand a tied parameter over once.
+        would silently write their memory in the wrong order). Arrays that share memory are each
+        stored, so pass a tied parameter only once.
     metadata : dict of str -> str, optional
-        Anything else that belongs to the weights; the key ``sha256`` is taken.
+        Anything else that belongs to the weights; the key ``sha256`` is reserved.
 
     Raises
     ------
     TypeError, ValueError
-        For names, arrays or metadata that the format cannot hold; nothing is written.
+        For names, arrays or metadata that the format does not allow; nothing is written.
     OSError
         See :func:`~minitransformer.storage.atomic.atomic_write`.
     """
@@ -93,14 +94,15 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
 def load_arrays(path, expect: dict | None = None):
     """Read what :func:`save_arrays` wrote, and verify every byte of it.
 
-    Memory: the file once while it is verified, once more for the arrays, and what parsing the
-    header takes (25 MB for the longest one that is allowed).
+    This needs memory for the file while it is verified, for the arrays, and for parsing the header
+    (25 MB for the longest one allowed).
 
     Parameters
     ----------
     path : path-like
+        The file to read.
     expect : dict of str -> (shape, dtype), optional
-        What the file has to hold, neither more nor less.
+        The arrays that the file must contain, no more and no less.
 
     Returns
     -------
@@ -112,9 +114,9 @@ def load_arrays(path, expect: dict | None = None):
     Raises
     ------
     ValueError
-        The file is truncated, altered, of another format, or not what `expect` says.
+        If the file is truncated, altered, in a different format, or does not match `expect`.
     OSError
-        It is absent or cannot be read.
+        If it does not exist or cannot be read.
     """
     path = Path(path)
     require_file(path)
@@ -134,14 +136,14 @@ def load_arrays(path, expect: dict | None = None):
 
 
 def check_arrays(arrays: dict, expect: dict, where):
-    """Raise a ValueError that lists missing, unexpected and mis-shaped arrays.
+    """Raise a ValueError that lists missing and unexpected arrays, and wrong shapes and dtypes.
 
     Parameters
     ----------
     arrays : dict of str -> array
-        Or of anything that has a shape and a dtype.
+        Anything with a shape and a dtype.
     expect : dict of str -> (shape, dtype)
-        Any dtype will do where it is None.
+        If a dtype is None, any dtype is allowed.
     where : path-like or str
         Named in the message.
     """
@@ -160,21 +162,21 @@ def check_arrays(arrays: dict, expect: dict, where):
         raise ValueError(f"{where} does not fit this model: {'; '.join(faults)}")
 
 
-def _some(words, most=12):
-    """Words in one line; of many the first ones and how many there are besides."""
-    more = [f"and {len(words) - most} more"] if len(words) > most else []
-    return ", ".join([*words[:most], *more])
+def _some(words, limit=12):
+    """The words in one line; if there are many, the first ones and how many more there are."""
+    more = [f"and {len(words) - limit} more"] if len(words) > limit else []
+    return ", ".join([*words[:limit], *more])
 
 
 def _storable(name, array):
     if not isinstance(name, str) or not name or name == METADATA:
         raise ValueError(
-            f"name of an array: a non-empty text other than {METADATA!r}, given {name!r}"
+            f"an array's name must be a non-empty text other than {METADATA!r}, got {name!r}"
         )
     if not isinstance(array, np.ndarray | np.generic):
         raise TypeError(
             f"array {name!r} must be a NumPy array (move it with to_host first), "
-            f"given {type(array).__name__}"
+            f"got {type(array).__name__}"
         )
     if array.dtype.name not in DTYPES:
         raise TypeError(f"array {name!r} has dtype {array.dtype}; allowed: {', '.join(DTYPES)}")
@@ -185,14 +187,14 @@ def _storable(name, array):
 def _checked_metadata(metadata):
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"metadata must map text to text, given {key!r}: {value!r}")
+            raise TypeError(f"metadata must map text to text, got {key!r}: {value!r}")
     if DIGEST in metadata:
-        raise ValueError(f"metadata may not have a key {DIGEST!r}: the digest stands there")
+        raise ValueError(f"metadata must not have the key {DIGEST!r}, which is reserved")
     return dict(metadata)
 
 
 def _encode_header(header):
-    """The one form of a header: metadata first, keys sorted, no spaces, padded to eight bytes."""
+    """The canonical form of a header: metadata first, keys sorted, no spaces, padded to 8 bytes."""
     ordered = {METADATA: dict(sorted(header[METADATA].items()))}
     ordered |= {name: header[name] for name in sorted(header) if name != METADATA}
     encoded = json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
@@ -208,13 +210,13 @@ def _digest(header, body):
 
 
 def _array(raw, body, entry):
-    """A copy of one array of the file's bytes `raw`; the body begins at byte `body`."""
+    """A copy of one array in the file's bytes `raw`; the body starts at byte `body`."""
     flat = np.frombuffer(raw, entry.storage, math.prod(entry.shape), body + entry.start)
     return flat.reshape(entry.shape).copy()
 
 
 def _verified_header(raw, length, path):
-    """The header of a file whose every byte is as it was written; ValueError otherwise."""
+    """The header of a file, if every byte is as it was written; otherwise a ValueError."""
     try:
         header = strict_json(raw[8 : 8 + length])
         canonical = _encode_header(header)
@@ -227,7 +229,6 @@ def _verified_header(raw, length, path):
         ) from error
     if found != digest or canonical != raw[8 : 8 + length]:
         raise ValueError(
-            f"{path} is truncated or altered: its content has not the SHA-256 that "
-            "was stored with it"
+            f"{path} is truncated or altered: its SHA-256 does not match the stored one"
         )
     return header

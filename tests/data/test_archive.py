@@ -162,7 +162,7 @@ HOSTILE = {
         tar(BEFORE, member("a", b"x" * 1000)).replace(b"a\0\0", b"b\0\0", 1),
         "damaged",
     ),
-    "header of zeros in the middle": (tar(BEFORE, bytes(512), member("a", b"x")), "goes on"),
+    "header of zeros in the middle": (tar(BEFORE, bytes(512), member("a", b"x")), "continues"),
     "empty": (b"", "empty"),
     "no archive": (b"This is not an archive. " * 100, "invalid header"),
     "gzip of no archive": (gzip.compress(b"no archive " * 100), "invalid header"),
@@ -261,7 +261,7 @@ def test_memory_does_not_grow_with_the_members():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 3000
-    assert peak < 7e5  # the names are kept, to notice one that stands there twice
+    assert peak < 7e5  # the names are stored, to detect repeated ones
 
 
 def test_the_stream_never_goes_backwards():

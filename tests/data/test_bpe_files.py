@@ -108,10 +108,10 @@ def test_merges_may_begin_with_a_number_sign(folder):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("vocab.json", "[]", "must hold a JSON object, not list"),
+        ("vocab.json", "[]", "must contain a JSON object, got list"),
         ("vocab.json", "{", "vocab.json cannot be read: not JSON"),
         ("vocab.json", "", "vocab.json cannot be read: not JSON"),
-        ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' stands there twice"),
+        ("vocab.json", '{"a": 0, "a": 0}', "the key 'a' occurs twice"),
         ("vocab.json", '{"a": 0}', "is missing"),
         ("vocab.json", '{"a": "0"}', "the id of 'a' must be an integer, got '0'"),
         ("vocab.json", '{"a": true}', "the id of 'a' must be an integer, got True"),

@@ -79,13 +79,15 @@ def test_a_text_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr("minitransformer.storage.text_files.MAX_TEXT", 100)
     write(tmp_path, a__gz=b"a" * 101, b__txt=b"a" * 101, c__txt=b"a" * 100)
     for name in ("a.gz", "b.txt"):
-        with pytest.raises(ValueError, match="larger than the 100 bytes that are allowed"):
+        with pytest.raises(ValueError, match="larger than the allowed 100 bytes"):
             load_shakespeare(tmp_path / name)
     assert len(load_shakespeare(tmp_path / "c.txt").text) == 100
 
 
 def test_where_a_corpus_is_looked_for(tmp_path, monkeypatch, nothing_fetched):
-    with pytest.raises(ValueError, match="does not hold tiny Shakespeare: looked in it for tinysh"):
+    with pytest.raises(
+        ValueError, match="does not contain tiny Shakespeare: looked in it for tinysh"
+    ):
         load_shakespeare(tmp_path)
     with pytest.raises(FileNotFoundError, match="data_dir names a folder that does not exist"):
         load_shakespeare(tmp_path / "absent")
@@ -215,7 +217,7 @@ def test_a_corpus_that_is_not_there(tmp_path, nothing_fetched):
         load_multi30k(tmp_path)
     with pytest.raises(ValueError, match="must be different languages, got 'en' twice"):
         load_multi30k(tmp_path, target="en")
-    with pytest.raises(ValueError, match="target must be one of en, de, fr, not 'nl'"):
+    with pytest.raises(ValueError, match="target must be one of en, de, fr, got 'nl'"):
         load_multi30k(target="nl")
     with pytest.raises(FileNotFoundError):
         load_multi30k(tmp_path / "absent")

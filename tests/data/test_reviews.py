@@ -1,4 +1,4 @@
-"""The embedded reviews: sizes, balance, held-out pairs, determinism, and labels read once more."""
+"""The bundled reviews: sizes, balance, held-out pairs, determinism, labels read twice."""
 
 import hashlib
 import os
@@ -67,7 +67,7 @@ def test_labels_are_mixed(dataset):
 def test_reviews_are_short(parts):
     lengths = [len(tokenize(text)) for part in parts for text in part.texts]
     assert min(lengths) >= 8
-    assert max(lengths) <= grammar.LONGEST
+    assert max(lengths) <= grammar.MAX_TOKENS
     assert 15 < np.mean(lengths) < 20
 
 

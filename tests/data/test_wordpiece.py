@@ -104,7 +104,7 @@ def test_files_that_are_no_vocabulary(tmp_path, content, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="does not hold BERT's vocabulary: looked in it for"):
+    with pytest.raises(ValueError, match="does not contain BERT's vocabulary: looked in it for"):
         WordPiece.from_file(tmp_path)
     with pytest.raises(FileNotFoundError):
         WordPiece.from_file(tmp_path / "absent")

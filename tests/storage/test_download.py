@@ -124,7 +124,7 @@ def test_a_wrong_answer_never_replaces_a_file(get, tmp_path, script):
     for part in (
         "cannot download the test data",
         "put the file at",
-        "the file there now is",
+        "the present file is",
         "300,000 bytes, SHA-256",
         VARIABLE,
         "--data-dir",
@@ -147,7 +147,7 @@ def test_a_wrong_part_is_dropped_and_the_file_fetched_anew(get, server, tmp_path
 
 
 def test_what_is_wrong_is_said(get, server):
-    with pytest.raises(DownloadError, match="asked for byte 9, the server began at 7"):
+    with pytest.raises(DownloadError, match="requested byte 9, but the server started at 7"):
         get(cut_at(9), elsewhere, attempts=2)
     with pytest.raises(DownloadError, match="wrong file.*hash"):
         get(lies)  # what is here already is dropped, as it might have been the fault

@@ -56,15 +56,15 @@ SECOND = "model-00002-of-00002.safetensors"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"scale": SECOND}, "do not agree on where these lie: scale in model-00001.*, scale"),
+        ({"scale": SECOND}, "disagree about the place of: scale in model-00001.*, scale"),
         ({"more": SECOND}, "more in model-00002"),
         ({"ln.bias": None}, "ln.bias in model-00002"),
-        ({"scale": "../model.safetensors"}, "does not lie beside it: '../model.safetensors'"),
-        ({"scale": "/etc/passwd"}, "does not lie beside it"),
-        ({"scale": "a\\b"}, "does not lie beside it"),
-        ({"scale": ".."}, "does not lie beside it|is not a file"),
-        ({"scale": 3}, "does not lie beside it: 3"),
-        ({"scale": ["x"]}, "does not lie beside it"),
+        ({"scale": "../model.safetensors"}, "is not in the same folder: '../model.safetensors'"),
+        ({"scale": "/etc/passwd"}, "is not in the same folder"),
+        ({"scale": "a\\b"}, "is not in the same folder"),
+        ({"scale": ".."}, "is not in the same folder|is not a file"),
+        ({"scale": 3}, "is not in the same folder: 3"),
+        ({"scale": ["x"]}, "is not in the same folder"),
     ],
 )
 def test_an_index_that_does_not_fit(shards, changes, message):
@@ -85,10 +85,10 @@ def test_an_index_of_absent_files(shards):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"[]", "must hold a JSON object, not list"),
+        (b"[]", "must contain a JSON object, got list"),
         (b"{", "not JSON"),
         (b"", "not JSON"),
-        (b'{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' stands there twice"),
+        (b'{"weight_map": {"a": "x", "a": "y"}}', "the key 'a' occurs twice"),
         (b"{}", "has no weight_map"),
         (b'{"weight_map": []}', "has no weight_map"),
         (b'{"weight_map": {}}', "has no weight_map"),

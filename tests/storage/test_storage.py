@@ -237,6 +237,6 @@ def test_a_file_that_finds_no_room(tmp_path):
         text=True,
         timeout=60,
     )
-    assert "File too large; what stood there before is unchanged" in done.stdout, done.stderr
+    assert "File too large; the previous file is unchanged" in done.stdout, done.stderr
     assert (tmp_path / "f").read_text() == "old"
     assert os.listdir(tmp_path) == ["f"]

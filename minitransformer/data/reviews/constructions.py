@@ -1,6 +1,6 @@
-"""The sentence frames of the embedded film reviews. docs/reviews.md says how each is judged.
+"""The sentence frames of the bundled film reviews. docs/reviews.md explains the label of each.
 
-A template that stands twice is drawn twice as often.
+A template that is listed twice is drawn twice as often.
 """
 
 from typing import NamedTuple
@@ -73,7 +73,7 @@ UNFULFILLED = Clause(
 
 
 class Sentence(NamedTuple):
-    """Ways to put a clause {X} in a sentence that keeps its judgement or turns it round."""
+    """Ways to put a clause {X} in a sentence that keeps or reverses its judgement."""
 
     construction: str
     turned: bool
@@ -136,7 +136,7 @@ REJECTED = Sentence(
     ),
 )
 
-# Two clauses that disagree, by construction: {Y} counts, {X} does not.
+# Two clauses that disagree, by construction: {Y} determines the label, {X} does not.
 OPPOSED = {
     "contrast": (
         "{X}, but {Y}",
@@ -157,7 +157,7 @@ OPPOSED = {
 # Two clauses that agree.
 AGREED = ("{X}, and {Y}", "{X}. {Y}", "{X}, and on top of that {Y}")
 
-# Sentences that judge nothing; {A} is a polar word, but it is said of a person in the story.
+# Sentences that judge nothing; {A} is a polar word, but it describes a person in the story.
 NEUTRAL = (
     "I saw it {time}",
     "I saw it {place}",
@@ -181,4 +181,4 @@ HELD_OUT = (
     "unfulfilled",
     *OPPOSED,
 )
-"""The constructions that words are held out of; a plain statement is not among them."""
+"""The constructions from which words are held out: all but plain statements."""

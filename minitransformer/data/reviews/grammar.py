@@ -1,8 +1,8 @@
-"""The grammar of the embedded film reviews.
+"""The grammar of the bundled film reviews.
 
-A *statement* judges one side of the film with one polar word; a *construction* says what becomes
-of that judgement. Reviews are made in *groups* of two or four with the same words, half of them
-positive: that is why counting words does not tell the classes apart. docs/reviews.md shows them.
+A *statement* judges one aspect of the film with one polar word; a *construction* keeps or reverses
+that judgement. Reviews are generated in *groups* of two or four with the same words, half of them
+positive, so counting words does not separate the classes. docs/reviews.md has examples.
 """
 
 from bisect import bisect_right
@@ -14,8 +14,8 @@ from minitransformer.data.reviews import constructions as c
 from minitransformer.data.reviews import lexicon
 from minitransformer.data.tokenizers.word_split import tokenize
 
-LONGEST = 32
-"""Most tokens in a review; a neutral sentence is added only where there is room for it."""
+MAX_TOKENS = 32
+"""Maximum tokens in a review; a neutral sentence is added only if there is room for it."""
 
 
 class Review(NamedTuple):
@@ -26,7 +26,7 @@ class Review(NamedTuple):
     pairs: frozenset[tuple[str, str]]
 
     def within(self, sentence: c.Sentence, template: str, people: str) -> "Review":
-        """This judgement put in a sentence, which may turn it round."""
+        """This judgement inside a sentence that may reverse it."""
         pairs = self.pairs | {(sentence.construction, word) for _, word in self.pairs}
         text = template.format(X=self.text, H=people)
         return Review(text, self.praise != sentence.turned, pairs)
@@ -36,7 +36,7 @@ Group = list[Review]
 
 
 class Draw:
-    """Random choices from `random.Random.random` alone, the same in every version of Python."""
+    """Random choices that use only `Random.random`, which is the same in every Python version."""
 
     def __init__(self, seed: int):
         self.fraction = Random(seed).random
@@ -59,7 +59,7 @@ class Draw:
 
 
 def _state(clause: c.Clause, template, subject, kind, word, intensifier, praise) -> Review:
-    # "not very dull" is not quite the opposite of "very dull", so negations go without.
+    # "not very dull" is not quite the opposite of "very dull": negations have no intensifier.
     predicate = word if clause.construction == "negation" else intensifier + word
     phrase = predicate if kind == "verb" else f"is {predicate}"
     text = template.format(S=subject, P=predicate, VP=phrase)
@@ -69,7 +69,7 @@ def _state(clause: c.Clause, template, subject, kind, word, intensifier, praise)
 def statements(draw: Draw, subject: str, upright=c.PLAIN, turned=c.NEGATED) -> Group:
     """A word of praise and one of blame, each in an upright and in a turned clause.
 
-    Their judgements are positive, negative, negative, positive: every word is in both classes.
+    Their judgements are positive, negative, negative, positive: every word occurs in both classes.
     """
     clauses = (upright, turned)
     kinds = ("adjective", "adjective", "adjective", "noun", "verb")
@@ -145,14 +145,14 @@ def oppositions(draw: Draw) -> Group:
     construction = draw.one(list(c.OPPOSED))
     template = draw.one(c.OPPOSED[construction])
     people = draw.one(lexicon.HOLDERS)
-    # A third of the clauses is negated.
+    # A third of the clauses are negated.
     first, second = (statements(draw, s)[:: draw.one((1, 1, 2))] for s in draw.subjects())
     x = draw.one(first)
     y = draw.one([review for review in second if review.praise != x.praise])
     return [_join(template, *pair, construction, people) for pair in ((x, y), (y, x))]
 
 
-SHARES = (
+GROUP_KINDS = (
     (plain, 2, 16),
     (negations, 4, 16),
     (agreements, 4, 5),
@@ -162,7 +162,7 @@ SHARES = (
     (opinions, 4, 10),
     (oppositions, 2, 32),
 )
-"""How a group is made, how many reviews it has, and their share of all reviews, in percent."""
+"""The function that makes a group, its number of reviews, and their percentage of all reviews."""
 
 
 def neutral_sentence(draw: Draw) -> str:
@@ -183,13 +183,13 @@ def _punctuated(text: str) -> str:
 
 
 def draw_group(draw: Draw) -> Group:
-    """A group of reviews, with or without the same neutral sentence before or behind them."""
-    makers, sizes, shares = zip(*SHARES, strict=True)
-    weights = [share / size for share, size in zip(shares, sizes, strict=True)]
+    """A group of reviews, with or without a common neutral sentence before or after them."""
+    makers, sizes, percentages = zip(*GROUP_KINDS, strict=True)
+    weights = [percentage / size for percentage, size in zip(percentages, sizes, strict=True)]
     group = draw.weighted(makers, weights)(draw)
     neutral, order = neutral_sentence(draw), draw.one(("{0}. {1}", "{1}. {0}"))
     lengths = [len(tokenize(review.text)) for review in group]
-    wanted = draw.chance(0.5) or min(lengths) < 8
-    if wanted and max(lengths) + len(tokenize(neutral)) + 2 <= LONGEST:
+    add_neutral = draw.chance(0.5) or min(lengths) < 8
+    if add_neutral and max(lengths) + len(tokenize(neutral)) + 2 <= MAX_TOKENS:
         group = [review._replace(text=order.format(neutral, review.text)) for review in group]
     return [review._replace(text=_punctuated(review.text)) for review in group]

@@ -1,4 +1,4 @@
-"""The words of the embedded film reviews. docs/reviews.md says what they are for."""
+"""The words of the bundled film reviews. docs/reviews.md explains how they are used."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -9,7 +9,7 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(" ".join(phrase.split()) for phrase in text.split("/"))
 
 
-# Polar words by kind: praise, then blame, equally many of each.
+# Polar words by kind: praise, then the same number of words of blame.
 POLAR = {
     "adjective": (
         _words("""
@@ -39,7 +39,7 @@ POLAR = {
     ),
 }
 
-# Said of a person in the story, these adjectives judge nothing.
+# Applied to a person in the story, these adjectives do not judge the film.
 CHARACTER_ADJECTIVES = _words("""brilliant charming clever elegant fascinating graceful intelligent
 lively lovely remarkable stylish tender thoughtful warm witty
 annoying awful boring clumsy dreadful dull feeble horrible lazy mediocre pathetic pretentious
@@ -48,7 +48,7 @@ ridiculous silly stupid""")
 INTENSIFIERS = _words("""deeply genuinely highly particularly quite rather really remarkably simply
 so truly utterly very wholly""")
 
-# What a clause judges: one side of the film, or the film itself.
+# What a clause judges: one aspect of the film, or the film itself.
 SUBJECTS = _phrases("""the acting / the animation / the camerawork / the cast / the casting
 / the chase scene / the choreography / the costume design / the dialogue / the direction
 / the editing / the ending / the final scene / the finale / the first act / the humour
@@ -60,7 +60,7 @@ SUBJECTS = _phrases("""the acting / the animation / the camerawork / the cast / 
 GENRES = _words("""biopic cartoon comedy documentary drama epic fable film movie musical mystery
 picture prequel remake romance satire sequel thriller western""")
 
-# People whose opinion is told; the review may or may not share it.
+# People whose opinion is reported; the review may or may not share it.
 HOLDERS = _phrases("""critics / most critics / some critics / my friends / my parents
 / my neighbours / my colleagues / my cousins / the papers / the magazines / the bloggers
 / most viewers / many viewers / some fans / the fans / the purists / the experts

@@ -1,4 +1,4 @@
-"""The embedded film reviews: a sentiment data set whose meaning is composed, not counted."""
+"""The bundled film reviews: sentiment that depends on composition, not on counting words."""
 
 from importlib.resources import files
 
@@ -14,7 +14,7 @@ SIZES = {"train": 8000, "validation": 1000, "test": 2000, UNSEEN: 1000}
 
 
 def load_reviews(seed: int = 0) -> Dataset:
-    """The embedded film reviews.
+    """The bundled film reviews. docs/reviews.md describes their grammar.
 
     Parameters
     ----------
@@ -26,15 +26,13 @@ def load_reviews(seed: int = 0) -> Dataset:
     dataset : Dataset
         8,000/1,000/2,000 reviews for train, validation and test, half of them positive. In
         `extra`: "unseen combinations", 1,000 reviews, each with a pair of construction and word
-        that never stands together in the other parts, and "handwritten", 100 reviews that the
-        grammar did not make. No text is there twice.
+        that does not occur in the other parts, and "handwritten", 100 reviews that do not come
+        from the grammar. No text occurs twice.
 
     Raises
     ------
     TypeError, ValueError
-        If `seed` is not an integer, or negative.
-
-    The grammar: docs/reviews.md.
+        If `seed` is not an integer, or is negative.
     """
     check_count("seed", seed, 0)
     draw = Draw(seed)
@@ -49,8 +47,8 @@ def load_reviews(seed: int = 0) -> Dataset:
 def held_out_pairs(draw: Draw) -> frozenset[tuple[str, str]]:
     """Pairs of construction and polar word: each word is held out of exactly one construction.
 
-    So every construction is seen with about nine words in ten and every word in all constructions
-    but one: what is left to find out is that the two compose.
+    So training contains every construction with about nine words in ten, and every word in all
+    constructions but one. What remains to be learned is that the two compose.
     """
     pairs = set()
     for kind, (praise, blame) in lexicon.POLAR.items():
@@ -63,28 +61,28 @@ def held_out_pairs(draw: Draw) -> frozenset[tuple[str, str]]:
 
 def _part(draw: Draw, name: str, held_out: frozenset, seen: set[str]) -> Split:
     """Reviews that are not in `seen`, half of each class; they are added to `seen`."""
-    kept = ([], [])
-    while sum(map(len, kept)) < SIZES[name]:
+    texts_of = ([], [])
+    while sum(map(len, texts_of)) < SIZES[name]:
         group = draw_group(draw)
         if name == UNSEEN:
             group = [review for review in group if review.pairs & held_out]
         elif any(review.pairs & held_out for review in group):
             continue
         texts = {review.text.lower() for review in group}
-        sizes = [len(kept[i]) + sum(review.praise == i for review in group) for i in (0, 1)]
+        sizes = [len(texts_of[i]) + sum(review.praise == i for review in group) for i in (0, 1)]
         if len(texts) < len(group) or texts & seen or max(sizes) > SIZES[name] // 2:
             continue
         for review in group:
-            kept[review.praise].append(review.text)
+            texts_of[review.praise].append(review.text)
         seen |= texts
-    reviews = [(text, label) for label in (0, 1) for text in kept[label]]
+    reviews = [(text, label) for label in (0, 1) for text in texts_of[label]]
     reviews.sort(key=lambda review: (draw.fraction(), review))
     texts, labels = zip(*reviews, strict=True)
     return Split(list(texts), list(labels))
 
 
 def handwritten() -> Split:
-    """100 reviews written by hand, half of them positive, mostly in the grammar's words."""
+    """100 reviews written by hand, half of them positive, mostly with the grammar's words."""
     lines = files(__package__).joinpath("handwritten.tsv").read_text("utf-8").splitlines()
     labels, texts = zip(*(line.split("\t") for line in lines), strict=True)
     return Split(list(texts), [CLASS_NAMES.index(label) for label in labels])
