@@ -98,8 +98,15 @@ def command(function):
         with clear_errors(debug):
             return function(**arguments)
 
+    wrapped.__doc__ = unwrapped(function.__doc__)
     option = typer.Option(help="Show the traceback if there is an error.", rich_help_panel="Other")
     return with_parameters(wrapped, function, {"debug": (Annotated[bool, option], False)})
+
+
+def unwrapped(text):
+    """A docstring with each paragraph on one line, for the terminal to break."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def recipe_options(function):
