@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer import TransformerClassifier, data, functional
+from minitransformer.data.reviews.reviews import CLASS_NAMES
 from minitransformer.training import WarmupCosine, optimizers
 
 FILE = Path(__file__).with_name("live_figure.json")
@@ -97,7 +98,7 @@ def describe(vocabulary, model, sentence):
     return {
         "sentence": sentence,
         "tokens": [vocabulary.tokens[i] for i in ids],
-        "class": data.reviews.CLASS_NAMES[found],
+        "class": CLASS_NAMES[found],
         "probability": round(float(functional.softmax(logits)[0, found]), 3),
         "attention": thousandths(reads),
         "gradient": thousandths(back),

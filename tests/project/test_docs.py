@@ -113,7 +113,7 @@ def run_example(source, names, folder):
 
 def test_the_first_examples_of_the_readme_run(tmp_path):
     found = blocks(ROOT / "README.md", "python")
-    training = next(b for b in found if "model.fit(train_data" in b)
+    training = next(b for b in found if "train_data, train_labels" in b)
     looking_inside = next(b for b in found if "cache.blocks[0]" in b)
     small = training.replace("20_000", "50").replace("epochs=10", "epochs=1, verbose=0")
     assert "vocab_size=50" in small
