@@ -78,7 +78,7 @@ def test_an_index_that_does_not_fit(shards, changes, message):
 def test_an_index_of_absent_files(shards):
     folder, _ = shards
     (folder / SECOND).unlink()
-    with pytest.raises(FileNotFoundError, match=f"not there: {SECOND}"):
+    with pytest.raises(FileNotFoundError, match=f"do not exist: {SECOND}"):
         ArrayFolder(folder)
 
 
