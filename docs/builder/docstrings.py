@@ -1,5 +1,6 @@
 """numpydoc docstrings as reStructuredText, with links to the files that they name."""
 
+import inspect
 import re
 from pathlib import PurePosixPath
 
@@ -91,8 +92,14 @@ def close_sections(app, what, name, obj, options, lines):
         lines[:] = f"{body}\n\nNotes\n-----\n{linked(closing)}\n".splitlines()
 
 
+def skip_modules(app, what, name, obj, skip, options):
+    """Leave out attributes that are modules: autodoc would print their path on this machine."""
+    return True if inspect.ismodule(obj) else None
+
+
 def setup(app):
     """Sphinx's entry."""
     app.add_role("repo", RepoRole())
+    app.connect("autodoc-skip-member", skip_modules)
     app.connect("autodoc-process-docstring", close_sections, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

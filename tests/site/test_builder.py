@@ -86,6 +86,11 @@ def test_links_lead_to_the_pages_of_the_site(tmp_path):
     assert stage.with_links(code + "\n" + code, "docs/x.md") == code + "\n" + code
 
 
+def test_attributes_that_are_modules_are_left_out():
+    assert docstrings.skip_modules(None, "class", "ops", functional, False, {}) is True
+    assert docstrings.skip_modules(None, "class", "seed", 0, False, {}) is None
+
+
 def test_the_folders_inside_a_level_are_annotated_too():
     folders = list(folders_below(ROOT / "minitransformer", ("layers", "models")))
     assert folders[:2] == ["layers", "models"]
