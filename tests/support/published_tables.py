@@ -1,4 +1,4 @@
-"""The published tables of GPT-2 and BERT, where this machine has them, and the stored ids."""
+"""The published tables of GPT-2 and BERT, if they are on this machine, and the stored ids."""
 
 import json
 import os
@@ -12,12 +12,12 @@ STORED = json.loads((Path(__file__).parent / "reference" / "token_ids.json").rea
 
 
 def published(place):
-    """The path of a published table in the folder of data; without it the test is skipped."""
+    """The path of a published table in the data folder; without it, the test is skipped."""
     folder = os.environ.get(VARIABLE)
     if not folder:
-        pytest.skip(f"{VARIABLE} is not set: {place} is published elsewhere and not part of this")
+        pytest.skip(f"{VARIABLE} is not set: {place} is not part of the project")
     if not (Path(folder) / place).exists():
-        pytest.skip(f"the folder in {VARIABLE} holds no {place}")
+        pytest.skip(f"the folder in {VARIABLE} has no {place}")
     return Path(folder) / place
 
 

@@ -1,7 +1,7 @@
 """A second reading of the bundled reviews: separate rules find a review's class from its text.
 
-It shares the list of polar words with the grammar and nothing else, so a grammar that labels a
-construction wrongly disagrees with it.
+It shares only the list of polar words with the grammar, so it disagrees if the grammar labels a
+construction wrongly.
 """
 
 import re
@@ -14,7 +14,7 @@ PRAISE, BLAME = (
 NEGATORS = {"not", "isn't", "never", "hardly", "nothing"}
 NEUTRAL = re.compile(r"^(it tells of|it follows|it is about|i saw it|i watched it)\b")
 
-# (pattern with the clause that counts as group 1, whether its judgement is turned round)
+# (pattern with the clause that counts as group 1, whether its judgement is reversed)
 RULES = [
     (r"although [^,]+, (.+)", False),
     (r"(.+), even though .+", False),

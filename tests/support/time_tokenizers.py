@@ -1,8 +1,8 @@
-"""How long learning 10,000 merges takes, and encoding: on tiny Shakespeare with Multi30k.
+"""Times learning 10,000 merges, and encoding, on tiny Shakespeare and Multi30k.
 
     python -m tests.support.time_tokenizers [FOLDER]
 
-FOLDER holds both (or ``MINITRANSFORMER_DATA`` does); without it they are downloaded.
+FOLDER (or ``MINITRANSFORMER_DATA``) contains both; without it, they are downloaded.
 """
 
 import sys
@@ -15,7 +15,7 @@ def timed(what, function, size):
     start, cpu = time.perf_counter(), time.process_time()
     found = function()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(f"{what}: {seconds:.1f} s ({cpu:.1f} s of processor time), {size / cpu / 1e6:.1f} MB/s")
+    print(f"{what}: {seconds:.1f} s ({cpu:.1f} s of CPU time), {size / cpu / 1e6:.1f} MB/s")
     return found
 
 
@@ -29,7 +29,7 @@ def main(folder=None):
     tokens = sum(map(len, ids))
     timed("decoded", lambda: [bpe.decode(row) for row in ids], size)
     timed("one piece of a million letters", lambda: bpe.encode("the" * 333_334), 1_000_002)
-    print(f"{len(bpe):,} tokens in the vocabulary, {size / tokens:.2f} bytes a token")
+    print(f"{len(bpe):,} tokens in the vocabulary, {size / tokens:.2f} bytes per token")
 
 
 if __name__ == "__main__":
