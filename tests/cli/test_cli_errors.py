@@ -16,7 +16,7 @@ from tests.support.commands import TINY, assert_one_line
     [
         ("--n-heads 3 --d-model 8", "n_heads must divide d_model = 8, got 3"),
         ("--label-column star", "no column 'star'; .* did you mean 'stars'"),
-        ("--text-column stars --label-column review", "needed"),
+        ("--text-column stars --label-column review", "must have at least 3 different texts"),
         ("--optimizer adm", "unknown optimizer 'adm'; did you mean 'adam'"),
         ("--schedule cosine", "unknown schedule 'cosine'; did you mean 'warmup_cosine'"),
         ("--pooling men", "pooling must be one of"),

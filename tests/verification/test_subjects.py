@@ -6,7 +6,7 @@ import pytest
 
 from minitransformer import layers
 from minitransformer.layers import Layer
-from minitransformer.models.classifier import POOLINGS
+from minitransformer.models.config_base import CHOICES
 from minitransformer.verification import subjects
 
 
@@ -37,4 +37,4 @@ def test_subjects_cover_what_the_package_offers():
     assert {"DecoderBlock, pre", "DecoderBlock, post"} <= set(names)
     assert {"MultiHeadAttention, tiled", "classifier, tiled attention, dropout"} <= set(names)
     pooled = {name.split()[-2] for name in names if name.endswith(" pooling")}
-    assert set(POOLINGS) == pooled
+    assert set(CHOICES["pooling"]) == pooled
