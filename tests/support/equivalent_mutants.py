@@ -9,6 +9,7 @@ DEVICE = "NumPy arrays never take this branch; test_strict_device.py tests it"
 DEFAULT = "0 is reduceat's default axis"
 MIXED = "it changes nothing if there is one dtype; test_precision.py detects it"
 EMPTY = "it matters only without tokens, where the product fails; the ledger's edges detect it"
+FROM_THE_END = "a negative index counts from the end and finds the same sublayer"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy infers the length from any negative number"
 ONE = "multiplying by 1 changes nothing; the branch only saves time"
@@ -153,6 +154,21 @@ EQUIVALENT = {
         "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[0])  ->  "
         "rows, dW_rows = self.ops.embedding_row_gradients(dy, cache.ids, self.W.shape[1])",
     ): DEVICE,
+    (
+        "EncoderBlock.backward",
+        "dx, _ = self._residual_backward(2, dy, second)  ->  "
+        "dx, _ = self._residual_backward(0, dy, second)",
+    ): FROM_THE_END,
+    (
+        "EncoderBlock.backward",
+        "dx, _ = self._residual_backward(1, dx, first)  ->  "
+        "dx, _ = self._residual_backward(-1, dx, first)",
+    ): FROM_THE_END,
+    (
+        "DecoderBlock.backward",
+        "dx, _ = self._residual_backward(3, dy, third)  ->  dx, _ = self._residual_backward(0, dy, "
+        "third)",
+    ): FROM_THE_END,
     ("Embedding.backward", "if self.scale != 1.0:  ->  if True:"): ONE,
     ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != 0:"): ONE,
     ("Embedding.backward", "if self.scale != 1.0:  ->  if self.scale != -1.0:"): ONE,
