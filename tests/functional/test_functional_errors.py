@@ -9,7 +9,7 @@ from minitransformer import functional as F
 
 
 class FakeCupyArray:
-    """Looks like a CuPy array to whoever asks an object for its module."""
+    """Looks like a CuPy array to code that looks at the object's module."""
 
     __module__ = "cupy.core"
     shape = (2, 3)
