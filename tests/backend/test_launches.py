@@ -11,9 +11,9 @@ from minitransformer.backend import generator
 from minitransformer.fused import gpu
 from minitransformer.fused.kernels import SOURCES
 from minitransformer.training import Adam, AdamW
-from tests.backend.test_strict_device import leaves, moved
 from tests.support import laws, strict_device
 from tests.support.emulated_kernels import EmulatedKernel
+from tests.support.on_device import leaves, moved
 from tests.support.tolerances import tolerance
 from tests.support.toys import toy_data, toy_model
 

@@ -1,6 +1,5 @@
 """The bundled reviews: sizes, balance, held-out pairs, determinism, labels read twice."""
 
-import hashlib
 import os
 import re
 import subprocess
@@ -18,6 +17,7 @@ from minitransformer.data import Vocabulary, load_reviews, tokenize
 from minitransformer.data.reviews import constructions as c
 from minitransformer.data.reviews import grammar, lexicon, reviews
 from minitransformer.models.baselines.bag_of_words import BagOfWords
+from tests.support.review_digest import digest
 from tests.support.review_judge import BLAME, PRAISE, judge
 
 POLAR = PRAISE | BLAME
@@ -43,13 +43,6 @@ def parts(dataset):
     """All parts that the grammar makes."""
     unseen = dataset.extra["unseen combinations"]
     return [dataset.train, dataset.validation, dataset.test, unseen]
-
-
-def digest(dataset):
-    parts = [dataset.train, dataset.validation, dataset.test, *dataset.extra.values()]
-    lines = [f"{label} {text}" for part in parts
-             for text, label in zip(part.texts, part.labels, strict=True)]  # fmt: skip
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def test_sizes_and_halves(dataset, parts):
@@ -89,7 +82,11 @@ def test_seed_zero_is_what_it_always_was(dataset):
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_draws_the_same_reviews(hash_seed):
-    code = "from tests.data.test_reviews import *; print(digest(load_reviews()))"
+    code = (
+        "from minitransformer.data import load_reviews\n"
+        "from tests.support.review_digest import digest\n"
+        "print(digest(load_reviews()))"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                          env={**os.environ, "PYTHONHASHSEED": hash_seed})  # fmt: skip
     assert run.stdout.strip() == SHA256

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from minitransformer.functional import PAIRS
-from tests.functional.test_derivations import BY_FUNCTION, FOLDER, text_of
 from tests.support.counted_arrays import cost, counted_zeros
+from tests.support.derivation_pages import BY_FUNCTION, FOLDER, text_of
 from tests.support.worked_examples import Expression, normalised
 
 RNG = np.random.default_rng(0)

@@ -10,13 +10,10 @@ import pytest
 
 import minitransformer
 from minitransformer import functional
+from tests.support.derivation_pages import BY_FUNCTION, FOLDER, PAGES, ROOT, text_of
 from tests.support.worked_examples import chains, check_chain
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "docs" / "derivations"
 FUNCTIONS = sorted({pair.forward.__name__ for pair in functional.PAIRS.values()})
-PAGES = sorted(FOLDER.glob("*.md"))
-BY_FUNCTION = [page for page in PAGES if page.stem != "index"]
 SECTIONS = [
     "The equation", "Shapes", "Derivation, index by index", "As matrices", "Worked example",
     "What must be remembered", "Cost", "Numerical pitfalls",
@@ -28,10 +25,6 @@ ELSEWHERE = re.compile(r"\]\((\w+)\.md(?:#[\w-]+)?\), " + NUMBERS)
 CITED = re.compile(r"docs/derivations/(\w+)\.md, " + NUMBERS)
 OF_PAGES = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 OF_FUNCTIONS = pytest.mark.parametrize("page", BY_FUNCTION, ids=lambda page: page.stem)
-
-
-def text_of(page):
-    return page.read_text(encoding="utf-8")
 
 
 def tags(page):

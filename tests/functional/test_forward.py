@@ -6,7 +6,7 @@ import pytest
 from minitransformer import functional
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
-from minitransformer.models.classifier import POOLINGS
+from minitransformer.models.config_base import CHOICES
 from tests.support import scalar_model, scalar_reference, scalar_tiled, scalar_variants
 from tests.support.tolerances import tolerance
 
@@ -146,7 +146,7 @@ def test_masks_of_the_last_queries_against_scalar_loops(T, S):
         assert (ours.shape, ours.dtype) == ((T, S), bool)
 
 
-NORM_AND_POOLING = [(norm, pooling) for norm in ("pre", "post") for pooling in POOLINGS]
+NORM_AND_POOLING = [(norm, pooling) for norm in ("pre", "post") for pooling in CHOICES["pooling"]]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

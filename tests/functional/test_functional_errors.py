@@ -6,15 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer import functional as F
-
-
-class FakeCupyArray:
-    """Looks like a CuPy array to code that looks at the object's module."""
-
-    __module__ = "cupy.core"
-    shape = (2, 3)
-    ndim = 2
-    dtype = np.dtype(np.float64)
+from tests.support.fake_cupy import FakeCupyArray
 
 
 def _mask(p):

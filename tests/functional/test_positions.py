@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minitransformer import functional as F
-from tests.functional.test_functional_errors import FakeCupyArray
 from tests.support import strict_device
+from tests.support.fake_cupy import FakeCupyArray
 from tests.support.tolerances import tolerance
 
 DTYPES = [np.float16, np.float32, np.float64]

@@ -6,8 +6,8 @@ import pytest
 from minitransformer import functional as F
 from minitransformer import interpret
 from minitransformer.models import TransformerClassifier
-from tests.backend.test_strict_device import moved
 from tests.support import strict_device, writers
+from tests.support.on_device import moved
 from tests.support.tolerances import tolerance
 
 IDS = np.array([[2, 3, 4, 5, 6], [7, 8, 9, 0, 0]])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from minitransformer import interpret
-from tests.interpret.test_interpret import IDS, MASK, model_of, scattered
 from tests.support import writers
+from tests.support.interpreted import IDS, MASK, model_of, scattered
 from tests.support.tolerances import tolerance
 
 

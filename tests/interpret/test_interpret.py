@@ -4,26 +4,10 @@ import numpy as np
 import pytest
 
 from minitransformer import interpret
-from minitransformer.models import TransformerClassifier
-from tests.backend.test_strict_device import moved
 from tests.support import strict_device, writers
+from tests.support.interpreted import IDS, MASK, model_of, scattered
+from tests.support.on_device import moved
 from tests.support.tolerances import tolerance
-
-IDS = np.array([[2, 3, 4, 5, 6], [7, 8, 9, 0, 0]])
-MASK = IDS != 0
-
-
-def model_of(**changes):
-    options = {
-        "max_len": 8, "d_model": 8, "n_heads": 2, "d_ff": 16, "n_layers": 2, "dtype": "float64",
-        "seed": 3, **changes,
-    }  # fmt: skip
-    return TransformerClassifier(12, options.pop("n_classes", 3), **options)
-
-
-def scattered(**changes):
-    """A model with random parameters, including biases and gains."""
-    return writers.scattered(model_of(**changes))
 
 
 def test_attention_received_sums_to_one_over_real_tokens():

@@ -1,6 +1,5 @@
 """The figures: what they show, that nothing is cut off, and that no global state changes."""
 
-import io
 import subprocess
 import sys
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
+from tests.support.drawn import TOKENS, pixels
 
 HISTORY = {
     "loss": [0.7, 0.4, 0.2],
@@ -15,16 +15,6 @@ HISTORY = {
     "accuracy": [0.5, 0.8, 0.9],
     "val_accuracy": [0.5, 0.75, 0.8],
 }
-TOKENS = ["not", "at", "all", "dull", "$5", "$", "unforgettably"]
-
-
-def pixels(figure):
-    """The figure as a PNG: (height, width, 4), where 1 is white."""
-    from matplotlib.image import imread
-
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return imread(io.BytesIO(file.getvalue()))
 
 
 def attention_weights(H, T):

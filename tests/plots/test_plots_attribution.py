@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
-from tests.plots.test_plots import TOKENS, pixels
+from tests.support.drawn import TOKENS, pixels
 
 T = len(TOKENS)
 SIGNED = np.array([0.5, -1.0, 0.0, 2.0, -0.25, 0.1, -2.0])

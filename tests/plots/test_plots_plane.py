@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
-from tests.plots.test_plots import pixels
+from tests.support.drawn import pixels
 
 X = np.array([[-1.0, 0.0], [1.0, 2.0], [0.5, -1.0], [-0.5, 1.0]])
 LABELS = np.array([0, 1, 1, 0])

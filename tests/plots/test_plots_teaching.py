@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
-from tests.plots.test_plots import pixels
+from tests.support.drawn import pixels
 
 
 def bowl(x, y):

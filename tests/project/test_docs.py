@@ -3,13 +3,13 @@
 import ast
 import inspect
 import re
-import runpy
 import shlex
 from pathlib import Path
 
 import pytest
 
 from minitransformer.cli import app
+from tests.support.code_blocks import BLOCK, blocks, run_example
 from tests.support.tolerances import TOLERANCES, markdown
 
 ROOT = Path(__file__).parents[2]
@@ -17,12 +17,7 @@ PAGES = [
     *sorted(ROOT.glob("*.md")), ROOT / "notebooks" / "README.md",
     *sorted((ROOT / "docs").glob("**/*.md")),
 ]  # fmt: skip
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CHECKS = ("'", '"', "array_module(", "require_")
-
-
-def blocks(page, language):
-    return [body for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
 
 
 def commands():
@@ -102,13 +97,6 @@ def test_every_command_exists(page, line):
 def test_every_python_block_is_python(page):
     for body in blocks(page, "python"):
         ast.parse(body)
-
-
-def run_example(source, names, folder):
-    """Run a code block of a page with `names` defined; returns all names afterwards."""
-    path = folder / "example.py"
-    path.write_text(source, encoding="utf-8")
-    return runpy.run_path(str(path), init_globals=names)
 
 
 def test_the_first_examples_of_the_readme_run(tmp_path):

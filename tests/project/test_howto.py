@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.test_docs import BLOCK, blocks, run_example
+from tests.support.code_blocks import BLOCK, blocks, run_example
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -178,6 +179,18 @@ def _cycle(graph):
         return found
 
     return next((cycle for node in sorted(graph) if (cycle := visit(node, []))), None)
+
+
+TESTS = pathlib.Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS))
+)
+def test_no_test_imports_a_test(path):
+    """What two tests share is in tests/support/."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^ *(?:from|import) tests\.(?:\w+\.)?test_\w+", text, re.MULTILINE) == []
 
 
 def test_no_file_imports_itself_in_a_circle():

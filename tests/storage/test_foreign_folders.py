@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 
 from minitransformer.storage import ArrayFolder, read_json
-from tests.storage.test_foreign_weights import ARRAYS, same
+from tests.support.foreign_arrays import ARRAYS, same
 
 
 @pytest.fixture

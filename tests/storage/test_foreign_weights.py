@@ -11,29 +11,13 @@ from safetensors import SafetensorError
 from minitransformer.storage import ArrayFile, save_arrays
 from minitransformer.storage.foreign import from_bfloat16
 from minitransformer.storage.header import FORMAT_DTYPES, MAX_HEADER
-
-ARRAYS = {
-    "wte.weight": np.arange(24, dtype=np.float32).reshape(4, 6) / 7,
-    "ln.bias": np.array([0.5, -1.0, np.inf], np.float16),
-    "scale": np.array(3, dtype=np.int64),
-    "empty": np.zeros((0, 3)),
-    "mask": np.tri(3, dtype=bool),
-}
+from tests.support.foreign_arrays import ARRAYS, same
 
 
 @pytest.fixture
 def path(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(safetensors.numpy.save(ARRAYS, {"format": "pt"}))
     return tmp_path / "model.safetensors"
-
-
-def same(arrays, others):
-    return sorted(arrays) == sorted(others) and all(
-        arrays[k].dtype == others[k].dtype
-        and arrays[k].shape == others[k].shape
-        and arrays[k].tobytes() == others[k].tobytes()
-        for k in arrays
-    )
 
 
 def entry(dtype="F32", shape=(2,), offsets=(0, 8)):

@@ -6,8 +6,8 @@ import pytest
 from minitransformer import backend, layers
 from minitransformer.models import TransformerClassifier
 from minitransformer.training import SGD, Adam, AdamW, TrainingDiverged, passes
-from tests.backend.test_strict_device import moved, same
 from tests.support import strict_device
+from tests.support.on_device import moved, same
 from tests.support.strict_device import DeviceArray, SilentCrossing, counters
 from tests.support.toys import padded, toy_data, toy_model
 

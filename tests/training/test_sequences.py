@@ -19,8 +19,8 @@ from minitransformer.training.objective.losses import get
 from minitransformer.training.optim.schedules import Schedule
 from minitransformer.training.parallel.workers import WorkerPool
 from minitransformer.training.step import train_step
-from tests.backend.test_strict_device import same
 from tests.support import strict_device
+from tests.support.on_device import same
 from tests.support.strict_device import counters
 from tests.support.tolerances import tolerance
 from tests.support.toys import END, START, VOCAB, ToyTranslator, ToyWriter, toy_pairs, toy_text
