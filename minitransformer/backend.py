@@ -2,7 +2,7 @@
 
 If you pass NumPy arrays to a function, it computes on the CPU. If you pass CuPy arrays, the same
 source computes on the GPU. There is no global switch to forget: `array_module` looks at the
-arguments. Everything that concerns CuPy alone is in `devices.py`, which imports it.
+arguments. Code that concerns CuPy alone is in `devices.py`, the only file that imports CuPy.
 """
 
 import sys
@@ -72,7 +72,7 @@ def array_module(*arrays, **named):
     Raises
     ------
     TypeError
-        If NumPy and CuPy arrays are mixed (the message says which argument is where), or if an
+        If NumPy and CuPy arrays are mixed (the message says where each argument is), or if an
         argument is a list or a tuple.
     """
     if all(type(a) is np.ndarray or a is None for a in (*arrays, *named.values())):
@@ -86,7 +86,7 @@ def array_module(*arrays, **named):
     if host and device:
         raise TypeError(
             f"NumPy and CuPy arrays are mixed: {', '.join(host)} on the CPU, "
-            f"{', '.join(device)} on the GPU; move them to one side first"
+            f"{', '.join(device)} on the GPU; move them to one device first"
         )
     return sys.modules["cupy"] if device else np
 
@@ -108,7 +108,7 @@ def check_ids(ids, n_rows, name="ids"):
     ids : int array, any shape
     n_rows : int
     name : str
-        What the error message calls them.
+        The name of the ids in error messages.
 
     Raises
     ------
@@ -135,7 +135,7 @@ _thread = threading.local()
 
 @contextmanager
 def overflow_to_infinity():
-    """Let :func:`rounded_to` return infinity, in this block and thread, if float16 overflows.
+    """In this block and thread, let :func:`rounded_to` return infinity if float16 overflows.
 
     The training loop then notices the overflow.
     """
@@ -149,9 +149,9 @@ def overflow_to_infinity():
 def rounded_to(x, dtype):
     """`x` in `dtype`, rounded once.
 
-    A number too large for float16 becomes the largest float16 number, not infinity. This keeps the
-    losses of extreme float16 logits finite, and avoids a warning from the cast.
-    :func:`overflow_to_infinity` turns it off.
+    A number too large for float16 becomes the largest float16 number, not infinity. This limit
+    keeps the losses of extreme float16 logits finite, and avoids a warning from the cast.
+    :func:`overflow_to_infinity` turns the limit off.
     """
     if x.dtype == dtype:
         return x
@@ -190,7 +190,7 @@ def sum_rows_by_id(ids, rows):
 def embedding_gradient_rows(ids, rows, n_rows):
     """:func:`sum_rows_by_id` on the host; on a device, the sums for all ids.
 
-    Only the device knows which ids occur, and reading them would wait for it.
+    On a device, finding out which ids occur would make the host wait.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def embedding_gradient_rows(ids, rows, n_rows):
     Returns
     -------
     where : (m,) int array, or a slice
-        Rows of the table, each at most once.
+        The rows of the table that the sums belong to, each at most once.
     sums : (m, D) or (n_rows, D) array
     """
     if is_cupy(rows):

@@ -9,7 +9,7 @@ from minitransformer.backend import check_ids
 
 
 def near_names(name, known):
-    """The part of an error message that suggests close matches and lists what is allowed.
+    """The part of an error message that suggests close matches and lists the allowed names.
 
     Parameters
     ----------
@@ -65,22 +65,22 @@ def check_number(name, value, low=None, high=None, *, above=None, below=None):
     name : str
         Name of the argument, for the message.
     value : float
-        What was given.
+        The value to check.
     low, high : float, optional
-        Bounds that are themselves allowed.
+        Inclusive bounds.
     above, below : float, optional
-        Bounds that are not themselves allowed.
+        Exclusive bounds.
 
     Raises
     ------
     TypeError
         If `value` is not a number.
     ValueError
-        If it is not finite or out of range.
+        If it is infinite, NaN or out of range.
     """
     try:
-        # A Decimal could be converted too, but does not mix with floats; NumPy's numbers have a
-        # dtype.
+        # A Decimal could be converted too, but it does not mix with floats. NumPy's numbers are
+        # recognised by their dtype.
         known = isinstance(value, int | float) or hasattr(value, "dtype")
         number = float(value if known else None)
     except (TypeError, ValueError, OverflowError):
@@ -102,7 +102,7 @@ def check_number(name, value, low=None, high=None, *, above=None, below=None):
 
 
 def check_count(name, value, low=1):
-    """`value` as an int of at least `low`; a bool or a fraction is refused.
+    """`value` as an int of at least `low`. A bool or a fraction is refused.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def check_row(ids, n) -> np.ndarray:
     ids = np.asarray(ids)
     if ids.ndim != 1:
         raise ValueError(f"ids must be a flat sequence, got shape {ids.shape}")
-    if ids.size:  # NumPy makes an empty list an array of floats
+    if ids.size:  # NumPy turns an empty list into an array of floats
         check_ids(ids, n)
     return ids
 

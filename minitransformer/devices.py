@@ -1,6 +1,6 @@
 """The GPU: finding it, moving arrays, and what CuPy does differently from NumPy.
 
-A device works asynchronously: reading one of its numbers waits for everything that was queued
+A device works asynchronously: reading a number from it makes the host wait for all the work queued
 before. So nothing here reads a number that can stay on the device. Other files import these names
 from :mod:`minitransformer.backend`. CuPy is imported only in this file, and only if your program
 has already imported it or you ask for a device.
@@ -46,7 +46,7 @@ def to_device(x, device):
         return x
     try:
         return _cupy().asarray(x)
-    except Exception as error:  # CuPy's own classes exist only where it is installed
+    except Exception as error:  # CuPy's exception classes exist only if it is installed
         usable, reason = cupy_status()
         if usable:
             raise
@@ -54,12 +54,12 @@ def to_device(x, device):
 
 
 def as_number(x):
-    """A 0-d result as a Python float. On a device it stays there, as float64, without waiting."""
+    """A 0-d result as a Python float; on a device, as a float64 array there, without waiting."""
     return x.astype(np.float64) if is_cupy(x) else float(x)
 
 
 def read_numbers(numbers):
-    """Nested lists and tuples of numbers, where those on a device are read, all at once."""
+    """Nested lists and tuples of numbers; those on a device are read, in one transfer."""
     there = _numbers_there(numbers)
     if not there:
         return numbers
@@ -95,7 +95,7 @@ def generator(entropy, like):
 
 
 class DeviceGenerator:
-    """CuPy's generator, and a generator on the host for seeds, which are needed there.
+    """CuPy's generator, and a generator on the host for seeds, which the host needs.
 
     Attributes
     ----------
@@ -104,7 +104,8 @@ class DeviceGenerator:
     """
 
     def __init__(self, entropy):
-        # A stream of its own, because default_rng(entropy) already draws which words are hidden.
+        # The seeds need their own stream: default_rng(entropy) already chooses which words are
+        # hidden.
         self.host = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(2,)))
         random = _cupy().random
         # Philox is quick to create, unlike CuPy's default, and every micro-batch creates one.
@@ -123,11 +124,11 @@ def random_lanes(rng, n):
     """`n` random numbers of 16 bits, (n,) uint16, from a generator of either library."""
     fours = -(-n // 4)
     if isinstance(rng, np.random.Generator):
-        # Drawing 64 bits at a time, enough for four numbers, takes 0.6 of the time.
+        # Drawing 64 bits at a time, enough for four numbers, takes 0.6 times as long.
         words = rng.integers(0, 2**64 - 1, size=fours, dtype=np.uint64, endpoint=True)
         return words.view(np.uint16)[:n]
-    # CuPy converts the bound to a signed number, and 2**64 - 1 does not fit. Some versions then
-    # return uninitialised memory without an error.
+    # CuPy converts the bound to a signed number, and 2**64 - 1 does not fit into one. Some versions
+    # then return uninitialised memory without an error.
     return rng.integers(0, 2**16, size=4 * fours, dtype=np.uint16)[:n]
 
 
@@ -157,7 +158,7 @@ DEVICES = ("cpu", "gpu", "auto")
 
 
 def choose_device(name):
-    """``"numpy"`` or ``"cupy"``, for the name of a device on the command line.
+    """``"numpy"`` or ``"cupy"``, for a device name from the command line.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ def choose_device(name):
 
 
 def available():
-    """Devices, and why they cannot be used: ``{"cpu": None, "gpu": None or a reason}``."""
+    """Why each device cannot be used, if so: ``{"cpu": None, "gpu": None or a reason}``."""
     usable, words = cupy_status()
     return {"cpu": None, "gpu": None if usable else words}
 
@@ -189,8 +190,8 @@ def cupy_status():
     Returns
     -------
     (bool, str)
-        Whether it can be used, and the device's name or the reason why not: not installed, no
-        driver, no device, or it cannot compile.
+        Whether CuPy can be used. If it can, the name of the device. If not, the reason: it is not
+        installed, there is no driver, there is no device, or it cannot compile.
     """
     try:
         cupy = _cupy()
@@ -200,7 +201,7 @@ def cupy_status():
         if cupy.cuda.runtime.getDeviceCount() == 0:
             return False, "CuPy is installed, but there is no CUDA device"
         name = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    except Exception as error:  # CuPy's own classes exist only where it is installed
+    except Exception as error:  # CuPy's exception classes exist only if it is installed
         return False, f"CuPy is installed, but no CUDA driver answers ({error})"
     try:
         float((cupy.arange(3.0) * 2).sum())
@@ -217,9 +218,9 @@ def cupy_erf(x):
 def rows_added_by_id(ids, rows, n_rows):
     """:func:`~minitransformer.backend.embedding_gradient_rows` on a device.
 
-    No shape here depends on the ids, so nothing waits. There are no atomic additions, so the bits
-    are the same every time. CuPy's reduceat takes differences of one running sum, in which small
-    float32 rows would lose their digits, so the sum is computed in float64.
+    No shape here depends on the ids, so the host never waits. There are no atomic additions, so the
+    bits are the same every time. CuPy's reduceat takes differences of one running sum, in which
+    small float32 rows would lose their digits, so the sum is computed in float64.
     """
     cupy = _cupy()
     table = cupy.zeros((n_rows, rows.shape[1]), rows.dtype)
@@ -229,7 +230,7 @@ def rows_added_by_id(ids, rows, n_rows):
     sorted_ids, every = ids[order], cupy.arange(n_rows)
     starts = cupy.searchsorted(sorted_ids, every, side="left")
     ends = cupy.searchsorted(sorted_ids, every, side="right")
-    # A row of zeros after the last one: ids larger than all that occur start there.
+    # Append a row of zeros: ids larger than every id that occurs start there.
     padded = cupy.concatenate([rows[order], table[:1]]).astype(np.float64)
     # For an id that does not occur, reduceat returns the next row, which `where` discards.
     sums = cupy.add.reduceat(padded, starts, axis=0).astype(rows.dtype)

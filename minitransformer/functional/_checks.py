@@ -1,4 +1,4 @@
-"""Argument checks that the pairs share. Each error names the argument and what is allowed."""
+"""Argument checks that the pairs share. Each error names the argument and says what is allowed."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ _PLAIN = frozenset((type(None), bool, int, float, str))
 
 
 def _leaves(value):
-    """The arrays in an argument: itself, or the fields of a tuple."""
+    """The arrays in an argument: the argument itself, or the fields of a tuple."""
     if isinstance(value, tuple):
         return [leaf for part in value for leaf in _leaves(part)]
     return [value] if getattr(value, "dtype", None) is not None else []
@@ -51,18 +51,18 @@ def _by_name(name, value):
 
 
 def require_one_device(**arguments):
-    """Refuse NumPy arrays beside CuPy arrays, and lists. The error names the arguments."""
+    """Refuse lists, and NumPy arrays mixed with CuPy arrays. The error names the arguments."""
     array_module(**arguments)
 
 
 def in_one_dtype(function):
-    """Let `function` see all its floating-point arrays in one dtype, with float16 as float32.
+    """Pass `function` all its floating-point arrays in one dtype, with float16 as float32.
 
-    Results are in the common dtype of the arguments; if that is float16, they are rounded once.
-    A 0-d argument does not affect the common dtype: otherwise a NumPy scalar such as
-    ``np.float64(1e-5)`` would turn a float32 model into a float64 one. The body below the decorator
-    can therefore be plain array code, and work in place. The decorator also refuses NumPy arrays
-    beside CuPy arrays, and lists, by the name of the argument.
+    Results are in the common dtype of the arguments; if that is float16, they are rounded once. A
+    0-d argument does not affect the common dtype: otherwise a NumPy scalar such as
+    ``np.float64(1e-5)`` would turn a float32 model into a float64 one. The decorated function can
+    therefore be plain array code that works in place. The decorator also refuses lists, and NumPy
+    arrays mixed with CuPy arrays. The error names the argument.
     """
 
     names = list(inspect.signature(function).parameters)
@@ -110,7 +110,7 @@ def require_same_shape(name, x, other_name, other):
 
 
 def require_broadcast(name, x, target, shape):
-    """Refuse an array, other than None, that does not broadcast to `shape`, or makes it larger."""
+    """Refuse an array that does not broadcast to `shape`, or would enlarge it. None is allowed."""
     if x is None:
         return
     pairs = zip(reversed(x.shape), reversed(shape), strict=False)
@@ -119,7 +119,7 @@ def require_broadcast(name, x, target, shape):
 
 
 def require_bool(name, mask):
-    """Refuse a mask that is not boolean: 0/1 and -inf/0 masks mean different things elsewhere."""
+    """Refuse a mask that is not boolean: other libraries read 0/1 and -inf/0 masks differently."""
     if mask is not None and mask.dtype != bool:
         raise TypeError(
             f"{name} must be boolean (True = may attend, or: is a real token), got {mask.dtype}"
@@ -130,7 +130,8 @@ def check_attention_shapes(Q, K, V, mask, keep, bias):
     """Refuse arguments of :func:`~minitransformer.functional.attention` that do not fit."""
     if min(Q.ndim, K.ndim, V.ndim) < 2:
         raise ValueError(
-            f"Q, K and V must end in (T, E), (S, E), (S, E), got {Q.shape}, {K.shape}, {V.shape}"
+            f"Q, K and V must have the shapes (..., T, E), (..., S, E) and (..., S, E), "
+            f"got {Q.shape}, {K.shape} and {V.shape}"
         )
     if Q.shape[-1] != K.shape[-1] or Q.shape[-1] == 0:
         raise ValueError(

@@ -86,7 +86,7 @@ def gelu(x, approximate="none"):
     ----------
     x : (...) array
     approximate : {"none", "tanh"}
-        "none" computes the error function, "tanh" the second form.
+        "none" is the first form, with the error function; "tanh" is the second.
 
     Returns
     -------
@@ -133,8 +133,8 @@ def gelu_backward(dy, x, approximate="none", y=None):
     approximate : {"none", "tanh"}
         As in the forward pass.
     y : (...) array, optional
-        Output of :func:`gelu`, if you have it. It is not used here; the faster form computes
-        :math:`\Phi(x) = y / x` from it.
+        Output of :func:`gelu`, if you have it. This function does not use it; the faster one in
+        `fused` computes :math:`\Phi(x) = y / x` from it.
 
     Returns
     -------

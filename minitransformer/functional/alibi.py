@@ -10,8 +10,9 @@ def alibi_slopes(n_heads):
 
     .. math:: m_h = 2^{-8 h / H}, \qquad h = 1, \dots, H
 
-    This holds if H is a power of two. For other H, the sequence starts with that of the next
-    smaller power p, and is completed by the odd members of the sequence of 2p, which lie between.
+    If H is a power of two, this is the whole sequence. For any other H, take the sequence for the
+    next smaller power of two, p. Then complete it with the odd-numbered members of the sequence for
+    2p, which lie between those for p.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def alibi_slopes(n_heads):
     ValueError
         If n_heads is below 1.
 
-    Source: Press, Smith and Lewis 2022, section 3; other H as in the code published with it.
+    Source: Press, Smith and Lewis 2022, section 3; for other H, the code published with the paper.
     """
     if n_heads < 1:
         raise ValueError(f"n_heads must be at least 1, got {n_heads}")
@@ -38,7 +39,7 @@ def alibi_slopes(n_heads):
 
 
 def alibi_bias(n_heads, query_positions, key_positions, dtype=np.float64):
-    r"""The bias that ALiBi adds to the scores: the farther back the key, the lower it is.
+    r"""The bias that ALiBi adds to the scores: the farther back the key, the lower the bias.
 
     .. math:: b_{hts} = - m_h \max(q_t - k_s, 0)
 
@@ -51,7 +52,7 @@ def alibi_bias(n_heads, query_positions, key_positions, dtype=np.float64):
         The number of heads, H.
     query_positions : (T,) or (B, T) int array
     key_positions : (S,) or (B, S) int array
-        Positions in tokens: one row for all texts, or one row per text.
+        Positions, counted in tokens: one row for all texts, or one row per text.
     dtype : dtype
         The dtype of the result.
 

@@ -20,12 +20,12 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     Q : (B, H, T, E) array
         Queries; E is the paper's :math:`d_k`.
     K, V : (B, H, S, E) arrays
-        Keys and values. They may have fewer heads than Q, if the number divides H: each of their
-        heads then serves a group of query heads.
+        Keys and values. They may have fewer heads than Q if their number of heads divides H. Each
+        of their heads then serves a group of query heads.
     mask : bool array that broadcasts to (B, H, T, S), optional
-        True = may attend. A query with nothing to attend to gets O = 0 and the gradient 0.
-        Finite values under the mask do not change a single bit of the result; a key that is
-        masked for every query may even contain NaN.
+        True = may attend. For a query with nothing to attend to, O and the gradient are 0. Finite
+        values at masked keys do not change a single bit of the result. A key that is masked for
+        every query may even contain NaN.
     keep : (B, H, T, S) array, optional
         Dropout mask for P, from :func:`~minitransformer.functional.dropout_mask`.
     bias : array that broadcasts to (B, H, T, S), optional
@@ -70,7 +70,7 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
         dS_{ij} &= P_{ij} \Big( dP_{ij} - \sum_k P_{ik} \, dP_{ik} \Big) \\
         dQ &= \frac{dS \, K}{\sqrt{d_k}}, \qquad dK = \frac{dS^\top Q}{\sqrt{d_k}}
 
-    The mask is not needed: where it was False, P is 0, and so is dS.
+    The mask is not needed: where it was False, both P and dS are 0.
 
     Parameters
     ----------
@@ -109,11 +109,11 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
 
 
 def attended_keys(mask):
-    """Which keys at least one query may attend to, (..., S)."""
+    """Whether at least one query may attend to each key, (..., S)."""
     return array_module(mask).atleast_2d(mask).any(axis=-2)
 
 
 def zero_unused(x, used):
-    """`x` (..., S, E) with 0 in the rows of unused keys, so that not even a NaN there counts."""
+    """`x` (..., S, E) with 0 in the rows of unused keys, so that even a NaN there has no effect."""
     xp = array_module(x, used)
     return xp.where(used[..., None], x, xp.zeros((), x.dtype))

@@ -1,4 +1,4 @@
-r"""Dropout: the mask is drawn separately, so that applying it is a pure pair."""
+r"""Dropout: the mask is drawn separately, so that the pair that applies it is pure."""
 
 import math
 
@@ -28,15 +28,15 @@ def dropout_mask(rng, shape, p, dtype):
 
     .. math:: \mathrm{keep} = \frac{b}{1 - p}, \qquad b \sim \mathrm{Bernoulli}(1 - p)
 
-    The division preserves the expected value: the entries that are kept make up for those that
-    are dropped. The probability is rounded to a multiple of 1/65,536, in the division too. So 16
-    random bits per entry are enough. They are drawn four at a time, which is four times as fast
-    as drawing random floats.
+    The division preserves the expected value: the entries that are kept make up for those that are
+    dropped. The probability is rounded to a multiple of 1/65,536, and the division uses the rounded
+    value. So 16 random bits per entry are enough. They are drawn four at a time, which is four
+    times as fast as drawing random floats.
 
     Parameters
     ----------
     rng : Generator
-        A generator of the library (NumPy or CuPy) that the mask is needed in.
+        A random generator of NumPy or CuPy. The mask is an array of the same library.
     shape : tuple of int
     p : float
         Probability of dropping an entry, 0 <= p < 1.

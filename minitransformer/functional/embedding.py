@@ -43,7 +43,7 @@ def embedding_backward(dy, ids, n_rows):
         \qquad \frac{\partial L}{\partial W} = \mathrm{onehot}(\mathrm{ids})^\top
         \frac{\partial L}{\partial y}
 
-    If a token occurs twice, both gradients are added, in a fixed order.
+    If a token occurs several times, its gradients are added in a fixed order.
 
     Parameters
     ----------
@@ -73,7 +73,8 @@ def embedding_backward(dy, ids, n_rows):
 def embedding_row_gradients(dy, ids, n_rows):
     r"""The rows of :func:`embedding_backward`'s result that are not zero.
 
-    A batch uses few rows of a large table, so adding only these to a gradient is much faster.
+    A batch uses few rows of a large table, so it is much faster to add only these rows to a
+    gradient.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def embedding_row_gradients(dy, ids, n_rows):
     Returns
     -------
     rows : (m,) int array
-        The ids that occur, each once. On a GPU it is a slice of all V rows instead, because
+        The ids that occur, each once. On a GPU, `rows` is a slice of all V rows instead, because
         finding out which ids occur would make the host wait.
     dW_rows : (m, D) array
         :math:`\partial L / \partial W_v` for each of them.

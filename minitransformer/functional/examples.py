@@ -1,7 +1,7 @@
 """Random inputs of random shapes, one function per kind of pair: ``example(rng, **sizes)``.
 
-Sizes that are given, by their letter, are used. All other sizes are drawn, from 1 to a few, so that
-a check by difference quotients stays cheap.
+You can fix a size by its letter. All other sizes are drawn at random and are small, so that a check
+by difference quotients stays cheap.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ def embedding(rng, **sizes):
 
 
 def attention(rng, **sizes):
-    """Q, K, V with grouped heads, a random mask (rows may be empty), dropout and a bias."""
+    """Q, K, V with grouped heads, a random mask (whole rows may be False), dropout and a bias."""
     B, T, S, E, G, group = (_size(rng, sizes, name, 3) for name in ("B", "T", "S", "E", "G", "H/G"))
     scores = (B, G * group, T, S)
     inputs = {
@@ -84,7 +84,7 @@ def attention(rng, **sizes):
         inputs["keep"] = _keep(rng, scores)
     if rng.random() < 0.5:
         inputs["bias"] = rng.standard_normal(scores[1:])
-    # With fewer axes, only the first text, or the first head, is used.
+    # If the mask has fewer axes, only the first text, or the first head, is used.
     for _ in range(4 - sizes.get("axes", 4)):
         inputs = {name: x[0] if x.ndim > 2 else x for name, x in inputs.items()}
     return inputs
@@ -106,7 +106,7 @@ def split(rng, **sizes):
 def rotary(rng, **sizes):
     """x (B, H, T, E) or (T, E), and random angles: per token, or per token of each text.
 
-    Any angles will do. That they grow with the position is a property of the tables.
+    Any angles will do. Only those in :func:`rotary_tables` grow with the position.
     """
     B, T, H = _sizes(rng, sizes, "BTH")
     half = _size(rng, sizes, "E/2", 3)
@@ -144,7 +144,8 @@ def squared_error(rng, **sizes):
 
 def pool(rng, **sizes):
     B, T, D = _sizes(rng, sizes, "BTD")
-    # Multiples of 0.1 in random order: no difference quotient exchanges two of them as maximum.
+    # Multiples of 0.1 in random order: the small steps of a difference quotient leave the maximum
+    # where it is.
     x = 0.1 * rng.permuted(np.arange(B * T * D)).reshape(B, T, D)
     inputs = {"x": x - 0.05 * B * T * D}
     if sizes.get("mask", rng.random() < 0.7):

@@ -1,4 +1,4 @@
-r"""SiLU, and SwiGLU, the gated unit of the feed-forward network that is built on it."""
+r"""SiLU, and SwiGLU, a gated unit of the feed-forward network that uses SiLU."""
 
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_same_shape
@@ -64,12 +64,12 @@ def silu_backward(dy, x):
 
 @in_one_dtype
 def swiglu(gate, up):
-    r"""Gated linear unit with SiLU: one projection opens and closes the other.
+    r"""Gated linear unit with SiLU: one projection gates the other.
 
     .. math:: y = \mathrm{silu}(gate) \odot up, \qquad gate = x W, \quad up = x V
 
-    The two projections, and the one that follows, are linear maps. This function is what comes
-    between them.
+    The two projections before this function and the one after it are linear maps. They are not part
+    of it.
 
     Parameters
     ----------

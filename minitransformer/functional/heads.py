@@ -26,7 +26,7 @@ def split_heads(x, n_heads):
     Raises
     ------
     ValueError
-        If x is not (B, T, D) or H does not divide D.
+        If x does not have three axes, or H does not divide D.
 
     Source: Vaswani et al. 2017, section 3.2.2.
     """
@@ -57,7 +57,7 @@ def split_heads_backward(dy):
 
 
 def merge_heads(x):
-    r"""Put the heads side by side again: the concatenation of the paper.
+    r"""Put the heads side by side again: the paper's concatenation.
 
     .. math:: (B, H, T, E) \to (B, T, H, E) \to (B, T, H E)
 
@@ -74,7 +74,7 @@ def merge_heads(x):
     Raises
     ------
     ValueError
-        If x is not (B, H, T, E).
+        If x does not have four axes.
 
     Source: Vaswani et al. 2017, section 3.2.2, Concat.
     """

@@ -6,7 +6,7 @@ from minitransformer.functional._checks import in_one_dtype, require_features
 
 def _as_rows(x):
     """(..., D) as (tokens, D), because one large product is faster than many small ones."""
-    # The number is computed here because reshape cannot infer -1 if an axis is empty.
+    # The number of rows is computed here: reshape(-1, D) cannot infer it if an axis is empty.
     rows = 1
     for length in x.shape[:-1]:
         rows *= length

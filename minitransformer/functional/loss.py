@@ -148,12 +148,12 @@ def cross_entropy_backward(dloss, saved):
         - \frac{\varepsilon}{C} w_j \Big),
         \qquad s_i = (1 - \varepsilon) \, w_{y_i} + \frac{\varepsilon}{C} \sum_c w_c
 
-    Without weights and smoothing: (p - onehot(y)) / number of positions.
+    Without weights and smoothing, and with dL = 1, this is (p - onehot(y)) / number of positions.
 
     Parameters
     ----------
     dloss : 0-d array or float
-        Upstream gradient: of what is minimised, with respect to this loss.
+        Upstream gradient: the gradient of the final objective with respect to this loss.
     saved : CrossEntropySaved
         Second output of :func:`cross_entropy`.
 
@@ -218,7 +218,7 @@ def mean_squared_error_backward(dloss, difference):
     Parameters
     ----------
     dloss : 0-d array or float
-        Upstream gradient: of what is minimised, with respect to this loss.
+        Upstream gradient: the gradient of the final objective with respect to this loss.
     difference : (...) array
         From :func:`mean_squared_error`.
 

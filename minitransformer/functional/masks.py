@@ -17,7 +17,7 @@ def _check_lengths(T, S):
 
 
 def position_mask(query_positions, key_positions, window=None):
-    r"""A query may see the keys up to its own position; with a window, only the last of these.
+    r"""A query may see the keys up to its own position; with a window, only the last `window` keys.
 
     .. math:: m_{ts} = [\, 0 \le q_t - k_s < window \,]
 
@@ -89,7 +89,7 @@ def sliding_window_mask(T, window, S=None):
     window : int
         Number of keys that a query may see, including its own.
     S : int or None
-        Number of keys, of which the queries are the last T; None means T.
+        Number of keys; None means T. The queries are at the last T of these S positions.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def padding_mask(lengths, S):
 
 
 def combine_masks(*masks):
-    r"""The mask that allows what all the given masks allow; None allows everything.
+    r"""The mask that allows what every given mask allows; None allows everything.
 
     Parameters
     ----------

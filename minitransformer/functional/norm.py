@@ -31,8 +31,8 @@ def layer_norm(x, gamma, beta, eps=1e-5):
         y = \gamma \hat x + \beta
 
     The mean is subtracted, then the mean of the remainder, and only then is the variance computed.
-    At an offset of 1e5 in float32, the error of this form is 5e-7. The error of the two-pass form
-    is 1.4e-2, and :math:`E[x^2] - E[x]^2` gives NaN.
+    For features with an offset of 1e5 in float32, the error of this form is 5e-7. The error of the
+    two-pass form is 1.4e-2, and :math:`E[x^2] - E[x]^2` gives NaN.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def layer_norm(x, gamma, beta, eps=1e-5):
     Raises
     ------
     ValueError
-        If D is 0, or gamma or beta is not (D,).
+        If D is 0, or gamma or beta does not have the shape (D,).
 
     Source: Ba, Kiros and Hinton 2016, equations (3) and (4).
     """
@@ -135,12 +135,12 @@ def rms_norm(x, gamma, eps=1e-6):
     xhat : (..., D) array
         The normalised input, for the backward pass.
     rstd : (..., 1) array
-        One over the root mean square, for the backward pass.
+        The reciprocal of the root mean square, for the backward pass.
 
     Raises
     ------
     ValueError
-        If D is 0, or gamma is not (D,).
+        If D is 0, or gamma does not have the shape (D,).
 
     Source: Zhang and Sennrich 2019, equation (4).
     """
@@ -161,7 +161,8 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
         - \hat x_i \, \frac{1}{D} \sum_j \hat x_j \, d\hat x_j \Big),
         \qquad d\hat x = \gamma \, \frac{\partial L}{\partial y}
 
-    This is the gradient of layer norm without the term of the mean, which is not subtracted here.
+    This is the gradient of layer norm without the term that comes from the mean, because RMS norm
+    does not subtract the mean.
 
     Parameters
     ----------

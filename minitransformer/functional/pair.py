@@ -20,7 +20,7 @@ class Pair(NamedTuple):
         ``example(rng, **sizes)`` returns random float64 inputs by name. Sizes that are not given
         are random.
     analytic : bool
-        Whether the complex step applies.
+        Whether the function can be differentiated by the complex step.
     view : bool
         Whether the result may alias an input.
     wrt : tuple of str
@@ -48,7 +48,7 @@ def same(inputs, outputs):
 
 
 def only(*names):
-    """The backward pass takes these inputs."""
+    """The backward pass takes only the inputs with these names."""
     return lambda inputs, outputs: {name: inputs.get(name) for name in names}
 
 
@@ -68,7 +68,7 @@ def tiled_saved(inputs, outputs):
 
 
 def norm_saved(inputs, outputs):
-    """The normalised input, one over what it was divided by, and the scale."""
+    """The normalised input, the reciprocal of its divisor, and the scale."""
     return {"xhat": outputs[1], "rstd": outputs[2], "gamma": inputs["gamma"]}
 
 
@@ -78,5 +78,5 @@ def x_length(inputs):
 
 
 def pool_saved(inputs, outputs):
-    """How many tokens there were, and which were real."""
+    """The number of tokens, and the mask of the real ones."""
     return {"length": x_length(inputs), "mask": inputs.get("mask")}

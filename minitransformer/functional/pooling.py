@@ -13,7 +13,7 @@ def _check(x, mask):
 
 
 def _counts(mask, dtype):
-    """Number of real tokens of each row, (B, 1), but at least 1, so that the mean of none is 0."""
+    """Number of real tokens of each row, (B, 1), at least 1 so that an empty mean is 0."""
     xp = array_module(mask)
     return xp.maximum(mask.sum(axis=1, keepdims=True), 1).astype(dtype)
 
@@ -28,7 +28,7 @@ def mean_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. By default all are real. A row without real tokens gives 0.
+        True = a real token. By default all tokens are real. A row without real tokens gives 0.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def mean_pool(x, mask=None):
     TypeError
         If the mask is not boolean.
     ValueError
-        If x is not (B, T, D), or the mask is not (B, T).
+        If x does not have the shape (B, T, D), or the mask does not have the shape (B, T).
     """
     xp = array_module(x)
     _check(x, mask)
@@ -87,21 +87,21 @@ def max_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. By default all are real. A row without real tokens gives 0.
+        True = a real token. By default all tokens are real. A row without real tokens gives 0.
 
     Returns
     -------
     y : (B, D) array
     index : (B, D) int array
-        The token with the largest value of each feature, the first if several are equal, or -1 if
-        no token is real.
+        Index of the token with the largest value of each feature: the first such token if several
+        are equal, or -1 if no token is real.
 
     Raises
     ------
     TypeError
         If the mask is not boolean.
     ValueError
-        If x is not (B, T, D), or the mask is not (B, T).
+        If x does not have the shape (B, T, D), or the mask does not have the shape (B, T).
     """
     xp = array_module(x)
     _check(x, mask)
@@ -159,7 +159,7 @@ def first_pool(x, mask=None):
     ----------
     x : (B, T, D) array
     mask : (B, T) bool array, optional
-        True = a real token. By default all are real. A row without real tokens gives 0.
+        True = a real token. By default all tokens are real. A row without real tokens gives 0.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def first_pool(x, mask=None):
     TypeError
         If the mask is not boolean.
     ValueError
-        If x is not (B, T, D), or the mask is not (B, T).
+        If x does not have the shape (B, T, D), or the mask does not have the shape (B, T).
 
     Source: Devlin et al. 2019, section 4.1: the first token represents the whole text.
     """

@@ -9,13 +9,13 @@ def _check(max_len, d_model):
 
 
 def sinusoidal_positions(max_len, d_model, dtype=np.float64):
-    r"""Sines and cosines of geometrically growing wavelength.
+    r"""Sines and cosines with wavelengths that form a geometric sequence.
 
     .. math:: P_{pos,\,2i} = \sin\big(pos / 10000^{2i/D}\big), \qquad
         P_{pos,\,2i+1} = \cos\big(pos / 10000^{2i/D}\big)
 
-    If D is odd, the last column is a sine. For a fixed offset k, position pos + k is a rotation of
-    position pos, so relative distance is a linear function of the encoding.
+    If D is odd, the last column is a sine. For a fixed offset k, the encoding of position pos + k
+    is a rotation of the encoding of position pos. So a shift by k positions is a linear map.
 
     Parameters
     ----------
@@ -48,17 +48,18 @@ def scalar_positions(max_len, d_model, dtype=np.float64):
     .. math:: P(pos) = \begin{cases} pos / 10000 & pos \le 10000 \\
         1 / pos & pos > 10000 \end{cases}
 
-    An introductory text gives this encoding. It is implemented here as written, for comparison.
-    It carries little information: neighbours differ by 1/10000, far less than embeddings do, and
-    every feature gets the same number, which layer norm removes with the mean. It also jumps from
-    1 at position 10000 to 1/10001 at the next, so late positions look like the first ones.
+    This encoding is taken from an introductory text and implemented as written there, for
+    comparison. It carries little information: neighbours differ by 1/10000, far less than
+    embeddings do, and every feature gets the same number, which layer norm removes with the mean.
+    It also jumps from 1 at position 10000 to 1/10001 at the next, so late positions look like the
+    first ones.
 
     Parameters
     ----------
     max_len : int
         Number of positions.
     d_model : int
-        D, the number of features in which the number is repeated.
+        D, the number of features. All have the same value.
     dtype : dtype
         The dtype of the result.
 

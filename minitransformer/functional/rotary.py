@@ -1,4 +1,4 @@
-r"""Rotary positions: queries and keys are rotated by an angle proportional to the position."""
+r"""Rotary positional encoding: rotate queries and keys by angles proportional to position."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from minitransformer.functional._checks import (
 
 
 def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
-    r"""Cosine and sine of the angle by which each position rotates each pair of features.
+    r"""Cosine and sine of the angle by which each pair of features is rotated at each position.
 
     .. math:: \varphi_{pos,\,i} = pos \cdot base^{-2i/E}, \qquad
         c_{pos,\,i} = \cos \varphi_{pos,\,i}, \qquad s_{pos,\,i} = \sin \varphi_{pos,\,i}
 
-    The wavelengths are those of the sinusoidal positions, but here the features of a head are
-    rotated, and nothing is added.
+    The wavelengths are the same as in the sinusoidal encoding with D = E. Here, however, the
+    features of a head are rotated, and nothing is added to them.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
     Raises
     ------
     ValueError
-        If max_len is negative, d_k is not even and at least 2, or base is not above 0.
+        If max_len is negative, d_k is odd or less than 2, or base is not positive.
 
     Source: Su et al. 2021, section 3.2.2, equation (15).
     """
@@ -56,12 +56,14 @@ def rotary_tables(max_len, d_k, base=10000.0, dtype=np.float64):
 
 def _check_tables(name, x, cos, sin):
     if x.ndim == 0 or x.shape[-1] == 0 or x.shape[-1] % 2:
-        raise ValueError(f"{name} must have an even last axis of at least 2, got shape {x.shape}")
+        raise ValueError(
+            f"the last axis of {name} must have an even length of at least 2, got shape {x.shape}"
+        )
     require_same_shape("sin", sin, "cos", cos)
     if cos.shape[-1:] != (x.shape[-1] // 2,):
         raise ValueError(
-            f"cos and sin must end in {x.shape[-1] // 2}, half of the last axis of {name} "
-            f"{x.shape}, got {cos.shape}"
+            f"the last axis of cos and sin must have length {x.shape[-1] // 2}, half of the last "
+            f"axis of {name} {x.shape}, got {cos.shape}"
         )
     require_broadcast("cos", cos, f"the halves of {name}", (*x.shape[:-1], x.shape[-1] // 2))
 
@@ -83,17 +85,19 @@ def rotary(x, cos, sin):
     .. math:: y_i = x_i \cos\varphi_i - x_{i + E/2} \sin\varphi_i, \qquad
         y_{i + E/2} = x_i \sin\varphi_i + x_{i + E/2} \cos\varphi_i
 
-    If queries and keys are rotated, their product depends only on the distance between their
-    positions: rotating one by m angles and the other by n has the same effect as rotating one of
-    them by n - m.
+    The dot product of a rotated query and a rotated key depends only on the distance between their
+    positions. A query at position m and a key at position n give the same dot product as an
+    unrotated query and a key that is rotated as at position n - m.
 
-    The paper pairs neighbours, features 2i and 2i + 1. Pairing the two halves, as Llama's weights
-    in the `transformers` library expect, is the same with the features of W in a different order.
+    The paper pairs neighbouring features, 2i and 2i + 1. This function pairs feature i of the first
+    half with feature i of the second half, as Llama's weights in the `transformers` library
+    require. The two forms are equivalent: only the order of the columns of the projection matrix
+    differs.
 
     Parameters
     ----------
     x : (..., T, E) array
-        Queries or keys, E even.
+        Queries or keys. E must be even.
     cos, sin : (T, E/2) arrays
         Rows of :func:`rotary_tables`, one per token. Any shape that broadcasts to (..., T, E/2)
         will do, such as (B, 1, T, E/2) if each text has its own positions.

@@ -11,8 +11,8 @@ def softmax(x, axis=-1):
     .. math:: y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}
 
     The maximum is subtracted first. The result is the same, because softmax does not change when
-    all scores are shifted, and nothing overflows. A row that contains only -inf, and so has
-    nothing to choose from, gives 0.
+    all scores are shifted, and nothing overflows. A row that contains only -inf has nothing to
+    choose from, and gives 0.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ def exponentials(x, axis=-1, out=None):
     y : array
         exp(x - maximum), in `out` if it is given.
     total : array
-        What to divide by, from :func:`sum_or_one`.
+        The divisor, from :func:`sum_or_one`.
     maximum : array
-        What was subtracted, from :func:`max_or_zero`.
+        The maximum that was subtracted, from :func:`max_or_zero`.
     """
     xp = array_module(x)
     maximum = max_or_zero(x, axis)
@@ -72,7 +72,7 @@ def max_or_zero(x, axis=-1):
     """The maximum, or 0 where it is -inf: -inf minus -inf would be NaN."""
     xp = array_module(x)
     if x.shape[axis] == 0:
-        return xp.zeros((), x.real.dtype)  # no entry, no maximum
+        return xp.zeros((), x.real.dtype)  # without entries, there is no maximum
     maximum = x.real.max(axis=axis, keepdims=True)
     return xp.where(maximum == -xp.inf, xp.zeros_like(maximum), maximum)
 

@@ -26,7 +26,7 @@ def _prepared(Q, K, V, mask):
 
 
 def _blocks(Q, K, block):
-    """Number and slice of each block of queries; no blocks if there are no keys."""
+    """Index and slice of each block of queries; no blocks if there are no keys."""
     starts = range(0, Q.shape[-2] if K.shape[-2] else 0, block)
     return [(i, slice(start, start + block)) for i, start in enumerate(starts)]
 
@@ -63,15 +63,15 @@ def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, bl
         \ell_i = \log \sum_j e^{s_{ij}}, \qquad
         s_{ij} = \frac{Q_i \cdot K_j}{\sqrt{d_k}} + \mathrm{bias}_{ij}
 
-    The result is that of :func:`~minitransformer.functional.attention`, which keeps the weights
-    P, (B, H, T, S), for the backward pass. This function keeps only one number per query,
-    :math:`\ell_i`, and the backward pass computes each block of P again. So memory grows with T
-    and not with its square, at the price of one more product of Q and K.
+    The result is that of :func:`~minitransformer.functional.attention`, which keeps the weights P,
+    (B, H, T, S), for the backward pass. This function keeps only one number per query,
+    :math:`\ell_i`, and the backward pass computes each block of P again. So memory grows with T and
+    not with its square, at the price of computing the product of Q and K twice.
 
-    Dropout needs no array `keep` of (B, H, T, S) either: the mask of block i is drawn from a
-    generator seeded with (`seed`, i). The mask is therefore a function of the arguments alone:
-    both passes stay pure, and both see the same mask. It depends on the block size and on the
-    library of the arrays, and differs from the mask of `attention`.
+    Nor does dropout need an array `keep` of shape (B, H, T, S): the mask of block i is drawn from a
+    generator seeded with (`seed`, i). The mask is therefore a function of the arguments alone: both
+    passes stay pure, and both see the same mask. The mask also depends on the block size and on the
+    library of the arrays, and it differs from the mask of `attention`.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, bl
     bias : array that broadcasts to (B, H, T, S), optional
         Added to the scores. It gets no gradient.
     block : int
-        Number of queries computed at a time. A few arrays of shape (B, H, block, S) are in memory
+        Number of queries processed at a time. A few arrays of shape (B, H, block, S) are in memory
         at once.
 
     Returns
@@ -167,8 +167,9 @@ def tiled_attention_backward(
         # P = exp(scores - logsumexp)
         P = _scores(Q, K_used, mask, bias, rows)  # (B, H, t, S)
         P -= logsumexp[..., rows, None]
-        # If logsumexp was rounded (1e30, float16), exp must not overflow and the rows must still
-        # sum to 1. In all other cases the minimum and the division change the last bits only.
+        # logsumexp may have been rounded coarsely (scores near 1e30, or float16). Even then, exp
+        # must not overflow, and the rows must sum to 1. In all other cases the minimum and the
+        # division change only the last bits.
         xp.minimum(P, 0, out=P)
         xp.exp(P, out=P)
         P /= sum_or_one(P)
