@@ -1,4 +1,4 @@
-"""LEVEL 3: optimisers, schedules, regularisation, the loop, parallel workers, compile/fit."""
+"""LEVEL 3: optimisers, schedules, regularisation, the training loop, workers, compile/fit."""
 
 from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
 from minitransformer.training.divergence import TrainingDiverged

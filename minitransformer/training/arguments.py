@@ -1,4 +1,4 @@
-"""Checks of the arguments of `fit`, except the examples themselves."""
+"""Checks of the arguments of `fit`, except those of the examples themselves."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class FitArguments(NamedTuple):
     class_weights: np.ndarray | None
 
     def plan(self, examples, seed):
-        """Which of the `examples` make up which step."""
+        """The plan of the run, which assigns the `examples` to steps."""
         order = self.batch_size, self.shuffle, seed
         if self.steps is None:
             return Epochs(examples, self.epochs, *order)
@@ -30,12 +30,12 @@ class FitArguments(NamedTuple):
 def read_fit_arguments(
     epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, class_weight, n_classes
 ):
-    """Check these arguments of `fit`; returns them as :class:`FitArguments`.
+    """Check these arguments of `fit` and return them as :class:`FitArguments`.
 
     Raises
     ------
     TypeError, ValueError
-        If one is wrong, or two contradict each other.
+        If an argument is wrong, or two arguments contradict each other.
     """
     if steps is not None and epochs is not None:
         raise ValueError(f"give epochs or steps, not both: epochs={epochs}, steps={steps}")
@@ -60,7 +60,7 @@ def read_class_weights(class_weight, n_classes):
     Parameters
     ----------
     class_weight : dict of int to float, sequence of n_classes floats, or None
-        Classes that a dict leaves out have weight 1.
+        A class that is missing from a dict has weight 1.
 
     Raises
     ------
@@ -96,13 +96,14 @@ def check_not_one_class(targets, n_classes):
 
 
 def split_off(examples, fraction):
-    """Split off the last part of the examples; returns the first part and the last.
+    """Split the examples in two; return the first part and the last part.
 
     Parameters
     ----------
     examples : Examples
     fraction : float
-        Size of the last part, above 0 and below 1. Each part gets at least one example.
+        Fraction of the examples that goes into the last part, above 0 and below 1. Each part gets
+        at least one example.
 
     Raises
     ------

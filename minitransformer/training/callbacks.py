@@ -6,12 +6,12 @@ from minitransformer.checks import check_choice, check_count, check_number, near
 
 
 class Callback:
-    """Base class of all callbacks. Override what you need; the method names are those of Keras.
+    """Base class of all callbacks. Override the methods you need; their names are those of Keras.
 
     Attributes
     ----------
     model : Trainable
-        The model being trained. Set ``model.stop_training = True`` to stop after this epoch.
+        The model being trained. Set ``model.stop_training = True`` to stop after the current epoch.
     run : Run
         The training run; set when it begins.
     last : bool
@@ -35,13 +35,13 @@ class Callback:
         """Called after an epoch (from 0) and its validation; `logs` is its row of the history."""
 
     def on_interrupt(self):
-        """Called after Ctrl-C, between two steps and before :meth:`on_train_end`."""
+        """Called once after Ctrl-C: between two steps, and before :meth:`on_train_end`."""
 
     def on_train_end(self):
         """Called at the very end, unless training diverged."""
 
     def state(self):
-        """What a resumed run needs: a dict of numbers, booleans, strings, None and arrays."""
+        """What a resumed run needs, as a dict of numbers, booleans, strings, None and arrays."""
         return {}
 
     def load_state(self, state):
@@ -70,7 +70,7 @@ class BestWeights(Callback):
     min_delta : float
         Smallest change that counts as an improvement.
     restore_best_weights : bool
-        Whether to restore the best weights; if False, only `best` and `best_epoch` are recorded.
+        Whether to restore the best weights. If False, only `best` and `best_epoch` are recorded.
 
     Attributes
     ----------
@@ -128,14 +128,14 @@ class BestWeights(Callback):
 
 
 class EarlyStopping(BestWeights):
-    """Stop when there has been no improvement for a while, and restore the best weights.
+    """Stop after `patience` epochs without improvement, and restore the best weights.
 
     Parameters
     ----------
     monitor, mode, min_delta, restore_best_weights
         As for :class:`BestWeights`.
     patience : int
-        Stop after this many epochs in a row without improvement.
+        Number of epochs in a row without improvement after which training stops.
 
     Source: Prechelt, "Early stopping - but when?", 1998, criterion UP with s = `patience`.
     """
@@ -163,11 +163,11 @@ class Checkpoint(Callback):
     Parameters
     ----------
     path : path-like
-        File to write. It is replaced each time, and always contains either the old or the new
-        checkpoint, complete.
+        File to write. It is replaced each time, and always contains a complete checkpoint, either
+        the old one or the new one.
     every : "epoch" or int
-        With "epoch", write after every epoch. With a number, also after every `every` steps.
-        After Ctrl-C a checkpoint is always written.
+        When to write: "epoch" means after every epoch; a number n means after every epoch and also
+        after every n steps. After Ctrl-C, a checkpoint is always written.
     """
 
     last = True
@@ -192,12 +192,12 @@ class Checkpoint(Callback):
 
 
 def arrange(callbacks):
-    """Check the `callbacks` of `fit`, wrap plain functions, and put those that record last.
+    """Check the `callbacks` of `fit`, wrap plain functions, and move those that record to the end.
 
     Raises
     ------
     TypeError
-        If one is neither a :class:`Callback` nor callable.
+        If an element is neither a :class:`Callback` nor callable.
     """
     if isinstance(callbacks, Callback) or callable(callbacks):
         callbacks = [callbacks]

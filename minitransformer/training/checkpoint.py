@@ -1,10 +1,10 @@
 """Checkpoints: one file with everything that a run needs to resume and end bit-identically.
 
-The arrays are the parameters, the optimiser's state, the averages, and the state of the callbacks.
-The metadata, as JSON, are the scale of mixed precision, the position in the run, the running means
-of the epoch, the history, and a description of the run (model, recipe, data), so that a checkpoint
-of another run is refused. No random state is stored: every draw depends only on the seed, the epoch
-and the step.
+The arrays in the file are the parameters, the optimiser's state, the averages, and the state of the
+callbacks. The metadata, stored as JSON, are the scale of mixed precision, the position in the run,
+the running means of the epoch, and the history. They also describe the run (model, recipe, data),
+so that a checkpoint of another run is refused. No random state is stored: every draw depends only
+on the seed, the epoch and the step.
 """
 
 import json
@@ -50,7 +50,7 @@ def save(path, run):
     path : path-like
         File to write.
     run : Run
-        The run, between two steps.
+        The run, which must be between two steps.
     """
     arrays = {"values": to_host(run.model.flat.values)}
     recipe = run.recipe
@@ -73,13 +73,13 @@ def save(path, run):
 def restore(path, run):
     """Put `run` into the state in which the checkpoint at `path` was written.
 
-    If `compile` was given no number of workers, the run uses the checkpoint's.
+    If `compile` was not given a number of workers, the run uses that of the checkpoint.
 
     Raises
     ------
     ValueError
         If the file is not a checkpoint, is damaged, or belongs to another model, recipe or data
-        set; the message says what differs. In that case nothing has been changed.
+        set. The message says what differs. Nothing has been changed then.
     OSError
         If the file cannot be read.
     """
@@ -110,7 +110,7 @@ def restore(path, run):
 
 
 def _state_for(run, path, metadata):
-    """The state in `metadata`, after a check that it belongs to `run`."""
+    """Check that the state in `metadata` belongs to `run`, and return it."""
     try:
         state = strict_json(metadata["state"])
         is_checkpoint = state["format"] == FORMAT
@@ -137,13 +137,13 @@ def _state_for(run, path, metadata):
 
 
 def _with_state(run):
-    """Class name and callback, for each callback whose class has a state, even if now empty."""
+    """Class name and callback, for each callback whose class has a state, even an empty one."""
     stateful = [c for c in run.callbacks if type(c).state is not Callback.state]
     return [(type(c).__name__, c) for c in stateful]
 
 
 def _split(prefix, state, arrays):
-    """Move the arrays of `state` into `arrays`, under `prefix`; return the rest."""
+    """Move the arrays of `state` into `arrays`, with a name `prefix`; return the rest."""
     rest = {}
     for name, value in state.items():
         if getattr(value, "ndim", 0):

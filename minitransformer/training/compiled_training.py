@@ -13,37 +13,38 @@ UNKNOWN_ID = 1
 
 
 class CompiledTraining:
-    """The checked settings of a training run, and its state from step to step.
+    """The checked settings of a training run, and the state that it carries from step to step.
 
     Parameters
     ----------
     optimizer : str or Optimizer
-        Its settings are copied, not its state, so two models never share an optimiser.
+        The optimiser. Its settings are copied, but not its state, so two models never share one.
     loss : str or Loss
         What training minimises. A generative model needs a cross-entropy, such as
         ``CategoricalCrossentropy(label_smoothing=0.1)``.
     metrics : list of str or Metric
-        What is measured in addition: a mean over the examples, or over the target tokens.
+        What is measured in addition to the loss, as a mean over examples or over target tokens.
     schedule : None, str, Schedule or callable
-        Factor of the learning rate in each step.
+        Gives the factor by which the learning rate is multiplied in each step.
     clip : float, optional
         Maximum global norm of the gradient.
     l1, l2 : float
-        Penalties on the weight matrices. The history reports them as ``penalty``, apart from the
-        loss.
+        Factors of the L1 and L2 penalties on the weight matrices. The history reports the penalties
+        as ``penalty``, separately from the loss.
     word_dropout : float
-        Probability that a token is replaced by the unknown token, in training; only for
+        Probability that a token is replaced with the unknown token during training; only for
         classifiers.
     average : float, optional
-        Decay of the averaged weights. If it is given, they are validated, and kept at the end.
+        Decay of the averaged weights. If it is given, validation uses the averaged weights, and
+        the model has them at the end of training.
     workers : int, optional
-        Number of parallel workers; for the default see
+        Number of parallel workers. For the default, see
         :func:`~minitransformer.training.parallel.workers.default_workers`.
     micro_batch_tokens : int, optional
-        Maximum number of tokens in a micro-batch, padding included. It decides which random
-        numbers go where, so a run is repeatable only with the same value; the number of workers
-        does not matter. By default it depends on the model: up to 1,024, fewer for a generative
-        model with a large vocabulary or a small batch.
+        Maximum number of tokens in a micro-batch, including padding. Which random numbers a
+        micro-batch receives depends on it, so a run can be repeated only with the same value; the
+        number of workers does not affect the random numbers. The default depends on the model: it
+        is at most 1,024, and lower for a generative model with a large vocabulary or a small batch.
     precision : {"single", "mixed"}
         "single" computes everything in the model's dtype. "mixed" runs the passes of training in
         float16; see :class:`~minitransformer.training.precision.MixedPrecision`. It is meant for
@@ -54,7 +55,7 @@ class CompiledTraining:
     averages : AveragedWeights or None
         The averaged weights, if `average` was given.
     mixed : MixedPrecision or None
-        The state of mixed precision, if it is used.
+        The state of mixed precision, if `precision` is "mixed".
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class CompiledTraining:
         }
 
     def can_be_sent(self):
-        """Whether loss and metrics may be sent to forked workers: foreign ones may have a state."""
+        """Whether loss and metrics can be sent to forked workers; a user's own may have a state."""
         parts = (self.loss, *self.metrics)
         ours = all(type(part).__module__.startswith("minitransformer.") for part in parts)
         return ours and self.mixed is None

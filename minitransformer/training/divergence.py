@@ -22,10 +22,10 @@ class TrainingDiverged(ArithmeticError):
     step : int
         Step at which it happened, counted from 1.
     parameter : str or None
-        The first parameter, in the order of the backward pass, with a non-finite gradient. If every
-        gradient is finite, the parameter whose update overflowed, or None.
+        The first parameter with a non-finite gradient, in the order of the backward pass. If every
+        gradient is finite, it is the parameter whose update overflowed, or None.
     history : History or None
-        What had been recorded until then.
+        The history up to that step.
     """
 
     def __init__(self, message, step, parameter):
@@ -34,7 +34,7 @@ class TrainingDiverged(ArithmeticError):
 
 
 def check_finite(model, loss, norm, step):
-    """Raise :class:`TrainingDiverged` unless the loss and the gradient's norm are finite.
+    """Raise :class:`TrainingDiverged` unless the loss and the norm of the gradient are finite.
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ def check_update(model, before, step, share_out=one_part):
 
 
 def first_not_finite(flat, array):
-    """The last-defined parameter whose part of `array` (n,) contains NaN or inf, or None.
+    """The last-defined parameter whose part of `array`, (n,), contains NaN or inf; or None.
 
-    Layers define their parameters in the order of the forward pass, so the backward pass goes
-    through them from the last to the first.
+    Layers define their parameters in the order of the forward pass, so the backward pass reaches
+    them from the last to the first.
     """
     xp = array_module(array)
     for name, part in reversed(flat.slices.items()):

@@ -1,7 +1,8 @@
-"""What kinds of examples a model can learn from: how each is read, run, measured and cut.
+"""The kinds of examples that a model can learn from.
 
-A model names its kind in the class attribute `learns_from`, and training asks that object. For a
-new kind of inputs or targets, subclass one of these classes.
+A kind defines how examples are read, run through the model, scored, and cut into micro-batches. A
+model's class attribute `learns_from` is an object of one of these classes, and training calls its
+methods. For a new kind of inputs or targets, subclass one of the classes.
 """
 
 import math
@@ -16,7 +17,7 @@ from minitransformer.data.examples.reading import read_labels, read_sequences
 from minitransformer.training.arguments import check_not_one_class, validation_parts
 from minitransformer.training.objective.losses import TokenCrossentropy
 
-# Measured: the activations of about 1,000 tokens fit the caches, and every worker gets some work.
+# Measured: activations of about 1,000 tokens fit into the caches, and every worker gets some work.
 MICRO_BATCH_TOKENS = 1024
 # A batch is divided among workers if each gets at least this many tokens.
 MIN_TOKENS = 256
@@ -25,19 +26,19 @@ MAX_LOGITS = 1 << 22
 
 
 class ExampleKind:
-    """Base class: what training asks about the examples of a model.
+    """Base class: what training needs to know about the examples of a model.
 
-    A subclass provides ``read_inputs``, ``read_examples`` and ``read_validation`` too, with the
-    arguments that they have in :class:`LabelledSequences`.
+    A subclass must also provide ``read_inputs``, ``read_examples`` and ``read_validation``, with
+    the same arguments as in :class:`LabelledSequences`.
 
     Attributes
     ----------
     optimizer, metrics : str and tuple of str
-        Defaults of `compile`.
+        Default arguments of `compile`.
     stored_ids : tuple of str
-        Attributes of the model, token ids, that its file holds in addition to its configuration.
+        Attributes of the model that are token ids; they are saved along with its configuration.
     compile_call : str
-        The shortest call of `compile`, for messages.
+        The shortest call of `compile`, shown in error messages.
     """
 
     optimizer, metrics = "adam", ("accuracy",)
@@ -70,23 +71,23 @@ class ExampleKind:
         return self.run(model, batch, None)[0]
 
     def cost(self, n, length):
-        """Rough time for a micro-batch of `n` sequences padded to `length`, in any unit."""
+        """Rough time for a micro-batch of `n` sequences padded to `length`, in arbitrary units."""
         return n * length * (1.0 + length / 512)  # attention grows with the square of the length
 
     def micro_batch_tokens(self, model, tokens):
-        """Maximum number of tokens in a micro-batch of a batch of `tokens`, by default."""
+        """Default maximum number of tokens in a micro-batch, for a batch of `tokens` tokens."""
         return MICRO_BATCH_TOKENS
 
 
 class LabelledSequences(ExampleKind):
-    """Id sequences, each with a class."""
+    """Sequences of token ids, each with a class."""
 
     def read_inputs(self, model, x, mask):
-        """Check the inputs; returns examples without targets, for `predict`."""
+        """Check the inputs; return examples without targets, for `predict`."""
         return read_sequences(x, mask, model.vocab_size, model.max_len)
 
     def read_examples(self, model, x, y, mask, loss):
-        """Check inputs and targets; returns examples with both."""
+        """Check inputs and targets; return examples with both."""
         inputs = self.read_inputs(model, x, mask)
         return inputs.with_targets(read_labels(y, len(inputs), model.n_classes, loss.one_hot))
 
@@ -99,22 +100,23 @@ class LabelledSequences(ExampleKind):
 
 
 class TokenSequences(ExampleKind):
-    """Texts as ids, where the targets are the ids that come next.
+    """Sequences of token ids in which the target of each token is the next token.
 
-    Wherever a method of the model takes data, it takes `x` alone: either one long id sequence,
-    which is cut into windows of `max_len` tokens, or a list of id sequences, each of 2 to
-    `max_len` + 1 ids. ``fit(x, steps=2000)`` draws windows of a long sequence at random. Epochs,
-    and `evaluate`, go through windows that do not overlap.
+    The model's methods take `x` without `y`: either one long id sequence, which is cut into windows
+    of `max_len` tokens, or a list of id sequences, each of 2 to `max_len` + 1 ids.
+    ``fit(x, steps=2000)`` draws windows of a long sequence at random. Training in epochs and
+    `evaluate` use windows that do not overlap.
 
-    The loss is the mean over all target tokens of the batch, however the batch is cut.
+    The loss is the mean over all target tokens of the batch, regardless of how the batch is cut.
 
     Attributes
     ----------
     logit_rows : float
-        Rows of logits for each token of the data.
+        Number of rows of logits for each token of the data.
     padding : float
-        Tokens computed for each token of the data, roughly. Each of two workers gets half of
-        these, so that no third micro-batch is left over.
+        Rough ratio of the number of tokens that are computed, padding included, to the number of
+        tokens in the data. Each of two workers gets half of the computed tokens, so that no third
+        micro-batch is left over.
     """
 
     optimizer, metrics = "adamw", ("accuracy", "perplexity")
@@ -128,7 +130,7 @@ class TokenSequences(ExampleKind):
         return TokenCrossentropy.like(loss), ids
 
     def read_inputs(self, model, x, mask):
-        """Whole sequences; `predict` scores the token after each of them."""
+        """Check the sequences, which stay whole; `predict` scores the token after each of them."""
         if mask is not None:
             raise ValueError("a language model takes ids alone, without a mask")
         x = [x] if _is_flat(x) else x
@@ -162,10 +164,10 @@ class TokenSequences(ExampleKind):
 class SequencePairs(TokenSequences):
     """Sources and targets: the model predicts the target token by token, given the source.
 
-    The model provides `target_vocab_size` too, and the pass ``forward(source, target, *,
-    source_mask, target_mask, rng)`` to logits (B, T, V). Data are two lists of id sequences,
-    sources and targets: ``fit(sources, targets)`` or ``fit((sources, targets))``. The start and
-    end tokens are added to the targets here; sources are taken as they are.
+    The model must also provide `target_vocab_size` and a method ``forward(source, target, *,
+    source_mask, target_mask, rng)`` that returns logits (B, T, V). The data are two lists of id
+    sequences, sources and targets: ``fit(sources, targets)`` or ``fit((sources, targets))``. The
+    start and end tokens are added to the targets here; the sources are not changed.
     """
 
     stored_ids = ("start_id", "end_id")
@@ -187,7 +189,7 @@ class SequencePairs(TokenSequences):
         return loss, ids
 
     def read_inputs(self, model, x, mask):
-        """Sources, and the first tokens of targets; `predict` scores the token that comes next."""
+        """Check sources and beginnings of targets; `predict` scores the token that comes next."""
         return self._pairs(model, x, None, mask, None)
 
     def read_examples(self, model, x, y, mask, loss):
@@ -210,18 +212,20 @@ class SequencePairs(TokenSequences):
         return model.forward(source, target, source_mask=mask, rng=rng)
 
     def cost(self, n, source_length, target_length):
-        """Rough time for a micro-batch of `n` pairs, in any unit."""
-        return n * (source_length + 2 * target_length)  # targets also pay cross-attention and head
+        """Rough time for a micro-batch of `n` pairs, in arbitrary units."""
+        return n * (
+            source_length + 2 * target_length
+        )  # targets also need cross-attention and the head
 
 
 def on_device_of(model, *arrays):
-    """Arrays of the host on the model's device; None stays None."""
+    """Copy arrays from the host to the model's device; None stays None."""
     device = array_module(model.flat.values).__name__
     return [None if array is None else to_device(array, device) for array in arrays]
 
 
 def _is_flat(x):
-    """Whether `x` is one sequence of ids, and not several."""
+    """Whether `x` is a single sequence of ids rather than several."""
     if hasattr(x, "ndim"):
         return x.ndim == 1 and x.dtype != object
     return isinstance(x, list | tuple) and len(x) > 0 and not hasattr(x[0], "__len__")

@@ -14,14 +14,14 @@ class History:
     ----------
     history : dict of str to list of float
         One column per name, as in Keras: ``history.history["val_accuracy"]``. The columns are the
-        loss and the metrics in training, the same in validation with the prefix ``val_``, the
-        ``learning_rate`` of the epoch's last step, and ``seconds``.
+        loss and the metrics on the training data, the same on the validation data with the prefix
+        ``val_``, the ``learning_rate`` of the epoch's last step, and the epoch's ``seconds``.
     epoch : list of int
         Number of each epoch, counted from 1.
     interrupted : bool
         Whether Ctrl-C ended the run.
     stopped_early : bool
-        Whether a callback ended it.
+        Whether a callback ended the run.
     """
 
     def __init__(self):

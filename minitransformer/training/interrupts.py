@@ -1,4 +1,4 @@
-"""Ctrl-C is noted, and takes effect between two steps, when nothing is half written."""
+"""Ctrl-C is noted, and takes effect between two steps, when no update is half done."""
 
 import signal
 import threading
@@ -7,8 +7,8 @@ import threading
 class Interrupts:
     """Context manager that notes the first Ctrl-C; only a second one stops at once.
 
-    Only Python's main thread receives Ctrl-C. In other threads, and where the signal is ignored,
-    this does nothing.
+    Only Python's main thread receives Ctrl-C. In other threads, and in a process that ignores the
+    signal, this context manager does nothing.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ class Run:
     callbacks : list of Callback
         In the order in which they are called.
     progress : Progress
-        What shows the progress.
+        Object that shows the progress.
     processes : Processes, optional
         The MPI processes that train together, each with a run like this one.
 
@@ -43,13 +43,13 @@ class Run:
     history : History
         The rows of the epochs so far.
     plan : Epochs or Counted
-        Which examples make up which step.
+        The plan that assigns examples to steps.
     epoch, batch : int
         Position of the run: `batch` steps of epoch `epoch` (from 0) are done.
     resumed : bool
         Whether the run was resumed from a checkpoint.
     workers : int
-        Number of parallel workers. It decides the order of the sums, and therefore the last bits.
+        Number of parallel workers. It decides the order of summation, and so the last bits.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Run:
             self.workers = processes.size
         self.plan = settings.plan(train, model.seed)
         self._penalty = bool(recipe.l1 or recipe.l2)
-        # Classes are weighted in training only; validation measures the model as it is.
+        # Classes are weighted in training only; the validation loss has no class weights.
         self._weighted = recipe
         if settings.class_weights is not None:
             self._weighted = copy.copy(recipe)
@@ -83,7 +83,7 @@ class Run:
 
     @functools.cached_property
     def fingerprints(self):
-        """SHA-256 of the training data, and of the validation data or None if there are none."""
+        """SHA-256 of the training data and of the validation data; None if there are none."""
         return [part and part.fingerprint() for part in (self.train, self.validation)]
 
     @property
@@ -95,7 +95,7 @@ class Run:
         return [*names, *penalty, *validation, "learning_rate", "seconds"]
 
     def weights_in_use(self):
-        """The (n,) parameters that are validated: the averages if there are any."""
+        """The parameters, (n,), that validation uses: the averages if there are any."""
         averages = self.recipe.averages
         return self.model.flat.values if averages is None else averages.values
 
@@ -109,7 +109,7 @@ class Run:
         }
 
     def go_to(self, position):
-        """Continue from a position that :meth:`position` returned."""
+        """Continue from a `position` that :meth:`position` returned."""
         self.epoch, self.batch = position["epoch"], position["batch"]
         self.seconds = position["seconds"]
         self.running = RunningMeans(self.recipe.metrics, position["sums"])
@@ -126,7 +126,7 @@ class Run:
         self.running = RunningMeans(self.recipe.metrics)
 
     def go(self):
-        """Train until the last epoch, Ctrl-C, or a callback stops the run; return the history.
+        """Train to the last epoch, or until Ctrl-C or a callback ends the run; return the history.
 
         Raises
         ------
@@ -149,7 +149,7 @@ class Run:
         return self.history
 
     def _pool(self):
-        """The workers of this process, or the processes after a check that all do the same."""
+        """The pool of workers; for several processes, check first that they have the same data."""
         if self.processes is None:
             return WorkerPool(self.model, self.workers, fork=self.recipe.can_be_sent())
         same = {"run": checkpoint.identity(self), "position": self.position()}
@@ -158,7 +158,7 @@ class Run:
         return ProcessPool(self.model, self.processes)
 
     def _interrupted(self, interrupts):
-        """Whether Ctrl-C was pressed, in any process; a stop in one process also stops all."""
+        """Whether Ctrl-C was pressed in any process; a callback's stop in one process stops all."""
         if self.processes is None:
             return interrupts.pressed
         pressed, stop = zip(
@@ -168,12 +168,12 @@ class Run:
         return any(pressed)
 
     def _call(self, interrupts, event, *arguments):
-        """Call all callbacks; a Ctrl-C that surfaces in one of them is noted, not lost."""
+        """Call all callbacks; a Ctrl-C that interrupts one of them is noted, not lost."""
         for callback in self.callbacks:
             try:
                 getattr(callback, event)(*arguments)
             except KeyboardInterrupt:
-                if interrupts.pressed:  # the second one
+                if interrupts.pressed:  # this is the second Ctrl-C
                     raise
                 interrupts.pressed = True
 

@@ -14,17 +14,17 @@ FORMAT = "minitransformer model 1"
 
 
 def save_model(model, path):
-    """Write parameters by name, and class and configuration as metadata, atomically.
+    """Write the parameters by name, with class and configuration as metadata, atomically.
 
-    The metadata also hold the attributes that the model's kind of examples names in `stored_ids`,
-    each an id or None. Older files lack them; loading one leaves these attributes at None.
+    The metadata also contain the attributes listed in `stored_ids` of the model's kind of examples;
+    each is an id or None. Older files lack them, and loading such a file leaves them at None.
 
     Parameters
     ----------
     model : Trainable
         The model to save.
     path : path-like
-        The file; by convention its name ends in ``.safetensors``.
+        The file to write; by convention its name ends in ``.safetensors``.
     """
     views = model.flat.views(model.flat.values)
     metadata = {
@@ -39,13 +39,13 @@ def save_model(model, path):
 
 
 def load_model(cls, path):
-    """Make a `cls` from a file that :func:`save_model` wrote.
+    """Make a model of class `cls` from a file that :func:`save_model` wrote.
 
     Raises
     ------
     ValueError
-        If the file was altered, does not hold a model, holds one of another class, or does not
-        fit its own configuration.
+        If the file was altered, does not contain a model, contains a model of another class, or its
+        arrays do not fit its configuration.
     OSError
         If the file cannot be read.
     """
@@ -53,7 +53,7 @@ def load_model(cls, path):
     config = _config(cls, path, metadata)
     stored = sum(array.size for array in arrays.values())
     for name, value in config.items():
-        # A size beyond what is stored would only ask for memory; the seed is not a size.
+        # A size larger than the file's arrays would only waste memory; the seed is not a size.
         if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
             raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
         if name.endswith("layers") and isinstance(value, int) and value > len(arrays):
@@ -73,7 +73,7 @@ def load_model(cls, path):
 
 
 def _stored_ids(model, path, metadata):
-    """The ids in `metadata`, by attribute, after a check that they are ids of this model."""
+    """Check that the ids in `metadata` are ids of this model; return them by attribute."""
     try:
         ids = strict_json(metadata.get("kept", "{}"))
         for name, value in ids.items():
@@ -88,7 +88,7 @@ def _stored_ids(model, path, metadata):
 
 
 def _config(cls, path, metadata):
-    """The configuration in `metadata`, after a check that `cls` understands it."""
+    """Check that `cls` understands the configuration in `metadata`, and return it."""
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a model that minitransformer saved")
     if metadata.get("class") != cls.__name__:

@@ -1,4 +1,4 @@
-"""Evaluation and prediction, which change nothing, and what they have in common with training."""
+"""Evaluation and prediction, which do not change the model, and functions shared with training."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class RunningMeans:
     metrics : list of Metric
         What is averaged in addition to the loss and the penalty.
     sums : dict, optional
-        The :attr:`sums` of an earlier part of the epoch, to continue from.
+        The :attr:`sums` of the earlier part of an epoch, from which to continue.
     """
 
     def __init__(self, metrics, sums=None):
@@ -39,21 +39,24 @@ class RunningMeans:
 
 
 DEVICE_TOKENS = 16_384
-"""Maximum tokens in a micro-batch on a device, where a launch costs the same for any size."""
+"""Maximum number of tokens in a micro-batch on a device.
+
+It is large because the time to launch a kernel does not depend on the number of tokens.
+"""
 
 
 def jobs_of(model, examples, indices, max_tokens):
     """Cut examples into micro-batches of at most `max_tokens` tokens.
 
-    If `max_tokens` is None, the model decides; on a device, micro-batches are then as large as
-    possible.
+    If `max_tokens` is None, the model chooses the maximum on the host. On a device the maximum is
+    then ``DEVICE_TOKENS``.
 
     Returns
     -------
     jobs : list of (int, int array)
-        Number of each micro-batch, and the indices of its examples.
+        For each micro-batch, its number in the batch and the indices of its examples.
     costs : list of float
-        Estimated cost of each, in any unit.
+        Estimated cost of each micro-batch, in arbitrary units.
     """
     fill = max_tokens is None and is_cupy(model.flat.values)
     data, limit = model.learns_from, max_tokens
@@ -66,12 +69,12 @@ def jobs_of(model, examples, indices, max_tokens):
 
 
 def device_of(array):
-    """Device of an array, as the name that `to_device` takes."""
+    """Name of an array's device, as `to_device` takes it."""
     return "cupy" if is_cupy(array) else "numpy"
 
 
 def measure(recipe, logits, targets, saved):
-    """Sum and count of each metric; `saved` is what the loss saves for its backward pass."""
+    """Sum and count of each metric; `saved` is what the loss saved for its backward pass."""
     return [metric.measure_with(recipe.loss, logits, targets, saved) for metric in recipe.metrics]
 
 

@@ -1,4 +1,4 @@
-"""Which examples make up which step of a run."""
+"""The plan of a run: which examples are used in which step."""
 
 import numpy as np
 
@@ -18,10 +18,10 @@ class Epochs:
     examples : ExampleSet
         The training data.
     epochs, batch_size : int
-        Number of epochs, and of examples per step.
+        Number of epochs, and number of examples per step.
     shuffle : bool
-        Whether batches of similar length are drawn in random order. If not, examples are taken in
-        the order given.
+        Whether batches of examples of similar length are drawn in random order. If False, examples
+        are taken in the order given.
     seed : int
         The run's seed.
 
@@ -42,23 +42,24 @@ class Epochs:
         self.steps = epochs * self.per_epoch
 
     def batches(self, epoch):
-        """Indices of the examples of each step of `epoch`; every call gives the same."""
+        """For each step of `epoch`, the indices of its examples; the same in every call."""
         if not self.shuffle:
             n, size = len(self.examples), self.batch_size
             return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
         return self.examples.batches(self.batch_size, _generator(self.seed, epoch, ORDER))
 
     def config(self):
-        """What a resumed run must have in common with this one, besides the data."""
+        """The settings that a resumed run must share with this one, apart from the data."""
         return {}
 
 
 class Counted:
-    """A run counted in steps, whatever the number of examples.
+    """A run counted in steps, regardless of the number of examples.
 
-    Windows of one long sequence are drawn anew for each step, from the seed and the step alone.
-    Other examples are gone through in passes, and each pass contains every example once. An "epoch"
-    is here a fixed number of steps, after which the run is validated and recorded.
+    Windows of one long sequence are drawn anew for each step; they depend only on the seed and the
+    step. Other examples are used in passes, each of which contains every example once. Here an
+    "epoch" is a fixed number of steps, after which the model is validated and a row is added to the
+    history.
 
     Parameters
     ----------

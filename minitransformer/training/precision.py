@@ -1,10 +1,11 @@
 """Mixed precision: float16 forward and backward passes, with float32 weights.
 
 float16 has 11 significant bits, and its largest number is 65,504. A step changes a weight by less
-than float16 can resolve, so the weights stay in float32, and so do the optimiser, the averages and
-the sums of gradients. Small gradients would vanish below float16's smallest number, about 6e-8.
-Therefore the gradient of the loss is multiplied by a scale before the backward pass, and the sums
-are divided by it. If a gradient overflows, the step is skipped and the scale is halved.
+than float16 can resolve, so the weights stay in float32, and so do the optimiser's state, the
+averages and the sums of gradients. Gradients below float16's smallest number, about 6e-8, would
+become zero. Therefore the gradient of the loss is multiplied by a scale before the backward pass,
+and the sums of gradients are divided by it afterwards. If a gradient overflows, the step is skipped
+and the scale is halved.
 
 Source: Micikevicius et al., "Mixed precision training", 2018, section 3.
 """
@@ -21,13 +22,13 @@ from minitransformer.training.divergence import TrainingDiverged, first_not_fini
 PRECISIONS = {"single": False, "mixed": True}
 
 SCALE, MIN_SCALE, MAX_SCALE = 2.0**15, 1.0, 2.0**24
-"""Initial scale, and its bounds. They are powers of 2, so that scaling causes no rounding."""
+"""Initial scale, smallest scale and largest scale. Powers of 2, so scaling causes no rounding."""
 DOUBLE_AFTER = 2000
 """Number of steps without an overflow after which the scale is doubled."""
 
 
 class MixedPrecision:
-    """The scale of the loss, and float16 replicas of a model and of its float32 replicas.
+    """The scale of the loss, and the float16 copies of a model and of its float32 replicas.
 
     Parameters
     ----------
@@ -39,9 +40,9 @@ class MixedPrecision:
     Attributes
     ----------
     scale : float
-        The present scale.
+        The current scale.
     good : int
-        Steps without an overflow since the scale last changed.
+        Number of steps without an overflow since the scale last changed.
     """
 
     def __init__(self, scale=SCALE, double_after=DOUBLE_AFTER):
@@ -68,7 +69,7 @@ class MixedPrecision:
         grads *= 1.0 / self.scale
 
     def end_step(self):
-        """Count a step that was not skipped; after enough of them, double the scale."""
+        """Count a step that was not skipped; double the scale after `double_after` of them."""
         self.good += 1
         if self.good >= self.double_after:
             self.scale, self.good = min(2.0 * self.scale, MAX_SCALE), 0
@@ -76,7 +77,7 @@ class MixedPrecision:
     def overflowed(self, model, loss, norm, step):
         """Whether a gradient overflowed, so that the step must be skipped; halves the scale if so.
 
-        A loss that is not finite has nothing to do with the scale, and is not handled here.
+        A non-finite loss is not caused by the scale, so it is not handled here.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class Float16Replica:
     Parameters
     ----------
     replica : Trainable
-        The float32 model, or a replica of it, to whose gradients this one adds.
+        The float32 model or a replica of it. This object adds its gradients to those of `replica`.
     values : (n,) float16 array
         The rounded parameters, shared by all float16 replicas.
 

@@ -29,10 +29,10 @@ def numbers(logs):
 
 
 class Progress:
-    """Shows nothing, and is the base class of those that show something; a context manager.
+    """A progress display that shows nothing; base class of those that do, and a context manager.
 
-    Subclasses show one line per epoch and, during an epoch, the step, the time left for the whole
-    run, and the loss and metrics so far.
+    Subclasses show one line per epoch. During an epoch they show the step, the time left for the
+    whole run, and the loss and metrics so far.
     """
 
     def __enter__(self):
@@ -42,9 +42,9 @@ class Progress:
         pass
 
     def start(self, epochs, steps, done=0, total=None):
-        """Begin a run of `epochs` epochs of `steps` steps, of which `done` steps are done already.
+        """Begin a run of `epochs` epochs of `steps` steps each, of which `done` are already taken.
 
-        `total` is the number of all steps, for runs whose last epoch is shorter.
+        `total` is the total number of steps, given for runs whose last epoch is shorter.
         """
         self.epochs, self.steps, self.done = epochs, steps, done
         self.total = epochs * steps if total is None else total
@@ -87,7 +87,7 @@ class EpochLines(Progress):
 
 
 class Lines(EpochLines):
-    """Plain lines for files and pipes: one per epoch, and one every ten seconds."""
+    """Plain lines for files and pipes: one per epoch, and one every ten seconds within an epoch."""
 
     def start(self, epochs, steps, done=0, total=None):
         super().start(epochs, steps, done, total)
@@ -145,7 +145,7 @@ class Notebook(Progress):
 
 
 class _Text:
-    """Text that a notebook shows as it is, without quotation marks."""
+    """Text that a notebook shows without quotation marks."""
 
     def __init__(self, text):
         self.text = text
@@ -163,7 +163,7 @@ def in_notebook():
 
 
 def choose(verbose):
-    """The progress for `verbose`: 0 for nothing, 1 for what suits the output, 2 for epoch lines.
+    """The progress display for `verbose`: 0 nothing, 1 what suits the output, 2 epoch lines.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from minitransformer.training.trainable import Trainable
 class LanguageModelling(Trainable):
     """A model that predicts the next token of a text; see :class:`TokenSequences` for its data.
 
-    A subclass provides the pass ``forward(ids, *, mask, rng)`` to logits (B, T, V).
+    A subclass provides ``forward(ids, *, mask, rng)``, which returns logits (B, T, V).
     """
 
     learns_from = TokenSequences()
@@ -21,8 +21,8 @@ class LanguageModelling(Trainable):
 class Translating(Trainable):
     """A model that predicts a target, given a source; see :class:`SequencePairs` for its data.
 
-    A subclass provides `target_vocab_size`, and the pass ``forward(source, target, *,
-    source_mask, target_mask, rng)`` to logits (B, T, V).
+    A subclass provides `target_vocab_size` and ``forward(source, target, *, source_mask,
+    target_mask, rng)``, which returns logits (B, T, V).
     """
 
     learns_from = SequencePairs()

@@ -15,7 +15,7 @@ from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
 
 
 def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
-    r"""One step on the examples `indices`.
+    r"""Take one step on the examples at `indices`.
 
     The gradients of the micro-batches add up to :math:`\partial L / \partial\theta` of the batch.
     Then the penalties are added, the norm is clipped, the optimiser takes its step, and the
@@ -28,20 +28,20 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     recipe : CompiledTraining
         What `compile` fixed.
     pool : WorkerPool
-        The workers of `model`; the pool must have been entered.
+        The workers of `model`; the pool's context must have been entered.
     examples : Examples
         Examples with targets.
     indices : (B,) int array
-        The examples of this batch.
+        Indices of the examples of this batch.
     multiplier : float
         Factor of the learning rate.
 
     Returns
     -------
     loss : float
-        Mean over everything that counts in the batch, without the penalty.
+        Mean loss over everything that counts in the batch, without the penalty.
     weight : float
-        The weight that the mean is taken over.
+        The total weight over which the mean is taken.
     measures : list of (float, int)
         Sum and count of each metric.
     penalty : float
@@ -50,30 +50,31 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     Raises
     ------
     TrainingDiverged
-        If the loss or a gradient is not finite; parameters and optimiser are then unchanged. Also
-        if the update overflows; the parameters are then unchanged. In mixed precision, a gradient
-        that overflows only skips the step, as long as the scale of the loss can be halved.
+        If the loss or a gradient is not finite; the parameters and the optimiser are unchanged
+        then. Also if the update overflows; the parameters are unchanged then. In mixed precision, a
+        gradient that overflows only causes the step to be skipped, as long as the scale of the loss
+        can be halved.
     """
     return read_numbers(take_step(model, recipe, pool, examples, indices, multiplier)[0])
 
 
 def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=True):
-    """:func:`train_step` without reading the numbers: those of a device stay there.
+    """:func:`train_step` without reading its results, so those of a device stay there.
 
     Parameters
     ----------
     model, recipe, pool, examples, indices, multiplier
         As for :func:`train_step`.
     checked : bool
-        Whether to check for numbers that are not finite, which waits for the device.
+        Whether to check for numbers that are not finite. The check waits for the device.
 
     Returns
     -------
     result : tuple
         What :func:`train_step` returns.
     norms : tuple
-        Norms of the gradients and of the new parameters, if they have not been `checked`. The step
-        is valid only if these and the loss are finite.
+        Norms of the gradients and of the new parameters, if `checked` is False. The step is valid
+        only if these norms and the loss are finite.
     """
     optimizer, flat, step = recipe.optimizer, model.flat, recipe.optimizer.t + 1
     total = examples.weight(recipe.loss, indices)
@@ -86,7 +87,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     results = pool.add_gradients(task, jobs, costs)
     loss, measures = sum_up(results, len(recipe.metrics))
 
-    # An overflow shows in the norms, which are checked before and after the optimiser's step.
+    # An overflow makes a norm non-finite; norms are checked before and after the optimiser's step.
     with np.errstate(over="ignore", invalid="ignore"):
         if mixed is not None:
             mixed.unscale(flat.grads)
@@ -126,7 +127,7 @@ def _copy(values, share_out):
 
 
 class GradientTask:
-    """The forward and backward pass of one micro-batch, as a function ``task(replica, job)``.
+    """The forward and backward passes of one micro-batch, as a function ``task(replica, job)``.
 
     It contains no data, so that it can be sent to another process.
 
@@ -163,6 +164,7 @@ class GradientTask:
             value, saved = self.loss.forward(logits, targets, self.total, replica.ops)
             measures = measure(self, logits, targets, saved)
             dlogits = self.loss.backward(saved, replica.ops)
-            del logits, saved  # with a large vocabulary, as large as all activations together
+            # With a large vocabulary, these two are as large as all activations together.
+            del logits, saved
             replica.backward(dlogits, cache)
             return value, measures

@@ -1,10 +1,10 @@
-"""Taking steps, and reading their numbers together, because each reading waits for the device.
+"""Take several steps, then read their losses and norms, because a reading waits for the device.
 
-The host only queues work for a device. It may be many steps ahead, as long as it needs no result.
-So losses and norms stay on the device and are read every few steps. If one of them turns out not to
-be finite, everything goes back to the state before these steps, and they are taken again one by one
-with all checks. Everything random depends only on the seed, the step and the micro-batch, so the
-same happens again, and the check that fails names the step and the parameter.
+The host only queues work for a device, and can be many steps ahead as long as it needs no result.
+So losses and norms stay on the device and are read every few steps. If one of them is not finite,
+the state from before these steps is restored, and the steps are taken again one by one with all
+checks. All random numbers depend only on the seed, the step and the micro-batch, so the error
+occurs again, and the check that fails names the step and the parameter.
 """
 
 import math
@@ -13,7 +13,7 @@ from minitransformer.backend import is_cupy, read_numbers
 from minitransformer.training.step import take_step
 
 READ_EVERY = 16
-"""Steps between two readings on a device. Not yet measured on a GPU."""
+"""Number of steps between two readings on a device. Not yet tuned by a measurement on a GPU."""
 
 
 class Steps:
@@ -24,8 +24,8 @@ class Steps:
     train_step : callable
         :func:`~minitransformer.training.step.train_step`, a step with all its checks.
     model : Trainable
-        The model. Its ``read_every`` is the number of steps between two readings on a device; more
-        than 1 costs a copy of the parameters and of the optimiser's state.
+        The model. Its ``read_every`` is the number of steps between two readings on a device. A
+        value above 1 costs memory for a copy of the parameters and of the optimiser's state.
     recipe, pool, examples
         As for :func:`~minitransformer.training.step.train_step`.
     """
@@ -37,7 +37,7 @@ class Steps:
         self._unread, self._start = [], None
 
     def take(self, running, indices, multiplier=1.0):
-        """Take a step, and add its numbers to the RunningMeans `running`, now or later.
+        """Take a step, and add its results to the RunningMeans `running`, now or later.
 
         Raises
         ------
@@ -56,7 +56,7 @@ class Steps:
             self.read()
 
     def read(self):
-        """Read the numbers of all unread steps; nothing else here waits for the device."""
+        """Read the results of all unread steps; no other method here waits for the device."""
         unread, self._unread = self._unread, []
         if not unread:
             return
@@ -73,7 +73,7 @@ class Steps:
 
 
 class Snapshot:
-    """The parameters and the state of training at one moment, so that they can be restored."""
+    """A copy of the parameters and the state of training, from which they can be restored."""
 
     def __init__(self, model, recipe):
         self._model, self._recipe = model, recipe
@@ -83,7 +83,7 @@ class Snapshot:
         self._mixed = recipe.mixed and recipe.mixed.state()
 
     def restore(self):
-        """Restore everything."""
+        """Restore the parameters and the state of training."""
         self._model.flat.values[...] = self._values
         self._recipe.optimizer.load_state(self._optimizer)
         if self._averages is not None:

@@ -1,4 +1,4 @@
-"""A model as a table: its layers, with the shapes and the number of their parameters."""
+"""A model as a table of its layers, with the shapes and the number of their parameters."""
 
 
 def rows_of(model):

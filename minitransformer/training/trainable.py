@@ -18,8 +18,8 @@ from minitransformer.training.steps import READ_EVERY
 class Trainable(Layer):
     """A model that can be trained.
 
-    A subclass provides `config` (the arguments it was made from), `flat` (FlatParameters),
-    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the passes
+    A subclass provides `config` (the arguments that it was made from), `flat` (FlatParameters),
+    `vocab_size`, `max_len`, `n_classes`, `dtype`, `seed`, and the methods
     ``forward(ids, *, mask, rng)`` and ``backward(dlogits, cache)``.
 
     Attributes
@@ -27,16 +27,16 @@ class Trainable(Layer):
     learns_from : ExampleKind
         The kind of examples, such as id sequences with labels; see `training/example_kinds.py`.
     ops : module
-        With the functions that the loss calls: `functional`, or the same functions faster.
+        The module whose functions the loss calls: `functional`, or one with faster versions.
     recipe : CompiledTraining or None
-        What :meth:`compile` fixed.
+        The settings that :meth:`compile` fixed.
     stop_training : bool
-        Set it from a callback to end training after the epoch.
+        Set it to True in a callback to end training after the current epoch.
     read_every : int
-        Steps between two readings of the loss on a GPU.
+        Number of steps between two readings of the loss on a GPU.
     start_id, end_id : int or None
-        The tokens that begin and end every target of a model that translates, from
-        :meth:`compile`. A file of the model holds them too.
+        For a model that translates, the ids of the tokens that begin and end every target. They
+        are set by :meth:`compile`, and saved with the model.
     """
 
     learns_from = LabelledSequences()
@@ -54,8 +54,8 @@ class Trainable(Layer):
     ):  # fmt: skip
         """Fix how the model is trained.
 
-        The arguments are those of
-        :class:`~minitransformer.training.compiled_training.CompiledTraining`, and:
+        The arguments not listed here are described in
+        :class:`~minitransformer.training.compiled_training.CompiledTraining`.
 
         Parameters
         ----------
@@ -64,8 +64,8 @@ class Trainable(Layer):
         metrics : list of str or Metric, optional
             By default accuracy, and perplexity for a generative model.
         start_id, end_id : int, optional
-            Only for a model that translates, which needs both: ids of the target vocabulary that
-            begin and end every target.
+            Ids of the target vocabulary that begin and end every target. A model that translates
+            needs both; other models take neither.
         """
         data = self.learns_from
         loss, ids = data.check_compile(self, loss, word_dropout, start_id, end_id)
@@ -104,31 +104,34 @@ class Trainable(Layer):
         Parameters
         ----------
         x : list of id sequences, or (n, T) int array
-            In a list every id is a token; in an array trailing zeros are padding.
+            In a list, every id is a token. In an array, trailing zeros are padding.
         y : (n,) int array, or (n, n_classes) one-hot rows
-            The classes. Generative models take other data; see their classes.
+            The classes. Generative models take different data, which their docstrings describe.
         epochs, batch_size : int
-            Passes over the examples, one by default, and examples in each batch.
+            Number of passes over the examples (one by default), and of examples in each batch.
         validation_data : (x, y) or (x, y, mask), optional
             Examples that are evaluated after each epoch.
         validation_split : float
-            Alternatively, the fraction of the examples, taken from the end, to validate on.
+            Alternatively, the fraction of the examples to validate on, taken from the end.
         callbacks : list of Callback or function (epoch, logs)
-            What is called during training.
+            Objects or functions that are called during training.
         verbose : {0, 1, 2}
-            Show nothing, progress, or one line per epoch.
+            0 shows nothing, 1 shows progress, 2 prints one line per epoch.
         shuffle : bool
-            Draw batches of similar length in random order, or take the examples in their order.
+            True draws batches of examples of similar length in random order; False keeps the
+            order of the examples.
         class_weight : dict or list, optional
-            Weight of each class in the training loss; 1 for a class that the dict leaves out.
+            Weight of each class in the training loss; 1 for a class that is not in the dict.
         mask : like `x`, of bool, optional
             True at each token, False at padding.
         initial_epoch : int
             Number of the first epoch, from 0.
         resume : path-like, optional
-            Checkpoint to resume from. With the same arguments, the end is bit-identical.
+            Checkpoint to resume from. With the same arguments, the trained model is bit-identical
+            to that of an uninterrupted run.
         processes : Processes, optional
-            MPI processes that train together, :func:`~minitransformer.training.parallel.mpi.join`.
+            MPI processes that train together; see
+            :func:`~minitransformer.training.parallel.mpi.join`.
         steps : int, optional
             Number of steps of the run, in place of `epochs`; see `training/plans.py`.
         steps_per_epoch : int, optional
@@ -141,7 +144,7 @@ class Trainable(Layer):
         Raises
         ------
         TypeError, ValueError
-            If an argument is wrong; nothing has changed then.
+            If an argument is wrong. The model has not changed then.
         TrainingDiverged
             If the loss or a gradient is NaN or infinite.
         """
@@ -165,9 +168,9 @@ class Trainable(Layer):
         return run.go()
 
     def train_on_batch(self, x, y=None, *, mask=None):
-        """Take one step on these examples; returns ``{"loss": ..., "accuracy": ...}``.
+        """Take one step on these examples; return ``{"loss": ..., "accuracy": ...}``.
 
-        The results are measured before the step. The learning rate is the optimiser's own.
+        Loss and metrics are those before the step. No schedule multiplies the learning rate.
         """
         recipe = self._compiled("train_on_batch")
         examples = self.read_examples(x, y, mask, recipe.loss)
@@ -186,8 +189,8 @@ class Trainable(Layer):
     def predict(self, x, *, mask=None):
         """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`.
 
-        The exception is a :class:`~minitransformer.models.Transformer`: it needs the start token,
-        so it must have been compiled, or loaded from the file of a model that was.
+        The exception is a :class:`~minitransformer.models.Transformer`. It needs the start token,
+        so it must have been compiled, or loaded from the file of a compiled model.
         """
         examples = self.learns_from.read_inputs(self, x, mask)
         recipe, tokens, workers = self.recipe, None, None
@@ -198,7 +201,7 @@ class Trainable(Layer):
             return passes.predict(self, pool, examples, tokens)
 
     def to(self, device):
-        """Move the model and the state of its training to "numpy" or "cupy"; returns itself."""
+        """Move the model and the state of its training to "numpy" or "cupy"; return the model."""
         super().to(device)
         if self.recipe is not None:
             self.recipe.to(device)
@@ -218,7 +221,7 @@ class Trainable(Layer):
         return model_file.load_model(cls, path)
 
     def read_examples(self, x, y, mask, loss):
-        """Check inputs and targets, as given to :meth:`fit`; returns examples with both."""
+        """Check inputs and targets, as given to :meth:`fit`; return examples with both."""
         return self.learns_from.read_examples(self, x, y, mask, loss)
 
     def run(self, batch, rng):
@@ -226,7 +229,7 @@ class Trainable(Layer):
         return self.learns_from.run(self, batch, rng)
 
     def decay_mask(self):
-        """Where weight decay and penalties act, (n,) bool: on matrices, not biases and gains."""
+        """Where weight decay and penalties act, (n,) bool: on matrices, not on biases or gains."""
         if getattr(self, "_decay_mask", None) is None:
             xp, flat = array_module(self.flat.values), self.flat
             self._decay_mask = xp.zeros(flat.values.shape, bool)

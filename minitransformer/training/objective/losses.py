@@ -2,8 +2,8 @@ r"""Losses that can be split: each micro-batch contributes its exact part of the
 
 The loss of a batch is a mean over everything that counts in the *whole* batch,
 :math:`L = \frac{1}{Z}\sum_i w_i \ell_i` with :math:`Z = \sum_i w_i`. A micro-batch is given
-:math:`Z`, and returns its own sum divided by it. The losses and gradients of the micro-batches then
-add up to those of the batch, however it is cut.
+:math:`Z`, and returns its own sum of :math:`w_i \ell_i` divided by :math:`Z`. The losses and
+gradients of the micro-batches then add up to those of the batch, regardless of how it is cut.
 """
 
 import numpy as np
@@ -28,7 +28,7 @@ class Loss:
     ignore_index = None
 
     def normaliser(self, targets):
-        """Z, the weight of the `targets` that count; without class weights, their number.
+        """Z, the total weight of the `targets` that count; their number if there are no weights.
 
         Parameters
         ----------
@@ -58,14 +58,14 @@ class Loss:
         Returns
         -------
         value : float, or 0-d array on a device
-            The contribution; in nats for a cross-entropy.
+            The contribution, which is in nats for a cross-entropy.
         saved : tuple
             What :meth:`backward` needs.
         """
         raise NotImplementedError
 
     def backward(self, saved, ops=functional):
-        """Gradient of that contribution with respect to the logits, (..., C)."""
+        """Gradient of the value that `forward` returned with respect to the logits, (..., C)."""
         raise NotImplementedError
 
     def probabilities(self, saved):
@@ -88,15 +88,16 @@ class Loss:
 
 
 class CategoricalCrossentropy(Loss):
-    r"""Cross-entropy of softmax(logits) with the correct class.
+    r"""Cross-entropy between the correct class and softmax(logits).
 
     Parameters
     ----------
     label_smoothing : float
         Fraction of the target that is spread evenly over all classes; at least 0 and below 1.
     class_weights : (C,) sequence of float, optional
-        Weight of each class, >= 0, and > 0 with label smoothing. Smoothing gives every class a part
-        of the loss, so a micro-batch whose total weight is 0 could not contribute its exact part.
+        Weight of each class. It must be >= 0, and > 0 with label smoothing: every class is then
+        part of every target, so a micro-batch whose total weight is 0 could not contribute its
+        part.
     ignore_index : int, optional
         Targets with this number do not count.
 
@@ -200,7 +201,7 @@ class TokenCrossentropy(CategoricalCrossentropy):
 
 
 class MeanSquaredError(Loss):
-    r"""Mean squared difference between the probabilities and the one-hot target, over all entries.
+    r"""Mean squared difference between the probabilities and the one-hot targets, over all entries.
 
     .. math:: L = \frac{1}{n C} \sum_{ij} (p_{ij} - [\,j = y_i\,])^2, \qquad p = softmax(logits)
 

@@ -10,18 +10,18 @@ from minitransformer.functional import log_softmax
 
 
 class Metric:
-    """A mean over the targets that count, summed up micro-batch by micro-batch.
+    """A mean over the targets that count, computed from the sums of the micro-batches.
 
     Attributes
     ----------
     name : str
-        Name of its column in the history.
+        Name of the metric's column in the history.
     """
 
     name = "metric"
 
     def measure(self, logits, targets, ignore_index=None):
-        """Sum over the targets of a micro-batch that count, and their number.
+        """Sum of the metric over the targets of a micro-batch that count, and their number.
 
         Parameters
         ----------
@@ -43,12 +43,12 @@ class Metric:
         return self.measure(logits, targets, loss.ignore_index)
 
     def finish(self, mean):
-        """The number that is reported, given the mean over all examples."""
+        """The number to report, given the mean over all examples."""
         return mean
 
 
 class Accuracy(Metric):
-    """Fraction of the examples whose largest logit is that of the correct class."""
+    """Fraction of the targets for which the largest logit is that of the correct class."""
 
     name = "accuracy"
 
@@ -66,7 +66,7 @@ class Perplexity(Metric):
 
     .. math:: \exp\Big(-\frac{1}{n} \sum_i \log p_{i y_i}\Big)
 
-    The prediction is as uncertain as a choice among this many equally likely classes.
+    A perplexity of k means a prediction as uncertain as a choice among k equally likely classes.
 
     Source: Jelinek, Mercer, Bahl, Baker, "Perplexity - a measure of the difficulty of speech
     recognition tasks", 1977.
@@ -93,7 +93,7 @@ def _nats(table, targets, ignore_index, of_logarithms=True):
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
     chosen = xp.take_along_axis(table, xp.where(counts, targets, 0)[..., None], axis=-1)[..., 0]
     if not of_logarithms:
-        # A probability that underflowed counts as the smallest normal number.
+        # A probability that underflowed is replaced with the smallest normal number.
         chosen = xp.log(xp.maximum(chosen, np.finfo(chosen.dtype).tiny))
     return as_number(-xp.where(counts, chosen, 0).sum(dtype=np.float64)), as_number(counts.sum())
 
@@ -118,7 +118,7 @@ def get(metric):
 
 
 def confusion_matrix(labels, predictions, n_classes):
-    """How often an example of class i was predicted to be of class j.
+    """Count how often an example of class i was predicted to be of class j.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Averaged weights, which generalise better than the last ones."""
+"""Averaged weights, which often generalise better than the last weights."""
 
 from contextlib import contextmanager
 
@@ -15,8 +15,8 @@ class AveragedWeights:
     .. math:: \bar\theta_t = d_t\,\bar\theta_{t-1} + (1 - d_t)\,\theta_t, \qquad
               d_t = \min\Big(d,\; \frac{t - 1}{t + 8}\Big)
 
-    Since :math:`d_1 = 0`, the initial weights never enter the mean. Early averages reach back over
-    about a tenth of the steps so far, later ones over about :math:`1/(1 - d)` steps.
+    Since :math:`d_1 = 0`, the initial weights never enter the mean. An early average covers about
+    the last tenth of the steps so far; a later one covers about the last :math:`1/(1 - d)` steps.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class AveragedWeights:
 
 @contextmanager
 def applied(averages, values):
-    """Context manager that puts the averages into the (n,) array `values`, and restores it after.
+    """Context manager in which the (n,) array `values` contains the averages; restored at the end.
 
     If `averages` is None or has not been updated yet, nothing changes.
     """

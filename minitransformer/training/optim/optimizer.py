@@ -1,8 +1,8 @@
-"""The base class of the optimisers: flat state arrays, their checks, and the loop over blocks.
+"""The base class of the optimisers: flat state arrays, checks of them, and the loop over blocks.
 
-The work is done block by block. One block of every array involved fits in the processor's cache, so
-each number is read from memory once per step, however many operations the formula has. The only
-temporaries are two scratch blocks per worker.
+The arrays are processed block by block. One block of every array involved fits in the processor's
+cache, so each number is read from memory once per step, no matter how many operations the formula
+has. The only temporary arrays are two scratch blocks per worker.
 """
 
 import numpy as np
@@ -11,23 +11,23 @@ from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_number
 
 # Elements in a block: six float32 arrays of this length take 1.5 MiB. Smaller blocks would fit in
-# the second-level cache, but threads would then hand over Python's lock too often.
+# the second-level cache, but threads would then pass Python's lock to each other too often.
 BLOCK = 65_536
 
 
 def one_part(size, work):
-    """Call ``work(slice)`` once for everything; a pool's ``share_out`` divides it among workers."""
+    """Call ``work(slice)`` once, on everything; a pool's ``share_out`` divides it among workers."""
     work(slice(0, size))
 
 
 def blocks(xp, size):
-    """Slices that cover an array of `size`: of cache size on the CPU, a single one on a device."""
+    """Slices that cover an array of `size`: cache-sized on the CPU, a single one on a device."""
     block = BLOCK if xp is np else max(size, 1)
     return [slice(start, start + block) for start in range(0, size, block)]
 
 
 class Optimizer:
-    """An optimiser, which works in place on the flat array of all parameters.
+    """An optimiser that works in place on the flat array of all parameters.
 
     A subclass names its state arrays in `slots` and implements its equation in :meth:`update`.
 
@@ -43,7 +43,7 @@ class Optimizer:
     """
 
     slots = ()
-    kernel = None  # name under which `ops` may have the update as a single kernel for a device
+    kernel = None  # name of the update in `ops`, which may have it as a single kernel for a device
 
     def __init__(self, learning_rate):
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
@@ -77,11 +77,11 @@ class Optimizer:
         decay : (n,) array of bool, optional
             Where decoupled weight decay acts; everywhere by default. Only AdamW has weight decay.
         share_out : callable
-            ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if it can;
+            ``share_out(n, work)`` calls ``work(slice)`` for parts of 0..n, in parallel if possible;
             see :meth:`~minitransformer.training.parallel.workers.WorkerPool.share_out`. The bits of
-            the result do not depend on the parts.
+            the result do not depend on how 0..n is divided into parts.
         ops : module, optional
-            The model's functions. On a device, their ``optimizer_kernel`` is used if they have one.
+            The model's functions. On a device, ``ops.optimizer_kernel`` is used if it exists.
 
         Raises
         ------
@@ -119,14 +119,14 @@ class Optimizer:
         raise NotImplementedError
 
     def numbers(self, rate):
-        """The numbers that the kernel of the update takes besides its arrays, by name."""
+        """The numbers that the kernel of the update takes in addition to its arrays, by name."""
         raise NotImplementedError
 
     def shrink(self, xp, theta, rate, scratch, decay):
         """Decoupled weight decay on one block, before the update; by default none."""
 
     def state(self):
-        """State as a dict: `t` and the state arrays by name (the arrays themselves, no copies)."""
+        """State as a dict: `t` and the state arrays by name (the arrays themselves, not copies)."""
         return {"t": self.t, **self._arrays}
 
     def load_state(self, state):

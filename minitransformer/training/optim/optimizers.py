@@ -28,7 +28,8 @@ class SGD(Optimizer):
     momentum : float
         :math:`\mu`, at least 0 and below 1.
     nesterov : bool
-        Take the gradient step from the point to which the momentum leads; needs momentum > 0.
+        Whether to take the gradient step from the point to which the momentum leads; needs
+        momentum > 0.
 
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964
     (the heavy ball); Nesterov, "A method of solving a convex programming problem with convergence
@@ -78,7 +79,7 @@ class Nesterov(SGD):
 
 
 class AdaGrad(Optimizer):
-    r"""A learning rate per parameter, which falls as its squared gradients add up.
+    r"""A learning rate for each parameter, which falls as the squares of its gradients add up.
 
     .. math:: s_t = s_{t-1} + g_t^2, \qquad
               \theta_t = \theta_{t-1} - \eta\, \frac{g_t}{\sqrt{s_t} + \epsilon}
@@ -112,7 +113,7 @@ class AdaGrad(Optimizer):
 
 
 class RMSProp(Optimizer):
-    r"""AdaGrad that forgets: a running mean of the squared gradients in place of their sum.
+    r"""AdaGrad with a running mean of the squared gradients in place of their sum.
 
     .. math:: v_t = \rho v_{t-1} + (1-\rho) g_t^2, \qquad
               \theta_t = \theta_{t-1} - \eta\, \frac{g_t}{\sqrt{v_t} + \epsilon}
@@ -151,7 +152,7 @@ class RMSProp(Optimizer):
 
 
 class Adam(Optimizer):
-    r"""Running means of the gradient and of its square, both corrected for starting at zero.
+    r"""Steps from running means of gradient and squared gradient, corrected for starting at zero.
 
     .. math:: m_t = \beta_1 m_{t-1} + (1-\beta_1) g_t, \qquad
               v_t = \beta_2 v_{t-1} + (1-\beta_2) g_t^2
@@ -225,7 +226,7 @@ class AdamW(Adam):
         if decay is None:
             theta *= 1.0 - rate * self.weight_decay
         else:
-            xp.multiply(theta, decay, out=scratch)  # zero where nothing decays
+            xp.multiply(theta, decay, out=scratch)  # zero for parameters without decay
             scratch *= rate * self.weight_decay
             theta -= scratch
 

@@ -1,7 +1,7 @@
 r"""Regularisation: penalties, clipping of the gradient, word dropout.
 
-Everything here works on the flat arrays of values and gradients (or on ids), never on layers, so it
-is the same for every model. Decoupled weight decay is in
+All functions here work on the flat arrays of values and gradients, or on ids, and never on layers.
+So they are the same for every model. Decoupled weight decay is in
 :class:`~minitransformer.training.optim.optimizers.AdamW`, averaged weights are in averaging.py, and
 dropout is in the layers.
 """
@@ -26,7 +26,7 @@ def add_penalty(values, grads, l1=0.0, l2=0.0, where=None):
     values : (n,) array
         Parameters; not changed.
     grads : (n,) array
-        Gradients, to which those of the penalties are added.
+        Gradients, to which the gradients of the penalties are added.
     l1, l2 : float
         :math:`\lambda_1, \lambda_2 \ge 0`.
     where : (n,) array of bool, optional
@@ -64,7 +64,7 @@ def add_penalty(values, grads, l1=0.0, l2=0.0, where=None):
 
 
 def global_norm(grads, share_out=one_part):
-    """Euclidean norm of all gradients together; NaN or inf if any entry is.
+    """Euclidean norm of all gradients together; NaN or inf if any entry is NaN or inf.
 
     Finite gradients whose squares overflow their dtype still have a finite norm.
 
@@ -73,13 +73,13 @@ def global_norm(grads, share_out=one_part):
     grads : (n,) array
         All gradients; not changed.
     share_out : callable
-        As for :meth:`~minitransformer.training.optim.optimizer.Optimizer.step`; the bits do not
-        depend on it.
+        As for :meth:`~minitransformer.training.optim.optimizer.Optimizer.step`. The bits of the
+        norm do not depend on it.
 
     Returns
     -------
     float, or 0-d float64 array on a device
-        The norm. The host does not wait for a device.
+        The norm. For gradients on a device, the host does not wait for the result.
     """
     if is_cupy(grads):
         return _norm_on_device(grads)
@@ -88,7 +88,7 @@ def global_norm(grads, share_out=one_part):
     squares = [0.0] * len(parts)
 
     def work(some):
-        with np.errstate(over="ignore", invalid="ignore"):  # both are handled below
+        with np.errstate(over="ignore", invalid="ignore"):  # NaN and inf are handled below
             for i in range(some.start, some.stop):
                 squares[i] = float(xp.dot(grads[parts[i]], grads[parts[i]]))
 
@@ -104,7 +104,7 @@ def global_norm(grads, share_out=one_part):
 
 
 def _norm_on_device(grads):
-    """:func:`global_norm` without a branch: both forms are computed and one is selected there."""
+    """:func:`global_norm` without a branch: both forms are computed, and the device selects one."""
     xp = array_module(grads)
     total, largest = as_number(xp.dot(grads, grads)), as_number(xp.abs(grads).max())
     scaled = grads.astype(np.float64) / xp.maximum(largest, np.finfo(np.float64).tiny)
@@ -147,7 +147,7 @@ def clip_by_global_norm(grads, max_norm, norm=None):
 
 
 def word_dropout(ids, p, unknown_id, rng, mask=None):
-    """Replace tokens by the unknown token with probability `p`; padding stays padding.
+    """Replace each token with the unknown token with probability `p`; padding stays padding.
 
     A word that is often hidden cannot be memorised, and the unknown token learns to mean
     "some word".

@@ -1,4 +1,4 @@
-r"""Learning-rate schedules: the factor of the optimiser's learning rate at step t, from 1.
+r"""Learning-rate schedules: the factor of the optimiser's learning rate at step t, counted from 1.
 
 A schedule can be any function of the step. The schedules here do not need the length of the run
 when they are created: `fit` passes it to :meth:`Schedule.start`, which returns the function.
@@ -35,12 +35,13 @@ class Constant(Schedule):
 
 
 class WarmupInverseSqrt(Schedule):
-    r"""Linear warm-up, then a decrease with the inverse square root of the step.
+    r"""Linear warm-up, then a factor proportional to the inverse square root of the step.
 
     .. math:: d_{model}^{-1/2} \, \min(t^{-1/2},\; t \, w^{-3/2})
 
-    With `d_model` this is the paper's rate itself; use it with ``learning_rate=1.0``. Without, it
-    is scaled so that its peak, at :math:`t = w`, is 1; the optimiser's rate is then the peak rate.
+    If `d_model` is given, this factor is the paper's learning rate; use it with
+    ``learning_rate=1.0``. If not, the factor is scaled so that its peak, at :math:`t = w`, is 1;
+    the optimiser's learning rate is then the peak rate.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ class WarmupCosine(Schedule):
 
 
 def _warmup_steps(warmup, total_steps):
-    """Steps of warm-up, given a number of steps or, below 1, a fraction of the run."""
+    """Number of warm-up steps, given as a number or, below 1, as a fraction of the run's steps."""
     return max(1.0, warmup * total_steps) if 0 < warmup < 1 else warmup
 
 

@@ -1,1 +1,1 @@
-"""Parallel training: threads, forked processes, MPI, and settings of BLAS and the allocator."""
+"""Parallel training: threads, forked processes, MPI, and settings for BLAS and the allocator."""

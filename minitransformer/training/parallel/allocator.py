@@ -1,8 +1,9 @@
-"""Keeping the memory that one step frees for the next step.
+"""Keep the memory that one step frees, for the next step.
 
-Every step allocates and frees the same arrays. glibc, the usual C library on Linux, returns large
-arrays to the system, and the next step pays for the same pages again. Mapping and clearing them
-costs more than computing with them (GELU's backward pass took five times as long).
+Every step allocates and frees arrays of the same sizes. glibc, the usual C library on Linux,
+returns the memory of large arrays to the system, so the next step has to request the same pages
+again. Mapping and clearing them costs more than computing with them: GELU's backward pass took five
+times as long.
 """
 
 import ctypes
@@ -20,15 +21,16 @@ _lock, _inside = threading.Lock(), 0
 
 @contextmanager
 def freed_memory_kept(give_back=True):
-    """Context manager in which freed memory stays with the process; at the end it is given back.
+    """Context manager in which freed memory stays with the process; it is given back at the end.
 
-    Without glibc, this does nothing. Arrays above 32 MB are always returned at once. It may be
-    nested, and entered by several threads; memory is given back only when the last one leaves.
+    Without glibc, this does nothing. The memory of arrays above 32 MB is always returned at once.
+    The context may be nested, and entered by several threads; memory is given back only when the
+    last thread leaves it.
 
     Parameters
     ----------
     give_back : bool
-        If False, about 64 MB are kept at the end, for the next user.
+        If False, about 64 MB are kept at the end, for the next context.
     """
     global _inside
     libc = _glibc()
@@ -44,7 +46,7 @@ def freed_memory_kept(give_back=True):
         with _lock:
             _inside -= 1
             if libc is not None and _inside == 0:
-                # These are the values that glibc itself reaches in a process with large arrays. It
+                # glibc itself reaches these values in a process with large arrays. It
                 # also reaches 32 MB as the size above which arrays are mapped, so that one stays.
                 libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
                 libc.mallopt(_M_TOP_PAD, 0)

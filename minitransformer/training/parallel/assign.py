@@ -1,17 +1,17 @@
-"""Which worker does which jobs."""
+"""The assignment of jobs to workers."""
 
 
 def assign(costs, workers):
     """Assign jobs to workers so that every worker has about the same cost.
 
-    The costliest job comes first, and each job goes to the worker with the lowest cost so far
+    Jobs are assigned in order of decreasing cost, each to the worker with the lowest cost so far
     (Graham, "Bounds on multiprocessing timing anomalies", 1969). The result depends only on the
     arguments.
 
     Parameters
     ----------
     costs : sequence of float
-        Cost of each job, in any unit.
+        Cost of each job, in arbitrary units.
     workers : int
         Number of workers.
 

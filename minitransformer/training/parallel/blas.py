@@ -14,7 +14,7 @@ _lock, _inside, _limit = threading.Lock(), 0, None
 def one_blas_thread():
     """Context manager that limits BLAS to one thread; warns once if that is not possible.
 
-    It may be entered by several threads; the limit is lifted when the last one leaves.
+    Several threads may enter the context; the limit is lifted when the last thread leaves it.
     """
     global _inside, _limit
     blas = _blas()
@@ -35,7 +35,7 @@ def one_blas_thread():
 
 @functools.cache
 def _blas():
-    """The BLAS libraries of this process, found once because the search takes milliseconds."""
+    """The BLAS libraries of this process, found only once because it takes milliseconds."""
     return ThreadpoolController().select(user_api="blas")
 
 

@@ -1,9 +1,10 @@
 """Workers that are separate processes, forked from this one.
 
-Threads hand Python's lock to each other before and after every call into NumPy. When a call takes
-ten microseconds, as in a small model, that costs more than the call. A forked process has its own
-lock. It is a copy of this process at that moment, including the model, and writes its gradients
-into shared memory. Micro-batches are sent to it through a pipe, and losses and metrics come back.
+Threads pass Python's lock to each other before and after every call into NumPy. When a call takes
+ten microseconds, as in a small model, passing the lock costs more than the call. A forked process
+has its own lock. It is a copy of this process at the moment of the fork, including the model, and
+writes its gradients into shared memory. Micro-batches are sent to it through a pipe, and it sends
+back losses and metrics.
 """
 
 import gc
@@ -19,8 +20,8 @@ from multiprocessing import current_process, get_context
 
 import numpy as np
 
-# Only one fork at a time. Otherwise a process would inherit, and keep open, the child's end of
-# another worker's pipe, and the end of that worker would go unnoticed.
+# Only one fork at a time. Otherwise a process would inherit the child's end of another worker's
+# pipe and keep it open, so that nobody would notice if that worker ended.
 _forking = threading.Lock()
 
 
@@ -41,13 +42,13 @@ class ForkedWorker:
     Parameters
     ----------
     replica : object with ``flat``
-        The replica; its values and gradients must be in shared memory.
+        The replica, whose values and gradients must be in shared memory.
     """
 
     def __init__(self, replica):
         context = get_context("fork")
         with _forking, warnings.catch_warnings():
-            # Python 3.12 warns about forking with threads. Ours hold no lock that _serve takes.
+            # Python 3.12 warns of forking with threads. Our threads hold no lock that _serve takes.
             warnings.simplefilter("ignore", DeprecationWarning)
             self._pipe, childs_end = context.Pipe()
             self._process = context.Process(
@@ -62,7 +63,7 @@ class ForkedWorker:
             self._pipe.send((task, jobs))
 
     def receive(self):
-        """The results of the jobs, in their order, and None; or None and the error of a job."""
+        """Return the results of the jobs, in order, and None; or None and the error of a job."""
         try:
             received = self._pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -71,7 +72,7 @@ class ForkedWorker:
             return received, None
         try:
             error = self._pipe.recv()
-        except Exception:  # it cannot be unpickled
+        except Exception:  # the error cannot be unpickled
             error = None
         return None, error or RuntimeError(received)
 
@@ -85,14 +86,14 @@ class ForkedWorker:
         )
 
     def close(self):
-        """End the process, whatever it is doing; its results are no longer needed."""
+        """End the process at once; its results are no longer needed."""
         self._process.kill()
         self._process.join()
         self._pipe.close()
 
 
 def _serve(replica, pipe, parents_end):
-    """Do the tasks that come through the pipe until the parent closes it or ends."""
+    """Do the tasks that arrive through the pipe until the parent closes it or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parents_end.close()
@@ -108,7 +109,7 @@ def _serve(replica, pipe, parents_end):
             except Exception as error:
                 _send_error(pipe, error)
     finally:
-        os._exit(0)  # so that nothing of the parent's is closed, flushed or removed twice
+        os._exit(0)  # so that no file of the parent is closed, flushed or removed a second time
 
 
 def _send_error(pipe, error):

@@ -1,11 +1,10 @@
 """MPI processes, started by ``mpiexec``, that train one model together.
 
 Every process runs the whole program on the same data, from the same seed. The micro-batches of a
-batch are assigned to processes as
-:class:`~minitransformer.training.parallel.workers.WorkerPool` assigns them to threads. The
-gradients are added up in the order of the processes, and all of them take the same step. MPI does
-not fix the order of its own sums, so they are not used: n processes give the same bits as one
-process with n workers.
+batch are assigned to processes as :class:`~minitransformer.training.parallel.workers.WorkerPool`
+assigns them to threads. The gradients are added up in the order of the processes, and all processes
+take the same step. MPI's own sums are not used, because their order is not fixed. So n processes
+give the same bits as one process with n workers.
 """
 
 import os
@@ -25,7 +24,7 @@ SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 def join():
-    """The processes that ``mpiexec`` started together with this one, or None if it is alone.
+    """Join the processes that ``mpiexec`` started together with this one; None if it is alone.
 
     Returns
     -------
@@ -34,7 +33,8 @@ def join():
     Raises
     ------
     ValueError
-        If there are several, but mpi4py is missing or uses a different MPI library from `mpiexec`.
+        If there are several processes, but mpi4py is missing or uses a different MPI library from
+        `mpiexec`.
     """
     sizes = [os.environ.get(name, "") for name in SIZE_VARIABLES]
     size = max((int(number) for number in sizes if number.isdecimal()), default=1)
@@ -56,7 +56,7 @@ def join():
 
 
 class Processes:
-    """The MPI processes of a run. Docstrings say which methods all of them must call together.
+    """The MPI processes of a run. All must call a method together if its docstring says so.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Processes:
         self._ends = communicator.Dup()
 
     def exchange(self, value):
-        """The `value` of every process, in the order of the processes; all call it together."""
+        """Return every process's `value`, in the order of the processes; all call it together."""
         return self._all.allgather(value)
 
     def check_same(self, what, content):
@@ -88,12 +88,12 @@ class Processes:
         what : str
             What the bytes are ("weights"), for the message.
         content : bytes
-            What is compared.
+            The bytes to compare.
 
         Raises
         ------
         RuntimeError
-            In every process, if the bytes differ in any.
+            In every process, if the bytes differ between any two processes.
         """
         digests = self.exchange(sha256(content).digest())
         different = [rank for rank, digest in enumerate(digests) if digest != digests[0]]
@@ -101,9 +101,9 @@ class Processes:
             raise RuntimeError(f"process {different[0]} has different {what} from process 0")
 
     def add_up(self, array, used):
-        """Replace `array`, (n,), by the sum of the first `used` processes' arrays, in their order.
+        """Replace `array`, (n,), with the sum of the first `used` processes' arrays, in order.
 
-        Each process adds up one part of the array for all of them; all call it together.
+        Each process adds up one part of the array for all processes. All call it together.
         """
         edges = [array.size * k // self.size for k in range(self.size + 1)]
         counts = np.diff(edges)
@@ -118,7 +118,7 @@ class Processes:
 
     @contextmanager
     def in_turn(self):
-        """Let process 0 do something first, such as a download; the others wait, then do it too."""
+        """Context for work that process 0 does before the others do it too, such as a download."""
         if self.rank:
             _arrived(self._all.Ibarrier())
         try:
@@ -135,7 +135,7 @@ class Processes:
         failed : bool
             Whether this process has failed.
         grace : float
-            Seconds to wait if it has failed. If not, there is no limit.
+            Seconds to wait if this process has failed. If it has not, there is no limit.
 
         Returns
         -------
@@ -152,7 +152,7 @@ class Processes:
 
 
 def _arrived(barrier, seconds=None):
-    """Whether all processes reach a barrier within `seconds`; sleeps while it waits."""
+    """Whether all processes reach a barrier within `seconds`; sleeps during the wait."""
     start = monotonic()
     while not barrier.Test():
         if seconds is not None and monotonic() - start > seconds:
@@ -162,7 +162,7 @@ def _arrived(barrier, seconds=None):
 
 
 class ProcessPool:
-    """One worker per process; every process uses it like a :class:`WorkerPool`.
+    """A pool with one worker per process; every process uses it like a :class:`WorkerPool`.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class ProcessPool:
         self._stack.close()
 
     def map(self, task, jobs, costs):
-        """``task(model, job)`` for every job, each in one process.
+        """Call ``task(model, job)`` for every job, each in one process.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class ProcessPool:
         Raises
         ------
         RuntimeError
-            If a task failed in another process. Its own process raises the task's error.
+            If a task failed in another process. The process of the task raises its error.
         """
         own_jobs, results, error = assign(costs, self.size)[self.processes.rank], [], None
         try:
@@ -227,5 +227,5 @@ class ProcessPool:
         return results
 
     def share_out(self, size, work):
-        """Call ``work(slice)`` on 0..`size`; every process does all of it."""
+        """Call ``work(slice)`` on all of 0..`size`; every process does all of the work."""
         work(slice(0, size))

@@ -1,11 +1,11 @@
 """Parallel workers: the micro-batches of a batch are assigned to threads or forked processes.
 
-NumPy releases Python's lock inside its loops and products. So threads that each compute whole
-micro-batches keep all cores busy with all of the work, including elementwise operations. BLAS is
-limited to one thread in each. For the gradients of many steps, processes are faster (forked.py).
-Every worker has a replica of the model, which shares the values and owns its gradients. The
-gradients are added up in the order of the workers, never in the order in which they finish, so the
-same number of workers always gives the same bits.
+NumPy releases Python's lock inside its loops and matrix products. So threads that each compute
+whole micro-batches keep all cores busy, even during elementwise operations. BLAS is limited to one
+thread per worker. For the gradients of many steps, processes are faster (forked.py). Every worker
+has a replica of the model, which shares the model's values and owns its gradients. The gradients
+are added up in the order of the workers, never in the order in which they finish, so the same
+number of workers always gives the same bits.
 """
 
 import os
@@ -21,12 +21,12 @@ from minitransformer.training.parallel.assign import assign
 from minitransformer.training.parallel.blas import one_blas_thread
 from minitransformer.training.parallel.forked import ForkedWorker, can_fork, shared_zeros
 
-# A batch of the usual size has no more micro-batches than this, so more cores gain nothing.
+# A batch of the usual size has no more micro-batches than this, so more cores would not help.
 MAX_WORKERS = 8
 
 
 def usable_cores():
-    """Cores that this process may use."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -40,9 +40,9 @@ def default_workers(values=None):
 
 
 class WorkerPool:
-    """Workers on one model; used as a context manager.
+    """The workers of one model, used as a context manager.
 
-    With one worker there is no extra thread and no replica, and BLAS keeps its own threads. A model
+    With one worker, there is no extra thread and no replica, and BLAS is not limited. A model
     on a GPU always has one worker, because threads would share the one device.
 
     Parameters
@@ -52,11 +52,12 @@ class WorkerPool:
     workers : int, optional
         Number of workers; see :func:`default_workers`.
     keep_memory : bool
-        Whether to keep part of the memory, because another pool will soon need it.
+        Whether to keep part of the freed memory at the end, because another pool will soon need it.
     fork : bool
-        Whether forked processes compute the gradients, if the system allows it. That pays off for
-        many steps, not for one. They are forked at the first call of :meth:`add_gradients`, and of
-        later changes to the model they see only those to its values.
+        Whether forked processes compute the gradients, if the system allows it. Forking pays off
+        for many steps, but not for one. The processes are forked at the first call of
+        :meth:`add_gradients`. After that, a change to the model reaches them only if it is a change
+        of its values.
     """
 
     def __init__(self, model, workers=None, keep_memory=False, fork=False):
@@ -84,16 +85,16 @@ class WorkerPool:
         self._replicas, self._forked = [self.model], []
 
     def map(self, task, jobs, costs):
-        """``task(model, job)`` for every job, without gradients.
+        """Call ``task(model, job)`` for every job, without computing gradients.
 
         Parameters
         ----------
         task : callable
-            What is done for each job.
+            The function to call for each job.
         jobs : list
             The second argument of each call.
         costs : list of float
-            Cost of each job, in any unit.
+            Cost of each job, in arbitrary units.
 
         Returns
         -------
@@ -103,10 +104,10 @@ class WorkerPool:
         return self._run(lambda worker, job: task(self.model, job), jobs, costs)
 
     def add_gradients(self, task, jobs, costs):
-        """``task(replica, job)`` for every job; the sum of gradients is in ``model.flat.grads``.
+        """Call ``task(replica, job)`` for all jobs; sum the gradients in ``model.flat.grads``.
 
-        The task calls ``backward``, which adds to its replica's gradients. The previous gradients
-        of the model are lost.
+        The task calls ``backward``, which adds to the gradients of the replica. The model's
+        previous gradients are overwritten.
 
         Parameters
         ----------
@@ -130,7 +131,8 @@ class WorkerPool:
                 "existing array, for example model.flat.values[...] = new"
             )
         if self._fork and not self._forked:
-            self._fork_workers()  # before anything is written, which would then be stored twice
+            # Before the gradients are written: memory pages written earlier would be copied.
+            self._fork_workers()
         clear(self.model.flat.grads, self.share_out)
         if self._forked:
             results = self._run_forked(task, jobs, costs)
@@ -153,7 +155,7 @@ class WorkerPool:
                 self._forked.append(ForkedWorker(replica))
                 self._stack.callback(self._forked[-1].close)
                 self._replicas.append(replica)
-        except OSError:  # no memory, or too many processes: use threads instead
+        except OSError:  # not enough memory, or too many processes: use threads instead
             self._fork, self._forked, self._replicas = False, [], [self.model]
 
     def _run_forked(self, task, jobs, costs):
@@ -164,7 +166,7 @@ class WorkerPool:
         try:
             results |= {job: task(self.model, jobs[job]) for job in assigned[0]}
         finally:
-            # Wait for all, even after an error, as in _each.
+            # Wait for all workers, even after an error, as in _each.
             answers = [worker.receive() for worker, _ in busy]
         for (_, its_jobs), (found, error) in zip(busy, answers, strict=True):
             if error is not None:
@@ -192,14 +194,14 @@ class WorkerPool:
         try:
             work(0, parts[0])
         finally:
-            # Wait for all, even after an error, so that none still writes after the return.
+            # Wait for all workers, even after an error, so that none still writes after the return.
             errors = [future.exception() for future in futures]
         for error in errors:
             if error is not None:
                 raise error
 
     def share_out(self, size, work):
-        """Call ``work(slice)`` on every worker at once, each with its part of 0..`size`."""
+        """Call ``work(slice)`` on all workers at once, each with its own part of 0..`size`."""
         edges = [size * k // self.size for k in range(self.size + 1)]
         parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
 
