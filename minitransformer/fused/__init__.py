@@ -1,9 +1,9 @@
 """The same names as in `functional`, with faster versions of some functions.
 
-Signatures are the same, and results agree to rounding. A function is replaced if its median gain
+Signatures are the same, and results agree to rounding. A function is replaced if its median speedup
 over three shapes is at least 1.3 (docs/performance.md, measured by ``python -m minitransformer
 bench fused``); all other names are the plain functions. A model takes ``ops="fused"`` or
-``"plain"``. For arrays on a GPU some functions are CUDA kernels, unless the environment variable
+``"plain"``. For arrays on a GPU, some functions are CUDA kernels, unless the environment variable
 ``MINITRANSFORMER_GPU_KERNELS`` is 0.
 """
 
@@ -23,7 +23,7 @@ from minitransformer.fused.loss import cross_entropy_backward
 
 
 def _on_device(argument):
-    """Whether an argument is a CuPy array, or a generator of CuPy arrays."""
+    """Whether an argument is a CuPy array, or a random generator that draws CuPy arrays."""
     draws = hasattr(argument, "integers") and not isinstance(argument, np.random.Generator)
     return is_cupy(argument) or draws
 
@@ -72,7 +72,7 @@ FASTER = {
 
 
 def optimizer_kernel(name):
-    """A kernel that computes an optimiser's whole step in one launch, or None.
+    """A kernel that computes a whole step of an optimiser in one launch, or None.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def optimizer_kernel(name):
 
 
 def faster_pairs():
-    """The entries of ``functional.PAIRS`` that have faster functions, with these in place.
+    """The entries of ``functional.PAIRS`` that have faster versions, with the faster functions.
 
-    The tests and the ledger check them in the same way as the plain pairs.
+    The tests and the ledger check these pairs in the same way as the plain ones.
 
     Returns
     -------

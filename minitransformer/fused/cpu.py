@@ -1,9 +1,10 @@
 """Faster forms for NumPy arrays on a CPU.
 
 Three things proved worthwhile when measured: writing a sum over the last axis as a product with a
-vector (BLAS adds faster than NumPy's reductions), using ``vecdot`` for a row-wise dot product in
-place of a product and a sum, and working through the attention weights in pieces that stay in the
-cache. Each function names the plain function that it replaces, which explains the mathematics.
+vector (BLAS adds faster than NumPy's reductions), using ``vecdot`` for a row-wise dot product
+instead of an elementwise product and a sum, and working through the attention weights in pieces
+that stay in the cache. Each function names the plain function that it replaces. The mathematics is
+explained there.
 """
 
 import functools
@@ -15,15 +16,16 @@ from minitransformer.functional._checks import check_attention_shapes, shared_dt
 from minitransformer.functional.attention import attended_keys, zero_unused
 from minitransformer.functional.norm import check_scale
 
-# This many attention weights at a time, 0.5 MB in float32, so that they stay in the L2 cache.
+# Number of attention weights computed at a time: 0.5 MB in float32, so that they stay in the L2
+# cache.
 _BLOCK = 1 << 17
 
 
 def stands_for(plain, arrays=lambda *args, **kwargs: (*args, *kwargs.values())):
-    """Replace `plain`, but call it unless all arrays are NumPy float32, or all NumPy float64.
+    """Replace `plain`, but still call it unless all arrays are NumPy float32 or all NumPy float64.
 
-    So complex arrays (for the complex step), float16, mixed dtypes and CuPy use the plain function.
-    `arrays` finds the arrays among the arguments.
+    So the plain function handles complex arrays (for the complex step), float16, mixed dtypes and
+    CuPy. `arrays` finds the arrays among the arguments.
     """
 
     def decorate(fast):
@@ -95,7 +97,7 @@ def rms_norm_backward(dy, xhat, rstd, gamma):
 
 
 def _norm_backward(dy, xhat, gamma):
-    """What both norms share: dxhat - xhat mean(dxhat xhat), dgamma, and ones (M,).
+    """The terms common to both norms: dxhat - xhat mean(dxhat xhat), dgamma, and ones (M,).
 
     dy * xhat is used twice: its sum over the tokens is dgamma, and its product with gamma / D is
     the mean of dxhat * xhat over the features.
@@ -113,7 +115,7 @@ def _norm_backward(dy, xhat, gamma):
 @stands_for(functional.attention)
 def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     usual = Q.ndim == 4 and Q.shape[1] == K.shape[1] and bias is None and Q.size and K.size
-    usual = usual and Q.shape[2] > 1  # for a single query, the check of all keys costs too much
+    usual = usual and Q.shape[2] > 1  # for a single query, checking all the keys costs too much
     if not (usual and _exponents_fit(Q, K, mask) and _tame(V)):
         return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
     check_attention_shapes(Q, K, V, mask, keep, bias)
@@ -141,10 +143,11 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
 
 
 def _exponents_fit(Q, K, mask):
-    """Whether every score that is not masked is below 40, by |q k| <= |q| |k|; not if it is NaN."""
+    """Whether |q k| <= |q| |k| shows that every unmasked score is below 40; False if one is NaN."""
     keys = np.vecdot(K, K)
     if mask is not None and mask.dtype == bool:
-        # The content of a key that no query sees has no effect, not even on which form is used.
+        # The content of a key that no query sees has no effect, not even on the choice of this
+        # form.
         keys = np.where(attended_keys(mask), keys, np.zeros((), K.dtype))
     return float(np.vecdot(Q, Q).max()) * float(keys.max()) < 40**2 * Q.shape[-1]
 
@@ -184,16 +187,16 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
 
 
 def _tame(x):
-    """Whether `x` has no NaN, and no number so large that a product could overflow.
+    """Whether `x` has no NaN, and no number that is so large that a product could overflow.
 
-    A key that no query sees may contain either. Finding those keys takes a pass over the weights;
-    finding out that there are none does not.
+    A key that no query sees may contain such values. Finding such keys takes a pass over the
+    weights. This check is cheaper, and usually shows that there are none.
     """
     return x.max() < 1e15 and x.min() > -1e15
 
 
 def _heads_side_by_side(x, E):
-    """An empty (B, H, T, E) array whose heads merge without a copy; B, H and T as in `x`."""
+    """An uninitialised (B, H, T, E) array whose heads merge without a copy; B, H, T as in `x`."""
     B, H, T, _ = x.shape
     return np.empty((B, T, H, E), x.dtype).swapaxes(1, 2)
 

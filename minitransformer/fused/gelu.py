@@ -1,6 +1,6 @@
 r"""Faster GELU for NumPy arrays on a CPU. Both forms are computed with one hyperbolic tangent.
 
-Like the tanh form, the normal distribution function can be written as
+As in the tanh form, the normal distribution function can be written as
 
 .. math:: \Phi(x) = \tfrac12 \Big(1 + \tanh\big(x \, P(x^2)\big)\Big)
 
@@ -17,11 +17,12 @@ from minitransformer.functional._checks import require_same_shape
 from minitransformer.functional.activations import _SATURATED, _TANH_CUBIC, _TANH_SCALE
 from minitransformer.fused.cpu import stands_for
 
-# This many numbers at a time, so that they stay in the caches for some twenty passes.
+# Number of entries processed at a time, so that they stay in the caches for some twenty passes.
 _BLOCK = 1 << 16
 
-# Coefficients of P, starting with the constant, and the largest x^2 that P is evaluated at: beyond
-# it, Phi is 0 or 1 in float32. The largest error of x Phi(x) on |x| <= 5.3 is minimised, 6.8e-8.
+# Coefficients of P, starting with the constant, and the largest x^2 at which P is evaluated: beyond
+# it, Phi is 0 or 1 in float32. The coefficients minimise the largest error of x Phi(x) on |x| <=
+# 5.3, which is 6.8e-8.
 _EXACT = (
     0.7978844924169537, 0.0363339123837015, -3.2955765627131774e-05, -5.527757345930614e-05,
     3.97305352127234e-06, -1.3364258569904835e-07, 1.8092534378347906e-09,
@@ -29,17 +30,17 @@ _EXACT = (
 _EXACT_LIMIT = 5.3**2
 _TANH = (_TANH_SCALE, _TANH_SCALE * _TANH_CUBIC)
 
-# Added to x, so that x Phi(x) / x is Phi(0) = 1/2 at 0 as well: (0 + tiny / 2) / (0 + tiny).
+# Added to x, so that x Phi(x) / x is Phi(0) = 1/2 at x = 0 too: (0 + tiny / 2) / (0 + tiny).
 _TINY = 1e-30
 
 
 def _fits(x, approximate):
-    """Whether the polynomial is as exact as the dtype; it is not for erf in float64."""
+    """Whether the polynomial is as accurate as the dtype. For erf in float64, it is not."""
     return approximate == "tanh" or (approximate == "none" and x.dtype == np.float32)
 
 
 def _Phi(x, approximate, bounded, square, out):
-    """(1 + tanh(x P(x^2))) / 2 in `out`; the x and x^2 that were used in `bounded` and `square`."""
+    """Write (1 + tanh(x P(x^2))) / 2 to `out`, the x and x^2 used to `bounded` and `square`."""
     np.clip(x, -_SATURATED, _SATURATED, out=bounded)
     np.multiply(bounded, bounded, out=square)
     P = _TANH
@@ -59,7 +60,7 @@ def _Phi(x, approximate, bounded, square, out):
 
 
 def _Phi_from_y(y, x, bounded, square, out):
-    """The same from y = x Phi(x), which is much faster; False if some entry does not allow it."""
+    """Phi(x) from y = x Phi(x), which is much faster; False if an entry rules this out."""
     np.add(x, _TINY, out=bounded)
     np.add(y, _TINY / 2, out=out)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -110,7 +111,7 @@ def gelu_backward(dy, x, approximate="none", y=None):
 
 
 def _slope(Phi, x, square, scratch):
-    """From Phi(x) to Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi), in place."""
+    """Turn Phi(x) into Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi), in place."""
     # `square` was limited where Phi is 1, but the second term still matters there.
     np.multiply(x, x, out=square)
     square *= -0.5
@@ -121,7 +122,7 @@ def _slope(Phi, x, square, scratch):
 
 
 def _slope_of_tanh_form(Phi, x, square, scratch):
-    """From Phi = (1 + tanh u) / 2 to the slope Phi + 2 Phi (1 - Phi) x du of x Phi, in place."""
+    """Turn Phi = (1 + tanh u) / 2 into the slope of x Phi, Phi + 2 Phi (1 - Phi) x du, in place."""
     # u = x P(x^2), du = P + 2 x^2 P'
     np.multiply(square, 6 * _TANH[1], out=scratch)
     scratch += 2 * _TANH[0]

@@ -1,9 +1,9 @@
 """Fused kernels for CuPy arrays.
 
-Each function has the name and the signature of its plain counterpart in `functional`. It is here
-because it was tested on a GPU and found correct and at least 1.3 times as fast
-(docs/performance.md, measured by ``python -m minitransformer bench fused --device gpu``). The
-environment variable ``MINITRANSFORMER_GPU_KERNELS=0`` switches all of them off.
+Each function has the name and the signature of its plain counterpart in `functional`. Each is here
+because tests on a GPU found it correct and at least 1.3 times as fast (docs/performance.md,
+measured by ``python -m minitransformer bench fused --device gpu``). The environment variable
+``MINITRANSFORMER_GPU_KERNELS=0`` switches all of them off.
 """
 
 import functools
@@ -36,7 +36,7 @@ def switched_on():
 
 @functools.cache
 def _kernel(cupy, name, dtype_char):
-    # Without this option a product and a difference are rounded once, and would not cancel.
+    # Without this option, a product and a difference are rounded together, and would not cancel.
     return cupy.RawKernel(source(name, dtype_char), name, options=("--fmad=false",))
 
 
@@ -70,10 +70,10 @@ def _blocks(n):
 
 
 def _masked_softmax(x, mask, scale):
-    """softmax(scale * x) over the last axis, where `mask` is True; it broadcasts, or is None."""
+    """softmax(scale * x) over the last axis where `mask` is True. `mask` broadcasts, or is None."""
     xp, x = array_module(x), _dense(x)
     y = xp.empty_like(x)
-    # Without a mask the pointer is not read, so any array will do.
+    # Without a mask, the kernel does not read the pointer, so any array will do.
     allowed = x if mask is None else _dense(xp.broadcast_to(mask, x.shape))
     S = x.shape[-1]
     _launch("masked_softmax", x, x.size // S, x, allowed, mask is not None, scale, y, S)
@@ -209,7 +209,7 @@ def adam_step(theta, g, m, v, beta1, beta2, eps, rate, t):
     Raises
     ------
     ValueError
-        If the arrays are not contiguous, of one length, and all float32 or all float64.
+        If the arrays are not contiguous, differ in length, or are not all float32 or all float64.
     """
     arrays = {"theta": theta, "g": g, "m": m, "v": v}
     for name, a in arrays.items():

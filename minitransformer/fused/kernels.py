@@ -28,7 +28,7 @@ template <bool MAXIMUM> __device__ REAL over_block(REAL value) {
 """
 
 SOURCES = {
-    # y = softmax(scale * x) where the mask allows it; a row where nothing is allowed gives 0
+    # y = softmax(scale * x) where the mask is True; a row that is masked everywhere gives 0
     "masked_softmax": r"""
 extern "C" __global__ void masked_softmax(
     const REAL* x, const bool* mask, int has_mask, REAL scale, REAL* y, i64 S) {
@@ -105,7 +105,8 @@ extern "C" __global__ void gelu_backward(
     dx[i] = dy[i] * slope;
 }
 """,
-    # per row: -log p of the target, and p; a target of -1 gives 0, one out of range NaN
+    # per row: -log p of the target, and p; the loss is 0 for a target of -1, and NaN for one out of
+    # range
     "cross_entropy": r"""
 extern "C" __global__ void cross_entropy(
     const REAL* logits, const i64* targets, REAL* losses, REAL* p, i64 C) {
@@ -124,7 +125,7 @@ extern "C" __global__ void cross_entropy(
         : target < C ? log(total) - (logits[target] - largest) : 0 * NEGATIVE_INFINITY;
 }
 """,
-    # 16 random bits per entry: it is kept if they reach the threshold
+    # 16 random bits per entry: the entry is kept if they reach the threshold
     "dropout_mask": r"""
 extern "C" __global__ void dropout_mask(
     const unsigned short* lanes, int threshold, REAL scale, REAL* keep, i64 n) {

@@ -2,7 +2,7 @@
 
 If the vocabulary is large, the logits are the largest array of a model. The rows are processed a
 few at a time, so that they stay in the caches: the forward and the backward pass each read one
-array of that size from memory and write one.
+array of the logits' size from memory and write one.
 """
 
 import numpy as np
@@ -18,12 +18,12 @@ from minitransformer.functional.loss import (
 from minitransformer.functional.softmax import max_or_zero
 from minitransformer.fused.cpu import stands_for
 
-# This many logits at a time, 0.5 MB in float32.
+# Number of logits processed at a time: 0.5 MB in float32.
 _BLOCK = 1 << 17
 
 
 def _pieces(targets, *arrays):
-    """Some rows at a time: their slice, (their indices, their targets or 0), and the arrays."""
+    """Pieces of a few rows: their slice, (their indices, their targets or 0), and their arrays."""
     C = arrays[0].shape[-1]
     rows, flat = [array.reshape(-1, C) for array in arrays], np.maximum(targets.reshape(-1), 0)
     size = max(1, _BLOCK // C)

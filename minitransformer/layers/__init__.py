@@ -1,7 +1,7 @@
-"""LEVEL 2: layers. A layer owns parameters and calls level 1; a call returns a cache with names.
+"""LEVEL 2: layers. A layer owns parameters and calls level 1. A call returns a named cache.
 
 A backward pass raises ValueError if the upstream gradient does not have the shape of the layer's
-output. The message comes from the equation that it does not fit.
+output. The error message comes from the equation whose check fails.
 """
 
 from minitransformer.layers.attention import ATTENTIONS, MultiHeadAttention

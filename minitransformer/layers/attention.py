@@ -1,4 +1,4 @@
-"""Multi-head attention: what all kinds share, and self-attention."""
+"""Multi-head attention: the base class of all attention layers, and self-attention."""
 
 import numpy as np
 
@@ -21,10 +21,11 @@ def _check_heads(d_model, n_heads, n_kv_heads):
 
 
 class Attention(Layer):
-    """What all kinds of attention share: the heads, and everything from Q, K and V to the output.
+    """Base class of the attention layers: the heads, and every step from Q, K and V to the output.
 
-    The projections that make Q, K and V belong to the subclasses. In the shapes, T counts queries,
-    S keys, H heads, and E = D / H; G, the heads of keys and values, is H unless they are grouped.
+    The projections that make Q, K and V belong to the subclasses. In the shapes, T is the number of
+    queries, S the number of keys, H the number of heads, and E = D / H. G is the number of heads of
+    keys and values; it is H unless the heads are grouped.
     """
 
     def __init__(self, d_model, n_heads, n_kv_heads, dropout, attention, ops):
@@ -47,7 +48,7 @@ class Attention(Layer):
         return Q, K, V
 
     def _attend(self, x, memory, projected, mask, rng, bias=None, rotary=None):
-        """From the projections to the layer's output and cache."""
+        """Compute the layer's output and cache from the projections."""
         Q, K, V = self._heads(projected, rotary)
         drops = rng is not None and self.dropout > 0
         if self.attention == "tiled":
@@ -109,21 +110,21 @@ class MultiHeadAttention(Attention):
     Parameters
     ----------
     d_model, n_heads : int
-        Features per token, and heads. The number of heads must divide d_model.
+        Number of features per token, and of heads. n_heads must divide d_model.
     dropout : float
         Dropout probability of the attention weights.
     attention : {"full", "tiled"}
-        "tiled" computes block by block and stores no attention weights for the backward pass. It
-        gives the same numbers, uses memory proportional to T instead of T squared, and is a
-        little slower.
+        "full" stores the attention weights for the backward pass. "tiled" processes the queries in
+        blocks and does not store the weights. It gives the same results, uses memory proportional
+        to T instead of T squared, and is a little slower.
     bias : bool
         Whether the projections and the output have biases.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
-        Of the parameters.
+        The dtype of the parameters.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.2.2.
     """
@@ -162,7 +163,7 @@ class MultiHeadAttention(Attention):
             Added to the scores, as in ALiBi. It gets no gradient.
         rotary : (cos, sin), optional
             Tables of :func:`~minitransformer.functional.rotary_tables` at the tokens' positions,
-            (T, E/2) or (B, 1, T, E/2). Queries and keys are rotated by them.
+            (T, E/2) or (B, 1, T, E/2). They rotate the queries and keys.
         rng : Generator, optional
             Turns dropout on.
 
@@ -189,9 +190,9 @@ class MultiHeadAttention(Attention):
         x : (B, T, D) array
             The next T tokens.
         kv_cache : KVCache
-            Keys and values of the tokens before x; those of x are appended.
+            Keys and values of the tokens before x. The keys and values of x are appended to it.
         mask, bias : arrays that broadcast to (B, H, T, S), optional
-            S counts all tokens, the earlier ones and those of x.
+            S is the number of all tokens, the earlier ones and those of x.
         rotary : (cos, sin), optional
             Tables at the positions of the T tokens.
 

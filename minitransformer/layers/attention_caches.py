@@ -1,4 +1,4 @@
-"""What a call of an attention layer stores for its backward pass, and for you to look at."""
+"""The values that a call of an attention layer stores for its backward pass, and for inspection."""
 
 from typing import Any, NamedTuple
 
@@ -28,11 +28,12 @@ class AttentionCache(NamedTuple):
 
 
 class TiledAttentionCache(NamedTuple):
-    """Every value stored of a call that computes block by block. P is not stored.
+    """Every value that a call stores when it processes the queries in blocks. P is not stored.
 
-    x, memory, Q, K, V, O, output and rotary are as in :class:`AttentionCache`. mask is that of the
-    call. dropout is its probability and seed what its mask is drawn from, 0 and None without
-    dropout. logsumexp (B, H, T) is one number per query. bias is that of the scores, or None.
+    x, memory, Q, K, V, O, output and rotary are as in :class:`AttentionCache`. mask is the mask
+    that was passed. dropout is the probability, and seed determines the dropout mask; without
+    dropout, they are 0 and None. logsumexp (B, H, T) is one number per query. bias was added to the
+    scores, or is None.
     """
 
     x: Any
@@ -51,8 +52,8 @@ class TiledAttentionCache(NamedTuple):
 
     @property
     def P(self):
-        """The weights before dropout, (B, H, T, S), computed anew on every access.
+        """The weights before dropout, (B, H, T, S), computed again on every access.
 
-        They take the memory that the cache saves, so run one text at a time to look at them.
+        They take the memory that this cache saves, so run one text at a time to look at them.
         """
         return functional.attention(self.Q, self.K, self.V, self.mask, bias=self.bias)[1]

@@ -49,12 +49,12 @@ class Parameter:
 class Layer:
     """Parameters, and calls into level 1.
 
-    A layer stores nothing between calls: the cache is the only memory of a call. So a layer may
-    be used twice, tied, or replicated for several workers, with the backward passes in any order.
+    A layer stores nothing between calls: only the cache records a call. So a layer may be used
+    twice, tied, or replicated for several workers, with the backward passes in any order.
     """
 
     def forward(self, x, *, mask=None, rng=None):
-        """Compute the layer's output, and what its backward pass needs.
+        """Compute the layer's output, and the values that its backward pass needs.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class Layer:
         -------
         y : array
         cache : NamedTuple
-            Every intermediate value under a name.
+            Every intermediate value, by name.
         """
         raise NotImplementedError(f"{type(self).__name__} has no forward pass")
 
@@ -81,7 +81,7 @@ class Layer:
         return self.forward(*inputs, **kwargs)[0]
 
     def parameters(self):
-        """Parameters by dotted name, in order of definition; a tied parameter appears once.
+        """The parameters by dotted name, in order of definition. A tied parameter appears once.
 
         Returns
         -------
@@ -96,12 +96,12 @@ class Layer:
         return found
 
     def to(self, device):
-        """Move all but caches of earlier calls to "numpy" (the host) or "cupy"; return the layer.
+        """Move the layer, but not the caches of earlier calls, to "numpy" (the host) or "cupy".
 
         Raises
         ------
         ValueError
-            If there is no such device. The message says why, and nothing has been moved.
+            If the device cannot be used. The message says why, and nothing is moved.
         """
         flat = getattr(self, "flat", None)
         if isinstance(flat, FlatParameters):
@@ -162,13 +162,13 @@ def _replicate(value, seen):
 class FlatParameters:
     """All parameters of a model in one array, and all gradients in another.
 
-    An optimiser step, the norm for clipping and a checkpoint are then each one operation on one
-    array. `value` and `grad` of each parameter become views.
+    An optimiser step, the norm for clipping and a checkpoint then each take one operation on one
+    array. The `value` and `grad` of each parameter become views.
 
     Parameters
     ----------
     parameters : dict of str to Parameter
-        Their values are copied into the flat array, and they become views of it.
+        Their values are copied into the flat array, and then become views of it.
     values : (n,) array, optional
         An array that already contains the values of these parameters. It is shared, not copied.
 
@@ -178,7 +178,7 @@ class FlatParameters:
     grads : (n,) array
         Allocated on first access.
     slices : dict of str to slice
-        The place of each parameter in both arrays.
+        The slice of each parameter in both arrays.
     """
 
     def __init__(self, parameters, values=None):
@@ -192,7 +192,8 @@ class FlatParameters:
             values = next(iter(parameters.values())).value
             values = array_module(values).empty(start, values.dtype)
             for name, parameter in parameters.items():
-                # Each array is freed as soon as it is copied, so there are never two copies of all.
+                # Each array is freed as soon as it is copied, so two copies of all of them never
+                # exist at once.
                 own = values[self.slices[name]].reshape(parameter.shape)
                 own[...] = parameter.value
                 parameter.value = own
@@ -227,7 +228,7 @@ class FlatParameters:
         self._bind(values)
 
     def use_grads(self, grads):
-        """Use `grads` (n,) for the gradients; its dtype may be wider than that of the values."""
+        """Use `grads` (n,) for the gradients; its dtype may be wider than the values' dtype."""
         self._grads = grads
         for name, view in self.views(grads).items():
             self.parameters[name].grad = view

@@ -20,7 +20,7 @@ class MultiHeadCrossAttention(Attention):
     d_model, n_heads, dropout, attention, bias, rng, dtype, ops
         As for :class:`MultiHeadAttention`.
 
-    W_q (D, D) projects the queries. W_kv (D, 2D) holds both other projections, keys first.
+    W_q (D, D) projects the queries. W_kv (D, 2D) projects keys and values, in that order.
 
     Source: Vaswani et al. 2017, section 3.2.3.
     """
@@ -47,7 +47,7 @@ class MultiHeadCrossAttention(Attention):
     def forward(self, x, memory, *, mask=None, rng=None):
         """x (B, T, D), memory (B, S, D) -> y (B, T, D) and a cache, as in self-attention.
 
-        The mask broadcasts to (B, H, T, S), and True = may attend. A generator turns dropout on.
+        The mask broadcasts to (B, H, T, S), with True = may attend. A generator turns dropout on.
         """
         projected = self.W_q(x), *self._project_memory(memory)
         return self._attend(x, memory, projected, mask, rng)

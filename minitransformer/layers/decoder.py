@@ -38,8 +38,8 @@ class DecoderBlockCache(NamedTuple):
 class DecoderBlock(ResidualBlock):
     r"""Masked self-attention, cross-attention to a memory, then the feed-forward network.
 
-    Each has a norm and a residual connection, as in :class:`EncoderBlock`. The causal mask is an
-    argument of the call, because a model makes it once for all of its blocks.
+    Each sublayer has a norm and a residual connection, as in :class:`EncoderBlock`. The causal mask
+    is an argument of the call, because a model makes it once for all of its blocks.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class DecoderBlock(ResidualBlock):
         norm1, norm2, norm3 = (
             make_norm(norm_kind, d_model, eps=norm_eps, dtype=dtype, ops=ops) for _ in range(3)
         )
-        # In the order of the forward pass, as in the encoder block.
+        # The layers are in the order of the forward pass, as in the encoder block.
         if norm == "pre":
             self.norm1, self.self_attention = norm1, self_attention
             self.norm2, self.cross_attention = norm2, cross_attention
@@ -133,8 +133,8 @@ class DecoderBlock(ResidualBlock):
     def extend(self, x, kv_cache, memory, *, mask=None, memory_mask=None):
         """x (B, T, D), the next tokens -> y (B, T, D).
 
-        `kv_cache` holds the keys and values of the tokens so far and gets those of x. `memory` is
-        what ``cross_attention.keys_values`` returned for the source.
+        `kv_cache` holds the keys and values of the tokens so far. Those of x are appended to it.
+        `memory` is the result of ``cross_attention.keys_values`` for the source.
         """
         x = self._residual_extend(1, x, self.self_attention.extend, kv_cache, mask=mask)
         x = self._residual_extend(2, x, self.cross_attention.extend, memory, mask=memory_mask)

@@ -1,4 +1,4 @@
-"""Dropout: on exactly when a generator is passed."""
+"""Dropout, which is on exactly when a generator is passed."""
 
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Dropout(Layer):
     p : float
         Probability of dropping an entry, 0 <= p < 1.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
 
     Raises
     ------

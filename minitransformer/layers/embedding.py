@@ -8,14 +8,14 @@ from minitransformer import functional
 from minitransformer.layers.base import Layer, Parameter, generator
 
 MAX_DRAWN = 1 << 20
-"""How many normal numbers are drawn at a time."""
+"""Number of normal numbers that are drawn at a time."""
 
 
 def draw_normal(rng, std, out):
-    """Fill the array `out` with normal numbers of standard deviation `std`.
+    """Fill the array `out` with normally distributed numbers of standard deviation `std`.
 
-    They are drawn in pieces, because the generator returns float64: a large table would otherwise
-    exist in float64 too.
+    They are drawn in pieces, because the generator returns float64. Otherwise, a second, float64
+    copy of a large table would be in memory.
     """
     rows = out.reshape(len(out), -1)
     step = max(1, MAX_DRAWN // rows.shape[1])
@@ -36,16 +36,17 @@ class Embedding(Layer):
     Parameters
     ----------
     vocab_size, d_model : int
-        V, how many tokens there are, and D, the features of each vector.
+        V, the number of tokens, and D, the number of features of each vector.
     scale : float
-        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4): vectors from a table
-        with entries of variance 1/D are then about as large as the positions added to them.
+        s. The paper multiplies embeddings by :math:`\sqrt{D}` (section 3.4): the vectors, whose
+        entries have variance 1/D in the table, are then about as large as the position vectors
+        added to them.
     rng : Generator or int
         Draws the initial table: normal with variance 1/D.
     dtype : dtype
-        Of the table.
+        The dtype of the table.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
     """
 
     def __init__(self, vocab_size, d_model, *, scale=1.0, rng=0, dtype="float32", ops=functional):

@@ -33,35 +33,36 @@ class EncoderBlockCache(NamedTuple):
 class EncoderBlock(ResidualBlock):
     r"""Self-attention, then the feed-forward network, each inside a residual connection.
 
-    With a causal mask, it is the block of a decoder without an encoder, as in GPT.
+    With a causal mask, this is the block of a decoder-only model such as GPT.
 
     Parameters
     ----------
     d_model, n_heads, d_ff : int
-        D, the features per token; H, the attention heads; F, the hidden features of the
-        feed-forward network.
+        D, the number of features per token; H, the number of attention heads; F, the number of
+        hidden features of the feed-forward network.
     dropout : float
-        Dropout probability of the attention weights, and of what each sublayer adds to x.
+        Dropout probability of the attention weights and of each sublayer's output.
     norm : {"pre", "post"}
-        Whether the norm comes before each sublayer, or, as published, after the addition.
+        "pre" puts the norm before each sublayer; "post", as published, after the addition.
     activation : {"relu", "gelu", "gelu_tanh", "silu", "swiglu"}
         "swiglu" makes the feed-forward network a :class:`SwiGLU`.
     attention : {"full", "tiled"}
         As for :class:`MultiHeadAttention`.
     n_kv_heads : int, optional
-        G, fewer heads of keys and values: the attention is then :class:`GroupedQueryAttention`.
+        G, the number of heads of keys and values. If it is smaller than H, the attention is a
+        :class:`GroupedQueryAttention`.
     norm_kind : {"layer", "rms"}
         :class:`LayerNorm` or :class:`RMSNorm`.
     norm_eps : float
-        Added inside the root of the norms.
+        Added inside the square root of the norms.
     bias : bool
         Whether the linear maps have biases.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
-        Of the parameters.
+        The dtype of the parameters.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.1; pre-norm: Xiong et al. 2020, table 1.
     """
@@ -112,7 +113,7 @@ class EncoderBlock(ResidualBlock):
     def forward(self, x, *, mask=None, bias=None, rotary=None, rng=None):
         """x (B, T, D), mask (B, 1, 1, T) -> y (B, T, D), :class:`EncoderBlockCache`.
 
-        mask, bias and rotary are those of :class:`MultiHeadAttention`.
+        mask, bias and rotary are as for :class:`MultiHeadAttention`.
         """
         middle, first = self._residual(1, x, rng, mask=mask, bias=bias, rotary=rotary)
         y, second = self._residual(2, middle, rng)
@@ -127,6 +128,6 @@ class EncoderBlock(ResidualBlock):
         return dx
 
     def extend(self, x, kv_cache, **inputs):
-        """x (B, T, D), the next tokens -> y (B, T, D); `kv_cache` gets their keys and values."""
+        """x (B, T, D), the next tokens -> y (B, T, D); appends keys and values to `kv_cache`."""
         middle = self._residual_extend(1, x, self.attention.extend, kv_cache, **inputs)
         return self._residual_extend(2, middle, self.feed_forward)

@@ -28,17 +28,17 @@ class FeedForward(Layer):
     Parameters
     ----------
     d_model, d_ff : int
-        D, the features per token, and F, the hidden features.
+        D, the number of features per token, and F, the number of hidden features.
     activation : {"relu", "gelu", "gelu_tanh", "silu"}
         f; "gelu_tanh" is GELU in its tanh approximation.
     bias : bool
-        Whether there are b_1 and b_2. Many later models leave them out.
+        Whether to add b_1 and b_2. Many later models leave them out.
     rng : Generator or int
         Draws the initial weights.
     dtype : dtype
-        Of the parameters.
+        The dtype of the parameters.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.3, equation (2).
     """
@@ -108,9 +108,9 @@ class SwiGLU(Layer):
     Parameters
     ----------
     d_model, d_ff : int
-        D, the features per token, and F, the hidden features.
+        D, the number of features per token, and F, the number of hidden features.
     bias : bool
-        Whether the linear maps have biases; the equation is the one without.
+        Whether the linear maps have biases. The equation shows them without.
     rng, dtype, ops
         As for :class:`FeedForward`.
 

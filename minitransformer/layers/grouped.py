@@ -12,9 +12,9 @@ class GroupedQueryAttention(MultiHeadAttention):
     .. math:: O_h = \mathrm{Attention}(x W^Q_h, \, x W^K_{g(h)}, \, x W^V_{g(h)}), \qquad
         g(h) = \lfloor h \, G / H \rfloor
 
-    The key-value cache of decoding therefore shrinks from H to G heads. G = 1 is multi-query
-    attention, and G = H is multi-head attention. One matrix W_qkv (D, D + 2 G E) holds all
-    projections side by side, queries first.
+    The key-value cache that decoding needs therefore shrinks from H to G heads. G = 1 is
+    multi-query attention, and G = H is multi-head attention. One matrix W_qkv (D, D + 2 G E) holds
+    all projections side by side, queries first.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class GroupedQueryAttention(MultiHeadAttention):
         dtype="float32",
         ops=functional,
     ):
-        # Not the parent's __init__, which has as many heads of keys and values as of queries.
+        # The parent's __init__ is skipped: it makes as many heads of keys and values as of queries.
         Attention.__init__(self, d_model, n_heads, n_kv_heads, dropout, attention, ops)
         self._make_parameters(d_model, bias, generator(rng), dtype)
 

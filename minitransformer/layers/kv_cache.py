@@ -16,8 +16,8 @@ class KVCache:
     length : int
         Number of tokens so far.
     K, V : (B, H, capacity, E) arrays
-        H is the number of heads of keys and values. Entries beyond `length` have no meaning. None
-        while there are no tokens.
+        H is the number of heads of keys and values. Entries beyond `length` have no meaning. K and
+        V are None while there are no tokens.
     """
 
     def __init__(self, capacity):
@@ -25,7 +25,7 @@ class KVCache:
         self.K = self.V = None
 
     def append(self, K, V):
-        """Append K and V (B, H, T, E), and return all so far, (B, H, length, E), as views.
+        """Append K and V (B, H, T, E), and return all keys and values so far, as views.
 
         Raises
         ------
@@ -47,7 +47,7 @@ class KVCache:
         return self.K[:, :, : self.length], self.V[:, :, : self.length]
 
     def select(self, rows):
-        """Continue with these sequences of the batch, in this order; repeats are allowed.
+        """Continue with these rows of the batch, in this order. A row may be repeated.
 
         Parameters
         ----------

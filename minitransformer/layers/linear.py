@@ -14,7 +14,7 @@ def glorot_uniform(rng, d_in, d_out, dtype, width=None):
     .. math:: W_{ij} \sim U\Big(-\sqrt{\tfrac{6}{d_{in} + d_{out}}},
         \sqrt{\tfrac{6}{d_{in} + d_{out}}}\Big)
 
-    `width` is the number of columns to draw if several (d_in, d_out) maps lie side by side.
+    `width` is the number of columns of W if several (d_in, d_out) maps are side by side in it.
 
     Source: Glorot and Bengio 2010, equation (16).
     """
@@ -34,15 +34,15 @@ class Linear(Layer):
     Parameters
     ----------
     d_in, d_out : int
-        Features of the input and of the output.
+        Number of features of the input and of the output.
     bias : bool
-        Whether there is a b.
+        Whether to add b.
     rng : Generator or int
         Draws the initial weights (Glorot uniform). The bias starts at 0.
     dtype : dtype
-        Of the parameters.
+        The dtype of the parameters.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
     """
 
     def __init__(self, d_in, d_out, *, bias=True, rng=0, dtype="float32", ops=functional):

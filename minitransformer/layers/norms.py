@@ -26,13 +26,13 @@ class LayerNorm(Layer):
     Parameters
     ----------
     d_model : int
-        D, the features that are normalised together.
+        D, the number of features that are normalised together.
     eps : float
-        Added to the variance, inside the root.
+        Added to the variance, inside the square root.
     dtype : dtype
-        Of the parameters.
+        The dtype of the parameters.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
     """
 
     def __init__(self, d_model, *, eps=1e-5, dtype="float32", ops=functional):
@@ -69,7 +69,7 @@ class RMSNorm(Layer):
     Parameters
     ----------
     eps : float
-        Added to the mean square, inside the root.
+        Added to the mean square, inside the square root.
     d_model, dtype, ops
         As for :class:`LayerNorm`.
 

@@ -19,7 +19,7 @@ class PositionsCache(NamedTuple):
 
 
 class PositionalEncoding(Layer):
-    r"""Add a table of positions to the embeddings, :math:`y_t = x_t + P_t`.
+    r"""Add a table of position vectors to the embeddings, :math:`y_t = x_t + P_t`.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class PositionalEncoding(Layer):
         sinusoidal table with its features permuted: all sines first, then all cosines, as in
         Marian.
     max_len, d_model : int
-        Number of positions, and features of each.
+        Number of positions, and number of features of each.
     rng : Generator or int
         Draws the learned table: normal with standard deviation 0.02.
     dtype : dtype
-        Of the table.
+        The dtype of the table.
 
     Raises
     ------
@@ -67,7 +67,8 @@ class PositionalEncoding(Layer):
         """dy (B, T, D) -> dx (B, T, D), which is dy itself."""
         if self.kind == "learned":
             P_grad = self.P.grad[: dy.shape[1]]
-            # The sum of a float16 array is float16; here gradients may be added up in float32.
+            # The sum of a float16 array is float16, but the gradients may have to be added up in
+            # float32.
             P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))
         return dy
 
@@ -78,14 +79,14 @@ class PositionalEncoding(Layer):
         ----------
         x : (B, T, D) array
         positions : int or (B, T) int array
-            The position of each token; an int is that of the first token of every sequence.
+            The position of each token. An int is the position of the first token of every sequence.
         """
         table = self.P.value if self.kind == "learned" else self.table
         return x + rows_at(table, positions, x.shape[1])
 
 
 def rows_at(table, positions, T):
-    """Rows of a table: (T, D) from an int, the first of T positions, or (B, T, D) from an array."""
+    """Rows of a table: (T, D) if `positions` is the first of T positions, (B, T, D) if an array."""
     if isinstance(positions, int):
         return table[positions : positions + T]
     return table[to_device(positions, array_module(table).__name__)]

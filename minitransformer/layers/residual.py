@@ -1,4 +1,4 @@
-"""What encoder and decoder blocks share: each sublayer has a norm and a residual connection."""
+"""The base of encoder and decoder blocks: sublayers with a norm and a residual connection."""
 
 from minitransformer.layers.base import Layer
 
@@ -22,7 +22,7 @@ class ResidualBlock(Layer):
         raise NotImplementedError
 
     def _residual(self, i, x, rng, *memory, **options):
-        """Sublayer i, from 1: x (B, T, D) -> y (B, T, D), the caches of norm, layer, dropout."""
+        """Sublayer i >= 1: x (B, T, D) -> y (B, T, D), the caches of norm, layer and dropout."""
         norm, layer, dropout = self._sublayers()[i - 1]
 
         def f(x):
@@ -38,7 +38,7 @@ class ResidualBlock(Layer):
         """y = x + f(LN(x))."""
         y, norm_cache = LN(x)
         y, caches = f(y)
-        y += x  # y is the result of f, which no cache holds
+        y += x  # in place: y is the result of f, and no cache holds it
         return y, norm_cache, caches
 
     def _post_norm(self, x, LN, f):
@@ -64,14 +64,14 @@ class ResidualBlock(Layer):
         return formula(dy, LN_backward, f_backward)
 
     def _pre_norm_backward(self, dy, LN_backward, f_backward):
-        """Of y = x + f(LN(x)): the residual path adds dy unchanged."""
+        """Backward pass of y = x + f(LN(x)): the residual path adds dy unchanged."""
         dnormed, dmemory = f_backward(dy)
         dx = LN_backward(dnormed)
         dx += dy
         return dx, dmemory
 
     def _post_norm_backward(self, dy, LN_backward, f_backward):
-        """Of y = LN(x + f(x)): both paths get the gradient of the sum."""
+        """Backward pass of y = LN(x + f(x)): both paths get the gradient of the sum."""
         dsum = LN_backward(dy)
         dx, dmemory = f_backward(dsum)
         dx += dsum

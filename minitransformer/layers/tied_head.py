@@ -1,4 +1,4 @@
-"""The map from features to scores of tokens, with the table of the embedding as its weights."""
+"""The map from features to token scores, whose weights are the embedding's table."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from minitransformer.layers.linear import LinearCache
 
 
 class TiedHead(Layer):
-    r"""Scores of all tokens, from the table that embeds them: :math:`y = x W^\top + b`.
+    r"""Scores of all tokens, computed with the embedding's table: :math:`y = x W^\top + b`.
 
-    W is the parameter of the embedding itself. It appears once among a model's parameters, and its
-    gradient is the sum of what flows back through the head and through the embedding.
+    W is the same parameter as in the embedding. It appears once among a model's parameters. Its
+    gradient is the sum of the gradients from the head and from the embedding.
 
     Parameters
     ----------
     embedding : Embedding
-        Its W (V, D) is used, without its scale.
+        The layer whose table W (V, D) is used. Its scale is not.
     bias : bool
-        Whether there is a b.
+        Whether to add b.
     ops : module
-        Where the equations come from: ``functional`` or ``fused``.
+        The module of the equations: ``functional`` or ``fused``.
 
     Source: Vaswani et al. 2017, section 3.4; Press and Wolf 2017.
     """

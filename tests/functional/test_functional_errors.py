@@ -114,7 +114,10 @@ BAD = {
         lambda: F.attention(Q, Q, Q[:, :, :4]),
         "K and V must have the same batch, heads and length",
     ),
-    "attention: vectors": (lambda: F.attention(np.zeros(3), Q, Q), r"must have the shapes .* got \(3,\)"),
+    "attention: vectors": (
+        lambda: F.attention(np.zeros(3), Q, Q),
+        r"must have the shapes .* got \(3,\)",
+    ),
     "attention: heads of K do not divide": (
         lambda: F.attention(Q, Q[:, :3], Q[:, :3]),
         "number of heads of K and V must divide that of Q",
