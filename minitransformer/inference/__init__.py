@@ -1,4 +1,4 @@
-"""Text generation: greedy, by sampling or by beam search, all at once or token by token.
+"""Text generation by greedy decoding, sampling or beam search, all at once or token by token.
 
 >>> texts = generate(model, [tokenizer.encode("ROMEO:")], max_new_tokens=50, top_p=0.9, seed=1)
 >>> texts, scores = beam_search(translator, sources, beams=5, start_id=2, end_id=3)

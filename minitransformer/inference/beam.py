@@ -6,7 +6,7 @@ extended by every token, and the K best results are kept. A text that has ended 
 .. math:: s(y) = \frac{\log p(y \mid x)}{lp(y)}, \qquad
     lp(y) = \frac{(5 + |y|)^\alpha}{(5 + 1)^\alpha}
 
-where |y| is its number of tokens, including the end token. Without alpha, the sum of logarithms
+where |y| is its number of tokens, including the end token. With alpha = 0, the sum of logarithms
 would favour short texts. Without an end token, all texts grow to the same length, and the most
 probable one wins.
 
@@ -51,8 +51,8 @@ def beam_search(
     """Find the best continuation of each prompt, or the best translation of each source sentence.
 
     A search ends when K texts have ended and no beam, at its present length, would score better
-    than the worst of them. Among equal scores, the earlier beam and then the lower id come first.
-    If no text ends within its limit, the best beam is returned.
+    than the worst of them. Ties are broken by the earlier beam, then by the lower id. If no text
+    ends within its limit, the best beam is returned.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def beam_search(
     length_penalty : float
         alpha, from 0 to 10. Larger values favour longer texts; 0 compares log-probabilities.
     max_new_tokens : int, optional
-        Maximum length of a text, including the end token. By default, texts may fill the model's
-        `max_len`.
+        Maximum length of a text in tokens, including the end token. By default, texts may fill the
+        model's `max_len`.
     start_id : int, optional
         The first token that the decoder of a Transformer reads. Required for a Transformer, and
         not allowed for a GPT.
@@ -73,8 +73,8 @@ def beam_search(
         The token that ends a text. Required for a Transformer. Without it, every text has
         `max_new_tokens` tokens.
     no_repeat_ngram : int, optional
-        n: no n-gram of this length may occur twice in a text. Scores still use the model's own
-        probabilities.
+        n: no n-gram of this length may occur twice in a text. The scores still use the model's
+        unchanged probabilities.
     batch_size : int
         Maximum number of prompts that are computed together, each with K beams.
 
@@ -114,7 +114,7 @@ def beam_search(
 
 @dataclass(frozen=True)
 class Rules:
-    """The arguments of :func:`beam_search` that all searches of a call share."""
+    """The arguments of :func:`beam_search` that are the same for all searches of a call."""
 
     beams: int
     alpha: float
@@ -135,13 +135,13 @@ class Search:
     number : int
         Index of the prompt.
     prompt : (T,) int array
-        What the text follows: the prompt, or the start token.
+        The tokens before the text: the prompt, or the start token.
     limit : int
         Maximum number of tokens in the text.
     written : (k, t) int64 array
         The k beams, best first.
     log_probabilities : (k,) float64 array
-        Of the beams.
+        The log-probability of each beam.
     ended : list of (float, int64 array)
         Score and tokens of the texts that have ended, at most K of them, best first.
     """
@@ -154,7 +154,7 @@ class Search:
     ended: list = field(default_factory=list)
 
     def step(self, candidates, log_p, rules):
-        """Extend the beams by the best candidates.
+        """Extend the beams with the best candidates.
 
         Parameters
         ----------
@@ -171,16 +171,17 @@ class Search:
         """
         total = self.log_probabilities[:, None] + log_p
         order = np.argsort(-total, axis=None, kind="stable")
-        order = order[: 2 * rules.beams]  # at most half of them end a text
+        order = order[: 2 * rules.beams]  # at most half of these candidates end a text
         order = order[total.flat[order] > -np.inf]
         if not len(order):
             return order  # every token is forbidden: the beams stay as they are
         beam, tokens = order // candidates.shape[1], candidates.flat[order]
         total = total.flat[order]
-        # No id is -1, so without an end token nothing ends a text.
+        # No id is -1. So if there is no end token, no token ends a text.
         ends = tokens == (-1 if rules.end_id is None else rules.end_id)
         length = self.written.shape[1] + 1
-        # A text ends only if its end token is among the K best: a worse one would not be kept.
+        # A text ends only if its end token is among the K best candidates: otherwise it is not
+        # kept.
         for place in np.flatnonzero(ends[: rules.beams]):
             self.ended.append((rules.score(total[place], length), self.written[beam[place]]))
         self.ended = sorted(self.ended, key=lambda text: -text[0])[: rules.beams]

@@ -12,7 +12,7 @@ from minitransformer.inference.prompts import pad_left
 
 
 class Decoding:
-    """A batch that is being generated.
+    """A batch of texts that are being generated.
 
     Parameters
     ----------
@@ -24,9 +24,9 @@ class Decoding:
     start_id : int, optional
         The first token that the decoder reads, for a model with an encoder.
 
-    Without an encoder, a text may become longer than the model's `max_len`. From then on, its last
-    `max_len` tokens are all read again for every new token: their positions have changed, so the
-    cached keys and values are no longer valid.
+    Without an encoder, a text may become longer than the model's `max_len`. From then on, all of
+    its last `max_len` tokens are read again for every new token: their positions have changed, so
+    the cached keys and values are no longer valid.
     """
 
     def __init__(self, model, sequences, steps, *, start_id=None):
@@ -34,7 +34,7 @@ class Decoding:
         self.start_id, self.max_len = start_id, model.config["max_len"]
         self.device = array_module(model.flat.values).__name__
         self.state, self.capacity = None, steps
-        # The columns may run out before a text is finished if its prompt is shorter than others.
+        # If a prompt is shorter than others, the columns may run out before its text is finished.
         longest = max(len(sequence) for sequence in sequences)
         self.reads_again = start_id is None and longest + steps - 1 > self.max_len
 
@@ -48,7 +48,7 @@ class Decoding:
         return self._extend(np.full((len(self.sequences), 1), self.start_id), None)
 
     def next(self, ids):
-        """Append one id of `ids` (B,) to each row -> logits (B, V) of the token after it."""
+        """Append an id from `ids` (B,) to each row -> logits (B, V) of the token after that."""
         if self.reads_again:
             pairs = zip(self.sequences, ids, strict=True)
             self.sequences = [np.append(sequence, token) for sequence, token in pairs]
@@ -57,7 +57,7 @@ class Decoding:
         return self._extend(ids[:, None], None)
 
     def select(self, rows):
-        """Continue with these rows of the batch, an (n,) int array; repeats are allowed."""
+        """Continue with these rows of the batch, an (n,) int array. A row may be repeated."""
         if self.reads_again:
             self.sequences = [self.sequences[row] for row in rows]
         self.state.select(rows)

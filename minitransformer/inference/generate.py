@@ -30,7 +30,7 @@ def generate(model, prompts, *, on_token=None, **options):
     on_token : function (row, id), optional
         Called with every token as soon as it is chosen; `row` is the index of the prompt.
     **options
-        Those of :func:`tokens`.
+        The options of :func:`tokens`.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def generate(model, prompts, *, on_token=None, **options):
 
 
 def check_options(owner, options, *more):
-    """Refuse options that neither :func:`tokens` has nor `more` names, and suggest close matches.
+    """Refuse options that are neither in :func:`tokens` nor in `more`; suggest close matches.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def tokens(
     slide=False,
     batch_size=64,
 ):
-    """Like :func:`generate`, but an iterator that yields (row, id) as soon as a token is chosen.
+    """Like :func:`generate`, but yield (row, id) as soon as a token is chosen.
 
     Arguments are checked immediately, not when the first token is requested.
 
@@ -92,8 +92,9 @@ def tokens(
     prompts : list of B int arrays or lists
         As for :func:`generate`.
     max_new_tokens : int, optional
-        Maximum length of a text. By default, texts may fill the model's `max_len`; with `slide` it
-        is required. The model need not read the last token, so ``max_len + 1 - len(prompt)`` fit.
+        Maximum number of new tokens per text. By default, texts may fill the model's `max_len`.
+        Required with `slide`. There is room for ``max_len + 1 - len(prompt)`` new tokens, because
+        the model need not read the last one.
     greedy, temperature, top_k, top_p
         See :class:`~minitransformer.inference.sampling.Sampling`.
     repetition_penalty, no_repeat_ngram
@@ -107,8 +108,9 @@ def tokens(
     seed : int
         Row i draws from ``default_rng([seed, i])``, so its text does not depend on the other rows.
     slide : bool
-        Let a text become longer than `max_len`, with its last `max_len` tokens as the context.
-        Without it, such a request is refused. Beyond `max_len`, a token costs a full forward pass.
+        Whether a text may become longer than `max_len`. Its last `max_len` tokens are then the
+        context, and each new token costs a full forward pass. If False, a request for a longer text
+        is refused.
     batch_size : int
         Maximum number of prompts that are computed together.
 
@@ -143,7 +145,7 @@ class Row:
     number : int
         Index of the prompt.
     left : int
-        How many tokens may still follow.
+        Number of tokens that may still follow.
     rng : Generator
     """
 
@@ -153,7 +155,7 @@ class Row:
         self._ids, self._length = prompt, len(prompt)
 
     def start_at(self, start_id):
-        """Begin with the start token: the source sentence is not part of the text."""
+        """Begin with the start token, because the source sentence is not part of the text."""
         self._ids, self._length = np.array([start_id]), 1
 
     @property
@@ -162,7 +164,7 @@ class Row:
         return self._ids[: self._length]
 
     def append(self, token):
-        if self._length == len(self._ids):  # doubled, so that it rarely has to grow
+        if self._length == len(self._ids):  # double the array, so that it rarely has to grow
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
         self._ids[self._length] = token
         self._length, self.left = self._length + 1, self.left - 1
@@ -191,7 +193,7 @@ class Choice:
         if self.repetition:
             logits = self.repetition.apply(logits, [row.history for row in rows])
             stuck = logits.max(axis=-1) == -np.inf
-            logits[stuck] = 0  # any token can be chosen here: it is discarded below
+            logits[stuck] = 0  # any token may be chosen here, since it is discarded below
         ids = self.sampling.choose(logits, [row.rng for row in rows])
         ended = stuck if self.end_id is None else stuck | (ids == self.end_id)
         return np.where(ended, -1, ids)

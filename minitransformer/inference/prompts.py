@@ -1,4 +1,4 @@
-"""Prompts and source sentences: checked, sorted into batches, padded."""
+"""Checks of prompts and source sentences, and their batching and padding."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ SLIDE_HINT = "; slide=True allows longer texts"
 
 
 def reads_sources(model):
-    """Whether `model` has an encoder: it then reads source sentences and does not continue them."""
+    """Whether `model` has an encoder, and so reads source sentences instead of prompts."""
     return hasattr(model, "encode")
 
 
@@ -36,7 +36,8 @@ def read_prompts(model, prompts, max_tokens=None, hint=""):
     TypeError
         If the prompts are not a list of id sequences.
     ValueError
-        If there are no prompts, or one is empty, too long, or has an id outside the vocabulary.
+        If there are no prompts, or a prompt is empty, too long, or has an id outside the
+        vocabulary.
     """
     kind = "source" if reads_sources(model) else "prompt"
     if isinstance(prompts, str | bytes | dict | set) or not hasattr(prompts, "__len__"):
@@ -75,9 +76,9 @@ def _read_one(name, prompt, vocab_size, max_tokens, hint):
 
 
 def read_limits(model, sequences, max_new_tokens, slide=None):
-    """The maximum number of new tokens of each sequence, as requested or as fits the context.
+    """The maximum number of new tokens for each sequence: as requested, or as many as fit.
 
-    `slide` is None if the caller has no such option, so that the message does not suggest it.
+    `slide` is None if the caller has no such option. The message then does not suggest it.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def check_token(name, token, vocab_size):
     Raises
     ------
     TypeError, ValueError
-        If it is not a whole number, or out of range.
+        If `token` is not a whole number, or is out of range.
     """
     if token is None:
         return None
@@ -125,7 +126,7 @@ def check_token(name, token, vocab_size):
 
 
 def check_ends(model, start_id, end_id):
-    """Check the start and end tokens for this model.
+    """Check that this model takes these start and end tokens.
 
     A translation needs both. A GPT takes no start token, and without an end token its texts have
     the requested length.
@@ -159,7 +160,7 @@ def batches_by_length(sequences, batch_size):
 
 
 def pad_left(sequences):
-    """Pad sequences on the left, so that their last tokens are in one column.
+    """Pad sequences on the left, so that their last tokens are in the same column.
 
     Parameters
     ----------

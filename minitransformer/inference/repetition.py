@@ -7,7 +7,7 @@ import numpy as np
 from minitransformer.checks import check_count, check_number
 
 PENALTIES = (1e-6, 1e6)
-"""Minimum and maximum penalty. Beyond them, a changed logit may leave the range of float32."""
+"""Minimum and maximum penalty. Outside them, a changed logit may leave the range of float32."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Repetition:
     no_repeat_ngram : int, optional
         n: no n-gram of this length may occur twice.
 
-    Source: the penalty, Keskar et al. 2019 (CTRL), section 4.1, with the usual second case, because
-    a token with a negative logit would become more likely by a division.
+    Source: the penalty, Keskar et al. 2019 (CTRL), section 4.1. The second case is the usual
+    correction: division would make a token with a negative logit more likely.
     """
 
     penalty: float = 1.0
@@ -48,7 +48,7 @@ class Repetition:
         Parameters
         ----------
         logits : (B, V) array
-            They are not written to.
+            The array is not modified.
         histories : list of B int arrays
             The tokens of each row so far.
 

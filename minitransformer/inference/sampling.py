@@ -5,7 +5,7 @@ r"""Choosing the next token: the most probable one, or one drawn from the model'
 with logits z and temperature tau. `top_k` keeps the k most probable tokens. `top_p` keeps the
 smallest set of most probable tokens whose total probability reaches p. The probabilities of the
 tokens that are kept are normalised again. If both are given, top_p applies to the tokens that top_k
-keeps. Among equally probable tokens, the lower id comes first.
+keeps. Of equally probable tokens, the one with the lower id comes first.
 
 Source: top-k, Fan, Lewis and Dauphin 2018, section 5.4; top-p, Holtzman et al. 2020, section 3.1.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from minitransformer.checks import check_count, check_flag, check_number
 
 BLOCK = 64
-"""How many neighbouring entries form one block in :func:`largest`."""
+"""Number of neighbouring entries in one block of :func:`largest`."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sampling:
     temperature : float
         tau, above 0. Below 1, probable tokens become even more probable.
     top_k : int, optional
-        How many tokens to keep, all of them if there are fewer.
+        Number of tokens to keep; all of them if the vocabulary is smaller.
     top_p : float, optional
         The probability that the kept tokens must reach, above 0 and at most 1.
     """
@@ -68,9 +68,9 @@ class Sampling:
         Parameters
         ----------
         logits : (B, V) array
-            -inf marks a token that may not be chosen. Each row has a token that may.
+            -inf marks a token that must not be chosen. Each row has at least one other token.
         rngs : list of B Generators
-            One number is drawn from each, or none if the choice is greedy.
+            One number is drawn from each generator, or none if the choice is greedy.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class Sampling:
         """
         ids = None
         if self.top_k is not None and self.top_k < len(logits):
-            ids = largest(logits[None], self.top_k)[0]  # the most probable first
+            ids = largest(logits[None], self.top_k)[0]  # the most probable token first
         if self.top_p is not None and self.top_p < 1:
             ids = self._nucleus(logits, ids)
         if ids is not None:
@@ -126,7 +126,7 @@ class Sampling:
 
 
 def _reaching(weights, needed):
-    """How many weights, from the first, have a sum of at least `needed`."""
+    """How many weights, counted from the first, it takes to reach a sum of at least `needed`."""
     return int(np.searchsorted(weights.cumsum(), needed)) + 1
 
 
@@ -139,11 +139,11 @@ def draw(ids, weights, u):
 
 
 def largest(x, k):
-    """Indices of the k largest entries of each row, largest first, ties by the lower index.
+    """Indices of the k largest entries of each row, largest first; for ties, lower index first.
 
     Each row is cut into blocks. The k-th largest of the blocks' maxima is a lower bound of the k
-    largest entries. Only the few entries that reach it are sorted. For 50,000 entries, this takes a
-    quarter of the time of ``argpartition``, which also decides ties arbitrarily.
+    largest entries. Only the few entries that reach this bound are sorted. For 50,000 entries, this
+    takes a quarter of the time of ``argpartition``, which breaks ties arbitrarily.
 
     Parameters
     ----------

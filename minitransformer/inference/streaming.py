@@ -1,4 +1,4 @@
-"""Streaming: text as it is generated, in whole characters, each as soon as it is known."""
+"""Streaming: text while it is generated, in whole characters, each as soon as it is complete."""
 
 import codecs
 
@@ -9,18 +9,19 @@ from minitransformer.inference.prompts import check_ends, reads_sources
 
 
 class TextStream:
-    """Turns tokens into text one by one: each gives what it adds to the text so far.
+    """Turns tokens into text one by one: each token gives the piece that it adds to the text.
 
-    Without a prompt, the pieces together are ``tokenizer.decode(ids)``.
+    Without a prompt, the pieces joined together are ``tokenizer.decode(ids)``.
 
-    A token of byte-level BPE may end within a character. Its bytes then wait for the rest. (Half of
-    a surrogate pair, which no terminal can show, becomes U+FFFD here.) If tokens are words, the
-    characters between two words depend on both, so the whole text is decoded for every token.
+    A token of byte-level BPE may end within a character. The incomplete bytes are then held back
+    until the rest arrives. (Half of a surrogate pair, which no terminal can show, becomes U+FFFD
+    here.) If tokens are words, the characters between two words depend on both words, so the whole
+    text is decoded for every token.
 
     Parameters
     ----------
     tokenizer : tokenizer
-        Of the model.
+        The tokenizer of the model.
     prompt : sequence of int
         The token ids that the text continues.
     """
@@ -29,7 +30,7 @@ class TextStream:
         self.tokenizer = tokenizer
         self._waiting = b""  # bytes of an incomplete character
         self._ids = list(prompt)  # all tokens so far, used only if tokens are words
-        self._returned = len(tokenizer.decode(self._ids))  # how many characters are not new
+        self._returned = len(tokenizer.decode(self._ids))  # number of characters that are not new
 
     def write(self, token):
         """The text that `token`, an int, adds; it may be empty."""
@@ -65,7 +66,7 @@ def continuation(tokenizer, prompt, ids):
     Parameters
     ----------
     tokenizer : tokenizer
-        Of the model.
+        The tokenizer of the model.
     prompt, ids : (T,) int array
         The prompt, and the tokens generated after it.
 
@@ -87,22 +88,23 @@ def stream(model, tokenizer, prompt, **options):
     ----------
     model : GPT or Transformer
     tokenizer : tokenizer
-        Of the model.
+        The tokenizer of the model.
     prompt : str or (T,) int array
         A string is encoded. For a model with an encoder, `end_id` is appended to it.
     **options
-        Those of :func:`~minitransformer.inference.generate.tokens`. The default of `end_id` is that
-        of the tokenizer, and so is that of `start_id` for a model with an encoder.
+        The options of :func:`~minitransformer.inference.generate.tokens`. The default of `end_id`
+        is the tokenizer's end token. For a model with an encoder, the default of `start_id` is the
+        tokenizer's start token.
 
     Yields
     ------
     str
-        Never empty.
+        The next piece; never empty.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid: immediately, not when the first piece is requested.
+        If an argument is invalid. It is raised immediately, not when the first piece is requested.
     """
     check_options("stream", options)
     options.setdefault("end_id", tokenizer.end_id)

@@ -1,4 +1,4 @@
-"""Head ablation: leave out one head, run the model, and compare."""
+"""Head ablation: leave out one head, run the model, and compare the results."""
 
 import numpy as np
 
@@ -46,7 +46,7 @@ def ablated(model, layer, head, value=0.0):
     """A replica of the model in which the output of one head is a constant.
 
     The replica shares the model's values and has its own gradients. The model does not change. You
-    can use the replica like any model; to leave out two heads, ablate it again.
+    can use the replica like any model. To leave out two heads, ablate the replica again.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def ablated(model, layer, head, value=0.0):
     layer : str
         Name of an attention layer, as in :func:`attention_maps`: ``"blocks.0.attention"``.
     head : int
-        Number of the head, from 0.
+        Number of the head, counted from 0.
     value : float or (E,) array
         The constant that replaces the head's output O_h.
 
@@ -87,23 +87,24 @@ def head_ablation(model, cache, score, *, fill="zero", mask=None):
     model : TransformerClassifier, GPT or Transformer
         The model that made `cache`. Its weights and gradients do not change.
     cache : the model's cache
-        Of a forward pass without dropout. The names of the layers and the mean output of each head
-        come from it.
+        The cache of a forward pass without dropout. The names of the layers and the mean output of
+        each head are taken from it.
     score : callable
-        ``score(model)`` returns a number or an array: a loss, or the lead of a class, as in
+        ``score(model)`` returns a number or an array, such as a loss, or the lead of a class:
         ``lambda m: lead(m(ids, mask=mask), labels)``. It is called once for the whole model and
         once per head.
     fill : {"zero", "mean"}
-        What replaces the head's output: 0, or its mean over the tokens of the texts in the cache.
-        The layers above may never have seen a zero there; the mean removes only what the head
-        says about this text and token.
+        The replacement for the head's output: 0, or the mean of the output over the tokens of the
+        texts in the cache. The layers above may never have received a zero from this head. The mean
+        removes only the information about this text and token.
     mask : (B, T) bool array, or for a Transformer a pair of (B, S) and (B, T), optional
-        True = a real token, for the means. Only a ClassifierCache contains the mask itself.
+        True = a real token; used for the means. Of the caches, only a ClassifierCache contains the
+        mask.
 
     Returns
     -------
     dict of str to (H, ...) array, on the host
-        By the name of the layer: the score without the head, minus the score of the whole model.
+        For each layer, by name: the score without each head, minus the score of the whole model.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def _means(O, real):
 
 
 def _queries(cache, name, O, mask):
-    """Which queries of a layer are real tokens, (B, T)."""
+    """Whether each query of a layer is a real token, (B, T)."""
     if isinstance(mask, tuple | list):
         source, target = mask
         mask = source if name.startswith("encoder.") else target

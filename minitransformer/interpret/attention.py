@@ -1,4 +1,4 @@
-"""Attention weights: of every layer by name, averaged, and followed through all blocks."""
+"""Attention weights: of every layer by name, averaged, or multiplied through all blocks."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def attention_maps(cache):
     Parameters
     ----------
     cache : ClassifierCache, GPTCache or TransformerCache
-        Of a forward pass on B texts.
+        The cache of a forward pass on B texts.
 
     Returns
     -------
@@ -21,7 +21,8 @@ def attention_maps(cache):
         The names are ``"blocks.0.attention"`` in a classifier or a GPT, and
         ``"encoder.0.attention"``, ``"decoder.0.self_attention"`` and
         ``"decoder.0.cross_attention"`` in a Transformer. Row t of a head contains the weights of
-        query t over all keys. If the cache is on the host, this is its own array, not a copy.
+        query t over all keys. If the cache is on the host, each array is the cache's own, not a
+        copy.
     """
     return {name: to_host(layer.P) for name, layer in attention_caches(cache).items()}
 
@@ -49,9 +50,9 @@ def attention_received(model, cache):
     Parameters
     ----------
     model : TransformerClassifier
-        The model that made `cache`; it must have a block.
+        The model that made `cache`. It must have at least one block.
     cache : ClassifierCache
-        Of :meth:`TransformerClassifier.forward` on ids (B, T).
+        The cache of :meth:`TransformerClassifier.forward` on ids (B, T).
 
     Returns
     -------
@@ -77,16 +78,16 @@ def attention_rollout(cache, *, mask=None):
         R = A^{(N)} A^{(N-1)} \cdots A^{(1)}
 
     where :math:`\bar P` is the mean over the heads. A block adds the result of attention to the
-    token itself, so each is counted as one half: this is the identity I. The product follows all
-    paths from the inputs to the last block. Rollout ignores what values, norms and feed-forward
-    networks do.
+    token itself, so each of the two counts as one half. The identity I represents the token itself.
+    The product follows all paths from the inputs to the last block. Rollout ignores the effect of
+    values, norms and feed-forward networks.
 
     Parameters
     ----------
     cache : ClassifierCache or GPTCache, or of a Transformer ``cache.encoder`` or ``cache.decoder``
-        Of a forward pass. In a decoder, only the self-attention is followed.
+        The cache of a forward pass. In a decoder, only the self-attention is followed.
     mask : (B, T) bool array, optional
-        True = a real token. Only a ClassifierCache contains the mask itself.
+        True = a real token. Of the caches, only a ClassifierCache contains the mask.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def attention_rollout(cache, *, mask=None):
     Raises
     ------
     ValueError
-        If there is no block, the cache has two stacks, or `mask` has the wrong shape.
+        If there is no block, if the cache has two stacks, or if `mask` has the wrong shape.
 
     Source: Abnar and Zuidema 2020, "Quantifying attention flow in transformers", section 3,
     equation (1).

@@ -1,4 +1,4 @@
-"""Which tokens mattered: the gradient at the text, and the gradients along a path to it."""
+"""Which tokens mattered: the gradient at a text, and the gradients along a path to the text."""
 
 from typing import Any, NamedTuple
 
@@ -10,12 +10,13 @@ from minitransformer.layers import Layer
 
 
 def lead(logits, classes):
-    r"""How far the logit of a class is ahead of the mean of the other logits.
+    r"""The lead of a class: its logit minus the mean of the other logits.
 
     .. math:: s = z_k - \frac{1}{C - 1} \sum_{j \ne k} z_j
 
     Attributions divide this score among the tokens. The logit alone is not suitable: adding the
-    same number to all logits changes no probability, but it would change the attributions.
+    same function of the input to all logits changes no probability, but would change the
+    attributions.
 
     Parameters
     ----------
@@ -43,15 +44,15 @@ def gradient_x_input(model, cache, classes):
     .. math:: g_t = \sum_d \frac{\partial s}{\partial x_{td}} \, x_{td}, \qquad
         s = z_k - \frac{1}{C - 1} \sum_{j \ne k} z_j
 
-    where x are the embedded tokens and z the logits. It is the rate at which the lead of class k
-    grows when the token's vector is made longer.
+    where x is the embedded tokens and z the logits. :math:`g_t` is the rate at which the lead of
+    class k grows when the token's vector is scaled up.
 
     Parameters
     ----------
     model : TransformerClassifier
         The model that made `cache`. Its gradients do not change.
     cache : ClassifierCache
-        Of a forward pass on ids (B, T), without dropout.
+        The cache of a forward pass on ids (B, T), without dropout.
     classes : (B,) int array
         k, one class per text.
 
@@ -69,16 +70,17 @@ def gradient_x_input(model, cache, classes):
     """
     x = cache.embedded
     dlogits = _upstream(model, x, classes)
-    # The replica shares the values and has its own gradients, so those of the model do not change.
+    # The replica shares the values and has its own gradients, so the model's gradients do not
+    # change.
     dx = model.replica().backward(dlogits, cache)
     return _per_token(cache, dx * x)
 
 
 class IntegratedGradients(NamedTuple):
-    """What :func:`integrated_gradients` returns.
+    """The result of :func:`integrated_gradients`.
 
-    tokens (B, T) is the contribution of each token. gap (B,) is their sum minus the exact sum. With
-    enough steps, the gap is 0 up to rounding.
+    tokens (B, T) is the contribution of each token. gap (B,) is the sum of the contributions minus
+    the exact sum. With enough steps, the gap is 0 up to rounding.
     """
 
     tokens: Any
@@ -92,41 +94,41 @@ def integrated_gradients(model, cache, classes, *, steps=64, baseline=None):
         \frac{\partial s}{\partial x_{td}} \big( x' + \alpha (x - x') \big) \, d\alpha, \qquad
         \sum_t a_t = s(x) - s(x')
 
-    where x are the embedded tokens, x' is the baseline and s is the lead. (With a zero baseline and
-    only the gradient at the end of the path, this is :func:`gradient_x_input`.) The second
-    equation, completeness, holds for the integral. Here the integral is a sum over Gauss-Legendre
-    nodes, and the error of the sum is returned too.
+    where x is the embedded tokens, x' the baseline and s the lead. (With a zero baseline and only
+    the gradient at the end of the path, this is :func:`gradient_x_input`.) The second equation,
+    completeness, holds for the integral. Here the integral is a sum over Gauss-Legendre nodes, and
+    the error of the sum is returned too.
 
-    By default, the baseline is the zero vector for every token, as the paper proposes for texts. It
-    has positions but no words, and on average it is equally far from all words. The vector of the
-    padding token would not stand for "no word": no model ever reads it, so it stays at its initial
-    value, which is that of some random word.
+    By default, the baseline is the zero vector for every token, as the paper proposes for texts. A
+    text of zero vectors has positions but no words, and on average it is equally far from all
+    words. The vector of the padding token would not represent "no word". No model ever reads that
+    vector, so it keeps its random initial value, like the vector of some random word.
 
     Parameters
     ----------
     model : TransformerClassifier
         The model that made `cache`. Its gradients do not change.
     cache : ClassifierCache
-        Of a forward pass on ids (B, T).
+        The cache of a forward pass on ids (B, T).
     classes : (B,) int array
         k, one class per text.
     steps : int
-        Number of nodes of the sum. Each costs a forward and a backward pass.
+        Number of nodes of the sum. Each node costs a forward and a backward pass.
     baseline : array that broadcasts to (B, T, D), optional
-        x', on the device of the model. For another text as the baseline, pass
+        x', on the device of the model. To use another text as the baseline, pass
         ``model.embedding(ids)``.
 
     Returns
     -------
     IntegratedGradients
-        On the host. The values of tokens in favour of class k are positive, and those of padding
-        are 0.
+        Arrays on the host. The contributions are positive for tokens in favour of class k, and 0 at
+        padding.
 
     Raises
     ------
     ValueError
         If there is not one class per text, a class is out of range, `steps` is below 1, or the
-        baseline does not have a suitable shape.
+        baseline does not broadcast to (B, T, D).
 
     Source: Sundararajan et al. 2017, "Axiomatic attribution for deep networks", equation (1), and
     proposition 1 for completeness.
@@ -158,7 +160,7 @@ class _FixedEmbedding(Layer):
         return self.vectors, None
 
     def backward(self, dy, cache):
-        """There is nothing to learn."""
+        """Nothing to do: there are no parameters."""
 
 
 def _nodes(steps):

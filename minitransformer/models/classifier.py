@@ -1,4 +1,4 @@
-"""The classifier: an encoder reads a text, and a linear head gives the scores of the classes."""
+"""The classifier: an encoder reads a text, and a linear head computes the scores of the classes."""
 
 from typing import Any, NamedTuple
 
@@ -42,9 +42,9 @@ class TransformerClassifier(SequenceModel):
     Parameters
     ----------
     config : ClassifierConfig, dict or int, optional
-        A whole config, or its first field, the vocabulary's size.
+        A whole config, or just its first field, the size of the vocabulary.
     n_classes : int, optional
-        C, if `config` does not hold it.
+        C, the number of classes, if `config` does not contain it.
     **options
         Fields of :class:`ClassifierConfig`, in place of `config` or in addition to it.
 
@@ -88,7 +88,7 @@ class TransformerClassifier(SequenceModel):
         ----------
         ids : (B, T) int array
         mask : (B, T) bool array, optional
-            True = a real token. Without a mask, every id is one.
+            True = a real token. Without a mask, every id is a real token.
         rng : Generator, optional
             Turns dropout on.
 
@@ -124,7 +124,7 @@ class TransformerClassifier(SequenceModel):
         Returns
         -------
         dembedded : (B, T, D) array
-            Gradient with respect to the embedded tokens; ids themselves have none.
+            Gradient with respect to the embedded tokens; ids themselves have no gradient.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The configs: everything that decides what a model is. They are frozen, and checked when made."""
+"""The configs: all settings that define a model. They are frozen, and checked on creation."""
 
 from dataclasses import dataclass
 
@@ -21,14 +21,14 @@ class ClassifierConfig(ModelConfig):
     ----------
     vocab_size, max_len, d_model, n_heads, d_ff, n_layers : int
     n_classes : int
-        C, at least 2.
+        C, the number of classes, at least 2.
     dropout : float
     norm : {"pre", "post"}
         "pre" also puts a layer norm between the last block and the pooling.
     positions : {"sinusoidal", "learned", "scalar", "none", "sinusoidal_halves"}
         Kind of positional encoding.
     pooling : {"mean", "max", "first"}
-        How the vectors of a text's tokens become one; padding is left out.
+        How the vectors of a text's tokens are combined into one vector. Padding is left out.
     activation : {"relu", "gelu", "gelu_tanh", "silu"}
     attention, seed, dtype, ops
 
@@ -72,16 +72,17 @@ class GPTConfig(ModelConfig):
     ----------
     vocab_size, max_len, d_model, n_heads, n_layers : int
     n_kv_heads : int, optional
-        Number of heads of keys and values, if they are fewer than those of queries.
+        Number of heads of keys and values, if it is smaller than the number of query heads.
     d_ff : int, optional
-        By default 4 d_model; for "swiglu" 8/3 of d_model, rounded up to a multiple of 8.
+        By default 4 d_model; for "swiglu", 8/3 of d_model rounded up to a multiple of 8.
     dropout, norm, norm_kind, norm_eps, final_norm
     positions : {"learned", "rotary", "alibi", "sinusoidal", "none"}
-        How attention learns where a token is.
+        How positions are encoded.
     activation : {"gelu_tanh", "gelu", "relu", "silu", "swiglu"}
     bias, tied, head_bias, scale_embeddings : bool
     window : int, optional
-        Each token sees this many tokens, itself included, and not all before it.
+        Number of tokens that each token sees, itself included. By default, it sees all tokens
+        before it.
     rotary_base : float
         Base of the angles of rotary positions.
     attention, seed, dtype, ops
@@ -182,17 +183,18 @@ class TransformerConfig(ModelConfig):
         Maximum number of tokens in a source, and in a target.
     d_model, n_heads, d_ff, n_layers : int
     n_decoder_layers : int, optional
-        By default n_layers, which is then the depth of both stacks.
+        Number of decoder blocks. By default, both stacks have n_layers blocks.
     dropout, norm, norm_eps
     final_norm : bool, optional
-        Whether a norm follows the last block of both stacks; by default it does if `norm` is
+        Whether a norm follows the last block of both stacks. By default, one does if `norm` is
         "pre".
     activation : {"relu", "gelu", "gelu_tanh", "silu", "swiglu"}
     positions : {"sinusoidal", "sinusoidal_halves", "learned", "none"}
         Kind of positional encoding.
     tied : bool
-        One table embeds source and target and scores the target's tokens (section 3.4). With two
-        vocabularies, the target's table scores its tokens.
+        Whether one table embeds source and target and also scores the target's tokens (section
+        3.4). With two vocabularies, source and target have their own tables, and the
+        target's table also scores the target's tokens.
     head_bias, scale_embeddings, bias : bool
     attention, seed, dtype, ops
 

@@ -1,4 +1,4 @@
-"""What the configs of all models have in common: checks, and error messages that help."""
+"""The base of all configs: checks, and error messages that suggest a correction."""
 
 import dataclasses
 import functools
@@ -26,7 +26,7 @@ MINIMUM = {"n_classes": 2, "n_layers": 0, "n_decoder_layers": 0, "seed": 0}
 
 
 def suggest_names(cls):
-    """Decorate a dataclass: an unknown keyword raises a TypeError that suggests close matches."""
+    """Decorate a dataclass, so that the TypeError for an unknown keyword suggests close matches."""
     make = cls.__init__
 
     @functools.wraps(make)
@@ -47,7 +47,7 @@ def check_names(owner, options, cls):
 
 
 class ModelConfig:
-    """Base class of the configs: checks every field, and derives what all models need.
+    """Base class of the configs: checks every field, and derives values that all models need.
 
     The configs share these parameters:
 
@@ -64,15 +64,15 @@ class ModelConfig:
         Probability of dropping an entry of the embeddings, of the attention weights and of the
         output of each sublayer.
     norm : {"pre", "post"}
-        Whether a norm comes before each sublayer, or after each residual addition.
+        "pre" puts a norm before each sublayer; "post", after each residual addition.
     norm_kind : {"layer", "rms"}
         Layer norm or RMS norm.
     norm_eps : float
         Added to the variance in every norm.
     final_norm : bool, optional
-        Whether a norm follows the last block; by default it does if `norm` is "pre".
+        Whether a norm follows the last block. By default, one does if `norm` is "pre".
     activation : str
-        Of the feed-forward network.
+        The activation of the feed-forward network.
     bias : bool
         Whether the linear maps in the blocks have biases.
     tied : bool
@@ -82,12 +82,12 @@ class ModelConfig:
     scale_embeddings : bool
         Whether embeddings are multiplied by the square root of d_model.
     attention : {"full", "tiled"}
-        "tiled" needs memory in proportion to T, not to its square, in training too. Its numbers
-        differ from those of "full" only by rounding, and by which weights dropout drops.
+        "tiled" needs memory in proportion to T, not to its square, in training too. Its results
+        differ from those of "full" only by rounding, and in which weights dropout drops.
     seed : int
         Seed of the initial weights and of everything random in training.
     dtype : {"float16", "float32", "float64"}
-        Of the parameters and of everything computed from them.
+        The dtype of the parameters and of everything computed from them.
     ops : {"fused", "plain"}
         Whether the layers call the faster functions of `fused`, or those of `functional`
         throughout. The results agree to rounding.
@@ -105,7 +105,7 @@ class ModelConfig:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, np.generic):  # JSON cannot hold NumPy's numbers
+            if isinstance(value, np.generic):  # JSON cannot store NumPy's numbers
                 value = value.item()
                 object.__setattr__(self, field.name, value)
             if value is not None or field.default is not None:
@@ -133,12 +133,12 @@ class ModelConfig:
 
     @property
     def has_final_norm(self):
-        """Whether a norm follows the last block: by default, if norms come before sublayers."""
+        """Whether a norm follows the last block. By default, one does if `norm` is "pre"."""
         return self.norm == "pre" if self.final_norm is None else self.final_norm
 
     @property
     def scale(self):
-        """The factor of the embeddings: the square root of d_model, or 1."""
+        """The factor that embeddings are multiplied by: the square root of d_model, or 1."""
         return self.d_model**0.5 if self.scale_embeddings else 1.0
 
     def block_options(self):

@@ -1,4 +1,4 @@
-"""Decoding piece by piece: what is stored between two pieces, and what the next may see."""
+"""Decoding piece by piece: the state between two pieces, and the mask of the next piece."""
 
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ from minitransformer.layers import KVCache, Layer, rows_at
 class TokenPositions(NamedTuple):
     """Positions of the queries, (T,) or (B, T), and of the keys, (S,) or (B, S).
 
-    `first` is the first query's position if all sequences agree; if not, it is the positions of
-    all queries. `real` (B, S) is False at keys that are padding; None if all keys are real tokens.
+    `first` is the first query's position if it is the same in all sequences; if not, the positions
+    of all queries. `real` (B, S) is False at keys that are padding, or is None if all keys are real
+    tokens.
     """
 
     first: Any
@@ -29,17 +30,16 @@ def from_the_start(T, xp):
 
 
 class AttentionInputs(Layer):
-    r"""What a decoder's attention takes in addition to Q, K and V, computed once for all blocks.
+    r"""The inputs of a decoder's attention in addition to Q, K and V, computed once for all blocks.
 
-    A query sees the keys at its own position and before, or with a window only the last of these
+    A query sees the keys at its own position and before it, or with a window only the last of them
     (:func:`~minitransformer.functional.position_mask`). The distance to a key enters the scores
-    through a bias (ALiBi), through rotations of queries and keys (rotary positions), or not at
-    all.
+    through a bias (ALiBi), through rotations of queries and keys (rotary positions), or not at all.
 
     Parameters
     ----------
     config : GPTConfig or TransformerConfig
-        It decides the kind of positions, and the window if there is one.
+        The config determines the positional encoding, and the window if there is one.
     """
 
     def __init__(self, config):
@@ -78,16 +78,16 @@ class AttentionInputs(Layer):
 
 
 class DecodingState:
-    """What is stored about sequences that are decoded piece by piece.
+    """The state of sequences that are decoded piece by piece.
 
-    A model's ``start`` makes it, and its ``extend`` updates it.
+    A model's ``start`` creates it, and the model's ``extend`` updates it.
 
     Attributes
     ----------
     capacity : int
-        Maximum number of tokens, padding on the left included.
+        Maximum number of tokens, including padding on the left.
     length : int
-        Number of tokens so far, padding included.
+        Number of tokens so far, including padding.
     kv_caches : list of KVCache
         One per block, for the masked self-attention.
     cross : list of KVCache
@@ -98,7 +98,7 @@ class DecodingState:
     Raises
     ------
     TypeError, ValueError
-        If the number of sequences is not a whole number >= 0.
+        If `n_rows` is not a whole number >= 0.
     """
 
     def __init__(self, n_rows, n_blocks, capacity, cross=(), memory_mask=None):
@@ -106,7 +106,7 @@ class DecodingState:
         self.capacity, self.length = capacity, 0
         self.kv_caches = [KVCache(capacity) for _ in range(n_blocks)]
         self.cross, self.memory_mask = list(cross), memory_mask
-        self._real = None  # (B, length), once there is any padding
+        self._real = None  # (B, length) as soon as there is any padding
         self._origins = np.arange(n_rows)  # index of each row's source
 
     @property
@@ -115,12 +115,12 @@ class DecodingState:
         return len(self._origins)
 
     def advance(self, n_rows, T, mask=None, last=False):
-        """Add the next T tokens of each sequence; returns their :class:`TokenPositions`.
+        """Add the next T tokens of each sequence; return their :class:`TokenPositions`.
 
         Raises
         ------
         ValueError
-            If the number of sequences is not the one that was started, if the tokens exceed the
+            If the number of sequences is not the number at the start, if the tokens exceed the
             capacity, or if `last` is set and there are no tokens.
         """
         if last and T == 0:
@@ -137,8 +137,8 @@ class DecodingState:
         before = np.ones((n_rows, start), bool) if self._real is None else self._real
         new = np.ones((n_rows, T), bool) if mask is None else to_host(mask)
         self._real = np.concatenate([before, new], axis=1)
-        # Positions count real tokens. Padding gets position 0, or that of the token before it;
-        # no token sees it there.
+        # Positions count real tokens. Padding gets position 0, or the position of the token before
+        # it, but no token sees the padding.
         keys = np.maximum(np.cumsum(self._real, axis=1) - 1, 0)
         return TokenPositions(keys[:, start:], keys[:, start:], keys, self._real)
 
@@ -162,7 +162,7 @@ class DecodingState:
         if self._real is not None:
             self._real = self._real[rows]
         before, self._origins = self._origins, self._origins[rows]
-        if not np.array_equal(before, self._origins):  # beams of one source share its memory
+        if not np.array_equal(before, self._origins):  # beams of the same source share its memory
             for kv_cache in self.cross:
                 kv_cache.select(_on_device_of(rows, kv_cache.K))
             if self.memory_mask is not None:

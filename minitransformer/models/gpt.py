@@ -1,4 +1,4 @@
-"""The decoder-only model: it scores the next token at every position of a text."""
+"""The decoder-only model, which scores the next token at every position of a text."""
 
 from typing import Any, NamedTuple
 
@@ -93,16 +93,17 @@ class GPT(SequenceModel):
         Parameters
         ----------
         folder : path-like
-            It holds ``config.json`` of a GPT-2, Llama or Mistral, ``model.safetensors`` (or
-            several files and their index), and possibly a byte-level BPE tokenizer.
+            The folder contains the ``config.json`` of a GPT-2, Llama or Mistral model,
+            ``model.safetensors`` (or several files and their index), and possibly a byte-level BPE
+            tokenizer.
         tokenizer : bool
-            Whether to read the tokenizer too, into ``model.tokenizer``. If its file puts a start
-            token before every text, as Llama 3's does, so does its ``encode``, and the model
-            continues from there.
+            Whether to read the tokenizer too, into ``model.tokenizer``. If the tokenizer's file
+            puts a start token before every text, as Llama 3's does, its ``encode`` does so too, and
+            the model continues from there.
         **options
-            dtype (by default float64 if the file says so, and float32 if not), dropout (by default
-            the config's), seed, attention and ops, as in :class:`GPTConfig`. The folder decides
-            everything else.
+            dtype (by default float64 if ``config.json`` says so, and float32 if not), dropout (by
+            default the value in ``config.json``), seed, attention and ops, as in
+            :class:`GPTConfig`. The folder determines all other settings.
 
         Returns
         -------
@@ -111,8 +112,8 @@ class GPT(SequenceModel):
         Raises
         ------
         ValueError
-            If the config needs something that these models do not have (the message names the
-            key), if arrays are missing, unexpected or of the wrong shape, or if a file is damaged.
+            If the config needs a feature that these models do not have (the message names the key),
+            if arrays are missing, unexpected or of the wrong shape, or if a file is damaged.
         FileNotFoundError
             If a file is missing.
         """
@@ -133,8 +134,8 @@ class GPT(SequenceModel):
         ----------
         ids : (B, T) int array
         mask : (B, T) bool array, optional
-            True = a real token. Padding comes after the tokens, where none of them sees it. The
-            mask is only checked: it changes no number here. Scores at padding have no meaning.
+            True = a real token. Padding comes after the tokens, where no token sees it. The mask is
+            only checked: it does not change the result. Scores at padding have no meaning.
         rng : Generator, optional
             Turns dropout on.
 
@@ -169,7 +170,7 @@ class GPT(SequenceModel):
         Returns
         -------
         dembedded : (B, T, D) array
-            Gradient with respect to the embedded tokens; ids themselves have none.
+            Gradient with respect to the embedded tokens; ids themselves have no gradient.
 
         Raises
         ------
@@ -191,15 +192,16 @@ class GPT(SequenceModel):
         Raises
         ------
         TypeError, ValueError
-            If `n_rows` is not a whole number >= 0, or `capacity` not one in 1 .. max_len.
+            If either is not a whole number, `n_rows` is negative, or `capacity` is outside
+            1 .. max_len.
         """
         self._check_capacity(capacity)
         return DecodingState(n_rows, len(self.blocks), capacity)
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of sequences, whose earlier tokens are in the `state`.
+        """Scores after the next tokens of sequences whose earlier tokens are in `state`.
 
-        The numbers are those that :meth:`forward` gives for whole sequences.
+        The scores are the same as those that :meth:`forward` computes for whole sequences.
 
         Parameters
         ----------
@@ -208,10 +210,10 @@ class GPT(SequenceModel):
         state : DecodingState
             From :meth:`start`; it is updated.
         mask : (B, T) bool array, optional
-            False = padding, on the left of prompts of different lengths. Positions count real
-            tokens only.
+            False = padding. Prompts of different lengths are padded on the left. Only real tokens
+            count for the positions.
         last : bool
-            Score only the last token of each sequence.
+            Whether to compute scores only after the last token of each sequence.
 
         Returns
         -------

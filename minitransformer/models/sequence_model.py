@@ -1,4 +1,4 @@
-"""What all transformers share: a config, embedded tokens, a stack of blocks, checks of a batch."""
+"""The base of all transformers: a config, embedded tokens, a stack of blocks, checks of a batch."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from minitransformer.training.trainable import Trainable
 
 
 class EmbeddedCache(NamedTuple):
-    """From ids to the first block; `embedded` (B, T, D) is before positions and dropout."""
+    """The values before the first block. `embedded` (B, T, D) is without positions and dropout."""
 
     embedding: Any
     embedded: Any
@@ -27,7 +27,7 @@ def read_config(cls, config, options):
     Raises
     ------
     TypeError
-        If a name is unknown, or `config` is something else.
+        If a name is unknown, or `config` has another type.
     """
     if config is None:
         return cls.Config(**options)
@@ -57,7 +57,7 @@ def check_dlogits(dlogits, shape):
 
 
 def key_mask(mask):
-    """A mask of tokens (B, T) as a mask of keys, (B, 1, 1, T); None stays None."""
+    """The mask of tokens (B, T) as a mask of keys (B, 1, 1, T). None stays None."""
     return None if mask is None else mask[:, None, None, :]
 
 
@@ -68,11 +68,11 @@ class SequenceModel(Trainable):
     ----------
     settings : ClassifierConfig, GPTConfig or TransformerConfig
     config : dict
-        The settings as a dict, as files and checkpoints hold them.
+        The settings as a dict, as in files and checkpoints.
     """
 
     def _configure(self, config, options):
-        """Set what follows from the config; returns it, and the arguments that layers share."""
+        """Set what follows from the config; return the config, and the arguments that layers share."""
         settings = self.settings = read_config(type(self), config, options)
         self.config = dataclasses.asdict(settings)
         self.vocab_size, self.max_len = settings.vocab_size, settings.max_len
@@ -83,7 +83,7 @@ class SequenceModel(Trainable):
         return settings, {"rng": rng, "dtype": settings.dtype, "ops": self.ops}
 
     def _make_positions(self, rng):
-        """The layer that adds positions; None if attention learns of them, or nothing does."""
+        """The layer that adds positions; None if positions enter in the attention, or not at all."""
         settings = self.settings
         if settings.positions in ("rotary", "alibi", "none"):
             return None
@@ -127,7 +127,7 @@ class SequenceModel(Trainable):
         return dembedded
 
     def _through(self, blocks, norm, x, **options):
-        """x (B, T, D) -> the output of the blocks and the norm after them, and their caches."""
+        """x (B, T, D) -> the output of the blocks and of the norm after them, and their caches."""
         caches, norm_cache = [], None
         for block in blocks:
             x, cache = block.forward(x, **options)
@@ -147,7 +147,7 @@ class SequenceModel(Trainable):
     def _check_batch(self, ids, mask, vocab_size, name="ids", padding="right"):
         """Refuse ids or a mask of a wrong shape, type or range, and padding on the wrong side.
 
-        `padding` is the side on which it is allowed: "right", "left" or "both".
+        `padding` is the side on which padding is allowed: "right", "left" or "both".
         """
         array_module(**{name: ids, "mask": mask, "the model": self.flat.values})
         if ids.ndim != 2:
@@ -163,7 +163,7 @@ class SequenceModel(Trainable):
             raise ValueError(f"mask must have the shape of {name}, {ids.shape}, got {mask.shape}")
         if mask.dtype != bool:
             raise TypeError(f"mask must be boolean (True = a real token), got {mask.dtype}")
-        if not isinstance(mask, np.ndarray):  # on a device, reading the mask would make us wait
+        if not isinstance(mask, np.ndarray):  # reading a mask on a device would make the host wait
             return
         if padding == "right" and (mask[:, 1:] > mask[:, :-1]).any():
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The encoder-decoder of the paper's figure 1: a source goes in, scores of the target come out."""
+"""The encoder-decoder of the paper's figure 1, which scores the next token of the target."""
 
 from typing import Any, NamedTuple
 
@@ -44,8 +44,8 @@ class Transformer(SequenceModel):
         h = \mathrm{Decoder}(\sqrt{D} \, W_{\mathrm{target}} + P, \, m) \\
         \mathrm{logits} &= h \, W^\top
 
-    As published, norms come after the residual additions, there is none at the end of the stacks,
-    and one table W embeds both languages and scores the target's tokens.
+    By default, as published, norms come after the residual additions, there is no norm at the end
+    of the stacks, and one table W embeds both languages and scores the target's tokens.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ class Transformer(SequenceModel):
         source_mask : (B, S) bool array, optional
             True = a real token.
         target_mask : (B, T) bool array, optional
-            Padding comes after the tokens, where none of them sees it. The mask is only checked:
-            it changes no number here. Scores at padding have no meaning.
+            Padding comes after the tokens, where no token sees it. The mask is only checked: it
+            does not change the result. Scores at padding have no meaning.
         rng : Generator, optional
             Turns dropout on.
 
@@ -159,7 +159,7 @@ class Transformer(SequenceModel):
         Returns
         -------
         dsource, dtarget : (B, S, D) and (B, T, D) arrays
-            Gradients with respect to the embedded tokens; ids themselves have none.
+            Gradients with respect to the embedded tokens; ids themselves have no gradient.
 
         Raises
         ------
@@ -188,8 +188,8 @@ class Transformer(SequenceModel):
     def start(self, source, source_mask=None, capacity=None):
         """Encode the source, and start decoding targets of up to `capacity` tokens.
 
-        The encoder runs only here, and so do the projections of its output to keys and values of
-        the cross-attention.
+        The encoder runs only here. The projections of its output to the keys and values of the
+        cross-attention are also computed only here.
 
         Parameters
         ----------
@@ -217,9 +217,10 @@ class Transformer(SequenceModel):
         return DecodingState(len(source), len(self.decoder), capacity, cross, key_mask(source_mask))
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of targets, as by :meth:`forward` for whole targets.
+        """Scores after the next tokens of targets, as :meth:`forward` gives for whole targets.
 
-        Arguments, result and exceptions are those of :meth:`GPT.extend`; `state` comes from
+
+        Arguments, result and exceptions are the same as for :meth:`GPT.extend`. `state` comes from
         :meth:`start`.
         """
         self._check_batch(ids, mask, self.target_vocab_size, padding="left")

@@ -17,11 +17,11 @@ from minitransformer.models.baselines.bags import Features
 from minitransformer.training.optim.optimizers import Adam
 
 L2_PATH = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
-"""Penalties to choose from, the strongest first; each starts from the last one's solution."""
+"""Penalties to choose from, strongest first. Each fit starts from the previous solution."""
 MIN_STEPS = 90
 """Minimum number of steps per penalty: small training sets get more than `epochs` epochs."""
 HELD_OUT = 0.1
-"""Fraction of the training texts held out to choose the penalty if none are given for that."""
+"""Fraction of the training texts that is held out to choose the penalty if no others are given."""
 
 
 class BagOfWords:
@@ -34,20 +34,21 @@ class BagOfWords:
     pairs : bool
         Whether pairs of adjacent words are features as well.
     max_features : int or None
-        Maximum number of features; those that occur in the most texts are kept.
+        Maximum number of features. The features that occur in the most texts are kept.
     min_count : int
         Minimum number of training texts in which a feature occurs.
     l2 : float or None
-        Penalty: l2 / 2 times the sum of the squares of W is added to the mean cross-entropy.
-        None tries 1e-2, ..., 1e-4 and chooses the one with the lowest loss on the validation texts.
+        Penalty: l2 / 2 times the sum of the squares of W is added to the mean cross-entropy. None
+        tries 1e-2, ..., 1e-4 and chooses the value with the lowest loss on the validation texts.
     epochs : int
-        Passes over the training texts for each penalty; more if there are few texts.
+        Number of passes over the training texts for each penalty. More are made if there are few
+        texts.
     batch_size : int
         Number of texts per step.
     learning_rate : float
         Initial learning rate of Adam; it decreases linearly to 0.
     seed : int
-        Seed of the order of the texts, and of the choice of validation texts if none are given.
+        Seed of the order of the texts, and of the choice of validation texts if you give none.
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class BagOfWords:
     Raises
     ------
     TypeError, ValueError
-        If an argument is not a number, or out of range.
+        If an argument is not a number, or is out of range.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class BagOfWords:
         labels : (n,) int array
             Class of each text, 0 to C - 1.
         validation_data : (texts, labels) or None
-            On these the penalty is chosen; used only if `l2` is None. Without them, a tenth of
+            The data on which to choose the penalty; used only if `l2` is None. If None, a tenth of
             `texts` is held out.
 
         Returns
@@ -113,7 +114,7 @@ class BagOfWords:
         Raises
         ------
         TypeError, ValueError
-            If texts or labels are not as above, or all labels are the same.
+            If texts or labels do not have this form, or all labels are the same.
         """
         labels = self._check_labels(texts, labels)
         if (labels == labels[0]).all():
@@ -163,7 +164,7 @@ class BagOfWords:
         return *rest, held_out
 
     def _best_on_path(self, values, bags, labels, validation_data):
-        """Train with every penalty; returns the values with the lowest validation loss."""
+        """Train with every penalty; return the values with the lowest validation loss."""
         bags_held_out = self.features.bags(validation_data[0])
         labels_held_out = self._check_labels(*validation_data)
         lowest = np.inf
@@ -183,7 +184,7 @@ class BagOfWords:
         """Sum of the rows of each text's features, plus b: (n, C)."""
         rows = functional.embedding(bags.ids, self.W)
         logits = np.tile(self.b, (len(bags.counts), 1))
-        # reduceat gives an empty segment the row that comes next, so it gets only those with rows
+        # for an empty segment, reduceat returns the next row, so only segments with rows are passed
         filled = bags.counts > 0
         starts = (np.cumsum(bags.counts) - bags.counts)[filled]
         if len(starts):
@@ -207,7 +208,7 @@ class BagOfWords:
             batch = bags.take(texts)
             _, saved = functional.cross_entropy(self._logits(batch), labels[texts])
             dlogits = functional.cross_entropy_backward(np.float32(1), saved)
-            # every feature of a text gets the gradient of the text's logits
+            # the gradient of a text's logits goes to every feature of the text
             dy = np.repeat(dlogits, batch.counts, axis=0)
             dW[:] = functional.embedding_backward(dy, batch.ids, len(self.W))
             dW += np.float32(l2) * self.W

@@ -14,7 +14,7 @@ class Bags(NamedTuple):
     Attributes
     ----------
     ids : (M,) int array
-        Numbers of features.
+        The numbers of the features.
     counts : (n,) int array
         Number of features of each text.
     """
@@ -31,10 +31,10 @@ class Bags(NamedTuple):
 
 
 class Features:
-    """Which words and pairs are features, and their numbers.
+    """The words and pairs that are features, and their numbers.
 
-    Each of the n words has a number. The key of word a is a; the key of the pair a, b is
-    n + n a + b. The features are those keys that were kept, in ascending order.
+    Each of the n words has a number. The key of word a is a; the key of the pair a, b is n + n a +
+    b. The features are the keys that were kept, in ascending order.
     """
 
     def __init__(self, words, keys, pairs):
@@ -53,7 +53,7 @@ class Features:
         min_count : int
             Minimum number of texts in which a feature occurs.
         max_features : int or None
-            Maximum number of features; those that occur in the most texts are kept.
+            Maximum number of features. The features that occur in the most texts are kept.
 
         Returns
         -------
@@ -75,7 +75,7 @@ class Features:
         return len(self._keys)
 
     def names(self):
-        """The features as text, in order: words, and pairs with a space in between."""
+        """The features as strings, in order: words, and pairs joined by a space."""
         words, n = list(self._words), len(self._words)
         return [
             words[key] if key < n else f"{words[(key - n) // n]} {words[(key - n) % n]}"
@@ -117,7 +117,7 @@ def _distinct(x):
 
 
 def _tokens(texts):
-    """Texts as lists of tokens; a text that is a list already is used as it is."""
+    """Texts as lists of tokens. A text that is already a list is not changed."""
     if isinstance(texts, str):
         raise TypeError("texts must be a list of strings, not one string")
     tokens = []

@@ -1,13 +1,14 @@
 """How Hugging Face describes GPT-2 and Llama-style models: ``config.json``.
 
-Every key of a config must be known. A key that decides how the model computes is translated, or
-must have the only value that is supported here; all other keys are listed as harmless. So a model
-that would give wrong results is refused, and the message names the key.
+Every key of a config must be known. A key that affects the computation is translated, or must have
+the only value that is supported here. All other keys are listed as harmless. So a model that would
+give wrong results is refused, and the message names the key.
 """
 
 from minitransformer.checks import near_names
 
-# Keys that change no logits; older files also have keys for the library's outputs and sampling
+# Keys that do not affect the logits; older files also have keys for the library's outputs and
+# sampling
 HARMLESS = {
     "_attn_implementation_autoset", "_name_or_path", "_num_labels", "architectures",
     "bos_token_id", "do_sample", "dtype", "eos_token_id", "finetuning_task",
@@ -46,7 +47,7 @@ NUMBERS = ("layer_norm_epsilon", "rms_norm_eps", "rope_theta", "attention_dropou
 
 
 class Unrepresentable(ValueError):
-    """A config needs something that these models do not have."""
+    """A config needs a feature that these models do not have."""
 
 
 def translate(config, dropout=None):
@@ -57,7 +58,7 @@ def translate(config, dropout=None):
     config : dict
         The parsed file.
     dropout : float, optional
-        Replaces the rates of the config.
+        Replaces the dropout rates of the config.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def translate(config, dropout=None):
 
 
 def _check_keys(config, own):
-    """Refuse unknown keys, and unsupported values of keys that have only one supported value."""
+    """Refuse unknown keys, and unsupported values of keys that must have one particular value."""
     for key, value in config.items():
         if key in FIXED:
             if value is not None and value != FIXED[key]:
@@ -93,7 +94,7 @@ def _check_keys(config, own):
 
 
 def _check_counts(config, counts):
-    """Refuse sizes that are not positive integers, and rates and the like that are not numbers."""
+    """Refuse sizes that are not positive integers, and other numeric values that are not numbers."""
     for key in counts:
         value = config.get(key)
         absent = value is None and key in OPTIONAL
@@ -203,7 +204,8 @@ LLAMA_OWN = {
     "rope_parameters",
 }
 GPT2_OWN = {*GPT2_KEYS, *GPT2_DROPOUTS, "tie_word_embeddings", "activation_function"}
-# model_type -> function that translates its config, keys that it reads, keys that are counts
+# model_type -> the function that translates its config, the keys that it reads, the keys that are
+# counts
 FAMILIES = {
     "gpt2": (_gpt2, GPT2_OWN, _counts(GPT2_KEYS)),
     "llama": (_llama, LLAMA_OWN, _counts(LLAMA_KEYS)),

@@ -1,13 +1,14 @@
-"""Hugging Face's names of the arrays of GPT-2 and Llama-style models, and their place in ours."""
+"""Hugging Face's array names for GPT-2 and Llama-style models, and their places in our models."""
 
 from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """The arrays of a file that lie side by side in one of our parameters.
+    """The arrays of a file that are side by side in one of our parameters.
 
-    `names` are those of the arrays. `widths` are their widths along the parameter's last axis, or
-    None if there is only one array. `transposed`: whether they are (d_out, d_in) in the file.
+    `names` are the names of the arrays. `widths` are their widths along the parameter's last axis,
+    or None if there is only one array. `transposed` says whether the arrays are (d_out, d_in) in
+    the file.
     """
 
     names: tuple
@@ -25,7 +26,7 @@ def names(kind, settings, prefix):
     settings : GPTConfig
         The config of our model.
     prefix : str
-        Prefix of all names but the head's: ``"transformer."``, ``"model."`` or "".
+        Prefix of all names except the head's: ``"transformer."``, ``"model."`` or "".
     """
     found = _gpt2_names(settings) if kind == "gpt2" else _llama_names(settings)
     found = {
@@ -38,7 +39,7 @@ def names(kind, settings, prefix):
 
 
 def _gpt2_names(settings):
-    """GPT-2's linear maps are (d_in, d_out), as ours are: in the library they are convolutions."""
+    """GPT-2's linear maps are (d_in, d_out), like ours: the library defines them as convolutions."""
     found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
     maps = {
         "attention.W_qkv": "attn.c_attn.weight",
@@ -65,7 +66,7 @@ def _gpt2_names(settings):
 
 
 def _llama_names(settings):
-    """Llama's linear maps are (d_out, d_in), and maps that ours merges are separate arrays."""
+    """Llama's linear maps are (d_out, d_in), and maps that our model merges are separate arrays."""
     D, F = settings.d_model, settings.hidden
     kv = D // settings.n_heads * (settings.n_kv_heads or settings.n_heads)
     maps = [

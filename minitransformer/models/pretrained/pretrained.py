@@ -1,6 +1,6 @@
 """Pretrained models: a folder in Hugging Face's layout becomes a :class:`GPT`.
 
-No code of the folder runs, and no other library is needed: ``config.json`` is translated (see
+No code from the folder is run, and no other library is needed: ``config.json`` is translated (see
 :mod:`~minitransformer.models.pretrained.huggingface`),
 :class:`~minitransformer.storage.ArrayFolder` reads the arrays one at a time, and
 :class:`ByteLevelBPE` reads the tokenizer.
@@ -19,10 +19,10 @@ from minitransformer.storage import ArrayFolder, check_arrays, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
 FLOATS = ("F16", "BF16", "F32", "F64")
-# Older files hold causal masks and tables of angles too; they follow from the config
+# Older files also contain causal masks and tables of angles, which follow from the config
 TABLES = re.compile(r"(.*\.)?(attn\.(masked_)?bias|rotary_emb\.inv_freq)")
 OPTIONS = ("dtype", "dropout", "seed", "attention", "ops")
-MIN_LIMIT, MIN_LAYERS = 1 << 20, 1000  # always allowed: sizes up to these do no harm
+MIN_LIMIT, MIN_LAYERS = 1 << 20, 1000  # always allowed: smaller sizes do no harm
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "tokenizer.model")
 
 
@@ -61,17 +61,17 @@ def _settings(cls, config, path, options):
 
 
 def _dtype(config):
-    """float64 if the config says so, else float32: half precision is for files, not for the CPU."""
+    """float64 if the config says so, else float32, even if the files are in half precision."""
     named = config.get("dtype", config.get("torch_dtype"))
     return "float64" if named == "float64" else "float32"
 
 
 def check_sizes(config, entries, path):
-    """Refuse sizes that the weights cannot have, before anything of such a size is allocated.
+    """Refuse sizes that the weights cannot have, before arrays of that size are allocated.
 
-    With rotary positions, no shape in the files confirms the maximum length, so a wrong one would
-    only make the table of angles huge. And every layer has arrays of its own, so there cannot be
-    more layers than arrays.
+    With rotary positions, no shape in the files confirms the maximum length, so a wrong value would
+    only make the table of angles huge. Every layer has its own arrays, so there cannot be more
+    layers than arrays.
 
     Parameters
     ----------
