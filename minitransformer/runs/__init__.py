@@ -1,6 +1,6 @@
 """Training runs, from a recipe to figures, without the command line.
 
-A run lives in a folder. Start one, train it, and open its folder again:
+The files of a run are in one folder. Start a run, train it, and open its folder again:
 
 >>> from minitransformer.runs import RunFolder, evaluate, explain, start, train
 >>> folder, texts = start("classification", out="my-run", epochs=1, n_layers=1, workers=1)
@@ -14,7 +14,7 @@ A run lives in a folder. Start one, train it, and open its folder again:
 >>> list(evaluate(folder))
 ['test loss', 'test accuracy', 'unseen combinations', 'handwritten']
 
-The commands call the same functions, and print the lines that these pass to `on_progress`.
+The commands call the same functions, and print the lines that are passed to `on_progress`.
 """
 
 from minitransformer.runs.config import Config

@@ -1,19 +1,19 @@
-"""The baselines that a transformer has to beat: bags of words, and of words and word pairs."""
+"""The baselines that a transformer has to beat: bags of words, and bags of words and word pairs."""
 
 from minitransformer.data import tokenize
 from minitransformer.models.baselines.bag_of_words import BagOfWords
 
 FEW = 1000
-"""With fewer training texts than this, words that occur in only one text count too."""
+"""With fewer training texts than this, words that occur in only one text are counted too."""
 
 
 def baseline_accuracies(texts):
-    """Accuracy of logistic regression on bags of words, on the test texts.
+    """Test accuracy of logistic regression on bags of words.
 
     Parameters
     ----------
     texts : Dataset
-        The regression is trained on its training part.
+        The data set; the regression is trained on its training part.
 
     Returns
     -------

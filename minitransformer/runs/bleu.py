@@ -1,4 +1,4 @@
-"""BLEU, by sacrebleu, which is used only for scoring, and only if it is installed."""
+"""BLEU scores, computed by sacrebleu if it is installed."""
 
 import importlib.util
 
@@ -16,14 +16,14 @@ def bleu(hypotheses, references):
     Parameters
     ----------
     hypotheses, references : lists of str
-        Of the same length: one reference per hypothesis.
+        Lists of the same length: one reference per hypothesis.
 
     Returns
     -------
     score : float
         0 to 100.
     signature : str
-        How it was computed; to be quoted with the score.
+        How the score was computed. Quote it with the score.
 
     Source: Papineni et al. 2002; Post 2018, "A call for clarity in reporting BLEU scores".
     """

@@ -1,4 +1,4 @@
-"""The end of a classifier's run: scores beside the baselines, figures, and what to do next."""
+"""The end of a classifier's run: scores next to the baselines, figures, and what to run next."""
 
 from minitransformer.data import UNLABELLED
 from minitransformer.runs.baselines import baseline_accuracies
@@ -15,7 +15,7 @@ def report(folder, model, texts, began, on_progress=silent):
     ----------
     folder : RunFolder
     model : TransformerClassifier
-        Trained.
+        The trained model.
     texts : Dataset
     began : float
         ``time.perf_counter()`` when the run began.
@@ -46,7 +46,7 @@ def report(folder, model, texts, began, on_progress=silent):
 
 
 def extra_accuracies(folder, model, texts, windows):
-    """Accuracies on the data set's extra parts, by name, where all labels are known.
+    """Accuracies, by name, on those extra parts of the data set whose labels are all known.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def extra_accuracies(folder, model, texts, windows):
     model : TransformerClassifier
     texts : Dataset
     windows : bool
-        Read all of a long text, in overlapping windows.
+        Whether to read all of a long text, in overlapping windows.
     """
     return {
         name: score(model, folder.tokenizer, part, folder.config.recipe, windows).accuracy

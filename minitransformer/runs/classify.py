@@ -22,13 +22,13 @@ def pieces_of(vocabulary, text, recipe, windows):
     text : str
     recipe : Recipe
     windows : bool
-        Read all of a long text, in windows that overlap by half, instead of truncating it.
+        Whether to read all of a long text, in windows that overlap by half, or to truncate it.
 
     Returns
     -------
     ids : (T,) int array
     places : list of int arrays
-        For each piece, its positions in `ids`.
+        For each piece that the model reads, its positions in `ids`.
     """
     if not windows:
         ids = vocabulary.encode(text, recipe.max_len, recipe.truncate)
@@ -38,7 +38,7 @@ def pieces_of(vocabulary, text, recipe, windows):
 
 
 def probabilities(model, vocabulary, texts, recipe, windows=False):
-    """Probability of each class for each text, (n, C): with `windows`, the mean over them."""
+    """Class probabilities of each text, (n, C); with `windows`, the means over its windows."""
     pieces = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
     owner = np.repeat(np.arange(len(pieces)), [len(places) for _, places in pieces])
     p = model.predict([ids[place] for ids, places in pieces for place in places])

@@ -1,4 +1,4 @@
-"""The configuration of a run: everything that decides it, and how it is stored in a file."""
+"""The configuration of a run, and how it is stored in a file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ FORMAT = "minitransformer run 3"
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides a run, except the data themselves.
+    """All settings of a run, and where its data come from.
 
     Attributes
     ----------
@@ -25,14 +25,14 @@ class Config:
     recipe : Recipe
         The settings of the model and its training.
     seed : int
-        Decides everything random.
+        Determines all random numbers.
     workers : int
-        How many workers train. With another number, a resumed run would not end with the same
-        bytes.
+        Number of workers that train. A run resumed with a different number would not end with
+        bit-identical weights.
     class_names : tuple of str
-        Empty if there are no classes.
+        Names of the classes; empty if there are none.
     windows : bool
-        For a classifier: whether it is judged on long texts in overlapping windows.
+        For a classifier: whether it is evaluated on long texts in overlapping windows.
     """
 
     task: str
@@ -58,7 +58,7 @@ class Config:
 
     @classmethod
     def from_dict(cls, values):
-        """Undo :meth:`as_dict`; ValueError, TypeError or KeyError if it is not a configuration."""
+        """Undo :meth:`as_dict`; ValueError, TypeError or KeyError if `values` is not valid."""
         if values["format"] != FORMAT:
             raise ValueError(f"format must be {FORMAT!r}, got {values['format']!r}")
         task = TASKS[check_choice("task", values["task"], TASKS)]
@@ -74,7 +74,7 @@ class Config:
 
 
 def sealed(values):
-    """`values`, a dict that JSON can hold, plus the SHA-256 of all the rest."""
+    """Add to `values`, a dict that JSON can store, its SHA-256."""
     rest = {name: value for name, value in values.items() if name != "config_sha256"}
     text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
     return rest | {"config_sha256": sha256(text.encode()).hexdigest()}

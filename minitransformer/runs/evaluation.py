@@ -1,4 +1,4 @@
-"""Judging a trained run again, on data that training never saw."""
+"""Evaluation of a trained run on data that training never saw."""
 
 from minitransformer.runs.progress import silent
 
@@ -7,18 +7,18 @@ def evaluate(
     folder, *, data=None, target=None, data_dir=None, windows=None, device="numpy",
     on_progress=silent,
 ):  # fmt: skip
-    """Judge a trained run on what training never saw.
+    """Evaluate a trained run on data that training never saw.
 
     Parameters
     ----------
     folder : RunFolder
     data, target : path-like, optional
-        The run's own file, and that of its translations, if they have moved.
+        The run's own data file, and the file of the translations, if they have been moved.
     data_dir : path-like, optional
-        Where a published data set is; by default it is downloaded.
+        Location of a published data set; by default it is downloaded.
     windows : bool, optional
-        For a classifier: whether long texts are read in overlapping windows. By default as in
-        training.
+        For a classifier: whether long texts are read in overlapping windows. The default is the
+        run's setting.
     device : {"numpy", "cupy"}
         Where the model runs.
     on_progress : function of str
@@ -27,14 +27,14 @@ def evaluate(
     Returns
     -------
     dict of str to number or text
-        Loss and accuracy, the number of exact strings, or BLEU, depending on the task.
+        Loss and accuracy, the number of exactly right strings, or BLEU, depending on the task.
 
     Raises
     ------
     FileNotFoundError
         If a file is missing.
     ValueError
-        If the data have other classes than the run, or an argument does not fit its task.
+        If the classes of the data are not those of the run, or an argument does not fit the task.
     """
     task = folder.task
     if windows is not None and "windows" not in task.options:

@@ -1,4 +1,4 @@
-"""Why a classifier says what it says: the words that attention and gradient point at."""
+"""Explain a classifier's prediction by the words with the most attention and largest gradients."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from minitransformer.runs.classify import encode, pieces_of, probabilities
 from minitransformer.runs.figures import attention_figure, save_figure
 
 TOP = 5
-"""How many words :meth:`Prediction.strongest` gives."""
+"""Number of words that :meth:`Prediction.strongest` returns."""
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,18 @@ def explain(folder, model, texts, windows=None):
     Parameters
     ----------
     folder : RunFolder
-        Of the task classification.
+        A run of the task classification.
     model : TransformerClassifier
-        ``folder.load_model()``, on any device; afterwards it is on the host.
+        The result of ``folder.load_model()``, on any device. It is moved to the host.
     texts : list of str
     windows : bool, optional
-        Read all of a long text, in overlapping windows, and average. By default as in training.
+        Whether to read all of a long text, in overlapping windows, and average over them. The
+        default is the run's setting.
 
     Yields
     ------
     Prediction
-        One per text, in order.
+        One per text, in the order of the texts.
     """
     vocabulary, recipe = folder.tokenizer, folder.config.recipe
     windows = folder.config.windows if windows is None else windows
@@ -87,7 +88,7 @@ def explain(folder, model, texts, windows=None):
 
 
 def draw(folder, model, text, path):
-    """Draw the attention of the last block on one text, as a PNG file.
+    """Draw the attention weights of the last block for one text, as a PNG file.
 
     Parameters
     ----------

@@ -17,7 +17,8 @@ EXAMPLE_LENGTH, MAX_TOKENS = 16, 32
 def draw(folder, model, texts, p, test):
     """Write confusion.png and attention.png.
 
-    The second shows the attention on a correctly classified test text of about 16 tokens.
+    attention.png shows the attention weights for a correctly classified test text of about 16
+    tokens.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def draw(folder, model, texts, p, test):
     p : (n, C) array
         Probabilities of the test texts.
     test : Score
-        The score on them.
+        The score on the test texts.
     """
     figure = plots.confusion(test.confusion, texts.class_names)
     save_figure(figure, folder.path / "confusion.png")
@@ -41,7 +42,7 @@ def draw(folder, model, texts, p, test):
 
 
 def attention_figure(folder, model, ids):
-    """Heat maps of the last block's heads on one text; None if the model has no blocks.
+    """Heat maps of the heads of the last block, for one text; None if the model has no blocks.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def attention_figure(folder, model, ids):
 
 
 def check_place(path, suffix=".png"):
-    """Raise ValueError if no file can be written to `path`, before the work for it is done."""
+    """Raise ValueError if no file can be written to `path`; call it before doing the work."""
     if path.suffix.lower() != suffix:
         raise ValueError(f"the file name must end in {suffix}, got {path.name!r}")
     if not path.absolute().parent.is_dir():

@@ -1,4 +1,4 @@
-"""What the generative runs write: the continuation of a prompt, the translation of a sentence."""
+"""Text from generative runs: the continuation of a prompt, the translation of a sentence."""
 
 from minitransformer.inference import beam_search, continuation, stream
 from minitransformer.inference.beam import LENGTH_PENALTY
@@ -6,40 +6,40 @@ from minitransformer.runs.tasks.encoder_decoder import encode_source
 from minitransformer.runs.tasks.language_model import TEMPERATURE
 
 NEW_TOKENS = 200
-"""How many tokens are written by default."""
+"""Default number of tokens to generate."""
 
 
 def generate(
     folder, model, prompt, *, max_new_tokens=None, beams=None, slide=None, greedy=False, **options
 ):
-    """Continue a prompt, as a run of the task language-model has learned.
+    """Continue a prompt with the model of a run of the task language-model.
 
     Parameters
     ----------
     folder : RunFolder
-        Of the task language-model.
+        A run of the task language-model.
     model : GPT
-        ``folder.load_model()``, on any device.
+        The result of ``folder.load_model()``, on any device.
     prompt : str or (T,) int array
         The text to continue, or its token ids.
     max_new_tokens : int, optional
-        Maximum number of tokens to write: by default 200, or what still fits into the context for
-        beam search and with ``slide=False``.
+        Maximum number of tokens to generate. The default is 200; for beam search and with
+        ``slide=False``, it is at most the number that still fits into the context.
     beams : int, optional
         Use beam search with this many beams.
     slide : bool, optional
-        When the text outgrows the context, read only its last tokens. By default it does, except
-        with beam search, which cannot.
+        Whether to read only the last tokens when the text outgrows the context. The default is
+        True, except for beam search, which cannot do this.
     greedy : bool
-        Always take the most probable token.
+        Whether to always take the most probable token.
     **options
-        Those of :func:`~minitransformer.inference.beam_search` if `beams` is given, otherwise those
-        of :func:`~minitransformer.inference.stream`. By default `temperature` is 0.8.
+        The options of :func:`~minitransformer.inference.beam_search` if `beams` is given, otherwise
+        those of :func:`~minitransformer.inference.stream`. By default, `temperature` is 0.8.
 
     Returns
     -------
     iterator of str
-        What is added to the prompt, piece by piece.
+        The continuation, piece by piece, without the prompt.
     """
     tokenizer = folder.tokenizer
     ids = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
@@ -60,26 +60,27 @@ def generate(
 
 
 def room(model, length):
-    """How many tokens fit into the context after a prompt of `length` tokens."""
-    return model.max_len + 1 - length  # the last token is not read again
+    """Number of tokens that fit into the context after a prompt of `length` tokens."""
+    return model.max_len + 1 - length  # the last generated token is not read
 
 
 def translate(
     folder, model, sentences, *, beams=None, length_penalty=None, max_new_tokens=None
 ):  # fmt: skip
-    """Translate sentences, or reverse or copy strings: whatever the run has learned.
+    """Translate sentences, or reverse or copy strings, depending on the task of the run.
 
     Parameters
     ----------
     folder : RunFolder
-        Of the task translation, reverse or copy.
+        A run of the task translation, reverse or copy.
     model : Transformer
-        ``folder.load_model()``, on any device.
+        The result of ``folder.load_model()``, on any device.
     sentences : list of str
     beams : int, optional
-        Beams of beam search; 1 is greedy. By default as in training.
+        Number of beams in beam search; 1 is greedy. The default is the run's setting.
     length_penalty : float, optional
-        For more than one beam: a higher one favours longer translations. By default as in training.
+        For more than one beam: a higher value favours longer translations. The default is the run's
+        setting.
     max_new_tokens : int, optional
         Maximum number of tokens per translation; by default as many as the model allows.
 

@@ -1,4 +1,4 @@
-"""How a run reports what it is doing: line by line, to a function of the caller."""
+"""How a run reports what it is doing: it passes lines of text to a function of the caller."""
 
 
 def silent(line):

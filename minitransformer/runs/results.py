@@ -1,4 +1,4 @@
-"""What every report at the end of a run does: curves, results.json, and what to run next."""
+"""What all reports at the end of a run share: curves, results.json, and commands to run next."""
 
 import shlex
 import time
@@ -21,14 +21,14 @@ def save_results(folder, results, began):
     Parameters
     ----------
     folder : RunFolder
-    results : dict of str to what JSON can hold
+    results : dict of str to what JSON can store
     began : float
         ``time.perf_counter()`` when the run began.
 
     Returns
     -------
     float
-        Seconds since then.
+        Seconds since the run began.
     """
     seconds = time.perf_counter() - began
     write_json(folder.path / "results.json", {**results, "seconds": round(seconds, 1)})
@@ -42,11 +42,11 @@ def what_next(folder, *arguments):
     ----------
     folder : RunFolder
     *arguments : tuples of str
-        For each command its name, and the text that follows the folder, if any.
+        For each command, its name and, optionally, the text that follows the folder.
     """
     lines = [f"\nEverything is in {folder.path}. What to run next:"]
     for name, *rest in arguments:
-        # without the dashes, the text would be read as an option
+        # without "--", the text would be read as an option
         dashes = ["--"] if rest and rest[0].startswith("-") else []
         words = shlex.join([name, str(folder.path), *dashes, *rest])
         lines.append(f"  python -m minitransformer {words}")

@@ -1,4 +1,4 @@
-"""The folder of a training run: its files, and whether they belong together."""
+"""The folder of a training run: its files, and checks that they belong together."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +11,7 @@ PARENT, CHECKPOINT = Path("runs"), "checkpoint.safetensors"
 
 
 class RunFolder:
-    """The folder of a run. Open one with :meth:`open`, or make a new one with :meth:`create`.
+    """The folder of a run. Open a folder with :meth:`open`, or make a new one with :meth:`create`.
 
     Attributes
     ----------
@@ -20,11 +20,11 @@ class RunFolder:
     config : Config
         The settings of the run, as in config.json.
     task : Task
-        The kind of work the run does.
+        The task of the run.
     tokenizer : Vocabulary or tokenizer
         The run's tokenizer.
     weights, checkpoint, history : Path
-        Files in the folder. They exist only once training has come that far.
+        Paths of files in the folder. A file exists once training has written it.
     """
 
     def __init__(self, path, config, tokenizer):
@@ -51,7 +51,7 @@ class RunFolder:
         Parameters
         ----------
         path : path-like or None
-            None: ``runs/<data>-<seed>``, followed by a number if that is taken.
+            None means ``runs/<data>-<seed>``, followed by a number if that folder exists.
         config : Config
         tokenizer : Vocabulary or tokenizer
 
@@ -64,7 +64,7 @@ class RunFolder:
         ValueError
             If `path` exists and is not an empty folder.
         OSError
-            If it cannot be written; no folder is left behind then.
+            If the folder cannot be written. No folder is left behind then.
         """
         path = _free_folder(config) if path is None else Path(path)
         check_free(path)
@@ -100,8 +100,8 @@ class RunFolder:
         FileNotFoundError
             If there is no such folder, or a file is missing.
         ValueError
-            If a file is truncated, altered, not from a run, or from another version, or if the run
-            is of another task.
+            If a file is truncated, altered, not from a run, or from another version, or if the task
+            of the run is not one of `tasks`.
         """
         path = Path(path)
         if not path.is_dir():
@@ -141,7 +141,7 @@ class RunFolder:
         FileNotFoundError
             If training was stopped before it saved one.
         ValueError
-            If the file is truncated or altered, or belongs to another configuration.
+            If the file is truncated or altered, or does not fit the run's configuration.
         """
         if not self.weights.exists():
             hint = (
@@ -167,7 +167,7 @@ class RunFolder:
         return model
 
     def check_classes(self, texts):
-        """Raise ValueError if the data, `texts`, have other classes than the run."""
+        """Raise ValueError if the classes of the data, `texts`, are not those of the run."""
         now, then = self.task.class_names(texts), self.config.class_names
         if now != then:
             raise ValueError(

@@ -8,19 +8,19 @@ from pathlib import Path
 class Source:
     """A data set by name, or your own files.
 
-    What is held out does not depend on the run's seed, so runs with different seeds are judged on
-    the same data.
+    The held-out part does not depend on the run's seed, so runs with different seeds are evaluated
+    on the same data.
 
     Attributes
     ----------
     dataset : str or None
         Name of a data set of the task.
     file : str or None
-        An absolute path.
+        Absolute path of your own file.
     text_column, label_column : str or None
-        If the file is a table of texts and classes: the names of the two columns.
+        Names of the two columns, if the file is a table of texts and classes.
     target : str or None
-        An absolute path: the file of the translations, line by line.
+        Absolute path of the file of translations, line by line.
     """
 
     dataset: str | None = None
@@ -31,16 +31,16 @@ class Source:
 
     @classmethod
     def of_file(cls, path, target=None, **columns):
-        """The source for a file, valid in whichever folder a command is run later."""
+        """The source for a file; it stays valid if a later command is run in another folder."""
         return cls(file=absolute(path), target=target and absolute(target), **columns)
 
     def moved(self, path=None, target=None):
-        """The same source, with its files moved elsewhere.
+        """The same source, with the new locations of files that have been moved.
 
         Parameters
         ----------
         path, target : path-like, optional
-            Where the file, and the file of the translations, are now.
+            The new locations of the file and of the file of translations.
 
         Raises
         ------

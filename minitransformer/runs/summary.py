@@ -1,10 +1,10 @@
-"""What a run is, in a few rows: its data, its settings, its results."""
+"""A summary of a run in a few rows: its data, settings and results."""
 
 from minitransformer.storage import read_json
 
 
 def summary(folder):
-    """What a run is, as pairs of a name and a value.
+    """The summary of a run, as pairs of a name and a value.
 
     Parameters
     ----------

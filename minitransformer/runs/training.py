@@ -1,4 +1,4 @@
-"""A run from its settings to its trained model: start a new one or resume one, then train it."""
+"""A run, from its settings to its trained model: start or resume a run, then train it."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -30,7 +30,7 @@ def start(
     on_progress=silent,
     **settings,
 ):
-    """Begin a new run: settle its settings, load its data, write its folder.
+    """Begin a new run: check its settings, load its data, write its folder.
 
     Parameters
     ----------
@@ -39,25 +39,25 @@ def start(
     dataset : str, optional
         The name of a data set of the task; by default its first.
     data, target : path-like, optional
-        Your own file in place of a data set, and for translation the file of the translations.
+        Your own file, in place of a data set; for translation, also the file of the translations.
     text_column, label_column : str, optional
         The columns of a table of texts and labels.
     data_dir : path-like, optional
-        Where a published data set is: archive, file or folder. By default it is downloaded.
+        Location of a published data set: an archive, file or folder. By default it is downloaded.
     recipe : str, optional
         The name of a recipe of the data set; by default the first.
     out : path-like, optional
         The folder of the run; by default ``runs/<data>-<seed>``.
     seed : int
-        Decides everything random.
+        Determines all random numbers.
     windows : bool, optional
-        Whether a classifier is judged on long texts in overlapping windows.
+        Whether a classifier is evaluated on long texts in overlapping windows.
     workers : int, optional
-        How many workers train; by default one per core, at most 8.
+        Number of workers that train; by default one per core, at most 8.
     processes : Processes, optional
         The processes that train together; only the first writes the folder.
     on_progress : function of str
-        Receives each line about what is being done.
+        Receives lines of text that say what is being done.
     **settings
         Settings of the recipe to change, such as ``epochs=3``.
 
@@ -70,7 +70,7 @@ def start(
     Raises
     ------
     TypeError, ValueError
-        If an argument or setting is not possible; nothing has been written then.
+        If an argument or setting is not possible. Nothing has been written then.
     OSError
         If data cannot be read, or the folder cannot be written.
     """
@@ -102,7 +102,7 @@ def _changed(task, recipe, settings):
 
 
 def resume(path, *, data_dir=None, processes=None, on_progress=silent):
-    """Open a run that was interrupted, to train it to the end it would have had.
+    """Open an interrupted run, so that it can be trained to the end.
 
     Parameters
     ----------
@@ -150,25 +150,25 @@ def train(
     texts
         Both as :func:`start` or :func:`resume` returned them.
     resume : bool
-        Continue from the folder's checkpoint.
+        Whether to continue from the folder's checkpoint.
     device : {"numpy", "cupy"}
-        Where to train. It is not part of the run.
+        Where to train. The device is not part of the run's configuration.
     processes, on_progress
         As in :func:`start`.
     verbose : {0, 1, 2}
-        How `fit` shows its progress; 0: not at all.
+        How `fit` shows its progress; 0 shows nothing.
 
     Returns
     -------
     model : Trainable
-        On `device`.
+        The trained model, on `device`.
     history : History
-        ``history.interrupted`` tells whether Ctrl-C ended training early.
+        The history of the run; ``history.interrupted`` is True if Ctrl-C ended training early.
 
     Raises
     ------
     TrainingDiverged
-        If a number is not finite; the best weights so far have been saved then.
+        If a number is not finite. The best weights so far have been saved then.
     """
     recipe = folder.config.recipe
     prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
@@ -204,7 +204,7 @@ def leads(processes):
 
 
 def _workers(workers, processes):
-    """How many workers train."""
+    """The number of workers that train."""
     if processes is None:
         return default_workers() if workers is None else workers
     if workers not in (None, processes.size):

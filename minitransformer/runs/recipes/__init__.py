@@ -16,7 +16,7 @@ def settings(*recipes):
     Parameters
     ----------
     *recipes : subclasses of Recipe
-        The recipes with the settings; by default all. Each name appears once.
+        The recipes whose settings are listed; by default all. Each name appears once.
 
     Raises
     ------

@@ -92,4 +92,4 @@ TABLE = ClassificationRecipe(
     monitor="val_loss",
     patience=4,
 )
-"""For your own texts, about which nothing is known: cautious; early stopping ends training."""
+"""For your own texts: cautious, as nothing is known about them; early stopping ends training."""

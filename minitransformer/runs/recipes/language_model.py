@@ -81,7 +81,7 @@ OURS = LanguageModelRecipe(
     floor=0.02,
     clip=1.0,
 )
-"""What has been found since GPT-2, for the same wall time."""
+"""Improvements found since GPT-2, trained for the same wall time."""
 
 TEXT = LanguageModelRecipe(
     d_model=128,

@@ -1,4 +1,4 @@
-"""What every recipe has: settings with help texts, checks, and a form for JSON."""
+"""What all recipes have in common: settings with help texts, checks, and conversion to JSON."""
 
 from dataclasses import asdict, dataclass, field, fields
 
@@ -11,13 +11,13 @@ _SCHEDULES = "constant, warmup_inverse_sqrt, warmup_cosine"
 
 
 def setting(default, group, text):
-    """A field of a recipe, with a default, the group it is shown in, and a help text."""
+    """A field of a recipe, with a default, the group in which it is shown, and a help text."""
     return field(default=default, metadata={"group": group, "help": text})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings that all tasks have; 0 turns an optional one off.
+    """The settings that all tasks have. The value 0 turns an optional setting off.
 
     A task adds its own settings in a subclass, which defines how its model is made (:meth:`model`),
     how long it is trained (:meth:`length`), and what else to :meth:`check`.
@@ -77,15 +77,15 @@ class Recipe:
         return CategoricalCrossentropy(label_smoothing=self.label_smoothing)
 
     def compile(self, model, workers=None, **more):
-        """Compile `model` with these settings; ValueError names one that is not possible.
+        """Compile `model` with these settings; a ValueError names the first impossible setting.
 
         Parameters
         ----------
         model : Trainable
         workers : int, optional
-            How many workers train.
+            Number of workers that train.
         **more
-            What the task adds, such as the ids that begin and end a target.
+            Further arguments from the task, such as the ids that begin and end a target.
         """
         model.compile(
             optimizer=self._optimizer(),
@@ -151,7 +151,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values):
-        """Undo :meth:`as_dict`; ValueError if a setting is missing, unknown or of another type."""
+        """Undo :meth:`as_dict`; ValueError if a setting is missing, unknown or of wrong type."""
         expected = {f.name: f.type for f in fields(cls)}
         wrong = sorted(set(values) ^ set(expected))
         if wrong:
@@ -164,5 +164,5 @@ class Recipe:
 
 
 def group(field_):
-    """The group that a setting is shown in."""
+    """The group in which a setting is shown."""
     return field_.metadata["group"]

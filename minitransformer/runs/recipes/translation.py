@@ -65,13 +65,13 @@ class TranslationRecipe(EncoderDecoderRecipe):
     )
 
     def callbacks(self):
-        """Restores the weights of the epoch with the best validation loss."""
+        """A callback that restores the weights of the epoch with the best validation loss."""
         return [BestWeights("val_loss")]
 
     def check(self, workers=None, **more):
         super().check(workers, **more)
         self.at_least(1, "merges", "beams")
-        # Beam search would refuse it too, but only after training.
+        # Beam search would refuse this value too, but only after training.
         check_number("length_penalty", self.length_penalty, 0, LARGEST_ALPHA)
 
 
@@ -94,7 +94,7 @@ REVERSE = StringsRecipe(
 )
 """Many small steps: the model learns in leaps, and more steps help more than larger ones."""
 COPY = replace(REVERSE, steps=2000)
-"""Copying is easier: the position to read is the position to write."""
+"""Copying is easier: each letter is read from the position at which it is written."""
 MULTI30K = TranslationRecipe(
     merges=8000,
     d_model=256,

@@ -1,4 +1,4 @@
-"""The tasks: the kinds of work that a run can do, by name."""
+"""The tasks of runs, by name."""
 
 from minitransformer.runs.tasks.classification import Classification
 from minitransformer.runs.tasks.language_model import LanguageModel

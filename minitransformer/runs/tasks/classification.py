@@ -1,4 +1,4 @@
-"""The class of a text."""
+"""The task of predicting the class of a text."""
 
 from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
 from minitransformer.models import TransformerClassifier

@@ -8,7 +8,7 @@ from minitransformer.runs.tasks.task import Prepared, Task
 
 
 class EncoderDecoder(Task):
-    """An encoder reads a text, and a decoder writes another."""
+    """An encoder reads a text, and a decoder generates another."""
 
     @property
     def model_class(self):
@@ -18,7 +18,7 @@ class EncoderDecoder(Task):
         return {"start_id": tokenizer.start_id, "end_id": tokenizer.end_id}
 
     def parts(self, texts):
-        """Pairs (sources, targets) of lists of texts: one to train on, one to validate on."""
+        """Two pairs (sources, targets) of lists of texts: one for training, one for validation."""
         raise NotImplementedError
 
     def prepare(self, texts, tokenizer, recipe):
@@ -31,18 +31,18 @@ class EncoderDecoder(Task):
         return Prepared(train, validation, f"{summary}, {len(tokenizer):,} tokens")
 
     def write(self, model, tokenizer, texts, beams=1, length_penalty=1.0):
-        """What the model writes for each of `texts`.
+        """The model's output for each of `texts`.
 
         Parameters
         ----------
         model : Transformer
         tokenizer : tokenizer
         texts : list of str
-            One with more tokens than the model reads is truncated.
+            A text with more tokens than the model can read is truncated.
         beams : int
-            1 is greedy.
+            Number of beams; 1 is greedy.
         length_penalty : float
-            For more than one beam: a higher one favours longer texts.
+            For more than one beam: a higher value favours longer texts.
 
         Returns
         -------
@@ -66,20 +66,21 @@ def encode_source(tokenizer, text, max_len=None):
 
 
 def encode_pairs(sources, targets, tokenizer, max_len):
-    """The ids of the pairs that fit into a model, and how many do not.
+    """The ids of the pairs that fit into a model, and the number of pairs that do not.
 
     Parameters
     ----------
     sources, targets : lists of str
     tokenizer : tokenizer
     max_len : int
-        Maximum tokens of a source with its end, and of a target with its start or its end.
+        Maximum number of tokens of a source with its end token, and of a target with its start or
+        end token.
 
     Returns
     -------
     (sources, targets) : lists of int arrays
     left_out : int
-        How many pairs are too long.
+        Number of pairs that are too long.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def draw_cross_attention(folder, model, source, target):
     y = np.append(tokenizer.start_id, tokenizer.encode(target))[: model.max_len]
     _, cache = model.forward(x[None], y[None])
     P = cache.decoder.blocks[-1].cross_attention.P[0, :, :MAX_TOKENS, :MAX_TOKENS]
-    # A row is named after the token that is written there: the one after the token that is read.
+    # A row is labelled with the token generated there, the one after the decoder's last input.
     written = np.append(y[1:], tokenizer.end_id)
     rows, columns = ([tokenizer.tokens[i] for i in ids[:MAX_TOKENS]] for ids in (written, x))
     figure = plots.attention(P, rows, columns)

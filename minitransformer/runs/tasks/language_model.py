@@ -1,4 +1,4 @@
-"""What comes next in a text."""
+"""The task of predicting the next token of a text."""
 
 import math
 
@@ -10,7 +10,7 @@ from minitransformer.runs.tasks.task import Prepared, Task
 from minitransformer.storage import write_text
 
 PROMPT, WRITTEN = 16, 400
-"""How many tokens of the held-out text the sample begins with, and how many the model adds."""
+"""Number of held-out tokens with which the sample begins, and of tokens that the model adds."""
 TEMPERATURE = 0.8
 
 
@@ -30,7 +30,7 @@ class LanguageModel(Task):
         return data.load_shakespeare(source.file or data_dir)
 
     def build_tokenizer(self, text, recipe):
-        if recipe.tokenizer == "characters":  # an alphabet gives nothing away
+        if recipe.tokenizer == "characters":  # an alphabet gives away no held-out text
             return data.CharacterTokenizer.build([text.text], specials=False)
         if recipe.tokenizer == "words":
             return data.WordTokenizer.build([text.train])
@@ -73,14 +73,14 @@ def _lines(results):
 def held_out_loss(folder, model, text):
     """Mean cross-entropy (nats per token) of the held-out text, and its exponential, by name.
 
-    All of the text is read, in windows of `max_len` tokens that do not overlap.
+    The whole text is read, in windows of `max_len` tokens that do not overlap.
     """
     perplexity = model.evaluate(folder.tokenizer.encode(text.held_out))["perplexity"]
     return {"held-out loss": math.log(perplexity), "held-out perplexity": perplexity}
 
 
 def sample(folder, model, text):
-    """The beginning of the held-out text, and how the model continues it."""
+    """The beginning of the held-out text, and the model's continuation of it."""
     tokenizer = folder.tokenizer
     prompt = tokenizer.encode(text.held_out)[:PROMPT]
     (ids,) = inference.generate(

@@ -1,4 +1,4 @@
-"""Reversing and copying strings of letters: whether encoder and decoder work at all."""
+"""Reversing and copying strings of letters: a test of whether encoder and decoder work at all."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Strings(NamedTuple):
 
 
 class StringTask(EncoderDecoder):
-    """A string of letters goes in, and another one, which is known exactly, must come out.
+    """The input is a string of letters, and there is exactly one right output string.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class StringTask(EncoderDecoder):
         return results
 
     def _judge(self, folder, model, strings, on_progress):
-        """What the model writes for each held-out source, and how many of them are right."""
+        """The model's output for each held-out source, and the number of outputs that are right."""
         sources, targets = zip(*strings.held_out, strict=True)
         written = self.write(model, folder.tokenizer, sources)
         on_progress("")

@@ -1,4 +1,4 @@
-"""What a run needs from its task: recipes, data, a model, and how the model is judged."""
+"""What a run needs from its task: recipes, data, a model, and an evaluation of the model."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -13,7 +13,7 @@ COLUMNS = ("text_column", "label_column", "target")
 
 
 class Prepared(NamedTuple):
-    """What `fit` is given.
+    """The data that `fit` is given.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Prepared(NamedTuple):
     validation : tuple or None
         ``validation_data``.
     summary : str
-        How much there is to train on, in words.
+        The amount of training data, in words.
     """
 
     examples: tuple
@@ -31,15 +31,15 @@ class Prepared(NamedTuple):
 
 
 class Task(ABC):
-    """A kind of work, from the data to the report. It has no state: there is one object of each.
+    """A task, from the data to the report. It has no state, so there is one object of each class.
 
     Attributes
     ----------
     name : str
-        As in ``--task``.
+        The name of the task, as in ``--task``.
     recipes : dict of (str or None) to dict of str to Recipe
-        For each data set, by name, its recipes by name, the default first. The key None is for your
-        own data.
+        The recipes for each data set. The outer key is the name of the data set, or None for your
+        own data. The inner key is the name of the recipe; the default comes first.
     recipe_class : type
         Subclass of :class:`~minitransformer.runs.recipes.Recipe`.
     published : tuple of str
@@ -48,7 +48,7 @@ class Task(ABC):
     options : tuple of str
         The options of `train` that this task has and some other tasks lack.
     tokenizer_file : str
-        Its name in the run folder.
+        Name of the tokenizer's file in the run folder.
     """
 
     name = None
@@ -60,7 +60,7 @@ class Task(ABC):
 
     # The data
     def source(self, options):
-        """The Source that the options of a run ask for.
+        """The Source that is selected by the options of a run.
 
         Parameters
         ----------
@@ -70,7 +70,7 @@ class Task(ABC):
         Raises
         ------
         ValueError
-            If the task lacks one of the options given, or its data set.
+            If the task does not have one of the given options, or the given data set.
         """
         for name in ("data", "windows", *COLUMNS):
             if options[name] is not None and name not in self.options:
@@ -81,7 +81,7 @@ class Task(ABC):
         return self.checked(Source.of_file(options["data"], **more))
 
     def checked(self, source):
-        """The `source`; ValueError if it is not one of this task."""
+        """The `source`, after a check: ValueError if it is not one of this task."""
         key = None if source.file is not None else source.dataset
         if key not in self.recipes:
             names = [name for name in self.recipes if name is not None]
@@ -89,7 +89,7 @@ class Task(ABC):
         return source
 
     def recipe(self, source, name=None):
-        """The recipe called `name`, by default the one that suits the source best."""
+        """The recipe called `name`; by default the first for the data of `source`."""
         found = self.recipes[None if source.file else source.dataset]
         return lookup("recipe", name, found) if name else next(iter(found.values()))
 
@@ -101,7 +101,7 @@ class Task(ABC):
         source, recipe, data_dir
             As in :meth:`load`.
         on_progress : function of str
-            Receives a line about anything that is missing.
+            Receives a line about each optional part that is missing.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Task(ABC):
         source : Source
         recipe : Recipe
         data_dir : path-like, optional
-            Where a data set is; by default it is downloaded.
+            Location of a published data set; by default it is downloaded.
         """
 
     def class_names(self, texts):
@@ -154,13 +154,13 @@ class Task(ABC):
     # At the end
     @abstractmethod
     def report(self, folder, model, texts, began, on_progress=silent):
-        """Judge the trained model, write figures and results.json, report the results.
+        """Evaluate the trained model, write figures and results.json, report the results.
 
         Parameters
         ----------
         folder : RunFolder
         model : Trainable
-            On the host.
+            The trained model, on the host.
         texts
             What :meth:`load` returned.
         began : float
@@ -171,19 +171,20 @@ class Task(ABC):
         Returns
         -------
         dict of str to number or text
-            The results, as in results.json.
+            The results, as written to results.json.
         """
 
     @abstractmethod
     def evaluate(self, folder, model, texts, windows=None, on_progress=silent):
-        """Judge the model of a run again.
+        """Evaluate the model of a run again.
 
         Parameters
         ----------
         folder, model, texts, on_progress
             As in :meth:`report`.
         windows : bool, optional
-            For a classifier: read long texts in overlapping windows. By default as in training.
+            For a classifier: whether to read long texts in overlapping windows. The default is the
+            run's setting.
 
         Returns
         -------

@@ -14,7 +14,7 @@ JUDGED = "test_2016_flickr"
 SHOWN = 20
 EXAMPLE_LENGTH = 12
 MAX_HELD_OUT, HELD_OUT_FRACTION = 1000, 0.1
-"""How many of your own sentences validate, and how many are the test set."""
+"""Maximum number and fraction of your own sentences for validation, and the same for testing."""
 
 
 class Translation(EncoderDecoder):
@@ -79,7 +79,7 @@ class Translation(EncoderDecoder):
         return results
 
     def _judge(self, folder, model, test, on_progress):
-        """Figures of merit by name, and the translations."""
+        """The scores by name, and the translations."""
         recipe = folder.config.recipe
         on_progress(f"translating {len(test):,} sentences, beam {recipe.beams} ...")
         written = self.write(
@@ -92,7 +92,7 @@ class Translation(EncoderDecoder):
 
 
 def judged(dataset):
-    """Name and sentences of the test set that counts: that of 2016, or else the first."""
+    """Name and sentences of the test set for the scores: the one of 2016, or else the first."""
     name = JUDGED if JUDGED in dataset.tests else next(iter(dataset.tests), None)
     if name is None:
         raise ValueError(f"the data set {dataset.name} has no test sentences")
@@ -100,7 +100,7 @@ def judged(dataset):
 
 
 def examples(test, written):
-    """Lines with some sentences, and their translations by the model and by people."""
+    """Lines with some sentences, and with their translations by the model and by people."""
     places = np.unique(np.linspace(0, len(test) - 1, SHOWN).round().astype(int))
     for i in places:
         yield f"\nsource     {test.source[i]}"
@@ -109,7 +109,7 @@ def examples(test, written):
 
 
 def figure_lines(name, figures):
-    """Lines with the figures of merit on the test set called `name`."""
+    """Lines with the scores on the test set called `name`."""
     for key, value in figures.items():
         value = f"{value:.2f}" if isinstance(value, float) else value
         yield f"{name} {key}: {value}"
@@ -118,7 +118,8 @@ def figure_lines(name, figures):
 def split(pairs, name):
     """Split your own sentences into three parts, which do not depend on the run's seed.
 
-    Copies of a sentence stay together, whatever their translations are, so none is in two parts.
+    Copies of a sentence stay together, even if their translations differ, so no sentence is in two
+    parts.
 
     Parameters
     ----------
@@ -128,8 +129,8 @@ def split(pairs, name):
     Returns
     -------
     ParallelDataset
-        A tenth of the different sentences is for validation, and a tenth for testing, at most
-        1,000 each.
+        A tenth of the distinct sentences, at most 1,000, is for validation, and as many for
+        testing.
 
     Raises
     ------
