@@ -219,7 +219,6 @@ class Transformer(SequenceModel):
     def extend(self, ids, state, *, mask=None, last=False):
         """Scores after the next tokens of targets, as :meth:`forward` gives for whole targets.
 
-
         Arguments, result and exceptions are the same as for :meth:`GPT.extend`. `state` comes from
         :meth:`start`.
         """

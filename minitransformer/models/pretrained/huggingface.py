@@ -94,7 +94,7 @@ def _check_keys(config, own):
 
 
 def _check_counts(config, counts):
-    """Refuse sizes that are not positive integers, and other numeric values that are not numbers."""
+    """Refuse sizes that are not positive integers, and rates or bases that are not numbers."""
     for key in counts:
         value = config.get(key)
         absent = value is None and key in OPTIONAL

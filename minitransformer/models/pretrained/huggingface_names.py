@@ -39,7 +39,7 @@ def names(kind, settings, prefix):
 
 
 def _gpt2_names(settings):
-    """GPT-2's linear maps are (d_in, d_out), like ours: the library defines them as convolutions."""
+    """GPT-2's linear maps are (d_in, d_out), like ours: the library uses convolutions."""
     found = {"embedding.W": Part(("wte.weight",)), "positions.P": Part(("wpe.weight",))}
     maps = {
         "attention.W_qkv": "attn.c_attn.weight",
