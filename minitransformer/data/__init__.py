@@ -1,4 +1,4 @@
-"""Corpora, tokenizers, the bundled reviews, and examples in batches."""
+"""Corpora, tokenizers, the bundled reviews, and batches of examples."""
 
 from minitransformer.data.corpora.dataset import UNLABELLED, Dataset, Split
 from minitransformer.data.corpora.imdb import load_imdb

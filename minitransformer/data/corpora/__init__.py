@@ -1,1 +1,1 @@
-"""Corpora: IMDB reviews, plain texts, translations, tables of your own, and string tasks."""
+"""Corpora: IMDB reviews, plain texts, translations, your own tables, and string tasks."""

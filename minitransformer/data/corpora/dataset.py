@@ -1,4 +1,4 @@
-"""What a data set is: texts with class labels, divided into parts."""
+"""Data sets of texts with class labels, divided into parts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ class Split:
     Parameters
     ----------
     texts : list of n str
-        None of them blank.
+        The texts, none of which is blank.
     labels : (n,) int64 array
-        Class of each text, starting at 0; any sequence of integers is converted.
+        Class of each text; classes are numbered from 0. Any sequence of integers is converted.
 
     Raises
     ------
@@ -71,20 +71,20 @@ class Dataset:
     Parameters
     ----------
     name : str
-        What messages and figures call it.
+        The name of the data set in messages and figures.
     train, validation, test : Split
-        The three parts. Train must contain texts of at least two classes.
+        The three parts. `train` must contain texts of at least two classes.
     class_names : sequence of str
-        The name of class 0, 1, ...; at least two, all different.
+        The names of classes 0, 1, ...: at least two names, all different.
     extra : mapping of str to Split
-        Further parts by name. A label of -1 there means "class not known".
+        Further parts by name. In these, a label of -1 means "class not known".
 
     Raises
     ------
     TypeError
         If a part is not a :class:`Split`.
     ValueError
-        If train is empty or all of one class, or a label has no class name.
+        If `train` is empty or all of its texts are of one class, or if a label has no class name.
     """
 
     name: str

@@ -1,8 +1,10 @@
-"""The IMDB film reviews of Maas et al., from an archive, a folder, or by download.
+"""The IMDB film reviews of Maas et al., from an archive, from a folder, or downloaded.
 
-Maas, Daly, Pham, Huang, Ng and Potts, "Learning Word Vectors for Sentiment Analysis", ACL 2011:
-25,000 labelled reviews for training, 25,000 for testing, and 50,000 without a label. Reviews with 1
-to 4 stars are negative, those with 7 to 10 are positive.
+There are 25,000 labelled reviews for training, 25,000 for testing, and 50,000 without a label.
+Reviews with 1 to 4 stars are negative; those with 7 to 10 are positive.
+
+Source: Maas, Daly, Pham, Huang, Ng and Potts, "Learning Word Vectors for Sentiment Analysis", ACL
+2011.
 """
 
 import errno
@@ -25,14 +27,14 @@ FOLDERS = ("train/neg", "train/pos", "test/neg", "test/pos", "train/unsup")
 PLACES = ("", "aclImdb", "imdb", "imdb/aclImdb")
 ARCHIVES = ("aclImdb*.tar.gz", "aclImdb*.tgz", "aclImdb*.tar")
 UNLABELLED_FILE = "unsup_50k.txt.gz"
-MAX_TEXT = 1 << 20  # bytes; the longest review has 14,000
+MAX_TEXT = 1 << 20  # in bytes; the longest review has 14,000
 
 _REVIEW = re.compile(rf"(?:.*/)?({'|'.join(FOLDERS)})/(\d+)_(\d+)\.txt")
 # Only HTML elements: <grin>, <3 and "a < b > c" are the reviewers' own words
 _MARKUP = re.compile(
     r"</?(?:a|b|br|center|div|em|font|hr|i|img|li|ol|p|span|strong|u|ul)\b[^<>]*>", re.IGNORECASE
 )
-# Bytes of Windows-1252 were published as control characters; other controls become spaces
+# Windows-1252 bytes were published as control characters; other control characters become spaces
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS = dict.fromkeys([*range(32), 0x7F], " ")
 _CONTROLS |= {
@@ -43,26 +45,27 @@ _CONTROLS |= {
 def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1, seed=0):
     """Load the IMDB reviews, without markup and without texts that occur in two parts.
 
-    Training texts that also occur in the test part are removed (123 of the original); the test
-    part stays as published. Texts that occur twice in training are never in the validation part.
+    Training texts that also occur in the test part are removed (123 in the original archive); the
+    test part stays as published. Texts that occur twice in the training part are never used for
+    validation.
 
     Parameters
     ----------
     data_dir : path-like, optional
         An archive (the original ``aclImdb_v1.tar.gz`` or a selection from it), an unpacked
-        archive, or a folder that contains either; it is not verified. Without it, the folder named
-        by the environment variable ``MINITRANSFORMER_DATA`` is searched. If the reviews are not
-        there, the original archive is downloaded once, and verified.
+        archive, or a folder that contains either; its content is not verified. By default, the
+        folder named by the environment variable ``MINITRANSFORMER_DATA`` is searched. If the
+        reviews are not there, the original archive is downloaded once, and verified.
     unlabelled : bool
-        Whether to read the reviews without labels too, as ``extra["unlabelled"]``. They come from
-        the archive's ``train/unsup``, or from a file ``unsup_50k.txt.gz`` beside the archive. Each
-        text is read once, and only if it is in no other part.
+        Whether to read also the reviews without labels, as ``extra["unlabelled"]``. They come from
+        the archive's ``train/unsup``, or from a file ``unsup_50k.txt.gz`` next to the archive. Each
+        text is included only once, and only if it is not in another part.
     progress : bool
         Whether to show a bar on standard error when something takes longer than two seconds.
     validation : float or int
-        How many training reviews to validate on: a fraction of the published ones, or a number.
+        Number of training reviews for validation, or their fraction of the published ones.
     seed : int
-        Chooses the validation part.
+        Determines which reviews are in the validation part.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1,
     FileNotFoundError
         If `data_dir` does not exist.
     ValueError
-        If it contains no IMDB reviews, or they are damaged or incomplete.
+        If there are no IMDB reviews in `data_dir`, or they are damaged or incomplete.
     DownloadError
         If a download is needed and fails.
     """
@@ -92,7 +95,7 @@ def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1,
 
 
 def clean(text):
-    """A review without HTML tags, entities, control characters and repeated spaces."""
+    """A review without HTML tags, entities, control characters or repeated spaces."""
     if "<" in text:
         text = _MARKUP.sub(" ", text)
     if "&" in text:

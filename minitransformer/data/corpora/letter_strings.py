@@ -1,7 +1,7 @@
-"""Copying and reversing strings of letters: tasks with exactly one right answer.
+"""Copying and reversing strings of letters: two tasks with exactly one right answer.
 
-Whether a string is held out depends only on the string, through a hash. So training can draw
-strings forever, from any seed, and never sees one that is used for testing.
+Whether a string is held out depends only on a hash of the string. So training can draw any number
+of strings, from any seed, and never sees one that is used for testing.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 from minitransformer.checks import check_count, check_text
 
 HELD_OUT_FRACTION = 1 / 16
-MAX_REFUSED = 10_000  # after this many draws in a row without a new string, none is left
+MAX_REFUSED = 10_000  # after this many draws in a row without a new string, give up
 
 
 def copy_task(
@@ -27,10 +27,10 @@ def copy_task(
     n : int
         Number of pairs.
     held_out : bool
-        Whether to draw from the strings that are held out from training (one in sixteen), none of
-        them twice, or from all others.
+        Whether to draw from the strings that are held out from training (one in sixteen), without
+        repetition, or from all other strings.
     min_length, max_length : int
-        Lengths are drawn uniformly from this range, which includes both ends.
+        Lengths are drawn uniformly from this range, including both ends.
     alphabet : str
         Letters to draw from: at least two, all different.
 
@@ -42,7 +42,7 @@ def copy_task(
     Raises
     ------
     TypeError, ValueError
-        If an argument is not as above, or there are fewer than `n` held-out strings.
+        If an argument is not valid, or there are fewer than `n` held-out strings.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def reverse_task(
 
 
 def is_held_out(text: str) -> bool:
-    """Whether a string is held out from training, which one in sixteen strings is."""
+    """Whether a string is held out from training; this is true of one string in sixteen."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") < HELD_OUT_FRACTION * 2**64
 

@@ -1,4 +1,4 @@
-"""Sentences with their translations: Multi30k, or your own files with the same names."""
+"""Sentences with their translations: Multi30k, or your own files named like its files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class Parallel:
     Parameters
     ----------
     source, target : list of str
-        Lists of the same length; no sentence is blank.
+        Sentences and their translations: lists of the same length, without blank sentences.
     """
 
     source: list[str]
@@ -45,13 +45,13 @@ class ParallelDataset:
     Parameters
     ----------
     name : str
-        What messages call it.
+        The name of the corpus in messages.
     train, validation : Parallel
-        The sentences to train and to validate on.
+        The sentences for training and for validation.
     tests : dict of str to Parallel
         Test sets by name.
     languages : (str, str)
-        Source and target.
+        Codes of the source and the target language.
     """
 
     name: str
@@ -71,26 +71,26 @@ class ParallelDataset:
 def load_multi30k(data_dir=None, source="en", target="de", progress=True):
     """Multi30k, task 1: captions of photographs and their translations, as raw text.
 
-    Elliott, Frank, Sima'an and Specia, "Multi30K: Multilingual English-German Image Descriptions",
-    2016; the test sets of 2017 and 2018 come from the shared tasks of these years.
+    Source: Elliott, Frank, Sima'an and Specia, "Multi30K: Multilingual English-German Image
+    Descriptions", 2016. The test sets of 2017 and 2018 come from the shared tasks of those years.
 
     Parameters
     ----------
     data_dir : path-like, optional
         A folder with ``train.en``, ``train.de``, ``val.en``, ... (also as ``.gz``, or in a
-        subfolder ``multi30k``). The files are not verified, and test sets may be missing. Without
-        it, the folder in ``MINITRANSFORMER_DATA`` is searched. If the files are not there, the
+        subfolder ``multi30k``). The files are not verified, and test sets may be missing. By
+        default, the folder in ``MINITRANSFORMER_DATA`` is searched. If the files are not there, the
         published ones are downloaded once, and verified.
     source, target : {"en", "de", "fr"}
-        Languages; with a `data_dir`, any file endings.
+        Languages. If `data_dir` is given, any file endings are allowed.
     progress : bool
         Whether to show a bar on standard error when a download takes longer than two seconds.
 
     Returns
     -------
     ParallelDataset
-        29,000 sentences to train on, 1,014 to validate on, and test sets of 1,000, 1,000, 461 and
-        1,071.
+        29,000 sentences for training, 1,014 for validation, and test sets of 1,000, 1,000, 461 and
+        1,071 sentences.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def load_multi30k(data_dir=None, source="en", target="de", progress=True):
 
 
 def read_parallel(source, target) -> Parallel:
-    """Read two UTF-8 files line by line, without outer spaces and pairs of blank lines.
+    """Read two UTF-8 files line by line, dropping outer spaces and pairs of blank lines.
 
     Parameters
     ----------

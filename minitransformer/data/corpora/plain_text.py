@@ -1,4 +1,4 @@
-"""Corpora for language models: tiny Shakespeare, or any text file, and first names."""
+"""Corpora for language models: tiny Shakespeare, any other text file, and first names."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class PlainText:
     Parameters
     ----------
     name : str
-        What messages call it.
+        The name of the text in messages.
     train, held_out : str
-        The first part, for training, and the last part, for testing.
+        The beginning of the text, for training, and its end, for testing.
     """
 
     name: str
@@ -40,22 +40,23 @@ def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
     ----------
     data_dir : path-like, optional
         A text file (UTF-8, also ``.gz``), or a folder with ``tinyshakespeare/input.txt`` or
-        ``input.txt``; it is not verified. Without it, the folder in ``MINITRANSFORMER_DATA`` is
-        searched. If the file is not there, it is downloaded once, and verified.
+        ``input.txt``; its content is not verified. By default, the folder in
+        ``MINITRANSFORMER_DATA`` is searched. If the file is not there, it is downloaded once, and
+        verified.
     progress : bool
         Whether to show a bar on standard error when a download takes longer than two seconds.
     held_out : float
-        Fraction of the characters, at the end of the text, that is not trained on.
+        Fraction of the characters that is held out, at the end of the text.
 
     Returns
     -------
     PlainText
-        1,003,854 and 111,540 characters, 65 of them distinct.
+        For tiny Shakespeare, 1,003,854 and 111,540 characters; 65 different characters occur.
 
     Raises
     ------
     FileNotFoundError, ValueError, DownloadError
-        If it does not exist, is not a text, or cannot be downloaded.
+        If the file does not exist, is not a text, or cannot be downloaded.
     """
     if not (isinstance(held_out, float) and 0 < held_out < 1):
         raise ValueError(f"held_out must be a fraction between 0.0 and 1.0, got {held_out!r}")
@@ -71,7 +72,7 @@ def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
 
 @dataclass(frozen=True)
 class Names:
-    """First names in lower case, in three parts without common names.
+    """First names in lower case, in three parts; no name is in two parts.
 
     Parameters
     ----------
@@ -85,30 +86,30 @@ class Names:
 
 
 def load_names(data_dir=None, progress=True, *, validation=0.1, test=0.1, seed=0):
-    """Load first names, each once: repeats are dropped before the split.
+    """Load first names; repeated names are dropped before the split.
 
     Parameters
     ----------
     data_dir : path-like, optional
         A file with one name per line, or a folder with ``names/names.txt`` or ``names.txt``.
-        Without it, the folder in ``MINITRANSFORMER_DATA`` is searched. If the file is not there, it
+        By default, the folder in ``MINITRANSFORMER_DATA`` is searched. If the file is not there, it
         is downloaded.
     progress : bool
         As in :func:`load_shakespeare`.
     validation, test : float
-        Fractions of the names.
+        Fractions of the names that go into these parts.
     seed : int
         Determines which names are in which part.
 
     Returns
     -------
     Names
-        23,595/2,950/2,949 of the 29,494 distinct names.
+        By default, 23,595/2,950/2,949 of the 29,494 distinct names.
 
     Raises
     ------
     FileNotFoundError, ValueError, DownloadError
-        If it does not exist, is not a text, or cannot be downloaded.
+        If the file does not exist, is not a text, or cannot be downloaded.
     TypeError, ValueError
         If `seed` is not an integer or is negative, or a fraction is out of range.
     """

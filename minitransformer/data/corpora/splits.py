@@ -1,4 +1,4 @@
-"""Splitting labelled texts into parts with the same class proportions and no common text."""
+"""Splitting labelled texts into parts with the same class proportions and no text in common."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ import numpy as np
 def split_off(texts, labels, class_names, sizes: dict, rng):
     """Split parts off a list of labelled texts, stratified, so that no text is in two parts.
 
-    Copies of a text stay together. Every part gets each class in proportion to the whole (by
-    largest remainders), but at least one text of each.
+    Copies of a text stay together. The class proportions of every part are those of the whole (by
+    the method of largest remainders), but every part gets at least one text of each class.
 
     Parameters
     ----------
@@ -18,15 +18,15 @@ def split_off(texts, labels, class_names, sizes: dict, rng):
     class_names : sequence of str
         For error messages.
     sizes : dict of str -> int or float
-        For each part, its number of texts, or its fraction of them (0 <= fraction < 1); 0 for an
-        empty part. The names are for error messages.
+        For each part, its number of texts, or its fraction of all texts (0 <= fraction < 1); 0 for
+        an empty part. The names of the parts are for error messages.
     rng : numpy.random.Generator
         The same state gives the same parts.
 
     Returns
     -------
     list of int arrays
-        Positions in `texts`, ascending: first those that are left over, then one array per part.
+        Positions in `texts`, ascending: first an array of those left over, then one per part.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def split_off(texts, labels, class_names, sizes: dict, rng):
 
 
 def _number(name, size, n):
-    """`size`, a number or a fraction, as a number of texts."""
+    """Number of texts for `size`, which is a number or a fraction."""
     is_fraction = isinstance(size, float | np.floating) and 0 <= size < 1
     is_number = isinstance(size, int | np.integer) and not isinstance(size, bool) and 0 <= size
     if not (is_fraction or is_number):
@@ -70,7 +70,7 @@ def _number(name, size, n):
 
 
 def _copies(texts, labels, n_classes):
-    """For each class its distinct texts, each as the positions of its copies.
+    """For each class, its distinct texts, each given by the positions of its copies.
 
     A text with several labels belongs to the class of its first copy.
     """
@@ -95,10 +95,10 @@ def _quotas(number, counts):
 
 
 def _deal(members, quotas, parts):
-    """Deal out groups of copies, each to the part that lacks the most, the rest to ``parts[0]``.
+    """Deal out groups of copies: each to the part that lacks the most, the rest to ``parts[0]``.
 
     One group is reserved for training. Texts without copies come first, so that the quotas are met
-    exactly if there are enough of them.
+    exactly if there are enough of these texts.
     """
     parts[0].extend(members.pop())
     left = np.array(quotas, dtype=float)

@@ -1,4 +1,4 @@
-"""Your own texts: a CSV, TSV or JSON-lines file with a column of texts and a column of labels."""
+"""Your own texts, from a CSV, TSV or JSON-lines file with a column of texts and one of labels."""
 
 import csv
 import difflib
@@ -14,7 +14,7 @@ from minitransformer.data.tokenizers.word_split import tokenize
 from minitransformer.storage import strict_json
 
 FORMATS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
-MAX_FIELD = 1 << 24  # characters of one field; the csv module allows 131,072 by default
+MAX_FIELD = 1 << 24  # maximum characters in a field; the csv module allows 131,072 by default
 
 
 def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, seed=0):
@@ -27,17 +27,18 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
     path : path-like
         ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with one object per line; UTF-8.
     text_column, label_column : str
-        Names of columns. Labels may be words or numbers, of any number of classes.
+        Names of the two columns. Labels may be words or numbers; there may be any number of
+        classes.
     validation, test : float or int
-        Fraction of the rows, or their number; 0 for none.
+        Fraction or number of the rows that go into each part; 0 for none.
     seed : int
         Determines which rows are in which part.
 
     Returns
     -------
     Dataset
-        Named after the file. `class_names` are the sorted labels: numbers by value, other labels
-        alphabetically.
+        The data set, named after the file. `class_names` are the sorted labels: numbers by value,
+        other labels alphabetically.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def _dataset(path, texts, names, sizes, seed):
 
 
 def _sort_key(names):
-    """Numbers by their value, so that "10" comes after "9"; everything else alphabetically."""
+    """The key that sorts `names`: numbers by value ("9" before "10"), others alphabetically."""
     try:
         values = {name: float(name) for name in names}
         if not all(map(math.isfinite, values.values())):
@@ -129,7 +130,7 @@ def _decoded(path):
 
 
 def _read_csv(path, content, delimiter):
-    """Yield the place of each row and its fields by column."""
+    """Yield the place of each row in the file, and its fields by column."""
     before = csv.field_size_limit(MAX_FIELD)
     try:
         reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
@@ -157,7 +158,7 @@ def _checked_header(path, header):
 
 
 def _read_json_lines(path, content):
-    """Yield the place of each object and the object."""
+    """Yield the place of each object in the file, and the object."""
     # not splitlines: JSON texts may contain Unicode's other line separators
     for number, line in enumerate(content.split("\n"), start=1):
         where = f"{path}, line {number}"
@@ -173,7 +174,7 @@ def _read_json_lines(path, content):
 
 
 def _text(row, column, where):
-    """The value in a column as text; numbers and true/false are written out."""
+    """The value in a column as text; numbers and true/false are converted to text."""
     if column not in row:
         near = difflib.get_close_matches(str(column), row, n=1)
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Examples in a form from which a batch is cheap to take."""
+"""Examples, stored so that taking a batch is cheap."""
 
 import hashlib
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from minitransformer.data.examples.batching import filled_groups, length_batches
 
 
 class Batch(NamedTuple):
-    """Some of the examples, padded to one rectangular array.
+    """A batch of examples, padded to one rectangular array.
 
     Attributes
     ----------
     ids : (B, T) int array
-        0 is padding.
+        Token ids; 0 is padding.
     mask : (B, T) bool array or None
         True for tokens, False for padding; None if there is no padding.
     targets : (B, ...) int array or None
-        What the model is to predict.
+        The values that the model is to predict.
     """
 
     ids: np.ndarray
@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class ExampleSet:
-    """The base class of all examples: how they are cut into batches and micro-batches.
+    """The base class of all examples, which cuts them into batches and micro-batches.
 
     Attributes
     ----------
@@ -43,18 +43,19 @@ class ExampleSet:
         return length_batches(self.lengths, size, rng)
 
     def tokens(self, indices):
-        """Number of tokens in the examples `indices`, without padding."""
+        """Number of tokens in the examples at `indices`, without padding."""
         return int(self.lengths[indices].sum())
 
     def cut(self, indices, max_tokens, fill=False):
-        """The examples `indices` in micro-batches of at most `max_tokens` tokens with padding.
+        """Cut the examples at `indices` into micro-batches of at most `max_tokens` tokens.
 
-        The cuts cost the least; with `fill`, there are as few micro-batches as possible.
+        `max_tokens` includes padding. The total cost is minimal; with `fill`, the number of
+        micro-batches is minimal instead.
 
         Returns
         -------
         list of (int array, tuple)
-            Indices, and the length to which they are padded.
+            For each micro-batch, indices of examples, and the length to which these are padded.
         """
         lengths = self.lengths[indices]
         if fill:
@@ -78,7 +79,7 @@ class Examples(ExampleSet):
     lengths : (n,) int array
         Length of each sequence.
     inside : (N,) bool array, optional
-        False for ids to be masked out; by default none is.
+        False for ids to be masked out; by default, no id is.
     targets : (n, ...) array, optional
         The target of each sequence.
     """
@@ -95,7 +96,7 @@ class Examples(ExampleSet):
         return [(self._ends[i] - self.lengths[i], self._ends[i]) for i in indices]
 
     def batch(self, indices):
-        """The examples `indices` as one :class:`Batch`, padded to the longest of them."""
+        """The examples at `indices` as one :class:`Batch`, padded to the longest of them."""
         spans = self._spans(indices)
         ids, mask = pad([self.ids[a:b] for a, b in spans])
         if self.inside is not None:
@@ -104,7 +105,7 @@ class Examples(ExampleSet):
         return Batch(ids, None if mask.all() else mask, targets)
 
     def weight(self, loss, indices=slice(None)):
-        """What the loss of the examples `indices` (by default all) is divided by."""
+        """The divisor of the loss of the examples at `indices`, by default all."""
         return loss.normaliser(self.targets[indices])
 
     def part(self, start, stop):
@@ -119,7 +120,7 @@ class Examples(ExampleSet):
         )
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of the data, to check that a resumed run has the same data."""
         digest = hashlib.sha256()
         for array in (self.ids, self.lengths, self.inside, self.targets):
             digest.update(b"none" if array is None else np.ascontiguousarray(array))

@@ -12,30 +12,30 @@ NO_TARGET = -1
 
 
 class NextTokens(ExampleSet):
-    """Pieces of id sequences, each with the next ids as its targets.
+    """Pieces of id sequences; the target of each id is the next id.
 
-    Padding is on the right. Under a causal mask no token attends to it there, so a batch needs no
-    mask. Its targets are -1, which the loss ignores.
+    Padding is on the right, where no token attends to it under a causal mask. So a batch needs no
+    padding mask. The targets of padding are -1, which the loss ignores.
 
     Parameters
     ----------
     ids : (N,) int array
-        All sequences, one after the other; inputs and targets are both read from it.
+        All sequences, one after the other; inputs and targets are both read from this array.
     starts, lengths : (n,) int arrays
         The input of a piece is ``ids[start : start + length]``, and its targets are
         ``ids[start + 1 : start + length + 1]``.
     window : int, optional
-        If the pieces are the windows of one long sequence: the length of all but the last.
+        The length of all windows but the last, if the pieces are the windows of one long sequence.
     """
 
     def __init__(self, ids, starts, lengths, window=None):
         self.ids, self.starts, self.lengths, self.window = ids, starts, lengths, window
 
     def batch(self, indices):
-        """The pieces `indices` as one :class:`Batch`, padded to the longest of them."""
+        """The pieces at `indices` as one :class:`Batch`, padded to the longest of them."""
         starts, lengths = self.starts[indices], self.lengths[indices]
         longest = int(lengths.max())
-        # Clipped: what comes after the end of a piece is replaced by padding.
+        # Clipped to valid positions; ids after the end of a piece are replaced with padding below.
         ids = self.ids.take(starts[:, None] + np.arange(longest + 1), mode="clip").astype(np.int64)
         inputs, targets = ids[:, :-1], ids[:, 1:]
         if lengths.min() < longest:
@@ -45,7 +45,7 @@ class NextTokens(ExampleSet):
         return Batch(inputs, None, targets)
 
     def weight(self, loss, indices=slice(None)):
-        """The number of targets, by which the loss of the pieces `indices` is divided."""
+        """The number of targets, by which the loss of the pieces at `indices` is divided."""
         return float(self.tokens(indices))
 
     def part(self, start, stop):
@@ -53,14 +53,14 @@ class NextTokens(ExampleSet):
         return NextTokens(self.ids, self.starts[start:stop], self.lengths[start:stop], self.window)
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of the data, to check that a resumed run has the same data."""
         digest = hashlib.sha256()
         for array in (self.ids, self.starts, self.lengths):
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
     def to_draw_from(self):
-        """If the pieces are windows: all windows, whatever their first id."""
+        """All windows, starting at any id, if the pieces are windows; otherwise the pieces."""
         if self.window is None or self.lengths[0] < self.window:
             return self
         first, stop = self.starts[0], self.starts[-1] + self.lengths[-1] + 1
@@ -75,12 +75,12 @@ class AnyWindow(NextTokens):
     ids : (N,) int array
         The sequence.
     window : int
-        Tokens in a window, less than N.
+        Number of tokens in a window, less than N.
     """
 
     def __init__(self, ids, window):
         n = len(ids) - window
-        # broadcast_to: the same length for all, without using memory
+        # broadcast_to: the same length for all windows, without using memory
         super().__init__(ids, np.arange(n), np.broadcast_to(np.int64(window), n), window)
 
     def draw(self, size, rng):
@@ -98,11 +98,11 @@ def read_windows(x, vocab_size, window):
     Parameters
     ----------
     x : (N,) sequence of int
-        The sequence: at least 2 ids.
+        The sequence, which must have at least 2 ids.
     vocab_size : int
         Ids are 0 to `vocab_size` - 1.
     window : int
-        Input tokens in a window; the last window may be shorter.
+        Number of input tokens in a window; the last window may be shorter.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def read_rows(name, x, vocab_size, max_ids, min_ids=2):
     ids : (N,) int array
         All sequences, one after the other.
     lengths : (n,) int array
-        Length of each.
+        Length of each sequence.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from minitransformer.data.examples.next_tokens import NextTokens, read_rows
 
 
 class PairBatch(NamedTuple):
-    """Some of the pairs, each side padded to one rectangular array.
+    """A batch of pairs; sources and targets are each padded to one rectangular array.
 
     Attributes
     ----------
@@ -25,10 +25,10 @@ class PairBatch(NamedTuple):
     mask : (B, S) bool array or None
         True for tokens of the source, False for padding; None if there is no padding.
     inputs : (B, T) int array
-        The input of the decoder: the start, then the target. Padding is on the right, where no
-        token attends to it under the causal mask.
+        The input of the decoder: the start token, then the target. Padding is on the right, where
+        no token attends to it under the causal mask.
     targets : (B, T) int array
-        What the decoder is to predict: the target, then the end; -1 is padding.
+        What the decoder is to predict: the target, then the end token; -1 is padding.
     """
 
     ids: np.ndarray
@@ -45,7 +45,7 @@ class Pairs(ExampleSet):
     sources : Examples
         The n sources.
     targets : NextTokens
-        The n targets, each with its start and end.
+        The n targets, each with its start and end tokens.
     """
 
     def __init__(self, sources, targets):
@@ -53,18 +53,18 @@ class Pairs(ExampleSet):
         self.lengths = sources.lengths + targets.lengths
 
     def batch(self, indices):
-        """The pairs `indices` as one :class:`PairBatch`, each side padded to its longest."""
+        """The pairs at `indices` as one :class:`PairBatch`; each array is padded to its longest."""
         source, target = self.sources.batch(indices), self.targets.batch(indices)
         return PairBatch(source.ids, source.mask, target.ids, target.targets)
 
     def batches(self, size, rng):
-        """Batches of similar length on both sides, in random order: a list of index arrays."""
-        # Sorted by the target, which is most of the work, then by the source.
+        """Batches of pairs of similar lengths, in random order: a list of index arrays."""
+        # Sorted by target length, which is most of the work, then by source length.
         key = self.targets.lengths * (int(self.sources.lengths.max()) + 1) + self.sources.lengths
         return length_batches(key, size, rng)
 
     def cut(self, indices, max_tokens, fill=False):
-        """As :meth:`ExampleSet.cut`; the tokens of both sides count."""
+        """As :meth:`ExampleSet.cut`; the tokens of sources and targets are added."""
         S, T = self.sources.lengths[indices], self.targets.lengths[indices]
         if fill:
             groups = filled_groups(np.stack([T, S], axis=1), max_tokens)
@@ -73,7 +73,7 @@ class Pairs(ExampleSet):
         return [(indices[g], (int(S[g].max()), int(T[g].max()))) for g in groups]
 
     def weight(self, loss, indices=slice(None)):
-        """The number of target tokens, including ends, by which the loss is divided."""
+        """The number of target tokens, including end tokens, by which the loss is divided."""
         return self.targets.weight(loss, indices)
 
     def part(self, start, stop):
@@ -81,7 +81,7 @@ class Pairs(ExampleSet):
         return Pairs(self.sources.part(start, stop), self.targets.part(start, stop))
 
     def fingerprint(self):
-        """SHA-256 (hexadecimal) of everything, to check that a resumed run has the same data."""
+        """SHA-256 (hexadecimal) of the data, to check that a resumed run has the same data."""
         both = self.sources.fingerprint() + self.targets.fingerprint()
         return hashlib.sha256(both.encode()).hexdigest()
 
@@ -90,14 +90,15 @@ def micro_batches_of_pairs(source_lengths, target_lengths, max_tokens):
     """Groups of pairs of similar lengths, each of at most `max_tokens` when both are padded.
 
     This is :func:`~minitransformer.data.examples.batching.micro_batches` for two lengths: the pairs
-    are sorted by target, then by source, and cut in the cheapest way.
+    are sorted by target length, then by source length, and cut so that the total cost is lowest.
 
     Parameters
     ----------
     source_lengths, target_lengths : (n,) int arrays
         Lengths of the two sequences of each pair, in tokens.
     max_tokens : int
-        A pair with more tokens is a group of its own.
+        Maximum number of tokens, including padding, in a group. A pair with more tokens is a group
+        of its own.
 
     Returns
     -------
@@ -133,15 +134,15 @@ def read_pairs(sources, targets, sizes, max_len, start_id, end_id):
     Parameters
     ----------
     sources, targets : lists of n id sequences
-        Targets without start and end; a target may be empty.
+        The sequences, without start and end tokens. A target may be empty.
     sizes : (int, int)
         Sizes of the two vocabularies.
     max_len : int
-        Maximum tokens of a source, and of a target with its start or its end.
+        Maximum number of tokens of a source, and of a target with its start or end token.
     start_id : int
-        Put before each target.
+        The id to put before each target.
     end_id : int or None
-        Put after each target. None if the targets are beginnings, to be continued.
+        The id to put after each target; None if the targets are beginnings, to be continued.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Checks of inputs and labels from the user; the errors name the place."""
+"""Checks of inputs and labels from the user; the errors name the place of a fault."""
 
 import numpy as np
 
@@ -58,14 +58,14 @@ def check_range(name, ids, lengths, vocab_size):
     ids : (N,) int array
         All sequences, one after the other.
     lengths : (n,) int array, or None
-        Length of each; None if `ids` is a single sequence.
+        Length of each sequence; None if `ids` is a single sequence.
     vocab_size : int
         Ids are 0 to `vocab_size` - 1.
 
     Raises
     ------
     ValueError
-        The message gives the place of the first one.
+        The message gives the place of the first such id.
     """
     bad = np.flatnonzero((ids < 0) | (ids >= vocab_size))
     if bad.size:
@@ -77,7 +77,7 @@ def check_range(name, ids, lengths, vocab_size):
 
 
 def _place(position, lengths):
-    """The sequence that a position in the concatenated ids belongs to, and the place in it."""
+    """The sequence to which a position in the concatenated ids belongs, and the place in it."""
     ends = np.cumsum(lengths)
     i = int(np.searchsorted(ends, position, side="right"))
     return i, int(position - (ends[i] - lengths[i]))

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 
 class Clause(NamedTuple):
-    """Ways to judge {S} by a word {P}; {VP} is the word with its verb: "is charming", "shines".
+    """Ways to judge {S} with a word {P}; {VP} is the word with its verb: "is charming", "shines".
 
-    `turned`: the clause means the opposite of its word. `templates`: template -> kinds of word.
+    `turned` says whether the clause means the opposite of its word. `templates` gives, for each
+    template, the kinds of words that fit it.
     """
 
     construction: str
@@ -73,7 +74,7 @@ UNFULFILLED = Clause(
 
 
 class Sentence(NamedTuple):
-    """Ways to put a clause {X} in a sentence that keeps or reverses its judgement."""
+    """Ways to put a clause {X} in a sentence that keeps or reverses the clause's judgement."""
 
     construction: str
     turned: bool
@@ -114,7 +115,7 @@ UNDENIED = Sentence(
     False,
     ("there is no denying that {X}", "nobody can deny that {X}", "I do not doubt that {X}"),
 )
-# {H} are the people whose opinion it is.
+# {H} stands for the people whose opinion is reported.
 SHARED = Sentence(
     "shared opinion",
     False,
@@ -136,7 +137,7 @@ REJECTED = Sentence(
     ),
 )
 
-# Two clauses that disagree, by construction: {Y} determines the label, {X} does not.
+# Two clauses that disagree: {Y} determines the label, {X} does not.
 OPPOSED = {
     "contrast": (
         "{X}, but {Y}",
@@ -157,7 +158,7 @@ OPPOSED = {
 # Two clauses that agree.
 AGREED = ("{X}, and {Y}", "{X}. {Y}", "{X}, and on top of that {Y}")
 
-# Sentences that judge nothing; {A} is a polar word, but it describes a person in the story.
+# Sentences without a judgement; {A} is a polar word, but it describes a person in the story.
 NEUTRAL = (
     "I saw it {time}",
     "I saw it {place}",

@@ -1,8 +1,9 @@
 """The grammar of the bundled film reviews.
 
 A *statement* judges one aspect of the film with one polar word; a *construction* keeps or reverses
-that judgement. Reviews are generated in *groups* of two or four with the same words, half of them
-positive, so counting words does not separate the classes. docs/reviews.md has examples.
+that judgement. Reviews are generated in *groups* of two or four reviews with the same words. Half
+of each group is positive, so counting words does not separate the classes. docs/reviews.md has
+examples.
 """
 
 from bisect import bisect_right
@@ -15,18 +16,18 @@ from minitransformer.data.reviews import lexicon
 from minitransformer.data.tokenizers.word_split import tokenize
 
 MAX_TOKENS = 32
-"""Maximum tokens in a review; a neutral sentence is added only if there is room for it."""
+"""Maximum number of tokens in a review; a neutral sentence is added only if it fits."""
 
 
 class Review(NamedTuple):
-    """A judgement: its text, whether it praises, and its pairs of construction and polar word."""
+    """A judgement: its text, whether it is praise, and its pairs of construction and polar word."""
 
     text: str
     praise: bool
     pairs: frozenset[tuple[str, str]]
 
     def within(self, sentence: c.Sentence, template: str, people: str) -> "Review":
-        """This judgement inside a sentence that may reverse it."""
+        """This judgement inside a `sentence`, which may reverse the judgement."""
         pairs = self.pairs | {(sentence.construction, word) for _, word in self.pairs}
         text = template.format(X=self.text, H=people)
         return Review(text, self.praise != sentence.turned, pairs)
@@ -36,7 +37,7 @@ Group = list[Review]
 
 
 class Draw:
-    """Random choices that use only `Random.random`, which is the same in every Python version."""
+    """Random choices made with only `Random.random`, which is the same in every Python version."""
 
     def __init__(self, seed: int):
         self.fraction = Random(seed).random
@@ -52,7 +53,7 @@ class Draw:
         return items[bisect_right(edges, self.fraction() * edges[-1], hi=len(items) - 1)]
 
     def subjects(self) -> tuple[str, str]:
-        """Two different things to judge; the first may be the film itself."""
+        """Two different subjects to judge; the first may be the film itself."""
         first = self.one(lexicon.SUBJECTS)
         second = self.one([subject for subject in lexicon.SUBJECTS if subject != first])
         return (f"this {self.one(lexicon.GENRES)}" if self.chance(0.25) else first), second
@@ -67,7 +68,7 @@ def _state(clause: c.Clause, template, subject, kind, word, intensifier, praise)
 
 
 def statements(draw: Draw, subject: str, upright=c.PLAIN, turned=c.NEGATED) -> Group:
-    """A word of praise and one of blame, each in an upright and in a turned clause.
+    """A word of praise and a word of blame, each in an upright clause and in a turned clause.
 
     Their judgements are positive, negative, negative, positive: every word occurs in both classes.
     """
@@ -162,7 +163,7 @@ GROUP_KINDS = (
     (opinions, 4, 10),
     (oppositions, 2, 32),
 )
-"""The function that makes a group, its number of reviews, and their percentage of all reviews."""
+"""Kinds of groups: the drawing function, the number of reviews, their percentage of all reviews."""
 
 
 def neutral_sentence(draw: Draw) -> str:

@@ -9,7 +9,7 @@ def _phrases(text: str) -> tuple[str, ...]:
     return tuple(" ".join(phrase.split()) for phrase in text.split("/"))
 
 
-# Polar words by kind: praise, then the same number of words of blame.
+# Polar words by kind: words of praise, then the same number of words of blame.
 POLAR = {
     "adjective": (
         _words("""
@@ -60,7 +60,7 @@ SUBJECTS = _phrases("""the acting / the animation / the camerawork / the cast / 
 GENRES = _words("""biopic cartoon comedy documentary drama epic fable film movie musical mystery
 picture prequel remake romance satire sequel thriller western""")
 
-# People whose opinion is reported; the review may or may not share it.
+# People whose opinion is reported; the review may or may not share that opinion.
 HOLDERS = _phrases("""critics / most critics / some critics / my friends / my parents
 / my neighbours / my colleagues / my cousins / the papers / the magazines / the bloggers
 / most viewers / many viewers / some fans / the fans / the purists / the experts

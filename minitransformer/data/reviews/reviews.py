@@ -19,15 +19,15 @@ def load_reviews(seed: int = 0) -> Dataset:
     Parameters
     ----------
     seed : int
-        Not negative; the same seed gives the same reviews on every machine.
+        At least 0; the same seed gives the same reviews on every machine.
 
     Returns
     -------
     dataset : Dataset
-        8,000/1,000/2,000 reviews for train, validation and test, half of them positive. In
-        `extra`: "unseen combinations", 1,000 reviews, each with a pair of construction and word
-        that does not occur in the other parts, and "handwritten", 100 reviews that do not come
-        from the grammar. No text occurs twice.
+        8,000/1,000/2,000 reviews for train, validation and test, half of them positive. In `extra`
+        there are two more parts. "unseen combinations" has 1,000 reviews, each with a pair of
+        construction and word that does not occur in the other parts. "handwritten" has 100 reviews
+        that do not come from the grammar. No text occurs twice.
 
     Raises
     ------
@@ -47,12 +47,13 @@ def load_reviews(seed: int = 0) -> Dataset:
 def held_out_pairs(draw: Draw) -> frozenset[tuple[str, str]]:
     """Pairs of construction and polar word: each word is held out of exactly one construction.
 
-    So training contains every construction with about nine words in ten, and every word in all
-    constructions but one. What remains to be learned is that the two compose.
+    So the training part contains every construction with about nine words in ten, and every word in
+    all constructions but one. The reviews with held-out pairs test whether a model has learned to
+    combine the two.
     """
     pairs = set()
     for kind, (praise, blame) in lexicon.POLAR.items():
-        # A verb has no form for "turned out to be" and "could have been".
+        # "turned out to be" and "could have been" have no templates for verbs.
         names = [name for name in HELD_OUT if kind != "verb" or "fulfilled" not in name]
         words = sorted(praise + blame, key=lambda word: (draw.fraction(), word))
         pairs |= {(names[i % len(names)], word) for i, word in enumerate(words)}

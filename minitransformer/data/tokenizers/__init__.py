@@ -1,1 +1,1 @@
-"""Tokenizers: texts to token ids, and back."""
+"""Tokenizers, which convert texts to token ids and back."""

@@ -16,10 +16,10 @@ class CharacterTokenizer(Tokenizer):
     Parameters
     ----------
     characters : sequence of str
-        One character each, all different.
+        Strings of one character each, all different.
     specials : bool
-        Whether the first tokens are ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>``, ids 0 to
-        3. Without them, a character that is not in `characters` is an error.
+        Whether the first tokens are ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>``, with ids 0
+        to 3. Without these, encoding a character that is not in `characters` is an error.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class CharacterTokenizer(Tokenizer):
     kind = "characters"
 
     def __init__(self, characters: Iterable[str], specials: bool = True):
-        self._characters = check_tokens(list(characters))  # list: one string is allowed too
+        self._characters = check_tokens(list(characters))  # list: a string is allowed too
         for character in self._characters:
             if len(character) != 1:
                 raise ValueError(f"characters must be single characters, got {character!r}")
@@ -54,12 +54,12 @@ class CharacterTokenizer(Tokenizer):
         texts : iterable of str
             The texts whose characters become tokens.
         specials : bool
-            As in the class.
+            As for the class.
 
         Raises
         ------
         ValueError
-            If there is no character.
+            If the texts contain no character.
         """
         check_texts(texts)
         found = set()
@@ -76,7 +76,7 @@ class CharacterTokenizer(Tokenizer):
         Raises
         ------
         ValueError
-            For an unknown character, if there are no special tokens.
+            If a character is unknown and there are no special tokens.
         """
         check_text(text)
         if self.specials:

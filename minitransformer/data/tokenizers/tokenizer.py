@@ -9,18 +9,18 @@ from minitransformer.checks import check_row, check_texts
 from minitransformer.storage import read_json, write_text
 
 PADDING, UNKNOWN = 0, 1
-"""The ids that fill up a batch, and that replace words outside the vocabulary.
+"""The id of padding, and the id that replaces words outside the vocabulary.
 
 Every tokenizer built from texts uses them as its `pad_id` and its `unknown_id`, if it has these.
 """
 PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN = "<pad>", "<unknown>", "<start>", "<end>"
 SPECIAL_TOKENS = (PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN)
 FORMAT = "minitransformer tokenizer 1"
-MAX_FILE = 1 << 26  # bytes; GPT-2's 50,257 tokens take 2 MB
+MAX_FILE = 1 << 26  # in bytes; GPT-2's 50,257 tokens take 2 MB
 
 
 class Tokenizer:
-    """Turns a text into token ids, and ids into a text. The base class of all tokenizers.
+    """Converts a text to token ids, and ids to a text. The base class of all tokenizers.
 
     Attributes
     ----------
@@ -29,13 +29,14 @@ class Tokenizer:
     tokens : sequence of str
         The token of each id, in printable form.
     pad_id, unknown_id, start_id, end_id : int or None
-        Padding; what an unknown word or character becomes; the start and the end of a text. None
-        if the tokenizer has no such token. :meth:`encode` adds no padding, start or end, unless a
-        :class:`ByteLevelBPE` was given a `prefix`; :meth:`decode` leaves these three out.
+        The ids of padding, of an unknown word or character, and of the start and the end of a text;
+        None if the tokenizer has no such token. :meth:`encode` adds no padding, start or end,
+        except for a :class:`ByteLevelBPE` with a `prefix`. :meth:`decode` leaves out padding, start
+        and end.
     """
 
     kind = None
-    file_start = None  # how a file begins if it is not in the JSON format of `save`
+    file_start = None  # the beginning of a file that is not in the JSON format of `save`
     tokens = ()
     pad_id = unknown_id = start_id = end_id = None
 
@@ -44,11 +45,11 @@ class Tokenizer:
         raise NotImplementedError
 
     def decode(self, ids) -> str:
-        """The text of `ids`; ValueError if an id is not in 0..len - 1."""
+        """The text of `ids`; ValueError if an id is not in 0..len(self) - 1."""
         raise NotImplementedError
 
     def encode_all(self, texts) -> list[np.ndarray]:
-        """:meth:`encode` for each of a list of texts."""
+        """Apply :meth:`encode` to each text of a list."""
         check_texts(texts)
         return [self.encode(text) for text in texts]
 
@@ -82,17 +83,17 @@ class Tokenizer:
         return f"{type(self).__name__}({len(self)} tokens)"
 
     def _text_ids(self, ids):
-        """`ids` as a list, after a check, without padding, start and end."""
+        """Check `ids`, and return them as a list without padding, start and end."""
         left_out = {self.pad_id, self.start_id, self.end_id}
         return [i for i in check_row(ids, len(self)).tolist() if i not in left_out]
 
     def _content(self) -> dict:
-        """What the file contains in addition to its format and kind."""
+        """The content of the file, apart from its format and kind."""
         raise NotImplementedError
 
     @classmethod
     def _from_content(cls, content: dict):
-        """The inverse of :meth:`_content`; the values in `content` may be anything."""
+        """The inverse of :meth:`_content`; the values in `content` have not been checked."""
         raise NotImplementedError
 
 
@@ -112,7 +113,7 @@ def load_tokenizer(path):
     ------
     FileNotFoundError
     ValueError
-        If it is not such a file, or was changed after it was written.
+        If the file is not a tokenizer, or was changed after it was written.
     """
     classes = list(_subclasses(Tokenizer))
     for cls in classes:

@@ -1,4 +1,4 @@
-"""The vocabulary of a classifier: words as ids, saved as a text file."""
+"""The vocabulary of a classifier, which maps words to ids and is saved as a text file."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ class Vocabulary(Tokenizer):
     Parameters
     ----------
     tokens : sequence of str
-        The tokens with ids 2, 3, ...; all different.
+        The tokens with ids 2, 3, ..., all different.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Vocabulary(Tokenizer):
 
     @classmethod
     def build(cls, texts: Iterable[str], max_size: int = 20_000, min_count: int = 1):
-        """The vocabulary of the most frequent tokens; ties are in alphabetical order.
+        """Build the vocabulary of the most frequent tokens; ties are in alphabetical order.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Vocabulary(Tokenizer):
         Raises
         ------
         ValueError
-            If there is no text or no token, or `max_size` is too small for one.
+            If there is no text or no token, or `max_size` leaves no room for a token.
         """
         check_texts(texts)
         check_count("max_size", max_size, len(SPECIAL_TOKENS) + 1)
@@ -77,18 +77,18 @@ class Vocabulary(Tokenizer):
         max_len : int or None
             Maximum number of ids to return; None for all.
         truncate : {"end", "ends"}
-            How a longer text is truncated: "end" keeps the first `max_len` tokens; "ends" keeps
-            both ends, the first and the last `max_len` / 2 tokens (reviews conclude last).
+            How a longer text is truncated. "end" keeps the first `max_len` tokens. "ends" keeps the
+            first and the last `max_len` / 2 tokens, because a review's verdict often comes last.
 
         Returns
         -------
         ids : (T,) int64 array
-            At least one.
+            The ids, of which there is at least one.
 
         Raises
         ------
         ValueError
-            If the text has no token, or `max_len` or `truncate` is not as above.
+            If the text has no token, or `max_len` or `truncate` is not valid.
         """
         if max_len is not None:
             check_count("max_len", max_len, 1)
@@ -102,17 +102,17 @@ class Vocabulary(Tokenizer):
         return np.array([self._ids.get(token, UNKNOWN) for token in tokens], dtype=np.int64)
 
     def encode_all(self, texts, max_len=None, truncate="end") -> list[np.ndarray]:
-        """:meth:`encode` for each of a list of texts."""
+        """Apply :meth:`encode` to each text of a list."""
         check_texts(texts)
         return [self.encode(text, max_len, truncate) for text in texts]
 
     def decode(self, ids) -> str:
-        """The text of `ids`, punctuation attached; padding is left out, unknown is "<unk>".
+        """The text of `ids`, with punctuation attached, without padding; unknown is "<unk>".
 
         Raises
         ------
         ValueError
-            If an id is not in 0..len - 1.
+            If an id is not in 0..len(self) - 1.
         """
         return join(self.tokens[i] for i in self._text_ids(ids))
 
@@ -147,7 +147,7 @@ class Vocabulary(Tokenizer):
 
 
 def frequent_words(texts: Iterable[str], max_words: int, min_count: int) -> list[str]:
-    """The most frequent words and punctuation marks of `texts`; ties in alphabetical order.
+    """The most frequent words and punctuation marks of `texts`; ties are in alphabetical order.
 
     Parameters
     ----------

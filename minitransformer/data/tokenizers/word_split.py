@@ -29,9 +29,10 @@ def tokenize(text: str) -> list[str]:
     """Split a text into lower-case words and punctuation marks.
 
     "n't" and the clitics 's, 're, 've, 'll, 'd, 'm are tokens of their own, so that "isn't" and
-    "doesn't" share their negation. Repeated marks ("!!!") count once, and two or more full stops
-    become "...". A dash between spaces is "--", a hyphen within a word is "-", and an underscore
-    is a space. The splits are at spaces and punctuation, so this suits languages that use them.
+    "doesn't" share the token of negation. A repeated mark ("!!!") becomes a single token, and two
+    or more full stops become "...". A dash between spaces becomes "--", a hyphen within a word "-",
+    and an underscore a space. Texts are split at spaces and punctuation, so this suits only
+    languages that use these.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def tokenize(text: str) -> list[str]:
     Returns
     -------
     tokens : list of str
-        None of them contains a space or a control character.
+        The tokens, none of which contains a space or a control character.
 
     Raises
     ------
@@ -76,7 +77,7 @@ _NO_SPACE_AFTER = frozenset(["(", "[", "{", "$", "#", "-"])
 def join(tokens: Iterable[str]) -> str:
     """The inverse of :func:`tokenize`, as far as possible: punctuation is attached to its word.
 
-    Straight double quotes alternately open and close.
+    Straight double quotes are alternately treated as opening and closing quotes.
     """
     pieces, glue, quoted = [], True, False
     for token in tokens:

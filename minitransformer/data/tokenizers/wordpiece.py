@@ -1,7 +1,7 @@
-"""BERT's tokenizer: words, cut into the longest pieces in a vocabulary.
+"""BERT's tokenizer, which cuts words into the longest pieces in a vocabulary.
 
-Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019, section 3; Wu et
-al., "Google's Neural Machine Translation System", 2016, section 4.1.
+Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019, section
+3; Wu et al., "Google's Neural Machine Translation System", 2016, section 4.1.
 """
 
 import unicodedata
@@ -15,8 +15,8 @@ from minitransformer.data.tokenizers.word_split import join
 from minitransformer.storage.text_files import find, read_text
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
-CONTINUED = "##"  # before a piece that does not begin a word
-MAX_WORD = 100  # characters; a longer word is unknown
+CONTINUED = "##"  # precedes a piece that does not begin a word
+MAX_WORD = 100  # in characters; a longer word is unknown
 # Blocks of Chinese characters, each of which is a word of its own (Hangul and Kana form words)
 CHINESE = (
     (0x4E00, 0x9FFF),
@@ -28,7 +28,7 @@ CHINESE = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
-# Control, format, private-use and surrogate characters; unassigned ones (Cn) stay
+# Control, format, private-use and surrogate characters; unassigned characters (Cn) are kept
 REMOVED = ("Cc", "Cf", "Co", "Cs")
 
 
@@ -40,8 +40,8 @@ class WordPiece(Tokenizer):
     Parameters
     ----------
     vocabulary : sequence of str
-        The tokens by id. ``[UNK]`` must be one of them; ``[PAD]``, ``[CLS]`` (the start),
-        ``[SEP]`` (the end) and ``[MASK]`` may be.
+        The tokens by id. ``[UNK]`` must be one of them. ``[PAD]``, ``[CLS]`` (the start), ``[SEP]``
+        (the end) and ``[MASK]`` are optional.
     lower_case : bool
         Whether to convert to lower case and remove accents, as the "uncased" models do.
 
@@ -74,15 +74,15 @@ class WordPiece(Tokenizer):
         Parameters
         ----------
         path : path-like, optional
-            The file, or a folder with ``vocab.txt``. Without it, BERT's uncased vocabulary is
+            The file, or a folder with ``vocab.txt``. By default, BERT's uncased vocabulary is
             looked for in the folder ``MINITRANSFORMER_DATA``, or downloaded.
         lower_case : bool
-            As in the class.
+            As for the class.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            If it does not exist, or is not a vocabulary.
+            If the file does not exist, or is not a vocabulary.
         """
         path = find("bert/vocab.txt", path, ("vocab.txt",))
         lines = read_text(path).split("\n")
@@ -94,7 +94,7 @@ class WordPiece(Tokenizer):
             raise ValueError(f"{path} is not a vocabulary: {error}") from None
 
     def encode(self, text: str) -> np.ndarray:
-        """The ids of a text's pieces; ``unknown_id`` for a word that no pieces make up."""
+        """The ids of a text's pieces; ``unknown_id`` for a word that cannot be cut into pieces."""
         check_text(text)
         ids = []
         for word in split_words(text, self.lower_case):
@@ -102,7 +102,7 @@ class WordPiece(Tokenizer):
         return np.array(ids, dtype=np.int64)
 
     def decode(self, ids) -> str:
-        """The words of `ids`, punctuation attached; unknown is ``[UNK]``."""
+        """The words of `ids`, with punctuation attached; unknown is ``[UNK]``."""
         words = []
         for i in self._text_ids(ids):
             token = self.tokens[i]
@@ -113,7 +113,7 @@ class WordPiece(Tokenizer):
         return join(words)
 
     def _pieces(self, word):
-        """Ids of a word's pieces: from its start, always the longest known piece."""
+        """Ids of a word's pieces: at each place, from the start, the longest known piece."""
         if len(word) > MAX_WORD:
             return [self.unknown_id]
         ids, start = [], 0
@@ -147,7 +147,7 @@ def split_words(text: str, lower_case: bool = True) -> list[str]:
 
 
 def _cleaned(character):
-    """The character, or "" if it is to be removed; a Chinese one gets spaces around it."""
+    """The character, or "" if it is to be removed; a Chinese character gets spaces around it."""
     code = ord(character)
     if character in "\t\n\r" or unicodedata.category(character) == "Zs":
         return " "

@@ -1,4 +1,4 @@
-"""The tokenizer of words for generative models: a vocabulary with a start and an end."""
+"""The tokenizer of words for generative models: its vocabulary has a start and an end token."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,7 +19,8 @@ class WordTokenizer(Tokenizer):
     Parameters
     ----------
     words : sequence of str
-        Their ids start at 4; ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>`` are 0 to 3.
+        The words, whose ids start at 4; ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>`` have
+        the ids 0 to 3.
 
     Examples
     --------
@@ -39,7 +40,7 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def build(cls, texts: Iterable[str], max_size: int = 20_000, min_count: int = 1):
-        """The tokenizer of the most frequent words; ties are in alphabetical order.
+        """Build the tokenizer of the most frequent words; ties are in alphabetical order.
 
         Parameters
         ----------
@@ -60,7 +61,7 @@ class WordTokenizer(Tokenizer):
         return np.array([self._ids.get(word, unknown) for word in tokenize(text)], dtype=np.int64)
 
     def decode(self, ids) -> str:
-        """The words of `ids`, punctuation attached; unknown is ``<unknown>``."""
+        """The words of `ids`, with punctuation attached; unknown is ``<unknown>``."""
         return join(self.tokens[i] for i in self._text_ids(ids))
 
     def _content(self):

@@ -10,7 +10,7 @@ from minitransformer.data.tokenizers.bpe.merges import id_of
 
 
 class AddedTokens:
-    """The tokens of a vocabulary that are written as they are, and not in byte symbols.
+    """The tokens of a vocabulary that are written literally, not in byte symbols.
 
     Parameters
     ----------
@@ -28,12 +28,13 @@ class AddedTokens:
     specials, added : dict of str to int
         Names and ids.
     prefix : list of int
-        Empty, or one id.
+        The id of `prefix`, in a list; empty if there is none.
 
     Raises
     ------
     TypeError, ValueError
-        If a token is not a string, is missing from the vocabulary, or is in both.
+        If a token is not a string, is missing from the vocabulary, or is in both `specials` and
+        `added`.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class AddedTokens:
         self._any = regex.compile("|".join(map(regex.escape, longest_first)))
 
     def parts(self, text: str) -> Iterator[str]:
-        """The text before, between and after the added tokens, alternating with these tokens."""
+        """Yield the text before, between and after added tokens, alternating with these tokens."""
         end = 0
         for found in self._any.finditer(text) if self.added else ():
             yield text[end : found.start()]
@@ -57,7 +58,7 @@ class AddedTokens:
         yield text[end:]
 
     def bytes_of(self, name: str) -> bytes:
-        """The bytes that a token represents; empty for a special token."""
+        """The bytes that a token represents; none for a special token."""
         if name in self.added:
             return name.encode("utf-8", "surrogatepass")
         return b"" if name in self.specials else from_symbols(name)

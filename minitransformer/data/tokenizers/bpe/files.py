@@ -1,8 +1,8 @@
-"""Reading byte-level BPE tables of other programs: GPT-2's two files, Hugging Face's folder.
+"""Reading byte-level BPE tables of other programs: GPT-2's two files, or a Hugging Face folder.
 
-Everything in a ``tokenizer.json`` that changes ids or text is either translated, or refused with a
-message that names the key. Supported are added tokens, special or not, and one special token before
-every text. Not supported are a normalizer, other tokens around a text, truncation and padding. The
+Every setting in a ``tokenizer.json`` that changes ids or text is either supported, or refused with
+a message that names the key. Added tokens, special or not, and one special token before every text
+are supported. A normalizer, other tokens around a text, truncation and padding are not. The
 folder's ``tokenizer_config.json`` says which tokens start, end and pad a text. It must agree with
 ``tokenizer.json`` on the tokens around a text.
 """
@@ -17,8 +17,8 @@ from minitransformer.storage.text_files import find, read_text
 
 TABLES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
 END_OF_TEXT = "<|endoftext|>"
-MAX_JSON = 1 << 26  # bytes; Llama 3's file has 17 million
-# Settings of a "model" in tokenizer.json that can change the ids, with the values that do not
+MAX_JSON = 1 << 26  # in bytes; Llama 3's file has 17 million
+# Settings of a "model" in tokenizer.json that can change the ids, and the values that do not do so
 NEUTRAL = {
     "dropout": (None, 0.0),
     "continuing_subword_prefix": (None, ""),
@@ -74,7 +74,7 @@ def read_huggingface(folder):
 
 
 def split_merges(lines, where):
-    """Pairs of tokens, from ``"a b"``, or from ``["a", "b"]`` as in newer files."""
+    """Pairs of tokens, from lines ``"a b"`` or, as in newer files, ``["a", "b"]``."""
     if not isinstance(lines, list):
         raise ValueError(f"{where}: merges must be a list, got {type(lines).__name__}")
     pairs = []
@@ -156,7 +156,7 @@ def _part(content, key, path):
 
 
 def _added(content, vocabulary, path):
-    """Names of the special and of the other added tokens; both are added to `vocabulary`."""
+    """Names of the special and of the other added tokens; all are added to `vocabulary`."""
     own, specials, others, normalized = set(vocabulary), [], [], set()
     for token in content.get("added_tokens") or []:
         if not isinstance(token, dict) or not isinstance(token.get("content"), str):

@@ -9,7 +9,7 @@ from minitransformer.data.tokenizers.bpe.pieces import piece_finder
 
 
 def learn_table(texts, n_merges, min_count, pattern):
-    """Tokens and merges, written in byte symbols.
+    """Learn tokens and merges, written in byte symbols.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def learn_table(texts, n_merges, min_count, pattern):
 
 
 def count_pieces(texts, pattern):
-    """How often each piece occurs in `texts`: a dict of bytes to int."""
+    """Count how often each piece occurs in `texts`; return a dict of bytes to int."""
     find, counts = piece_finder(pattern), Counter()
     for text in texts:
         counts.update(find(check_text(text)))

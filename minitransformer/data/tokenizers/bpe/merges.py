@@ -1,16 +1,17 @@
-"""Byte-pair encoding: learning which neighbours to merge, and merging them.
+"""Byte-pair encoding: learning which neighbouring symbols to merge, and merging them.
 
-Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units", ACL
-2016, section 3.2 and algorithm 1: the most frequent pair of neighbouring symbols becomes a new
-symbol, and this is repeated. Here the first symbols are the bytes, as in Radford et al. 2019
-(GPT-2), section 2.2.
+The most frequent pair of neighbouring symbols becomes a new symbol, and this is repeated. The first
+symbols are the bytes, as in Radford et al. 2019 (GPT-2), section 2.2.
+
+Source: Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword Units",
+ACL 2016, section 3.2 and algorithm 1.
 """
 
 from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 N_BYTES = 256
-# Not symbols: the end of a piece, and a place whose symbol was merged into its left neighbour
+# Not symbols: these mark the end of a piece, and a place whose symbol was merged to its left
 BOUNDARY, MERGED = -1, -2
 
 
@@ -34,12 +35,13 @@ def learn_merges(pieces: Mapping[bytes, int], n_merges: int, min_count: int = 2)
 
     Notes
     -----
-    Counting all pairs again after every merge would take time proportional to merges times text.
-    Here all pieces are in one linked list, the places of every pair are stored, and a merge changes
-    only the counts of the pairs next to its places. There are at most as many merges of places as
-    bytes in the distinct pieces, and the time is proportional to that. Counts in the heap may have
-    decreased in the meantime; they are corrected when they reach the top. None can have increased,
-    because a pair gains places only while the newer of its symbols is being created.
+    Counting all pairs again after every merge would take time proportional to the number of merges
+    times the length of the text. Here all pieces are in one linked list, the places of every pair
+    are stored, and a merge changes only the counts of the neighbouring pairs. A place can be merged
+    only once, so the number of merged places is at most the number of bytes in the distinct pieces,
+    and the time is proportional to this number. The heap may contain counts that have decreased
+    since; they are corrected when they reach the top. No count can have increased, because a pair
+    gets new places only while the newer of its symbols is being created.
     """
     chain = _Chain(pieces)
     heap = [(-count, pair) for pair, count in chain.counts.items()]
@@ -79,7 +81,7 @@ class _Chain:
         self.places.setdefault(pair, []).append(place)
 
     def merge(self, pair, new):
-        """Replace `pair` by the symbol `new` everywhere; returns the pairs that this creates."""
+        """Replace `pair` with the symbol `new` everywhere; return the pairs that this creates."""
         first, second = pair
         symbols, before, after = self.symbols, self.before, self.after
         created = set()

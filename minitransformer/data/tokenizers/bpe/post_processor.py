@@ -8,11 +8,11 @@ def token_before(processor, vocabulary, path):
     ----------
     processor : object
         The value of ``post_processor``: null, ByteLevel (which changes only offsets), a
-        TemplateProcessing, or a Sequence of these. The template for pairs of texts is not used.
+        TemplateProcessing, or a Sequence of these. A template for pairs of texts is ignored.
     vocabulary : dict of str to int
         Tokens and their ids.
     path : path-like
-        Named in messages.
+        Path of the file, for messages.
 
     Returns
     -------
@@ -21,7 +21,7 @@ def token_before(processor, vocabulary, path):
     Raises
     ------
     ValueError
-        If it does anything else, such as putting a token after the text.
+        If `processor` does anything else, such as putting a token after the text.
     """
     tokens = []
     for step in _steps(processor, path):

@@ -21,35 +21,35 @@ from minitransformer.data.tokenizers.tokenizer import (
 )
 
 CACHED_PIECES = 1 << 16
-MAX_CACHED = 64  # bytes of a piece; together with CACHED_PIECES it limits the size of the cache
+MAX_CACHED = 64  # in bytes, for one piece; with CACHED_PIECES, this limits the size of the cache
 
 
 class ByteLevelBPE(Tokenizer):
-    """A tokenizer of merged bytes.
+    """A tokenizer whose tokens are merged bytes.
 
     Parameters
     ----------
     vocabulary : mapping of str to int
-        Tokens, in which each byte is written as one of :data:`byte_symbols.SYMBOLS`, and their
-        ids, 0 to V - 1. All 256 bytes must be included.
+        Tokens and their ids, 0 to V - 1. In a token, each byte is written as one of
+        :data:`byte_symbols.SYMBOLS`. All 256 bytes must be included.
     merges : sequence of (str, str)
-        Pairs of tokens in the order in which they are merged. Each result must be a token too.
+        Pairs of tokens, in the order in which they are merged. Each result must be a token too.
     specials : sequence of str
-        Tokens that represent no text. They are never found in a text, whatever it contains, and
-        :meth:`decode` leaves them out.
+        Tokens that represent no text. :meth:`encode` never finds them in a text, even if it
+        contains their names, and :meth:`decode` leaves them out.
     added : sequence of str
-        Further tokens, written as they are and not in byte symbols, that represent their own text:
-        they are found in a text before it is cut into pieces, the longest first, and
+        Further tokens that represent their own text. They are written literally, not in byte
+        symbols. They are found in a text before it is cut into pieces, the longest first, and
         :meth:`decode` keeps them.
     prefix : str, optional
-        The one of `specials` that :meth:`encode` puts before every text (Llama 3).
+        The special token that :meth:`encode` puts before every text (Llama 3).
     pad, start, end : str, optional
         Which of `specials` are the padding, the start and the end.
     pattern : {"gpt2", "llama3", "qwen2"}
         How a text is cut into pieces before merging.
     ignore_merges : bool
-        Whether a piece that is itself a token is kept whole, even if merging would not produce it
-        (Llama 3).
+        Whether a piece that is itself a token is encoded as that token, even if merging would not
+        produce it (Llama 3).
 
     Examples
     --------
@@ -111,10 +111,10 @@ class ByteLevelBPE(Tokenizer):
         texts : iterable of str
             The texts in which pairs are counted.
         n_merges : int
-            Maximum number of merges; there are fewer if fewer pairs occur `min_count` times.
+            Maximum number of merges. There are fewer if no more pairs occur `min_count` times.
         specials : bool
-            Whether the first tokens are ``<pad>``, ``<start>`` and ``<end>``, ids 0 to 2. The 256
-            bytes come next, then the merges.
+            Whether the first tokens are ``<pad>``, ``<start>`` and ``<end>``, with ids 0 to 2. The
+            256 bytes come next, then the results of the merges.
         min_count : int
             Pairs that occur less often are not merged.
         pattern : {"gpt2", "llama3", "qwen2"}
@@ -123,7 +123,7 @@ class ByteLevelBPE(Tokenizer):
         Raises
         ------
         TypeError, ValueError
-            If an argument is not as above, or the texts are empty.
+            If an argument is not valid, or the texts are empty.
         """
         check_texts(texts)
         check_count("n_merges", n_merges, 0)
@@ -142,7 +142,7 @@ class ByteLevelBPE(Tokenizer):
         ----------
         folder : path-like, optional
             Contains ``encoder.json`` and ``vocab.bpe``, or ``vocab.json`` and ``merges.txt``.
-            Without it, they are looked for in the folder ``MINITRANSFORMER_DATA``, or downloaded.
+            By default, they are searched for in ``MINITRANSFORMER_DATA``, or downloaded.
 
         Raises
         ------
@@ -165,16 +165,17 @@ class ByteLevelBPE(Tokenizer):
         ------
         FileNotFoundError
         ValueError
-            If it is damaged, or does something that this class cannot; the message names the key.
+            If a file is damaged, or has a setting that this class does not support. The message
+            names the key.
         """
         return cls(**bpe_files.read_huggingface(folder))
 
     def encode(self, text) -> np.ndarray:
         """The ids of a text, or of bytes that need not be UTF-8.
 
-        The names of special tokens in a text are ordinary text. If there is a `prefix`, it comes
-        first, even for an empty text. Half of a surrogate pair in a string becomes the three bytes
-        that UTF-8 would give it; an invalid byte stays as it is.
+        The names of special tokens in a text are treated as ordinary text. If there is a `prefix`,
+        it comes first, even for an empty text. Half of a surrogate pair in a string becomes three
+        bytes, according to UTF-8's rule for code points of its size; an invalid byte is unchanged.
 
         Parameters
         ----------
@@ -211,7 +212,7 @@ class ByteLevelBPE(Tokenizer):
         return b"".join(self._bytes[i] for i in self._text_ids(ids))
 
     def decode(self, ids) -> str:
-        """The text of `ids`; U+FFFD where their bytes are not UTF-8."""
+        """The text of `ids`, with U+FFFD where the bytes are not valid UTF-8."""
         return readable(self.decode_bytes(ids))
 
     @cached_property
