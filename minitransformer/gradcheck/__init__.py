@@ -1,9 +1,9 @@
 """Checks that a backward pass is the exact vector-Jacobian product of its forward pass.
 
 `check` takes any pair of functions, `check_layer` a layer or a whole model, and `ledger` a list of
-subjects, each tried with many random shapes. The results of all three print as tables. For a wrong
-gradient, the report shows the place of the largest error, both gradients there, and the likely
-fault.
+subjects, each of which is tried with many random shapes. If you print the result of any of the
+three, you get a table. For a wrong gradient, the table also shows the place of the largest error,
+both gradients there, and the likely fault.
 
 >>> import numpy as np
 >>> from minitransformer import gradcheck

@@ -34,7 +34,7 @@ def draw_upstream(rng, outputs):
 
 
 def gradient_failure(gradient, x):
-    """Why `gradient` cannot be compared with the oracle's gradient of `x`, in words, or None."""
+    """Why `gradient` cannot be compared with the oracle's gradient of `x`; None if it can."""
     if gradient is None:
         return "the gradient is missing: the backward pass returned None for it"
     if not hasattr(gradient, "shape"):
@@ -49,7 +49,7 @@ def gradient_failure(gradient, x):
 
 
 def parameter_names(forward, count):
-    """Names for positional inputs: those of `forward`'s parameters, if it has enough of them."""
+    """Names for positional inputs: the names of `forward`'s parameters, if there are enough."""
     try:
         names = list(inspect.signature(forward).parameters)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A backward pass compared with the two oracles: one row of figures per variable."""
+"""Compares a backward pass with the two oracles: one row of figures per variable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from minitransformer.gradcheck.problem import largest
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Largest error that still counts as rounding, for each oracle."""
+    """The largest error that still counts as rounding, for each oracle."""
 
     complex_step: float
     central: float
@@ -42,10 +42,10 @@ class Row:
     """The verdict on one variable.
 
     `complex_error` and `central_error` are max|a - n| / max(max|n|, natural scale), or None if an
-    oracle was not used. Central differences visited `visited` entries and directions, and skipped
-    `skipped` of them because of a kink. `index` is the place of the largest error, and `analytic`
-    and `numeric` are the two gradients there. `failure` says in words what is wrong if the
-    gradients could not be compared.
+    oracle was not used. Central differences were computed for `visited` entries and directions, of
+    which `skipped` were skipped because of a kink. `index` is the place of the largest error, and
+    `analytic` and `numeric` are the two gradients there. If the gradients could not be compared,
+    `failure` says why.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Row:
 
     @property
     def complex_ok(self):
-        """Whether the error by complex step is within tolerance, if it was measured."""
+        """Whether the error against the complex step is within tolerance, if it was measured."""
         return self.complex_error is None or self.complex_error <= self.tolerance.complex_step
 
     @property
     def central_ok(self):
-        """Whether the error by central differences is within tolerance, if it was measured."""
+        """Whether the error against central differences is within tolerance, if it was measured."""
         return self.central_error is None or self.central_error <= self.tolerance.central
 
     @property
@@ -79,7 +79,7 @@ class Row:
 
 
 def relative_error(a, n, scale):
-    """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN; 0 if none are."""
+    """max|a - n| / max(max|n|, scale) over the entries where `n` is not NaN, or 0."""
     known = ~np.isnan(n)
     difference = largest(a[known] - n[known])
     size = max(largest(n[known]), scale)
@@ -89,8 +89,9 @@ def relative_error(a, n, scale):
 def judged_error(problem, name, n, scale, limit, oracle):
     """The error of a gradient against the oracle's `n`.
 
-    The error is relative to the natural `scale` only if it is rounding noise. If it exceeds
-    `limit` relative to `n` itself, and is larger than rounding can explain, it is relative to `n`.
+    The error is taken relative to the natural `scale` only if it is rounding noise. If the error
+    exceeds `limit` relative to `n` itself, and is larger than rounding can explain, it is taken
+    relative to `n`.
     """
     a = problem.gradients[name]
     error, alone = relative_error(a, n, scale), relative_error(a, n, 0.0)
@@ -106,12 +107,12 @@ def compare(problem, *, analytic, tolerance, entries, rng):
     ----------
     problem : Problem
     analytic : bool
-        Whether the complex step applies.
+        Whether the complex step can be used.
     tolerance : Tolerance
     entries : int or None
-        How many random entries of each variable the central differences visit, in addition to one
-        random direction through all of them; None visits every entry. Where the complex step does
-        not apply, every entry is always visited.
+        Number of random entries of each variable that central differences check, in addition to one
+        random direction through all entries. None checks every entry. If the complex step cannot be
+        used, every entry is always checked.
     rng : numpy.random.Generator
 
     Returns
@@ -121,7 +122,7 @@ def compare(problem, *, analytic, tolerance, entries, rng):
     Raises
     ------
     ValueError
-        If there is nothing to differentiate. A check of nothing must not pass.
+        If there is nothing to differentiate, since a check of nothing must not pass.
     """
     if not problem.values:
         raise ValueError("nothing to check: there is no floating input or parameter")
@@ -177,7 +178,7 @@ def _judge_by_complex_step(row, problem, scale):
 def _judge_by_differences(row, problem, scale, indices):
     """Compare the entries at `indices`, all if None, with central differences.
 
-    Where the complex step applies, they guard against a forward pass that drops the imaginary part.
+    They also guard against a forward pass that drops the imaginary part of the complex step.
     """
 
     def oracle(values, upstream):
@@ -188,7 +189,7 @@ def _judge_by_differences(row, problem, scale, indices):
     limit = row.tolerance.central
     row.central_error = judged_error(problem, row.name, n, scale, limit, oracle)
     if row.oracle is None or (row.complex_ok and not row.central_ok):
-        row.oracle = n  # what the report shows: an oracle that disagrees
+        row.oracle = n  # the report shows an oracle that disagrees
 
 
 def _one_direction(row, problem, scale, rng):

@@ -10,7 +10,7 @@ LETTERS = {4: "BHTE", 3: "BTD", 2: "BD"}  # axes of a floating array by its numb
 
 
 def factor_words(fault, factor):
-    """`factor` in words: the number, and the sizes that produce it."""
+    """A description of `factor`: the number, and the sizes that produce it."""
     if abs(factor - 1) <= CLOSE:
         return None
     if abs(factor + 1) <= CLOSE:
@@ -23,11 +23,12 @@ def factor_words(fault, factor):
 
 
 def candidates(fault):
-    """(factor, words) for everything that is often multiplied or divided by once too often."""
+    """(factor, description) for all quantities that are often left out or used twice."""
     named = _sizes(fault)
     named += [(x * y, f"{p} * {q}") for i, (x, p) in enumerate(named) for y, q in named[i + 1 :]]
     roots = [(value**0.5, f"sqrt({words})") for value, words in named]
-    # Ratios, as when sqrt(d_model) is used instead of sqrt(d_k); a size in both would cancel.
+    # Ratios, for example if sqrt(d_model) is used instead of sqrt(d_k). A size in both would
+    # cancel.
     single = roots[: len(_sizes(fault))]
     ratios = [(x / y, f"{p} / {q}") for x, p in single for y, q in single if x != y]
     once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
@@ -62,7 +63,7 @@ def _letters(key, value):
 
 
 def _masked(fault):
-    """All positions / positions that count: the factor if a mean was taken over padding."""
+    """All positions / positions that count: the factor if a mean included padding."""
     found = []
     for key, mask in fault.arrays("b").items():
         if mask.any() and not mask.all():

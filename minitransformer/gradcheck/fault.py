@@ -1,4 +1,4 @@
-"""Everything that a rule may look at to name the fault in a wrong gradient."""
+"""Everything that a rule may use to find the fault in a wrong gradient."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import numpy as np
 
 from minitransformer.backend import to_host
 
-CLOSE = 1e-6  # a pattern fits if it explains the gradient to this precision, relative to its size
+CLOSE = 1e-6  # relative precision to which a pattern must explain the gradient
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One wrong gradient, with everything that a rule may look at.
+    """One wrong gradient, with everything that a rule may use.
 
     Attributes
     ----------
     name : str
         The input or parameter whose gradient is wrong.
     a, n : arrays of the same shape
-        The gradient of the backward pass and the oracle's gradient; entries at kinks are 0 in both.
+        The gradient from the backward pass and the oracle's gradient. Entries at kinks are 0 in
+        both.
     inputs : dict of str to object
         All inputs and parameters; arrays are on the host.
     outputs : tuple of arrays
@@ -29,7 +30,7 @@ class Fault:
     upstream : tuple of arrays
         The upstream gradients of these outputs.
     oracles : dict of str to array
-        The oracle's gradients of all variables that have one.
+        The oracle's gradient of each variable that has one.
     right : frozenset of str
         Names of the variables whose gradient is right.
     again : callable
@@ -68,15 +69,15 @@ class Fault:
         return self.inputs[self.name]
 
     def right_with(self, changes):
-        """Whether the same gradient is right after some inputs are replaced."""
+        """Whether this gradient is right after some inputs are replaced."""
         try:
             report = self.again({**self.inputs, **changes})
             return report.row(self.name).ok
         except (ValueError, TypeError, IndexError, KeyError, StopIteration, ArithmeticError):
-            return False  # the changed inputs do not fit together, so the rule does not apply
+            return False  # the changed inputs do not fit together, so the rule cannot be used
 
     def arrays(self, kind):
-        """The inputs that are arrays with a dtype of this kind ("f", "b", "iu"), by name."""
+        """The input arrays whose dtype is of this kind ("f", "b", "iu"), by name."""
         return {
             key: value
             for key, value in self.inputs.items()

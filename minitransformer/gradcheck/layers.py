@@ -38,15 +38,14 @@ def check_layer(
     r"""Check the backward pass of a layer or model, and that it adds to the gradients.
 
     The error is defined as in :func:`~minitransformer.gradcheck.check`. The backward pass also runs
-    a second time, without setting gradients to zero in between. Every gradient must then be
-    doubled, because the gradients of a layer that is used twice, or of a batch in two parts, must
-    add up.
+    a second time, without setting gradients to zero in between. Every gradient must then double,
+    because gradients must add up if a layer is used twice, or if a batch is split into two parts.
 
     Parameters
     ----------
     layer : Layer
-        Anything with ``forward(*inputs, **options) -> (y, cache)``, ``backward(dy, cache)`` ->
-        one gradient per array input, and ``parameters()`` -> dict of name to an object with
+        Any object with ``forward(*inputs, **options) -> (y, cache)``, ``backward(dy, cache)`` ->
+        one gradient per array input, and ``parameters()`` -> dict from names to objects with
         float64 `value` and `grad`. The values are replaced during the check and restored after it.
     inputs : array, tuple or list
         Positional arguments of `forward`. Floating arrays are converted to float64; ids are not.
@@ -56,8 +55,8 @@ def check_layer(
         Turns dropout on. Each forward pass gets a new ``rng=default_rng(dropout_seed)``, so that
         all passes draw the same masks.
     analytic, seed, rng, tolerance, entries, name, diagnose
-        As for :func:`~minitransformer.gradcheck.check`. By default, errors up to 1e-13 by complex
-        step and 1e-8 by central differences pass.
+        As for :func:`~minitransformer.gradcheck.check`. By default, errors up to 1e-13 against the
+        complex step, and up to 1e-8 against central differences, pass.
 
     Returns
     -------
@@ -67,7 +66,7 @@ def check_layer(
     Raises
     ------
     TypeError
-        If a parameter is not float64. Rounding would hide errors.
+        If a parameter is not float64, because rounding would hide errors.
     """
     rng = np.random.default_rng(seed) if rng is None else rng
     setting = _Network(layer, as_tuple(inputs), dict(options or {}), dropout_seed)
@@ -102,7 +101,7 @@ def check_layer(
 
 
 class _Network:
-    """One layer, with the inputs of one check."""
+    """One layer, and the inputs of one check."""
 
     def __init__(self, layer, inputs, options, dropout_seed):
         self.layer, self.options, self.dropout_seed = layer, options, dropout_seed
@@ -118,7 +117,7 @@ class _Network:
         self.inputs = {key: in_float64(x) for key, x in zip(names, inputs, strict=True)}
 
     def positional(self):
-        """The inputs as `forward` takes them."""
+        """The inputs in the form in which `forward` takes them."""
         return tuple(self.inputs.values())
 
     def everything(self):
@@ -134,7 +133,7 @@ class _Network:
 
     @contextmanager
     def parameters_at(self, values):
-        """Replace the parameters' values, and restore the old ones afterwards."""
+        """Replace the parameters' values, and restore the old values afterwards."""
         original = {key: parameter.value for key, parameter in self.parameters.items()}
         try:
             for key, parameter in self.parameters.items():
@@ -163,7 +162,7 @@ class _Network:
         ]
 
     def problem(self, rng):
-        """Run the forward and backward passes twice, and collect what is to be compared."""
+        """Run the forward and backward passes twice, and collect the gradients to compare."""
         given = {**self.inputs, **self.options, **self._parameter_values()}
         before = own(given)
         y, cache = self.run(self.positional())
@@ -200,7 +199,7 @@ class _Network:
         return {key: parameter.value for key, parameter in self.parameters.items()}
 
     def gradients(self, values, upstream):
-        """What the backward pass returns at these values of parameters and inputs."""
+        """The gradients from the backward pass at these values of parameters and inputs."""
         with self.parameters_at(values):
             y, cache = self.run(self._inputs_at(values))
             for parameter in self.parameters.values():
@@ -222,7 +221,7 @@ class _Network:
 
 
 def _adding_failure(once, twice):
-    """What is wrong after a second backward pass without zeroing, in words, or None."""
+    """What is wrong after a second backward pass without zeroing; None if nothing is."""
     if np.allclose(twice, 2 * once, rtol=1e-12, atol=1e-300):
         return None
     if np.array_equal(twice, once):

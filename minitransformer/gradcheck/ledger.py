@@ -11,7 +11,7 @@ import numpy as np
 from minitransformer.gradcheck.printer import Printer
 from minitransformer.gradcheck.report import figure
 
-SKIPPED = 0.02  # largest fraction of central differences that may be skipped because of a kink
+SKIPPED = 0.02  # maximum fraction of central differences that may be skipped because of kinks
 
 
 @dataclass
@@ -31,16 +31,16 @@ class Line:
 
     @property
     def ok(self):
-        """Whether there was a shape, all gradients were right, and few differences were skipped."""
+        """Whether at least one shape was checked, all gradients were right, and few kinks were met."""
         return self.shapes > 0 and self.failed is None and not self.too_many_skipped
 
     @property
     def too_many_skipped(self):
-        """Whether so many differences were skipped at kinks that the rest verify little."""
+        """Whether so many differences were skipped at kinks that too little is verified."""
         return self.skipped > SKIPPED * self.visited
 
     def failure(self):
-        """What is wrong, in words, or None."""
+        """What is wrong; None if nothing is."""
         if self.failed is not None:
             return str(self.failed)
         if self.too_many_skipped:
@@ -117,7 +117,7 @@ class Ledger:
 
     @property
     def ok(self):
-        """Whether there is a line, and every line is ok."""
+        """Whether there is at least one line, and every line is ok."""
         return bool(self.lines) and all(line.ok for line in self.lines)
 
     def as_dict(self):
@@ -125,7 +125,7 @@ class Ledger:
         return {"ok": self.ok, "lines": [line.as_dict() for line in self.lines]}
 
     def summary(self):
-        """One sentence: how many subjects are right, in how many shapes, and the time."""
+        """One line: how many subjects are right, in how many shapes, and the time."""
         right = sum(line.ok for line in self.lines)
         shapes = sum(line.shapes for line in self.lines)
         seconds = sum(line.seconds for line in self.lines)
@@ -140,17 +140,17 @@ class Ledger:
 
 
 def ledger(subjects, shapes=200, seed=0, progress=True):
-    """Check every subject with many random shapes and at all its edges.
+    """Check every subject with many random shapes and with all its edge cases.
 
     Parameters
     ----------
     subjects : iterable of Subject
         What to check.
     shapes : int, default 200
-        Number of random shapes of a subject whose share is 1. Every subject gets at least one.
+        Number of random shapes of a subject whose `share` is 1. Every subject gets at least one.
     seed : int, default 0
-        Trial i of a subject draws from a generator that depends only on the seed, the subject's
-        name and i.
+        The seed. The random generator of a subject's trial i depends only on this seed, the
+        subject's name and i.
     progress : bool, default True
         Print each line as soon as it is done, with rich if it is installed.
 
@@ -172,7 +172,7 @@ def ledger(subjects, shapes=200, seed=0, progress=True):
 
 
 def _verify(subject, shapes, seed):
-    """One line: the subject's random shapes, then its edges. It ends at the first failure."""
+    """One line: the subject's random shapes, then its edge cases, up to the first failure."""
     line, start = Line(subject.name, subject.kind), time.perf_counter()
     number = zlib.crc32(
         subject.name.encode()

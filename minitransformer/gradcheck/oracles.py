@@ -1,17 +1,17 @@
-r"""Two numerical derivatives that do not use the formulas they judge.
+r"""Two numerical derivatives that do not use the formulas that they check.
 
 Complex step (Squire and Trapp, SIAM Review 40, 1998, eq. 2): for an analytic function
 
 .. math:: f'(x) = \operatorname{Im} f(x + i h) / h + O(h^2)
 
-nothing is subtracted, so `h` may be 1e-20 and the result is exact to rounding.
+There is no subtraction, so `h` may be 1e-20 and the result is exact to rounding.
 
 Central differences with Neville extrapolation (Ridders, Advances in Engineering Software 4, 1982):
 
 .. math:: f'(x) = \frac{f(x + h) - f(x - h)}{2h} + c_2 h^2 + c_4 h^4 + \dots
 
-the even powers are removed by combining steps h, h/2 and h/4, and the step is halved until two
-combinations agree. This oracle works for any real function, and also finds kinks.
+The even powers are removed by combining the steps h, h/2 and h/4. The step is halved until two
+combinations agree. This oracle works for any real function, and it also finds kinks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 
 COMPLEX_STEP = 1e-20
 FIRST_STEP = 4e-3
-HALVINGS = 13  # at the last step, 4e-3 / 2^12 = 1e-6, the difference still has ten right digits
-ORDER = 3  # steps combined at a time; older ones may lie beyond a kink
-AGREEMENT = 1e-10  # two combinations that agree this well, relative to the scale, are accepted
-KINK = 1e-3  # a kink if the slopes on both sides differ by more than this, relative to the scale
+HALVINGS = 13  # at the last step, 4e-3 / 2^12 = 1e-6, the difference still has ten correct digits
+ORDER = 3  # steps combined at a time; earlier, larger steps may cross a kink
+AGREEMENT = 1e-10  # accept two combinations that agree this well, relative to the scale
+KINK = 1e-3  # a kink: the slopes on both sides differ by more than this, relative to the scale
 
 
 def complex_gradient(terms, values, name):
@@ -34,8 +34,8 @@ def complex_gradient(terms, values, name):
     terms : callable
         Takes a dict of arrays and returns a 1-D array whose sum is differentiated.
     values : dict of str to array
-        All variables, real. Each is made complex, so that an array that `terms` allocates in the
-        dtype of any variable can store the imaginary part.
+        All variables, real. All of them are made complex. If `terms` allocates an array in the
+        dtype of any variable, this array can then store the imaginary part.
     name : str
         The variable to differentiate with respect to.
 
@@ -47,7 +47,7 @@ def complex_gradient(terms, values, name):
     point = shifted[name]
     gradient = np.zeros(point.shape)
     if not terms(shifted).size:
-        return gradient  # there is no output, as with a batch of 0
+        return gradient  # there is no output, for example for a batch of 0
     for index in np.ndindex(point.shape):
         original = complex(point[index])
         point[index] = original + 1j * COMPLEX_STEP
@@ -73,14 +73,14 @@ def central_derivative(moved, scale):
     moved : callable
         t -> 1-D array. Subtracting before summing loses fewer digits.
     scale : float
-        The size that the gradient is expected to have. Agreement and kinks are judged against it.
+        The expected size of the gradient. Agreement and kinks are judged relative to it.
 
     Returns
     -------
     derivative : float
     kink : bool
-        True if the slopes on the two sides do not converge as the step shrinks, or are not finite.
-        Then there is no derivative to compare with.
+        True if the slopes on the two sides do not converge to each other as the step shrinks, or
+        are not finite. There is then no derivative to compare with.
     """
     middle = moved(0.0)
     row, best, best_gap, bends = [], 0.0, np.inf, []
@@ -97,7 +97,7 @@ def central_derivative(moved, scale):
         size = max(abs(best), scale)
         if best_gap <= AGREEMENT * size:
             break
-    # |f(h) - 2 f(0) + f(-h)| / h shrinks like h where f is smooth, but not at a kink.
+    # |f(h) - 2 f(0) + f(-h)| / h shrinks in proportion to h if f is smooth, but not at a kink.
     kink = bends[-1] > KINK * size and bends[-1] > 0.6 * bends[0]
     return best, bool(kink) or not np.isfinite(best_gap)
 
@@ -114,12 +114,12 @@ def central_gradient(terms, values, name, scale, indices=None, *, at_kinks=False
     indices : sequence of index tuples, optional
         The entries to compute; every entry by default.
     at_kinks : bool, default False
-        Also return the value of an entry that is at a kink.
+        Whether to return values for entries at a kink too.
 
     Returns
     -------
     gradient : float64 array of the shape of ``values[name]``
-        NaN for an entry that is not among `indices`, or is at a kink (unless `at_kinks`).
+        NaN for entries that are not among `indices`, or are at a kink (unless `at_kinks`).
     kinks : int
         Number of entries at which the function has a kink.
     """

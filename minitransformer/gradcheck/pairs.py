@@ -37,16 +37,16 @@ def check(
 ):
     r"""Check that `backward` is the vector-Jacobian product of `forward`.
 
-    A random upstream gradient dy is drawn for every output that takes one. (A uniform one would
-    show nothing: the gradient of ``softmax(x).sum()`` is 0, so a backward pass that returns zeros
-    would look right.) What `backward` returns is compared with the gradient of the number
+    A random upstream gradient dy is drawn for every output that takes one. (A constant dy would
+    reveal nothing: the gradient of ``softmax(x).sum()`` is 0, so a backward pass that returns zeros
+    would look right.) The gradients that `backward` returns are compared with those of the number
     sum(dy * y), computed by two oracles that do not use the formulas: the complex step, and
     extrapolated central differences. The error of a gradient `a` against the oracle's `n` is
 
     .. math:: \max|a - n| / \max(\max|n|, \; \max|dy| \max|y| / \max|x|)
 
-    The last term is the gradient's natural scale, its size by dimensional analysis. If the true
-    gradient is 0 (as for a key bias), rounding noise is judged against this scale.
+    The last term is the gradient's natural scale: its size by dimensional analysis. If the true
+    gradient is 0 (as for the bias of the keys), rounding noise is judged relative to this scale.
 
     Parameters
     ----------
@@ -54,33 +54,33 @@ def check(
         Returns an array, or a tuple whose first element is an output. Called by keyword if
         `inputs` is a dict, by position if it is a tuple or list.
     backward : callable
-        Called as ``backward(*upstream_gradients, **saved)``, or with ``*saved`` if that is a tuple.
-        Returns one gradient, or a tuple in the order of `wrt`.
+        Called as ``backward(*upstream_gradients, **saved)``, or with ``*saved`` if `saved` gives a
+        tuple. Returns one gradient, or a tuple in the order of `wrt`.
     inputs : dict, tuple or list
         The arguments of `forward`. Floating arrays are converted to float64.
     wrt : sequence of str, optional
-        The inputs that receive a gradient (an input that is None is skipped). By default every
+        The inputs that receive a gradient (an input that is None is skipped). By default, every
         floating array, in order. Positional inputs have the names of `forward`'s parameters.
     saved : callable, optional
-        ``saved(inputs, outputs)`` -> dict or tuple: the further arguments of `backward`, where
-        `outputs` is a tuple. By default the inputs themselves.
+        ``saved(inputs, outputs)`` -> dict or tuple: the other arguments of `backward`. `outputs` is
+        a tuple. By default, these arguments are the inputs.
     upstream : int, default 1
-        How many outputs, counted from the first, take an upstream gradient.
+        Number of outputs, counted from the first, that take an upstream gradient.
     analytic : bool, default True
-        Whether the complex step applies. Pass False for functions with kinks (relu, a maximum).
+        Whether the complex step can be used. Pass False for functions with kinks (relu, a maximum).
         Entries at a kink are skipped and counted.
     seed : int, default 0
         Seed of the upstream gradients; ignored if `rng` is given.
     rng : numpy.random.Generator, optional
         The source of the upstream gradients and of the random entries.
     tolerance : float or Tolerance, optional
-        The largest errors that pass. By default 1e-14 by complex step and 1e-8 by central
-        differences.
+        The largest errors that pass. By default, 1e-14 against the complex step and 1e-8 against
+        central differences.
     entries : int, optional
-        The central differences visit only this many random entries of each input, and one random
-        direction. By default they visit every entry.
+        Number of random entries of each input that central differences check, in addition to one
+        random direction. By default, they check every entry.
     name : str, optional
-        Heading of the report. By default the name of `forward`.
+        Heading of the report; by default, the name of `forward`.
     diagnose : bool, default True
         Whether to look for the likely fault if a gradient is wrong.
 
@@ -122,7 +122,7 @@ def check(
 
 
 class _Pair:
-    """The inputs of one check, by name, and how to call the two functions with them."""
+    """The inputs of one check, by name, and the way to call the two functions with them."""
 
     def __init__(self, forward, backward, inputs, wrt, saved, upstream):
         self.forward, self.backward = forward, backward
@@ -141,7 +141,7 @@ class _Pair:
             raise ValueError(f"wrt must name inputs {list(self.inputs)}, got {unknown}")
 
     def rebuild(self, inputs):
-        """Inputs by name, in the form in which the caller passed them."""
+        """Turn inputs by name into the form in which the caller passed them."""
         return tuple(inputs.values()) if self.positional else inputs
 
     def outputs(self, inputs):
@@ -151,7 +151,7 @@ class _Pair:
         return as_tuple(self.forward(**inputs))
 
     def problem(self, rng):
-        """Run the forward and backward passes once, and collect what is to be compared."""
+        """Run the forward and backward passes once, and collect the gradients to compare."""
         given = {key: own(value) for key, value in self.inputs.items()}
         outputs = self.outputs(given)
         if not all(np.isfinite(to_host(y)).all() for y in outputs[: self.count]):
@@ -198,7 +198,7 @@ class _Pair:
         return (*own(upstream), *(saved if type(saved) in (tuple, list) else (saved,))), {}
 
     def _by_name(self, returned):
-        """The returned gradients, by name; an input that is None has none."""
+        """The returned gradients, by name; there is none for an input that is None."""
         return {
             key: g
             for key, g in zip(self.wrt, returned, strict=False)
@@ -211,7 +211,7 @@ class _Pair:
         return {key: moved[key] if key in moved else own(x) for key, x in self.inputs.items()}
 
     def _host_gradients(self, values, upstream):
-        """What the backward pass returns at other values, on the host."""
+        """The gradients from the backward pass at other values, on the host."""
         inputs = self._at(values)
         outputs = self.outputs(inputs)
         moved = (array_module(y).asarray(dy) for dy, y in zip(upstream, outputs, strict=False))

@@ -1,4 +1,4 @@
-"""Prints the ledger's lines as they are done: with rich in a terminal, as plain text elsewhere."""
+"""Prints each line of the ledger when it is done: with rich in a terminal, else as plain text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Printer:
             self.status.stop()
 
     def start(self, subject):
-        """Show what is being checked."""
+        """Show which subject is being checked."""
         if self.status is not None:
             self.status.update(f"checking {subject.name}")
 

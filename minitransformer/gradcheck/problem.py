@@ -1,4 +1,4 @@
-"""What is checked: a differentiable function, and the gradients claimed for it."""
+"""The object of a check: a differentiable function, and the gradients claimed for it."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class Problem:
     def natural_scales(self):
         r"""The size that each gradient has by dimensional analysis: max|dy| max|y| / max|x|.
 
-        If a true gradient is 0 (as for the key bias, because softmax ignores a shift), a right
-        backward pass returns rounding noise, and an error relative to that noise means nothing.
-        The noise must instead be small relative to the natural scale.
+        If a true gradient is 0 (as for the bias of the keys, because softmax ignores a shift), a
+        correct backward pass returns rounding noise, and an error relative to that noise means
+        nothing. The noise must instead be small relative to the natural scale.
 
-        An output can be small at one point by chance (the loss of a confident, right prediction)
-        although larger numbers were rounded on the way. So max|y| is also taken at the same inputs
-        rolled by one place, but there it counts only up to max|x|. If both are 0, max|y| counts
-        as 1. A scale does not excuse an error that does not also behave like rounding: see
-        :mod:`~minitransformer.gradcheck.noise`.
+        An output can be small at one point by chance (the loss of a confident, correct prediction)
+        although larger numbers were rounded on the way. So max|y| is also computed at the same
+        inputs rolled by one place, and limited there to max|x|. If both maxima are 0, max|y| counts
+        as 1. A small error relative to the scale is accepted only if it also behaves like rounding:
+        see :mod:`~minitransformer.gradcheck.noise`.
         """
         rolled = {name: np.roll(x, 1, axis=-1) for name, x in self.values.items() if x.ndim}
         with np.errstate(all="ignore"):
@@ -60,7 +60,7 @@ class Problem:
             try:
                 there = self.forward({**self.values, **rolled})
             except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-                there = here  # a function of sorted numbers, say, refuses the rolled ones
+                there = here  # for instance, a function of sorted numbers refuses rolled ones
         scales = {}
         for name, x in self.values.items():
             size = largest(x)

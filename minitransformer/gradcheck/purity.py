@@ -1,4 +1,4 @@
-"""Passes must be pure: has one written into its arguments?
+"""Passes must be pure: finds out whether a pass wrote into its arguments.
 
 The upstream gradient matters most. The oracles differentiate sum(dy * y) with the same dy, so a
 backward pass that changed dy could make its own wrong answer look right.
@@ -23,7 +23,7 @@ def own(x):
 
 
 def written_into(which, now, before):
-    """Which argument a pass wrote into, in words, or None.
+    """Which argument a pass wrote into; None if it wrote into none.
 
     `now` and `before` are dicts of the arguments by name.
     """

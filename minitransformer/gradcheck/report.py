@@ -1,4 +1,4 @@
-"""What a check found, as a table for the terminal."""
+"""The results of a check, as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Report:
     Attributes
     ----------
     name : str
-        What was checked.
+        The name of the pair, layer or model.
     rows : list of Row
-        One per input and parameter: both errors, the tolerance, the place of the largest error.
+        One row per input and parameter: both errors, the tolerance, the place of the largest error.
     diagnosis : dict of str to str
-        For failing rows, the likely fault in words, if its pattern is known.
+        For failing rows, a description of the likely fault, if its pattern is known.
     """
 
     def __init__(self, name, rows):
@@ -41,7 +41,7 @@ class Report:
         return next(row for row in self.rows if row.name == name)
 
     def worst(self, oracle):
-        """Largest "complex_error" or "central_error" of all rows; None if it was not measured."""
+        """The largest "complex_error" or "central_error" of all rows; None if not measured."""
         errors = [getattr(row, oracle) for row in self.rows]
         return max((error for error in errors if error is not None), default=None)
 
@@ -94,7 +94,7 @@ _HEADINGS = ("gradient of", "shape", "complex step", "central", "skipped", "verd
 
 
 def ratio(a, n):
-    """a / n as text; there is none if the true gradient is 0."""
+    """a / n as text. There is no ratio if the true gradient is 0."""
     return f"{a / n:.6g}" if n else "none (the true gradient is 0)"
 
 

@@ -1,4 +1,4 @@
-"""Faults that disappear when an input is made trivial: the check runs again to see."""
+"""Faults that disappear when an input is made trivial, which running the check again shows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def mask_forgotten(fault):
-    """Right when nothing is masked."""
+    """The gradient is right if nothing is masked."""
     masks = {key: mask for key, mask in fault.arrays("b").items() if mask.size and not mask.all()}
     if masks and fault.right_with({key: np.ones_like(mask) for key, mask in masks.items()}):
         return (
@@ -17,7 +17,7 @@ def mask_forgotten(fault):
 
 
 def dropout_forgotten(fault):
-    """Right when nothing is dropped."""
+    """The gradient is right if nothing is dropped."""
     keep = fault.inputs.get("keep")
     if keep is not None and fault.right_with({"keep": np.ones_like(keep)}):
         return (
@@ -33,7 +33,7 @@ def dropout_forgotten(fault):
 
 
 def gamma_not_one(fault):
-    """Right only while every gain is 1, as at initialisation."""
+    """The gradient is right only if every gain is 1, as at initialisation."""
     gains = {
         key: gain
         for key, gain in fault.arrays("f").items()
@@ -48,7 +48,7 @@ def gamma_not_one(fault):
 
 
 def batch_of_one(fault):
-    """Right for a batch of one example."""
+    """The gradient is right for a batch of one example."""
     arrays = fault.arrays("fbiu")
     first = next(iter(arrays), None)
     if first is None or not arrays[first].ndim or arrays[first].shape[0] < 2:

@@ -1,4 +1,4 @@
-"""Faults in which a term of the formula is missing: the difference looks like that term."""
+"""Faults in which a term of the formula is missing: the error looks like the missing term."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def norm_variance(fault):
 
 
 def residual_through_norm(fault):
-    """The skip path sent through a norm: rows of the gradient sum to 0, but should not."""
+    """The skip path was sent through a norm: rows of the gradient sum to 0, but should not."""
     if fault.n.ndim < 2 or fault.n.shape[-1] < 2 or fault.n.shape != fault.upstream[0].shape:
         return None
     size = np.abs(fault.a).max()
@@ -79,7 +79,7 @@ def residual_through_norm(fault):
 
 
 def factor_transposed(fault):
-    """A square factor used instead of its transpose: shapes fit, numbers do not."""
+    """A square factor is used instead of its transpose: the shapes fit, the numbers do not."""
     for key, M in fault.arrays("f").items():
         if key == fault.name or M.ndim < 2 or M.shape[-1] != M.shape[-2] or M.shape[-1] < 2:
             continue

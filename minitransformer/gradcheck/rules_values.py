@@ -11,7 +11,7 @@ from minitransformer.gradcheck.fault import CLOSE, close
 
 
 def rounding_only(fault):
-    """Over the tolerance, but right to nine digits: no formula is wrong."""
+    """The error exceeds the tolerance, but nine digits are right: no formula is wrong."""
     if np.abs(fault.a - fault.n).max() <= 1e-9 * np.abs(fault.n).max():
         return (
             "no more than rounding: the inputs are close to a point where the function is "
@@ -55,7 +55,7 @@ def gradient_added(fault):
 
 
 def transposed(fault):
-    """The right numbers with axes exchanged, or in reverse order along an axis."""
+    """The numbers are right, but axes are exchanged, or an axis is reversed."""
     for axes in itertools.permutations(range(fault.n.ndim)):
         if list(axes) != sorted(axes) and close(fault.a, fault.n.transpose(axes)):
             return f"transposed: its axes are in the order {axes}"
@@ -66,7 +66,7 @@ def transposed(fault):
 
 
 def other_places(fault):
-    """The right numbers in the wrong places: a reshape that mixes axes."""
+    """The numbers are right, but in the wrong places: a reshape mixes axes."""
     if fault.n.size > 3 and close(np.sort(fault.a, axis=None), np.sort(fault.n, axis=None)):
         return (
             "the right numbers in the wrong places: a reshape where a transpose is needed mixes "
@@ -76,7 +76,7 @@ def other_places(fault):
 
 
 def repeated_ids(fault):
-    """Only rows of a table whose id occurs more than once are wrong."""
+    """In the gradient of a table, only the rows of ids that occur more than once are wrong."""
     if fault.n.ndim != 2:
         return None
     wrong = np.abs(fault.a - fault.n).max(axis=1) > CLOSE * np.abs(fault.n).max()
@@ -119,7 +119,7 @@ def factor_is_an_input(fault):
 
 
 def factor_per_place(fault):
-    """Right except for a factor that varies along one axis only."""
+    """The gradient is right except for a factor that varies along one axis only."""
     for axis in range(fault.n.ndim):
         others = tuple(i for i in range(fault.n.ndim) if i != axis)
         norm = (fault.n * fault.n).sum(axis=others, keepdims=True)
@@ -133,7 +133,7 @@ def factor_per_place(fault):
 
 
 def approximate(fault):
-    """Nearly right everywhere: the derivative of another form, or too few digits."""
+    """The gradient is nearly right: the derivative of another form, or too few digits."""
     gap = np.abs(fault.a - fault.n).max()
     if gap <= 0.02 * np.abs(fault.n).max():
         return (

@@ -1,4 +1,4 @@
-"""What the ledger checks: a pair, layer or model that can be tried at random sizes."""
+"""A subject of the ledger: a pair, layer or model that can be checked at random sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minitransformer.gradcheck.pairs import check
 # Stricter for central differences than the checker's defaults, because our functions are smooth.
 PAIR = Tolerance(complex_step=1e-14, central=1e-10)
 NETWORK = Tolerance(complex_step=1e-13, central=1e-10)
-ENTRIES = 2  # visited per variable and shape by central differences, in addition to one direction
+ENTRIES = 2  # checked per variable and shape by central differences, in addition to one direction
 
 
 @dataclass(frozen=True)
@@ -22,16 +22,16 @@ class Subject:
     Attributes
     ----------
     name : str
-        The first cell of its line.
+        The first cell of the subject's line.
     kind : {"pair", "layer", "model"}
-        What it is, for the table.
+        The kind of subject, for the table.
     trial : callable
-        ``trial(rng, sizes)`` -> Report: one check at random sizes, except for those given.
+        ``trial(rng, sizes)`` -> Report: one check. Sizes that are not in `sizes` are random.
     edges : tuple of dict
-        Sizes that are tried once each, in addition to the random ones.
+        Edge cases: sizes that are tried once each, in addition to the random ones.
     share : float
-        The fraction of the ledger's number of shapes that this subject is tried with. A model has
-        more parameters than a pair, so it needs fewer shapes.
+        The number of random shapes for this subject, as a fraction of the ledger's `shapes`. A
+        model has more parameters than a pair, so it needs fewer shapes.
     """
 
     name: str
@@ -75,7 +75,7 @@ def layer_subject(
         ``build(rng, **sizes)`` -> layer, inputs, and a dict of further keyword arguments of
         :func:`~minitransformer.gradcheck.check_layer`.
     analytic : bool
-        Whether the complex step applies.
+        Whether the complex step can be used.
     entries : int
         As for :func:`~minitransformer.gradcheck.check_layer`.
     """

@@ -1,9 +1,9 @@
-"""What the ledger checks: every pair, every layer, and whole models in all their variants.
+"""The subjects of the ledger: every pair, every layer, and whole models in all their variants.
 
 A build is a function ``build(rng, **sizes)`` that returns a small layer or model with random
-parameters, its inputs, and the keyword arguments of
-:func:`~minitransformer.gradcheck.check_layer`. Each letter in `sizes` fixes a size that is random
-otherwise, and ``empty=True`` leaves a row without any token.
+parameters, its inputs, and the keyword arguments of :func:`~minitransformer.gradcheck.check_layer`.
+Each letter in `sizes` fixes a size that is otherwise random, and ``empty=True`` leaves a row
+without any token.
 """
 
 import difflib
@@ -25,12 +25,12 @@ __all__ = ["Twice", "layer_builds", "model_builds", "scatter_parameters", "subje
 
 
 def subjects(only=None):
-    """All subjects of the ledger, or those whose name contains `only`.
+    """All subjects of the ledger, or only those whose name contains `only`.
 
     Parameters
     ----------
     only : str, optional
-        A part of a name, in upper or lower case.
+        A part of a name. Case is ignored.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def subjects(only=None):
 
 
 def model_builds():
-    """The build of each model of the ledger, by name. The complex step does not apply to relu."""
+    """The build of each model of the ledger, by name. The complex step cannot be used for relu."""
     return classifier_builds() | generative_builds()
 
 

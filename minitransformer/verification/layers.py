@@ -27,7 +27,7 @@ from minitransformer.verification.parts import (
 
 
 def _on_x(make, mask=None, low=1, **arguments):
-    """A build of a layer of one array x (B, T, D); D is `low`, or more by an even number."""
+    """A build of a layer that takes one array x (B, T, D). D is `low` plus an even number."""
 
     def build(rng, **sizes):
         B, T, width = random_sizes(rng, sizes, B=3, T=3, D=3)
@@ -84,7 +84,7 @@ def _linear(bias):
 
 
 def layer_builds():
-    """The build of each layer of the ledger, by name. The complex step does not apply to relu."""
+    """The build of each layer of the ledger, by name. The complex step cannot be used for relu."""
     builds = {
         "Linear": _on_x(_linear(True)),
         "Linear, no bias": _on_x(_linear(False)),

@@ -1,4 +1,4 @@
-"""The ledger's layers beyond the first encoder: decoders, grouped heads, rotary heads, gates."""
+"""The ledger's layers beyond the original encoder: decoders, grouped heads, rotary heads, gates."""
 
 from functools import partial
 
@@ -48,7 +48,7 @@ def _head(rng, **sizes):
 
 
 def _plain(make):
-    """A build of a layer of x (B, T, D) that takes no mask."""
+    """A build of a layer that takes x (B, T, D) and no mask."""
 
     def build(rng, **sizes):
         B, T, D = random_sizes(rng, sizes, B=3, T=3, D=3)

@@ -1,4 +1,4 @@
-"""What the builds of the ledger's layers and models have in common."""
+"""Functions that the builds of the ledger's layers and models share."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from minitransformer.functional import causal_mask, combine_masks, padding_mask
 from minitransformer.layers import Layer
 
 DROPOUT = {"dropout_seed": 7}
-MODEL_FRACTION = 0.015  # of the shapes of a pair: a model has hundreds of parameters to visit
+MODEL_FRACTION = 0.015  # of a pair's number of shapes: a model has hundreds of parameters
 MODEL_EDGES = ({"B": 1, "T": 1}, {"B": 0}, {"empty": True})
 
 
@@ -33,7 +33,7 @@ class Twice(Layer):
 
 
 def scatter_parameters(layer, rng):
-    """Give all parameters of `layer` random values; a gain of 1 and a shift of 0 would hide faults.
+    """Give all parameters of `layer` random values: a gain of 1 and a shift of 0 would hide faults.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def scatter_parameters(layer, rng):
     Returns
     -------
     Layer
-        The same one.
+        The same layer.
     """
     for name, parameter in layer.parameters().items():
         parameter.value[...] = 0.5 * rng.standard_normal(parameter.shape)
@@ -53,11 +53,11 @@ def scatter_parameters(layer, rng):
 
 
 def random_sizes(rng, sizes, **highs):
-    """One size per letter in `highs`: as given in `sizes`, or random from 1 to its high."""
+    """One size per letter in `highs`: from `sizes` if given, else random from 1 to its high."""
     return tuple(sizes.get(k, int(rng.integers(1, high + 1))) for k, high in highs.items())
 
 
 def masks(rng, B, T, causal=False):
-    """A padding mask for B rows of random lengths up to T, combined with a causal mask if asked."""
+    """A padding mask for B rows of random lengths up to T, and a causal mask too if `causal`."""
     lengths = rng.integers(1, T + 1, B) if T else np.zeros(B, int)
     return combine_masks(padding_mask(lengths, T), causal_mask(T) if causal else None)
