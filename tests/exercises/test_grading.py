@@ -195,8 +195,8 @@ def test_exercises_writes_stubs_once(call, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["exercises", "grade"])
-def test_help_says_that_it_is_no_sandbox(call, name):
-    assert "no sandbox" in " ".join(call(name, "--help")[1].replace("│", " ").split())
+def test_help_says_that_it_is_not_a_sandbox(call, name):
+    assert "not a sandbox" in " ".join(call(name, "--help")[1].replace("│", " ").split())
 
 
 def test_nothing_in_the_notebooks_as_they_come_counts_as_an_answer():
