@@ -6,7 +6,7 @@ from minitransformer.backend import array_module, require_integers, rounded_to
 
 
 def alibi_slopes(n_heads):
-    r"""How strongly each head penalises distance: a geometric sequence.
+    r"""The strength with which each head penalises distance: a geometric sequence.
 
     .. math:: m_h = 2^{-8 h / H}, \qquad h = 1, \dots, H
 

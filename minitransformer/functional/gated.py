@@ -69,7 +69,7 @@ def swiglu(gate, up):
     .. math:: y = \mathrm{silu}(gate) \odot up, \qquad gate = x W, \quad up = x V
 
     The two projections before this function and the one after it are linear maps. They are not part
-    of it.
+    of this function.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def reciprocal_or_zero(normaliser):
 
 
 def target_weights(targets, weights):
-    """w_y of each position, 0 where it is ignored."""
+    """w_y of each position, 0 where the position is ignored."""
     xp = array_module(targets, weights)
     return xp.where(targets >= 0, weights[xp.maximum(targets, 0)], xp.zeros((), weights.dtype))
 
@@ -74,7 +74,7 @@ def what_counts(logits, targets, class_weights, ignore_index):
     weights : (C,) array
         The weight of each class, 1 unless given.
     target_weights : (...) array
-        w_y of each position, 0 where it is ignored.
+        w_y of each position, 0 where the position is ignored.
     """
     xp, C = array_module(logits), logits.shape[-1]
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index

@@ -27,7 +27,7 @@ def position_mask(query_positions, key_positions, window=None):
     key_positions : (..., S) int array
         Positions of the queries and of the keys, in tokens. The leading axes broadcast.
     window : int or None
-        Number of keys that a query may see, including its own. None means all earlier keys.
+        Number of keys that a query may see, including its own. None allows all earlier keys.
 
     Returns
     -------

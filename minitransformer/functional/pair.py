@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Pair(NamedTuple):
-    """A function, its derivative, and how to test them.
+    """A function, its derivative, and the data needed to test them.
 
     Attributes
     ----------

@@ -63,8 +63,8 @@ def tiled_attention(Q, K, V, mask=None, *, dropout=0.0, seed=None, bias=None, bl
         \ell_i = \log \sum_j e^{s_{ij}}, \qquad
         s_{ij} = \frac{Q_i \cdot K_j}{\sqrt{d_k}} + \mathrm{bias}_{ij}
 
-    The result is that of :func:`~minitransformer.functional.attention`, which keeps the weights P,
-    (B, H, T, S), for the backward pass. This function keeps only one number per query,
+    The result is the same as that of :func:`~minitransformer.functional.attention`, which keeps the
+    weights P, (B, H, T, S), for the backward pass. This function keeps only one number per query,
     :math:`\ell_i`, and the backward pass computes each block of P again. So memory grows with T and
     not with its square, at the price of computing the product of Q and K twice.
 

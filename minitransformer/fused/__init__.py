@@ -2,7 +2,7 @@
 
 Signatures are the same, and results agree to rounding. A function is replaced if its median speedup
 over three shapes is at least 1.3 (docs/performance.md, measured by ``python -m minitransformer
-bench fused``); all other names are the plain functions. A model takes ``ops="fused"`` or
+bench fused``); all other functions are the plain ones. A model takes ``ops="fused"`` or
 ``"plain"``. For arrays on a GPU, some functions are CUDA kernels, unless the environment variable
 ``MINITRANSFORMER_GPU_KERNELS`` is 0.
 """

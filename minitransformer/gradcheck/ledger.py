@@ -31,7 +31,7 @@ class Line:
 
     @property
     def ok(self):
-        """Whether at least one shape was checked, all gradients were right, and few kinks were met."""
+        """Whether there was a shape, all gradients were right, and few kinks were met."""
         return self.shapes > 0 and self.failed is None and not self.too_many_skipped
 
     @property
@@ -145,7 +145,7 @@ def ledger(subjects, shapes=200, seed=0, progress=True):
     Parameters
     ----------
     subjects : iterable of Subject
-        What to check.
+        The subjects to check.
     shapes : int, default 200
         Number of random shapes of a subject whose `share` is 1. Every subject gets at least one.
     seed : int, default 0

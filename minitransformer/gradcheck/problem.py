@@ -21,7 +21,7 @@ class Problem:
     upstream : tuple of arrays
         The upstream gradient of each of these outputs.
     gradients : dict of str to array
-        What the backward pass returned for each variable.
+        The gradient that the backward pass returned for each variable.
     backward : callable
         ``backward(values, upstream)`` -> dict of host arrays: the gradients at other values.
     failures : dict of str to str

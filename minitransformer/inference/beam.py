@@ -167,7 +167,7 @@ class Search:
         Returns
         -------
         parents : (k',) int array
-            The index of the old beam that each new beam extends; empty when the search is over.
+            Index of the old beam that each new beam extends. Empty when the search is over.
         """
         total = self.log_probabilities[:, None] + log_p
         order = np.argsort(-total, axis=None, kind="stable")

@@ -33,7 +33,7 @@ class Sampling:
     top_k : int, optional
         Number of tokens to keep; all of them if the vocabulary is smaller.
     top_p : float, optional
-        The probability that the kept tokens must reach, above 0 and at most 1.
+        The total probability that the kept tokens must reach, above 0 and at most 1.
     """
 
     greedy: bool = False

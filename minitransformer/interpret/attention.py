@@ -105,7 +105,7 @@ def attention_rollout(cache, *, mask=None):
     """
     if hasattr(cache, "encoder"):
         raise ValueError(
-            "cache must be of one stack, got that of a Transformer, which has two: "
+            "cache must come from one stack, got the cache of a Transformer, which has two: "
             "pass cache.encoder or cache.decoder"
         )
     _check_blocks(cache)
@@ -122,7 +122,7 @@ def attention_rollout(cache, *, mask=None):
 
 
 def real_tokens(cache, shape, mask=None):
-    """True at real tokens, (B, T), on the host: `mask`, or that of the cache, or all True."""
+    """True at real tokens, (B, T), on the host: `mask`, or the cache's mask, or all True."""
     mask = getattr(cache, "mask", None) if mask is None else mask
     if mask is None:
         return np.ones(shape, dtype=bool)

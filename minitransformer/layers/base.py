@@ -8,13 +8,13 @@ from minitransformer.backend import array_module, to_device
 
 
 class Parameter:
-    """An array that is learned, and the gradient accumulated for it.
+    """A learned array, and the gradient accumulated for it.
 
     Attributes
     ----------
     value : array
     grad : array of the shape of `value`
-        Allocated, and set to zero, on first access, so inference does not need memory for it.
+        Allocated and set to zero on first access, so inference needs no memory for it.
     """
 
     def __init__(self, value):

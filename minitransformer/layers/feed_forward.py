@@ -30,7 +30,7 @@ class FeedForward(Layer):
     d_model, d_ff : int
         D, the number of features per token, and F, the number of hidden features.
     activation : {"relu", "gelu", "gelu_tanh", "silu"}
-        f; "gelu_tanh" is GELU in its tanh approximation.
+        f. "gelu_tanh" is the tanh approximation of GELU.
     bias : bool
         Whether to add b_1 and b_2. Many later models leave them out.
     rng : Generator or int

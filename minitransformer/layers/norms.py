@@ -12,7 +12,7 @@ NORM_KINDS = ("layer", "rms")
 
 
 class LayerNormCache(NamedTuple):
-    """xhat (..., D) is the normalised input; rstd (..., 1) is 1 / standard deviation."""
+    """xhat (..., D) is the normalised input; rstd (..., 1) is 1 / the standard deviation."""
 
     xhat: Any
     rstd: Any
@@ -57,7 +57,7 @@ class LayerNorm(Layer):
 
 
 class RMSNormCache(NamedTuple):
-    """xhat (..., D) is the input times rstd; rstd (..., 1) is 1 / its root mean square."""
+    """xhat (..., D) is the input times rstd; rstd (..., 1) is 1 / the root mean square."""
 
     xhat: Any
     rstd: Any

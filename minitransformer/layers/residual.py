@@ -13,8 +13,8 @@ class ResidualBlock(Layer):
         \text{pre:} \quad & y = x + f(\mathrm{LN}(x))
 
     f is an attention layer or a feed-forward network, followed by dropout. With pre-norm, the
-    residual path from the loss to the first layer contains nothing but additions, which is why
-    deep stacks train without a warm-up.
+    residual path from the loss to the first layer contains only additions. This is why deep stacks
+    train without a warm-up.
     """
 
     def _sublayers(self):

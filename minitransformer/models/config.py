@@ -63,7 +63,7 @@ class ClassifierConfig(ModelConfig):
 @suggest_names
 @dataclass(frozen=True)
 class GPTConfig(ModelConfig):
-    """Config of :class:`~minitransformer.models.GPT`; the defaults are GPT-2's smallest model.
+    """Config of :class:`~minitransformer.models.GPT`; the defaults describe GPT-2's smallest model.
 
     Parameters that are not described here are described in
     :class:`~minitransformer.models.config_base.ModelConfig`.
@@ -77,7 +77,7 @@ class GPTConfig(ModelConfig):
         By default 4 d_model; for "swiglu", 8/3 of d_model rounded up to a multiple of 8.
     dropout, norm, norm_kind, norm_eps, final_norm
     positions : {"learned", "rotary", "alibi", "sinusoidal", "none"}
-        How positions are encoded.
+        Kind of positional encoding.
     activation : {"gelu_tanh", "gelu", "relu", "silu", "swiglu"}
     bias, tied, head_bias, scale_embeddings : bool
     window : int, optional
@@ -168,7 +168,7 @@ class GPTConfig(ModelConfig):
 @suggest_names
 @dataclass(frozen=True)
 class TransformerConfig(ModelConfig):
-    """Config of :class:`~minitransformer.models.Transformer`; by default the paper's base model.
+    """Config of :class:`~minitransformer.models.Transformer`; defaults: the paper's base model.
 
     Parameters that are not described here are described in
     :class:`~minitransformer.models.config_base.ModelConfig`.
@@ -178,7 +178,7 @@ class TransformerConfig(ModelConfig):
     vocab_size : int
         Size of the source vocabulary.
     target_vocab_size : int, optional
-        By default source and target share one vocabulary.
+        Size of the target vocabulary. By default, source and target share one vocabulary.
     max_len : int
         Maximum number of tokens in a source, and in a target.
     d_model, n_heads, d_ff, n_layers : int

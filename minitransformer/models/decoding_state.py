@@ -124,7 +124,7 @@ class DecodingState:
             capacity, or if `last` is set and there are no tokens.
         """
         if last and T == 0:
-            raise ValueError("ids must hold at least one token per row if last=True, got none")
+            raise ValueError("ids must contain at least one token per row if last=True, got none")
         if n_rows != self.n_rows:
             raise ValueError(f"ids must have {self.n_rows} rows, one per sequence, got {n_rows}")
         if self.length + T > self.capacity:

@@ -128,7 +128,7 @@ class GPT(SequenceModel):
                 draw_normal(rng, std, parameter.value)
 
     def forward(self, ids, *, mask=None, rng=None):
-        """Scores of the token after each token.
+        """Scores for the token that follows each token.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class GPT(SequenceModel):
         return DecodingState(n_rows, len(self.blocks), capacity)
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of sequences whose earlier tokens are in `state`.
+        """Scores for the token that follows each new token; the earlier tokens are in `state`.
 
         The scores are the same as those that :meth:`forward` computes for whole sequences.
 

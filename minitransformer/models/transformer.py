@@ -29,7 +29,7 @@ class DecoderCache(NamedTuple):
 
 
 class TransformerCache(NamedTuple):
-    """A forward pass, by name: ``cache.decoder.blocks[0].cross_attention.P``."""
+    """Every intermediate value, by name: ``cache.decoder.blocks[0].cross_attention.P``."""
 
     encoder: Any
     decoder: Any
@@ -107,7 +107,7 @@ class Transformer(SequenceModel):
         return self._embed_backward(dx, self.source_embedding, self.source_positions, cache.input)
 
     def forward(self, source, target, *, source_mask=None, target_mask=None, rng=None):
-        """Scores of the token after each token of the target.
+        """Scores for the token that follows each token of the target.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class Transformer(SequenceModel):
         return DecodingState(len(source), len(self.decoder), capacity, cross, key_mask(source_mask))
 
     def extend(self, ids, state, *, mask=None, last=False):
-        """Scores after the next tokens of targets, as :meth:`forward` gives for whole targets.
+        """Scores for the token that follows each new token of the targets, as from :meth:`forward`.
 
         Arguments, result and exceptions are the same as for :meth:`GPT.extend`. `state` comes from
         :meth:`start`.

@@ -3,8 +3,8 @@ r"""Logistic regression on a bag of words: the baseline that a transformer has t
 .. math:: \mathrm{logits} = \sum_{v \in \mathrm{text}} W_v + b
 
 The features of a text are its distinct words and, with `pairs`, its distinct pairs of adjacent
-words. Looking up rows of W is an embedding, so its gradient is that of
-:func:`~minitransformer.functional.embedding`.
+words. Looking up rows of W is an embedding, so the gradient of W is computed as in
+:func:`~minitransformer.functional.embedding_backward`.
 
 Source: Wang and Manning 2012, section 2 (binary features) and table 2 (results on IMDB).
 """
@@ -103,8 +103,8 @@ class BagOfWords:
         labels : (n,) int array
             Class of each text, 0 to C - 1.
         validation_data : (texts, labels) or None
-            The data on which to choose the penalty; used only if `l2` is None. If None, a tenth of
-            `texts` is held out.
+            The data on which to choose the penalty; used only if `l2` is None. Without validation
+            data, a tenth of `texts` is held out.
 
         Returns
         -------
