@@ -34,8 +34,8 @@ def complex_gradient(terms, values, name):
     terms : callable
         Takes a dict of arrays and returns a 1-D array whose sum is differentiated.
     values : dict of str to array
-        All variables, real. All of them are made complex. If `terms` allocates an array in the
-        dtype of any variable, this array can then store the imaginary part.
+        All variables, as real arrays. All of them are converted to complex, so that an array
+        that `terms` allocates in the dtype of any variable can store the imaginary part.
     name : str
         The variable to differentiate with respect to.
 
