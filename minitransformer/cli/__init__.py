@@ -1,7 +1,7 @@
 """The commands: ``python -m minitransformer train``, ``predict``, ...
 
-They turn the words of the command line into calls, and errors into one line. The work is done in
-the other packages.
+They turn the arguments of the command line into function calls, and errors into one-line messages.
+The work is done in the other packages.
 """
 
 import typer

@@ -26,7 +26,7 @@ def bench(
     *,
     against: Annotated[
         str | None,
-        typer.Option(help="torch: PyTorch on the same work.", show_default=False),
+        typer.Option(help="torch: compare with PyTorch on the same work.", show_default=False),
     ] = None,
     compiled: Annotated[
         bool, typer.Option("--compile", help="Also compare with torch.compile.")
@@ -36,18 +36,21 @@ def bench(
         float | None, typer.Option(help="Measure with this dropout only.", show_default=False)
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(help="Timed steps per side.", show_default=False)
+        int | None, typer.Option(help="Number of timed steps per side.", show_default=False)
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(help="Threads per side, by default one per core.", show_default=False),
+        typer.Option(
+            help="Number of threads per side; by default one per core.", show_default=False
+        ),
     ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this .json file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the figures into this .png file.")] = None,
 ):
-    """Measure a training step or generation: time, memory, and the fraction of peak speed reached.
+    """Measure the time, memory and fraction of peak speed of a training step, or of generation.
 
-    The sides run in separate processes and take turns, step by step. Close other programs first.
+    The sides, minitransformer and PyTorch, run in separate processes and take turns, step by step.
+    Close other programs first.
     """
     if workload == "fused":
         given = (against, compiled, dropout, threads, json, plot)
@@ -102,7 +105,7 @@ def _console():
     from rich.console import Console
 
     console = Console()
-    # a file has no edge that a table must fit
+    # a file has no maximum width
     return console if console.is_terminal else Console(width=150)
 
 
@@ -115,7 +118,7 @@ def _show(found):
 
 @contextmanager
 def _progress():
-    """Give on_progress(text, done, total): a bar on a terminal, otherwise one line per case."""
+    """Yield on_progress(text, done, total), which shows a bar on a terminal, or else lines."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -132,7 +135,7 @@ def _progress():
 
 
 def _lines():
-    """An on_progress(text, done, total) that prints every text once."""
+    """Return an on_progress(text, done, total) that prints every text once."""
     shown = set()
 
     def on_progress(text, done, total):

@@ -1,4 +1,4 @@
-"""`evaluate`: how well a trained run does on the test texts."""
+"""`evaluate`: evaluate a trained run on the test texts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +13,14 @@ from minitransformer.runs import evaluate as evaluate_run
 
 def evaluate(
     run: Annotated[Path, RUN],
-    data_dir: Annotated[Path | None, typer.Option(help="Where the published data set is.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Location of the published data set.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The file with your own texts, if it has moved.")
+        Path | None, typer.Option(help="The file with your own texts, if it has been moved.")
     ] = None,
     target: Annotated[
-        Path | None, typer.Option(help="The file with their translations, if it has moved.")
+        Path | None, typer.Option(help="The file with their translations, if it has been moved.")
     ] = None,
     windows: Annotated[
         bool | None,
@@ -29,7 +31,7 @@ def evaluate(
     ] = None,
     device: Annotated[str, DEVICE] = "cpu",
 ):
-    """Judge a run on what training never saw: loss and accuracy, exact strings, or BLEU."""
+    """Evaluate a run on data that training never saw: loss and accuracy, exact strings, or BLEU."""
     evaluate_run(
         RunFolder.open(run), data=data, target=target, data_dir=data_dir, windows=windows,
         device=choose_device(device), on_progress=say,

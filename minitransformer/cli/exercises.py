@@ -25,9 +25,9 @@ def exercises(
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit for each exercise.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Decides the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random inputs.")] = 0,
 ):
-    """Show which exercises are right, wrong, or not written yet.
+    """Show which of your exercises are right, wrong, or not written yet.
 
     Your functions are read from a .py file or from the cells of notebooks. Only their imports and
     functions are run, in a separate process with a time limit. That is not a sandbox: run only code
@@ -53,7 +53,7 @@ def write_stubs(path):
 
 
 def progress(graded):
-    """The table of all exercises: the notebook of each, its state, and what is wrong."""
+    """The table of all exercises: for each its notebook, its state, and what is wrong."""
     right = sum(one.state == RIGHT for one in graded)
     table = Table(title=f"{right} of {len(graded)} right", title_justify="left")
     for heading in ("exercise", "notebook", "state", "fault"):

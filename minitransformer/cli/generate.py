@@ -1,4 +1,4 @@
-"""`generate`: continue a prompt with a run of the task language-model."""
+"""`generate`: continue a prompt with a trained run of the task language-model."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,9 @@ def generate(
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(help=f"Above 0; lower is more cautious. By default {TEMPERATURE}."),
+        typer.Option(
+            help=f"Above 0; a lower temperature is more cautious. By default {TEMPERATURE}."
+        ),
     ] = None,
     top_k: Annotated[
         int | None, typer.Option(help="Sample from the k most probable tokens.")
@@ -47,7 +49,7 @@ def generate(
     ] = None,
     beams: Annotated[int | None, typer.Option(help="Use beam search with this many beams.")] = None,
     length_penalty: Annotated[
-        float | None, typer.Option(help="For beam search: a higher one favours longer texts.")
+        float | None, typer.Option(help="For beam search: a higher value favours longer texts.")
     ] = None,
     slide: Annotated[
         bool | None,
@@ -57,7 +59,7 @@ def generate(
             "default for what is generated, but not for a prompt that is too long.",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides what is sampled.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the sampling.")] = 0,
     device: Annotated[str, DEVICE] = "cpu",
 ):
     """Continue a prompt, printing tokens as they are generated."""
@@ -92,9 +94,9 @@ def generate(
 
 
 def _check_room(model, length, max_new_tokens, slide, beams):
-    """Raise ValueError if a prompt of `length` tokens, or what it asks for, does not fit.
+    """Raise ValueError if a prompt of `length` tokens, or its continuation, does not fit.
 
-    The hints name options of the command, and only those that go with the ones given.
+    The messages suggest options of the command, but only those compatible with the given ones.
     """
     max_len = model.max_len
     if length > max_len and not slide:

@@ -1,4 +1,4 @@
-"""`gradcheck`: the ledger of every gradient."""
+"""`gradcheck`: check every gradient and print the errors."""
 
 import json
 from typing import Annotated
@@ -12,11 +12,14 @@ from minitransformer.verification import subjects
 
 
 def gradcheck(
-    shapes: Annotated[int, typer.Option(help="Random shapes for each pair of functions.")] = 200,
+    shapes: Annotated[
+        int, typer.Option(help="Number of random shapes for each pair of functions.")
+    ] = 200,
     only: Annotated[
-        str | None, typer.Option(help="Check only what has this in its name.", show_default=False)
+        str | None,
+        typer.Option(help="Check only names that contain this text.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides the shapes and the numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random shapes and numbers.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ):
     """Check every derivative numerically: pairs, layers and whole models, by two methods.

@@ -1,4 +1,4 @@
-"""`grade`: grades a folder of submissions, for teachers."""
+"""`grade`: grade a folder of submissions, for teachers."""
 
 import csv
 import io
@@ -35,14 +35,14 @@ def grade(
         typer.Option(help="Names of exercises, separated by commas.", show_default=False),
     ] = None,
     seconds: Annotated[float, typer.Option(help="Time limit for each exercise.")] = 10.0,
-    seed: Annotated[int, typer.Option(help="Decides the random inputs.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random inputs.")] = 0,
 ):
-    """Grade submissions: which exercises are right, and what is wrong with the rest.
+    """Grade submissions: show which exercises are right, and what is wrong with the rest.
 
     Each submission runs in a separate process with a time limit per exercise, so an endless loop, a
     crash or an error affects nobody else's result. That is not a sandbox: the code can do all that
-    you can do, such as read and delete files and use the network, and code that wants to cheat can.
-    Run code that you do not trust in a container without a network.
+    you can do, such as read and delete files and use the network, and it can cheat. Run code that
+    you do not trust in a container without a network.
     """
     names = chosen(only)
     rows = []
@@ -58,7 +58,7 @@ def grade(
 
 
 def chosen(only):
-    """The names in a list separated by commas; by default all exercises."""
+    """The exercises named in `only`, separated by commas; by default all exercises."""
     names = tuple(EXERCISES) if only is None else tuple(n.strip() for n in only.split(","))
     unknown = [name for name in names if name not in EXERCISES]
     if unknown:
@@ -90,7 +90,7 @@ def summary(rows):
 
 
 def table(rows, names):
-    """The same as CSV, with the state of every exercise."""
+    """The same table as CSV, with the state of every exercise."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["student", "right", "of", *names])

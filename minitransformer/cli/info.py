@@ -1,4 +1,4 @@
-"""`info`: what this runs on, or what a run is."""
+"""`info`: the machine and the installed versions, or the settings and results of a run."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +21,7 @@ PACKAGES = (
 def info(
     run: Annotated[
         Path | None,
-        typer.Argument(help="Folder written by train; by default the machine is shown.",
+        typer.Argument(help="Folder written by train. Without it, the machine is shown.",
                        show_default=False),
     ] = None,
 ):  # fmt: skip
@@ -33,7 +33,7 @@ def info(
 
 
 def machine():
-    """What this runs on, as pairs of a name and a value."""
+    """The machine and the versions, as pairs of a name and a value."""
     rows = [("minitransformer", __version__), ("Python", platform.python_version())]
     rows += [(name, installed(name)) for name in PACKAGES]
     rows += [("system", f"{platform.system()} {platform.machine()}")]
@@ -44,7 +44,7 @@ def machine():
 
 
 def installed(name):
-    """Version of a package, or "not installed"."""
+    """The version of a package, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:

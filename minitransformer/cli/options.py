@@ -1,4 +1,4 @@
-"""What the commands share: common options, clear errors, and options made from a recipe."""
+"""What the commands have in common: options, clear errors, and options made from recipes."""
 
 import errno
 import functools
@@ -24,7 +24,7 @@ def say(line):
 
 
 def refuse(reason, names):
-    """Raise ValueError, for a `reason`, if any of the options called `names` was given."""
+    """Raise a ValueError with the `reason` if any of the options called `names` was given."""
     if names:
         given = ", ".join("--" + name.replace("_", "-") for name in names)
         raise ValueError(f"{reason}: leave out {given}")
@@ -40,7 +40,7 @@ class Stop(Exception):
 
 @contextmanager
 def clear_errors(debug=False):
-    """Turn everything that can go wrong into one line on standard error and an exit status.
+    """Turn every error into one line on standard error and an exit status.
 
     The status is 2 for bad input, 130 for Ctrl-C, and 1 for anything else. With `debug`, errors
     pass through.
@@ -52,7 +52,7 @@ def clear_errors(debug=False):
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone, and nobody would read a complaint
+        sys.stderr.close()  # the reader has gone, so nobody would read an error message
         raise typer.Exit(FAILED) from None
     except TrainingDiverged as error:
         _raise_or_end(error, debug, FAILED)
@@ -62,7 +62,7 @@ def clear_errors(debug=False):
         raise
     except Exception as error:
         if debug or type(error).__module__.split(".")[0] in ("typer", "click"):
-            raise  # errors of the command line print themselves
+            raise  # typer and click print their own errors
         hint = "; this is a bug in minitransformer: --debug shows where"
         _end(f"error: {type(error).__name__}: {error}{hint}", FAILED)
 
@@ -79,7 +79,7 @@ def _end(message, status):
 
 
 def describe(error):
-    """An exception, described in one line."""
+    """A one-line description of an exception."""
     text = str(error) or type(error).__name__
     if isinstance(error, MemoryError):
         text = f"not enough memory ({text})"
@@ -91,7 +91,7 @@ def describe(error):
 
 
 def command(function):
-    """`function` with an option ``--debug``, and with :func:`clear_errors` around it."""
+    """`function` with a further option ``--debug``, called inside :func:`clear_errors`."""
 
     @functools.wraps(function)
     def wrapped(*, debug, **arguments):
@@ -104,13 +104,13 @@ def command(function):
 
 
 def unwrapped(text):
-    """A docstring with each paragraph on one line, for the terminal to break."""
+    """A docstring with each paragraph on one line, so that the terminal can wrap it."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def recipe_options(function):
-    """`function`, with one option for each setting of a recipe in place of ``**changes``."""
+    """`function`, with an option for each setting of the recipes in place of ``**changes``."""
 
     @functools.wraps(function)
     def wrapped(**arguments):
@@ -131,7 +131,7 @@ def with_parameters(wrapped, function, added):
     wrapped : callable
         The function to change; it is also returned.
     function : callable
-        The function with the signature.
+        The function whose signature is used.
     added : dict of str to (annotation, default)
         The parameters to add, by name.
     """

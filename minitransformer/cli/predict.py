@@ -1,4 +1,4 @@
-"""`predict`: the class of a text, and the words that attention and gradient point at."""
+"""`predict`: the class of a text, and the words with most attention or the largest gradients."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,9 @@ def predict(
     run: Annotated[Path, RUN],
     texts: Annotated[
         list[str] | None,
-        typer.Argument(help="Texts in quotes; without any, standard input is read, one per line."),
+        typer.Argument(
+            help="Texts in quotes. Without any, texts are read from standard input, one per line."
+        ),
     ] = None,
     windows: Annotated[
         bool | None,
@@ -31,11 +33,12 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
     figure: Annotated[
-        Path | None, typer.Option(help="Draw the attention on one text into this .png file.")
+        Path | None,
+        typer.Option(help="Draw the attention weights for one text into this .png file."),
     ] = None,
     device: Annotated[str, DEVICE] = "cpu",
 ):
-    """Classify texts, and show the words that attention and gradient point at."""
+    """Classify texts, and show the words with most attention and the largest gradients."""
     folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
     given = texts or given_lines("text")
@@ -56,7 +59,7 @@ def predict(
 
 
 def show(prediction):
-    """Print a prediction; on a terminal the words are coloured by their gradient."""
+    """Print a prediction; on a terminal, the words are coloured according to their gradients."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -71,7 +74,7 @@ def show(prediction):
 
 
 def coloured(prediction):
-    """The tokens, with their gradients as background: orange is for the label, blue against it."""
+    """The tokens, coloured by gradient: orange speaks for the predicted label, blue against it."""
     from rich.text import Text
 
     strongest = np.abs(prediction.gradient).max() or 1.0

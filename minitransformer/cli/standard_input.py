@@ -1,4 +1,4 @@
-"""What a command reads if no text is among its arguments."""
+"""Reading of standard input, for a command without texts among its arguments."""
 
 import sys
 
@@ -9,7 +9,7 @@ def given_lines(what):
     Parameters
     ----------
     what : str
-        What a line is, for the messages: "text", "sentence".
+        What a line contains, for the messages: "text" or "sentence".
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A command that several processes run together: one of them prints, and an error ends all."""
+"""A command run by several processes together: one of them prints, and an error ends them all."""
 
 import os
 import signal
@@ -9,17 +9,18 @@ from minitransformer.cli.options import FAILED, describe
 from minitransformer.training.parallel.mpi import join
 
 GRACE = 5.0
-"""Seconds within which the other processes must fail too, as they do for a wrong option.
+"""Seconds to wait, after a process has failed, for the other processes to fail too.
 
-A process that fails by itself for longer than this has failed alone.
+A wrong option makes all processes fail at about the same time. If the others do not fail within
+this time, the process has failed alone.
 """
 
 
 @contextmanager
 def together():
-    """Give the :class:`Processes` that ``mpiexec`` started, or None if there is only one.
+    """Yield the :class:`Processes` that ``mpiexec`` started, or None if there is only one.
 
-    Only process 0 prints. An error that all processes have is reported by process 0. A process that
+    Only process 0 prints. It also reports an error that occurs in all processes. A process that
     fails alone ends the others, which would otherwise wait for it forever.
     """
     processes = join()

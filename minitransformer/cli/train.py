@@ -1,4 +1,4 @@
-"""`train`: load data, train, judge, draw, and print what to do next."""
+"""`train`: load data, train, evaluate, draw, and print what to run next."""
 
 import time
 from pathlib import Path
@@ -49,10 +49,12 @@ def train(
     ] = None,
     data_dir: Annotated[
         Path | None,
-        _option(DATA, "Where a data set is: archive, file or folder. By default it is downloaded."),
+        _option(
+            DATA, "Location of a data set: archive, file or folder. By default it is downloaded."
+        ),
     ] = None,
     recipe: Annotated[
-        str | None, _option(RUN, "Settings by name; shakespeare has nanogpt and ours.")
+        str | None, _option(RUN, "A named set of settings; shakespeare has nanogpt and ours.")
     ] = None,
     out: Annotated[
         Path | None, _option(RUN, "Folder of the run; by default runs/DATA-SEED.")
@@ -65,10 +67,12 @@ def train(
             "--resume",
         ),
     ] = None,
-    seed: Annotated[int | None, _option(RUN, "Decides everything random; by default 0.")] = None,
+    seed: Annotated[
+        int | None, _option(RUN, "Determines all random numbers; by default 0.")
+    ] = None,
     windows: Annotated[
         bool | None,
-        _option(RUN, "Judge long texts in overlapping windows.", "--windows/--no-windows"),
+        _option(RUN, "Evaluate long texts in overlapping windows.", "--windows/--no-windows"),
     ] = None,
     workers: Annotated[
         int | None,
@@ -83,7 +87,8 @@ def train(
 ):
     """Train a transformer: by default a classifier on the bundled film reviews.
 
-    Settings that are not given are those that suit the data set; the run's config.json lists them.
+    Settings that are not given have defaults that suit the data set; the run's config.json lists
+    them.
     """
     began, device = time.perf_counter(), choose_device(device)
     options = {
@@ -111,7 +116,7 @@ def train(
         except KeyboardInterrupt:
             raise Stop(_what_is_left(folder), INTERRUPTED) from None
         finally:
-            folder.discard()  # keeps everything from the first checkpoint on
+            folder.discard()  # does nothing once there is a checkpoint
 
 
 def _how_to_resume(folder):

@@ -1,4 +1,4 @@
-"""`translate`: what a run of encoder and decoder makes of a sentence."""
+"""`translate`: translate a sentence with a trained encoder-decoder run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ def translate(
     sentences: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Sentences in quotes; without any, standard input is read, one per line."
+            help="Sentences in quotes. Without any, standard input is read, one sentence per line."
         ),
     ] = None,
     beams: Annotated[
@@ -28,7 +28,7 @@ def translate(
     length_penalty: Annotated[
         float | None,
         typer.Option(
-            help="For beam search: a higher one favours longer translations. By default as in "
+            help="For beam search: a higher value favours longer translations. By default as in "
             "training."
         ),
     ] = None,
@@ -41,7 +41,7 @@ def translate(
     ] = None,
     device: Annotated[str, DEVICE] = "cpu",
 ):
-    """Translate sentences, or reverse or copy strings: whatever the run has learned."""
+    """Translate sentences, or reverse or copy strings, depending on the task of the run."""
     folder = RunFolder.open(run, "translation", "reverse", "copy")
     if greedy and beams not in (None, 1):
         raise ValueError(f"--greedy uses one beam: leave out --beams {beams}")

@@ -10,7 +10,7 @@ from minitransformer.data.tokenizers.tokenizer import PADDING
 POOL = 50
 """Number of batches in a pool of :func:`length_batches`; more mean less padding, less mixing."""
 MAX_SEQUENCES = 512
-"""Maximum number of sequences in a micro-batch. More would not help, and cutting would take longer."""
+"""Maximum number of sequences in a micro-batch; with more, finding the best cut takes longer."""
 CALL_COST = 100
 """The fixed cost of computing a micro-batch, in tokens, according to a rough measurement."""
 
