@@ -39,8 +39,8 @@ def check(
 
     A random upstream gradient dy is drawn for every output that takes one. (A constant dy would
     reveal nothing: the gradient of ``softmax(x).sum()`` is 0, so a backward pass that returns zeros
-    would look right.) The gradients that `backward` returns are compared with those of the number
-    sum(dy * y), computed by two oracles that do not use the formulas: the complex step, and
+    would look right.) The gradients that `backward` returns are compared with the gradients of the
+    number sum(dy * y), computed by two oracles that do not use the formulas: the complex step, and
     extrapolated central differences. The error of a gradient `a` against the oracle's `n` is
 
     .. math:: \max|a - n| / \max(\max|n|, \; \max|dy| \max|y| / \max|x|)

@@ -51,8 +51,8 @@ def beam_search(
     """Find the best continuation of each prompt, or the best translation of each source sentence.
 
     A search ends when K texts have ended and no beam, at its present length, would score better
-    than the worst of them. Ties are broken by the earlier beam, then by the lower id. If no text
-    ends within its limit, the best beam is returned.
+    than the worst of these texts. Ties are broken by the earlier beam, then by the lower id. If no
+    text ends within its limit, the best beam is returned.
 
     Parameters
     ----------
