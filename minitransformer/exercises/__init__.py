@@ -1,12 +1,13 @@
 """Exercises that grade themselves: ``check.softmax_backward(my_function)``.
 
-A check tries a function on many cases, reports the cases on which it is right, and names the fault
-if it is wrong. It never shows the solution. ``check.softmax_backward.hint(1)`` to ``hint(3)`` give
-hints, and ``check.softmax_backward.solution`` is the path of the page with the solution.
+A check tries a function on many cases and reports the cases on which the function is right. If the
+function is wrong, the check names the fault, but never shows the solution.
+``check.softmax_backward.hint(1)`` to ``hint(3)`` print hints, and
+``check.softmax_backward.solution`` is the path of the page with the solution.
 
-The exercises are in ``catalogue``. The modules here check one function: ``cases`` draws the inputs,
-``calls`` and ``contract`` call the function and compare its results, ``diagnosis`` names the fault,
-and ``judge`` returns the ``Verdict``. ``submissions`` grades files and notebooks.
+The exercises are in ``catalogue``. The modules in this package check one function: ``cases`` draws
+the inputs, ``calls`` and ``contract`` call the function and compare its results, ``diagnosis``
+names the fault, and ``judge`` returns the ``Verdict``. ``submissions`` grades files and notebooks.
 
 >>> from minitransformer.exercises import check
 >>> def softmax_backward(dy, y):

@@ -1,4 +1,4 @@
-"""Calls the learner's function on a case and compares its results with the package's."""
+"""Call the learner's function on a case, and compare its results with those of the package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EMPTY = inspect.Parameter.empty
 
 
 class CannotTry(Exception):
-    """The function does not take an option that this case is about."""
+    """Raised if the function does not take an option that the case tests."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Trial:
     """The results of a function on one case.
 
     `fault` says in words why the results cannot be compared. `gaps` gives, for each wrong result,
-    the place of the largest error and both values there.
+    the place of the largest error and the values of both functions there.
     """
 
     case: object
@@ -36,19 +36,19 @@ class Trial:
 
     @property
     def ok(self):
-        """Whether everything is right."""
+        """Whether all results are right."""
         return not self.fault and not self.gaps
 
 
 def attempt(exercise, function, case):
-    """Call `function` on a copy of the case, and compare its results with the twin's.
+    """Call `function` on a copy of the case, and compare its results with those of the twin.
 
     Raises
     ------
     NotImplementedError
         If the function is not written yet.
     CannotTry
-        If the function does not take an option that the case is about.
+        If the function does not take an option that the case tests.
     """
     positional, options = bind(exercise, function, case)
     before = [_copy(value) for value in (*positional, *options.values())]
@@ -72,7 +72,7 @@ def attempt(exercise, function, case):
 
 
 def bind(exercise, function, case):
-    """Positional arguments, and those options that the function takes, by keyword."""
+    """The positional arguments, and the options that the function takes, by keyword."""
     accepted = _parameters(function)
     positional = [case.arguments[name] for name in _required(exercise)]
     takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
@@ -102,7 +102,7 @@ def _parameters(function):
 
 
 def compare(exercise, case, returned):
-    """The trial for what was returned: a fault in words, or the results that differ."""
+    """The trial of the results that were `returned`: a fault in words, or the wrong results."""
     right = dict(zip(exercise.results, expected(exercise, case), strict=False))
     values, fault = name_results(exercise, returned, right)
     trial = Trial(case, fault, values=values, right=right)
@@ -124,13 +124,13 @@ def compare(exercise, case, returned):
 
 
 def expected(exercise, case):
-    """The twin's results."""
+    """The results of the twin, which are right."""
     arguments = {name: _copy(value) for name, value in case.arguments.items()}
     return as_tuple(exercise.twin(**arguments))[: len(exercise.results)]
 
 
 def worst_gap(value, right, tolerance):
-    """(place, value, right value) of the largest error, or None if it is only rounding."""
+    """The largest error, as (place, value, right value), or None if it is only rounding."""
     right = np.asarray(right)
     if value.dtype.kind not in "fc":
         wrong = value != right

@@ -1,4 +1,4 @@
-"""The cases on which a function is tried, drawn anew for every seed."""
+"""The cases on which a function is tried. Every seed gives different ones."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from minitransformer.exercises.exercise import Case
 from minitransformer.gradcheck.arguments import as_tuple, draw_upstream
 
-# Few sizes or products of sizes are equal. So an extra factor can be named, and a wrong transpose
-# seldom has the right shape by chance.
+# Few of the sizes and their products are equal. So an extra factor can be identified, and a wrong
+# transpose seldom has the right shape by chance.
 SIZES = {
     "B": 3, "T": 5, "S": 4, "D": 7, "F": 2, "E": 6, "H": 2, "V": 4, "C": 6, "E/2": 3, "G": 2,
     "H/G": 1, "block": 2, "mask": False, "ignored": 0.0, "rows": False,
@@ -25,7 +25,7 @@ OPTIONAL = (
 
 @dataclass(frozen=True)
 class Variant:
-    """How a case differs from the default case.
+    """A description of how a case differs from the default case.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Variant:
     sizes : dict
         Sizes that differ from :data:`SIZES`.
     options : tuple of str
-        Optional inputs that are passed; all others are left out.
+        Optional inputs that are passed; all other optional inputs are left out.
     adjust : callable or None
-        ``adjust(inputs, rng)`` -> inputs: the last change to the random inputs.
+        ``adjust(inputs, rng)`` -> inputs: a final change to the random inputs.
     dtype : dtype
         The dtype of all floating inputs.
     """
@@ -75,13 +75,13 @@ def _may_be_left_out(function, name):
 
 
 def in_dtype(value, dtype):
-    """Floating arrays in `dtype`, everything else unchanged."""
+    """`value` in `dtype` if it is a floating-point array; anything else unchanged."""
     floating = isinstance(value, np.ndarray) and value.dtype.kind == "f"
     return value.astype(dtype) if floating else value
 
 
 def backward_case(pair, twin, variant, rng, inputs=None):
-    """A case for a backward pass: runs the forward pass and draws an upstream gradient."""
+    """Make a case for a backward pass: run the forward pass and draw an upstream gradient."""
     drawn = inputs_of(pair, variant, rng) if inputs is None else inputs
     inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
     outputs = as_tuple(pair.forward(**inputs))
@@ -106,7 +106,7 @@ def backward_case(pair, twin, variant, rng, inputs=None):
 
 
 def forward_case(example, variant, rng, inputs=None):
-    """A case for a forward pass, whose arguments are the inputs."""
+    """Make a case for a forward pass, whose arguments are the inputs."""
     drawn = example(variant, rng) if inputs is None else inputs
     inputs = {name: in_dtype(value, variant.dtype) for name, value in drawn.items()}
     return Case(

@@ -11,8 +11,8 @@ from minitransformer.exercises.judge import judge
 class Check:
     """The check of one exercise: call it with your function.
 
-    It prints the verdict and returns it. ``hint(1)`` to ``hint(3)`` print hints, each saying more
-    than the last, and ``solution`` is the path of the page with the solution.
+    It prints the verdict and returns it. ``hint(1)`` to ``hint(3)`` print hints, each of which says
+    more than the one before, and ``solution`` is the path of the page with the solution.
     """
 
     def __init__(self, exercise):

@@ -1,4 +1,4 @@
-"""Why results cannot be compared, in words: their number, shape or dtype, or an error."""
+"""Why results cannot be compared, in words: a wrong number, shape or dtype, or an error."""
 
 import linecache
 import traceback
@@ -7,11 +7,11 @@ import numpy as np
 
 from minitransformer.gradcheck.arguments import as_tuple
 
-DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that get special treatment
+DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are treated specially
 
 
 def name_results(exercise, returned, right):
-    """The returned results by name, and a fault in words if their number is wrong."""
+    """The `returned` results by name, and a fault in words if their number is wrong."""
     names = exercise.results
     listing = ", ".join(names)
     if returned is None:
@@ -63,7 +63,7 @@ def contract_fault(name, value, right):
 
 
 def shape_words(name, shape, right):
-    """A wrong shape in words: which axis was summed, kept or moved."""
+    """Describe a wrong shape in words: which axis was summed, kept or moved."""
     words = f"{name} has the shape {shape}; it should be {right}"
     if sorted(shape) == sorted(right):
         return f"{words}: the axes are in another order (a transpose)"
@@ -87,7 +87,7 @@ def shape_words(name, shape, right):
 
 
 def dtype_words(name, dtype, right):
-    """A wrong dtype in words."""
+    """Describe a wrong dtype in words."""
     words = f"{name} has the dtype {dtype}; it should be {right}"
     if (dtype, right) == (np.float64, np.float32):
         words += (
@@ -100,7 +100,7 @@ def dtype_words(name, dtype, right):
 
 
 def describe_error(error, function):
-    """An error in words, with the line of the function in which it was raised."""
+    """Describe an error in words, with the line of the function in which it was raised."""
     words = f"it raises {type(error).__name__}: {error}"
     code = getattr(function, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

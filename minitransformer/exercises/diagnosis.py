@@ -1,4 +1,4 @@
-"""From wrong numbers to the likely fault: known mistakes first, then general patterns."""
+"""Find the likely fault from wrong numbers: try known mistakes first, then general patterns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from minitransformer.exercises.contract import DTYPE, NOT_FINITE
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
 from minitransformer.gradcheck.fault import Fault, close
 
-# Rules for a result that is not a gradient, rules for one that is, and then the vaguer patterns.
+# Rules for results that are not gradients, rules for gradients, and then less specific patterns.
 FORWARD = (*rules_values.EXACT, *rules_rerun.RULES)
 BACKWARD = (*FORWARD, *rules_terms.RULES)
 LOOSE = rules_values.LOOSE
@@ -21,7 +21,8 @@ LOOSE = rules_values.LOOSE
 def name_fault(exercise, function, trials):
     """What is wrong, in words, from all trials of a wrong function.
 
-    Wrong numbers say more than a wrong dtype, and the case with a batch says more than small cases.
+    Wrong numbers reveal more than a wrong dtype, and the case with a batch reveals more than the
+    small cases, so they are considered first.
     """
     failed = [trial for trial in trials if not trial.ok]
     first = next((trial for trial in failed if trial.gaps or trial.kind != DTYPE), failed[0])
@@ -38,7 +39,7 @@ def name_fault(exercise, function, trials):
 
 
 def exchanged_results(exercise, trial, trials):
-    """Two results are exchanged."""
+    """Rule: two results are exchanged."""
     names = list(trial.gaps)
     for i, one in enumerate(names):
         for other in names[i + 1 :]:
@@ -50,7 +51,7 @@ def exchanged_results(exercise, trial, trials):
 
 
 def batch_factor(exercise, trial, trials):
-    """Right for a batch of one, and otherwise wrong by a factor of the batch size."""
+    """Rule: a result is right for a batch of one, otherwise wrong by a factor of the batch size."""
     ones = [t for t in trials if t.case.label == BATCH_OF_ONE.label]
     if not ones or not all(t.ok for t in ones) or trial.case.label != BATCH.label:
         return ""
@@ -66,7 +67,7 @@ def batch_factor(exercise, trial, trials):
 
 
 def parts_wrong(exercise, trial, trials):
-    """A result is a sum of terms, and some of them are missing, or have a wrong sign or factor."""
+    """Rule: in a result that is a sum, terms are missing or have a wrong sign or factor."""
     if exercise.parts is None:
         return ""
     try:
@@ -83,7 +84,7 @@ def parts_wrong(exercise, trial, trials):
         if rank < len(terms) or not _alike(target, basis @ found, trial.right[name]):
             continue
         if np.abs(found - found[0]).max() < 1e-6:
-            continue  # the same factor for all terms: not a fault of one term
+            continue  # the same factor for all terms, so the fault is not in one term
         words = [w for f, term in zip(found, terms, strict=True) if (w := _coefficient(f, term))]
         if words:
             return f"{name}: {'; '.join(words)}"
@@ -101,7 +102,7 @@ def _coefficient(found, term):
 
 
 def known_mistake(exercise, trial, trials):
-    """The result is that of a known mistake; if several fit, the one that fits in every case."""
+    """Rule: a known mistake gives this result; if several do, take one that does in every case."""
     found = [
         (name, words, compute)
         for words, compute in exercise.mistakes.items()
@@ -119,7 +120,7 @@ def known_mistake(exercise, trial, trials):
 
 
 def _makes(exercise, compute, trial, name):
-    """Whether a mistake gives this result; None if that cannot be decided."""
+    """Whether a mistake gives this result; None if this cannot be decided."""
     try:
         made = compute(trial.case.names)
     except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
@@ -132,7 +133,7 @@ def _makes(exercise, compute, trial, name):
 
 
 def _alike(x, y, right):
-    """Whether two results agree to nine digits, so that even a different eps is noticed."""
+    """Whether two results agree to nine digits, which is enough to notice a different eps."""
     if x.shape != y.shape or not x.size:
         return False
     if x.dtype.kind != "f" or y.dtype.kind not in "fiu":
@@ -142,7 +143,7 @@ def _alike(x, y, right):
 
 
 def pattern(exercise, function, trial):
-    """What the gradient checker's rules, and the case itself, say about the wrong results."""
+    """What the rules of the gradient checker, and the case itself, say about the wrong results."""
     wrt = dict(zip(exercise.results, exercise.wrt or exercise.results, strict=True))
     backward = bool(exercise.wrt)
     rules = [*(BACKWARD if backward else FORWARD), lambda _: trial.case.blame, *LOOSE]
@@ -157,7 +158,7 @@ def pattern(exercise, function, trial):
 
 
 def fault_of(exercise, function, trial, name, wrt):
-    """The wrong result in the form that the gradient checker's rules take."""
+    """The wrong result, in the form that the rules of the gradient checker take."""
     case = trial.case
     floating = {k: v for k, v in trial.right.items() if np.asarray(v).dtype.kind == "f"}
 

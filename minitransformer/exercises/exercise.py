@@ -1,4 +1,4 @@
-"""What an exercise is: a function to write, its cases, hints, and the mistakes that are named."""
+"""Exercises: a function to write, with its cases, hints, and the mistakes that are recognised."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from types import SimpleNamespace
 
 @dataclass(frozen=True)
 class Case:
-    """One set of arguments, and in words what is special about it.
+    """One set of arguments, with a description of what is special about it.
 
     Attributes
     ----------
     label : str
-        What is special: "B = 3", "padding".
+        What is special about the case, such as "B = 3" or "padding".
     arguments : dict
         The arguments of the function to write, by the names of the twin's parameters.
     inputs : dict
-        For a backward pass, the inputs of the forward pass. Otherwise the arguments.
+        For a backward pass, the inputs of the forward pass; otherwise the arguments.
     outputs, upstream : tuple of arrays
-        For a backward pass, the forward pass's outputs that take a gradient, and those gradients.
+        For a backward pass, the outputs of the forward pass that have an upstream gradient, and
+        these gradients.
     about : tuple of str
-        The options that the case is about. It is not tried on a function that lacks them.
+        The options that the case tests. The case is skipped for a function that does not take them.
     blame : str
-        What to say if this is the first case that fails and no rule gives a better answer.
+        The fault to report if this is the first case that fails and no rule gives a better answer.
     rebuild : callable or None
-        ``rebuild(inputs)`` -> Case: the same case with other inputs, for rules that try again.
+        ``rebuild(inputs)`` -> Case: the same case with different inputs, for rules that need them.
     tolerance : float or None
         The relative error that counts as rounding. None means the default for the dtype.
     """
@@ -44,7 +45,7 @@ class Case:
 
     @property
     def names(self):
-        """Inputs and arguments as attributes: ``names.dy``."""
+        """Inputs and arguments as attributes, such as ``names.dy``."""
         return SimpleNamespace(**{**self.inputs, **self.arguments})
 
 
@@ -59,27 +60,29 @@ class Exercise:
     twin : callable
         The package's own function of that name and signature.
     results : tuple of str
-        Names of its results.
+        Names of the function's results.
     draw : callable
         ``draw(rng)`` -> list of Case, the simplest first.
     hints : tuple of three str
-        From a nudge to almost the whole solution.
+        Three hints, from a nudge to almost the whole solution.
     notebook : str
         The notebook that poses the exercise: its file name without the suffix.
     wrt : tuple of str
-        For a backward pass, the forward pass's inputs whose gradients the results are; otherwise
+        For a backward pass, the inputs of the forward pass to which the gradients belong; otherwise
         empty.
     required : int or None
-        How many results must be returned; the rest are optional. None means all.
+        Number of results that must be returned; the rest are optional. None means all.
     needed : tuple of str
-        Options of the twin that the function must take. Other options are tried if it takes them.
+        Options of the twin that the function must take. Other options are tested only if the
+        function takes them.
     parts : callable or None
         ``parts(names)`` -> {result: {words: array}}: the terms whose sum is the result.
     mistakes : dict of str to callable
-        Common mistakes: words, and ``compute(names)`` -> the wrong result, or a dict of wrong
-        results by name.
+        Common mistakes. The key describes a mistake in words, and the value ``compute(names)``
+        returns the wrong result, or a dict of wrong results by name.
     judge : callable or None
-        Judges a random result: ``judge(case, results)`` -> words, or None if it is right.
+        ``judge(case, results)`` judges a random result: it describes the fault in words, or returns
+        None if there is none.
     """
 
     name: str
@@ -107,5 +110,5 @@ class Exercise:
 
     @property
     def n_required(self):
-        """How many results must be returned."""
+        """Number of results that must be returned."""
         return len(self.results) if self.required is None else self.required

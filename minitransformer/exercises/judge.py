@@ -1,4 +1,4 @@
-"""The check of one function: tries every case, and names the fault in the verdict."""
+"""The check of one function, which tries every case and names the fault in the verdict."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def judge(exercise, function, seed=0):
     Parameters
     ----------
     exercise : Exercise
-        The exercise that `function` answers.
+        The exercise that `function` is meant to solve.
     function : callable
-        The function to check. Anything else gets the verdict "wrong".
+        The function to check. The verdict on any other object is "wrong".
     seed : int
         Seed of the random inputs.
 

@@ -14,17 +14,17 @@ class Verdict:
     Attributes
     ----------
     name : str
-        The exercise.
+        The name of the exercise.
     state : str
         "not written", "wrong" or "right".
     fault : str
         What is wrong, in words; empty unless the state is "wrong".
     right, wrong : tuple of str
-        The cases that are right, and those that are wrong.
+        The cases in which the function is right, and those in which it is wrong.
     place : str
-        The place of the largest error, with both values there.
+        The place of the largest error, with the function's value and the right value.
     untried : tuple of str
-        Options and results that were not tried, because the function does not have them.
+        Options and results that were not tested, because the function does not have them.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The exercises themselves: for each topic of the notebooks, a file with a list ``EXERCISES``.
 
-An entry gives the cases that a function is tried on, three hints, and the mistakes that can be
-named. ``registry`` collects all entries, ``entries`` has short forms for writing one, and
-``optimiser_steps`` has the two functions that are not in ``minitransformer.functional``.
+An exercise in such a list has the cases on which a function is tried, three hints, and the mistakes
+that can be recognised. ``registry`` collects all exercises, ``entries`` has short functions for
+writing one, and ``optimiser_steps`` has two functions that are not in
+``minitransformer.functional``.
 """

@@ -22,12 +22,12 @@ def scores(c, power=0.5):
 
 
 def _attend(P):
-    """The results with other weights."""
+    """The results with the weights `P`."""
     return lambda c: {"O": P(c) @ c.V, "P": P(c)}
 
 
 def _minus_mask(c, axis=-1):
-    """Weights that were masked after the softmax."""
+    """Weights with the mask applied after the softmax."""
     return _softmax(scores(c), axis) * c.mask
 
 
@@ -92,7 +92,7 @@ DROPOUT = Variant(
 
 
 def gradients(c, P=None, minus=None, scale=0.5, dP=None):
-    """dQ, dK, dV without dropout; the arguments are what may go wrong."""
+    """dQ, dK, dV without dropout; the arguments after `c` introduce a mistake."""
     P = c.P if P is None else P
     dP = c.dO @ swap(c.V) if dP is None else dP
     dS = P * (dP - (P * dP).sum(-1, keepdims=True) if minus is None else minus(P, dP))
@@ -109,7 +109,7 @@ def only(made, *names):
 
 
 def attention_mistakes(weights):
-    """Mistakes in dQ and dK for given weights."""
+    """Mistakes in dQ and dK, given a function that returns the weights."""
     return {
         SUM: lambda c: only(gradients(c, weights(c), lambda P, dP: dP), "dQ", "dK"),
         "the scale 1 / sqrt(d_k) is missing on the way back": lambda c: only(

@@ -1,4 +1,4 @@
-"""Short forms for the entries of the catalogue."""
+"""Short functions that make the exercises of the catalogue."""
 
 from minitransformer import functional
 from minitransformer.exercises.cases import (
@@ -13,7 +13,7 @@ from minitransformer.functional import PAIRS
 
 
 def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=None, **more):
-    """The exercise of a backward pass, whose cases come from ``functional.PAIRS``."""
+    """An exercise on a backward pass, whose cases come from ``functional.PAIRS``."""
     pair = PAIRS[pair or name.removesuffix("_backward")]
     twin = twin or getattr(functional, name)
     draw = backward_cases(pair, twin, variants)
@@ -21,13 +21,13 @@ def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=
 
 
 def forward(name, results, notebook, hints, *, variants=USUAL, **more):
-    """The exercise of a pair's forward pass, whose cases come from ``functional.PAIRS``."""
+    """An exercise on a forward pass, whose cases come from ``functional.PAIRS``."""
     draw = forward_cases(PAIRS[name], variants)
     return Exercise(name, getattr(functional, name), results, draw, hints, notebook, **more)
 
 
 def alone(name, results, notebook, hints, *, example, variants, twin=None, **more):
-    """An exercise that belongs to no pair: ``example(sizes, rng)`` returns its arguments."""
+    """An exercise without a pair; ``example(sizes, rng)`` returns the function's arguments."""
     draw = given_cases(example, variants)
     twin = twin or getattr(functional, name)
     return Exercise(name, twin, results, draw, hints, notebook, **more)

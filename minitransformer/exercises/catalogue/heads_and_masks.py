@@ -25,7 +25,7 @@ MIXED = (
 
 
 def _split_mistakes(x, H):
-    """Mistakes in split_heads, and in the backward pass of merge_heads, which is the same."""
+    """Mistakes in split_heads and in the backward pass of merge_heads, which does the same."""
     return {
         MIXED: lambda c: x(c).reshape(x(c).shape[0], H(c), x(c).shape[1], -1),
         "features are dealt to the heads in turn: head h has features h E to (h + 1) E - 1": (

@@ -81,7 +81,7 @@ def _qkv(c, d):
 
 
 def _blocks(c, use):
-    """dx from some of the three paths."""
+    """dx from only some of the three paths."""
     thirds = np.split(c.W, 3, axis=1)
     paths = zip(("dQ", "dK", "dV"), thirds, strict=True)
     return {"dx": sum(getattr(c, name) @ W.T for name, W in paths if name in use)}

@@ -15,7 +15,7 @@ def _onehot(c):
 
 
 def _factors(c):
-    """dloss / Z, and the weight of each position's target."""
+    """dloss / Z, and the class weight of each position's target."""
     w_y = np.where(c.saved.targets >= 0, c.saved.weights[np.maximum(c.saved.targets, 0)], 0.0)
     return c.dloss / c.saved.normaliser, w_y[..., None]
 

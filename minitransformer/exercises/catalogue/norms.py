@@ -1,4 +1,4 @@
-"""Notebook 4: layer norm, and what its exercises share with those of RMS norm."""
+"""Notebook 4: layer norm, and the parts shared with the exercises on RMS norm."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def norm(x, eps=1e-5, axis=-1, ddof=0):
 
 
 def _layer(make):
-    """The y that results from a mistake in xhat."""
+    """A function that computes the y resulting from a mistake in xhat."""
     return lambda c: {"y": c.gamma * make(c.x) + c.beta}
 
 

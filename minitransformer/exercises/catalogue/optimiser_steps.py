@@ -1,7 +1,7 @@
 r"""The two optimiser steps that are exercises, as pure functions.
 
-``minitransformer.training`` works in place on one flat array. A test checks that both give the same
-numbers.
+The optimisers of ``minitransformer.training`` work in place on one flat array. A test checks that
+these functions give the same numbers as those optimisers.
 """
 
 
@@ -15,7 +15,7 @@ def sgd_momentum_step(theta, g, v, lr, beta):
     theta, g, v : (...) arrays
         Parameters, gradient, velocity.
     lr, beta : float
-        Learning rate, and how much of the old velocity is kept.
+        Learning rate, and the fraction of the old velocity that is kept.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def sgd_momentum_step(theta, g, v, lr, beta):
 
 
 def adamw_step(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
-    r"""One step of AdamW; with ``weight_decay=0`` of Adam.
+    r"""One step of AdamW, or, with ``weight_decay=0``, of Adam.
 
     .. math::
         m_t &= \beta_1 m_{t-1} + (1 - \beta_1) g, \qquad
@@ -44,7 +44,7 @@ def adamw_step(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     t : int
         The number of this step, counted from 1.
     lr, beta1, beta2, eps, weight_decay : float
-        Learning rate, decay rates of the two means, the number added to the root, weight decay.
+        Learning rate, decay rates of the two means, number added to the root, weight decay.
 
     Returns
     -------

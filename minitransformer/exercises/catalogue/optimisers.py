@@ -41,7 +41,7 @@ def _mv(c):
 
 
 def _adam(c, m=None, v=None, correct=True, eps_inside=False, decay="decoupled", t=None):
-    """theta of AdamW; the arguments are what may go wrong."""
+    """theta of AdamW; the arguments after `c` introduce a mistake."""
     t = c.t if t is None else t
     first, second = _mv(c)
     m, v = first if m is None else m, second if v is None else v
@@ -53,7 +53,7 @@ def _adam(c, m=None, v=None, correct=True, eps_inside=False, decay="decoupled", 
 
 
 def _coupled(c):
-    """Adam with L2: the decay is added to the gradient."""
+    """theta of Adam with L2 regularisation, where the decay is added to the gradient."""
     g = c.g + c.weight_decay * c.theta
     m, v = c.beta1 * c.m + (1 - c.beta1) * g, c.beta2 * c.v + (1 - c.beta2) * g * g
     return {"theta": _adam(c, m, v, decay=None), "m": m, "v": v}

@@ -41,7 +41,7 @@ def _rotary_mistakes(x, sign):
 
 
 def _table(max_len, D, base=10000.0, exponent=lambda i, D: i / D, interleave=True):
-    """A table of sines and cosines; the arguments are what may go wrong."""
+    """A table of sines and cosines; the optional arguments introduce a mistake."""
     pos, two_i = np.arange(max_len)[:, None], np.arange(0, D, 2)
     angle = pos / base ** exponent(two_i, D)
     sines, cosines = np.sin(angle), np.cos(angle)[:, : D // 2]

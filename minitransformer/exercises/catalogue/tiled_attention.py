@@ -18,7 +18,7 @@ HEADS = "07_heads_and_masks"
 
 
 def _weights(c):
-    """P from the inputs, because the tiled form does not save it."""
+    """P, computed from the inputs because tiled attention does not save it."""
     S = scores(c)
     if getattr(c, "mask", None) is not None:
         S = np.where(c.mask, S, -np.inf)

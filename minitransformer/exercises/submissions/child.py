@@ -1,8 +1,8 @@
 """The process that runs one submission: ``python -m minitransformer.exercises.submissions.child``.
 
 Its arguments are a file for the results, a seed, the names of the exercises joined by commas, and
-the submission's files. It appends a line of JSON before and after each step that the submitted code
-could crash. So the process that started it can see how far it got.
+the submission's files. Before and after each step that the submitted code could crash, it appends a
+line of JSON to the file of results. So the process that started it can see how far it got.
 """
 
 import json
@@ -16,11 +16,11 @@ from minitransformer.exercises.verdict import NOT_WRITTEN
 
 ERROR, TIMED_OUT = "error", "timed out"
 LOADING = "loading"
-MEMORY = 4 << 30  # bytes of address space
+MEMORY = 4 << 30  # in bytes of address space
 
 
 def limit_memory():
-    """Give a submission that fills the memory a MemoryError, if the system supports limits."""
+    """Limit the memory, if the system can; a submission that exceeds it gets a MemoryError."""
     try:
         import resource
     except ImportError:  # Windows
@@ -41,7 +41,7 @@ def run(results, seed, names, files):
         sys.path.insert(0, str(Path(path).resolve().parent))
         try:
             found = runpy.run_path(path)
-            answers = found.get("__answers__", found)  # set for a notebook only
+            answers = found.get("__answers__", found)  # set only for a notebook
             functions |= {name: found[name] for name in answers if name in found}
         except BaseException as error:
             errors.append(f"{Path(path).name}: {type(error).__name__}: {error}")

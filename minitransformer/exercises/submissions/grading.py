@@ -1,8 +1,8 @@
-"""Grades submitted functions, each submission in its own process with a time limit.
+"""Grading of submitted functions, each submission in its own process with a time limit.
 
-An endless loop, a crash or a file that does not load costs a submission that exercise, or all its
-exercises, but does not affect other submissions. This is not a sandbox: the code has all the rights
-of the user who runs it.
+Because of an endless loop or a crash, a submission fails that exercise; because of a file that does
+not load, it fails all exercises. Other submissions are not affected. This is not a sandbox: the
+code has all the rights of the user who runs it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from minitransformer.storage import strict_json
 
 CHILD = "minitransformer.exercises.submissions.child"
 PACKAGES = Path(__file__).parents[3]
-START = 60.0  # seconds until the process has imported the package
+START = 60.0  # seconds that the process may take to import the package
 SUFFIXES = (".py", ".ipynb")
 
 
 @dataclass(frozen=True)
 class Graded:
-    """One exercise of one submission; `state` is that of a verdict, "error" or "timed out"."""
+    """One exercise of one submission; `state` is the verdict's, or "error", or "timed out"."""
 
     name: str
     state: str
@@ -37,7 +37,7 @@ class Graded:
 
 
 def submissions(folder):
-    """(name, files) of each submission in a folder: a file or a folder per student.
+    """(name, files) of each submission in a folder with one file or folder per student.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0):
     Parameters
     ----------
     files : list of path
-        .py files, and notebooks, from which only the imports and functions are used.
+        .py files and notebooks, of which only the imports and functions are used.
     names : sequence of str
         The exercises to check.
     seconds : float
@@ -115,7 +115,7 @@ def _as_python(path, folder, number):
 
 
 def _run(results, sources, names, seconds, seed, folder):
-    """Run the process to its end; the state and words for the step that it did not finish."""
+    """Run the process to its end; return state and words for the step that it did not finish."""
     command = [sys.executable, "-m", CHILD, str(results), str(seed)]
     path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -135,7 +135,7 @@ def _run(results, sources, names, seconds, seed, folder):
 
 
 def _wait(process, results, seconds):
-    """True when the process has ended, False when it has written no line within its time."""
+    """Wait: True once the process has ended, False if it writes no line within its time."""
     size, since = 0, time.monotonic()
     while True:
         try:
@@ -150,7 +150,7 @@ def _wait(process, results, seconds):
 
 
 def _kill(process):
-    """Kill the process, and all processes that it started and that are still in its group."""
+    """Kill the process, and all processes in its group; these were started by it."""
     if hasattr(os, "killpg"):
         try:
             os.killpg(process.pid, signal.SIGKILL)
@@ -169,7 +169,7 @@ def _read(results):
         try:
             entry = strict_json(line)
         except ValueError:
-            continue  # cut off in the middle of a line
+            continue  # the line was cut off in the middle
         if "begin" in entry:
             begun = entry["begin"]
         elif entry.get("name") in EXERCISES:

@@ -12,10 +12,10 @@ CHECKED = re.compile(r"\bcheck\.(\w+)\(\w")
 def functions_of(path):
     """The imports and functions in a notebook's cells, as the source of a module.
 
-    Lines that are not plain Python, such as ``%`` magics, are left out. Every import may fail
-    without affecting the rest, because it may be of a package that only a figure needs. The answers
-    are the functions that a cell checks. ``__answers__`` lists their names, because a lesson may
-    have other functions with the names of exercises.
+    Lines that are not plain Python, such as ``%`` magics, are left out. If an import fails, the
+    rest is still run, because the package may be needed only for a figure. The answers are the
+    functions that are checked in a cell. ``__answers__`` lists their names, because a notebook may
+    contain other functions that have the name of an exercise.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def functions_of(path):
 
 
 def _import_or_function(node):
-    """The source of an import or a function; None for anything else."""
+    """The source of an import or a function definition; None for anything else."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return f"try:\n{textwrap.indent(ast.unparse(node), '    ')}\nexcept ImportError:\n    pass"
     return ast.unparse(node) if isinstance(node, ast.FunctionDef) else None

@@ -1,4 +1,4 @@
-"""A file of functions to write: a template with every function left to fill in."""
+"""A template file with every function left to fill in."""
 
 import inspect
 import itertools
@@ -18,7 +18,7 @@ SECTIONS = ("Parameters", "Returns")
 
 
 def stubs(file, names=tuple(EXERCISES)):
-    """The text of a file with one function per exercise, with its parameters and results."""
+    """The text of a file with one unwritten function per exercise."""
     parts = [HEADER.format(file=file)]
     notebook = None
     for name in names:
@@ -43,7 +43,7 @@ def stub(exercise):
 
 
 def _sections(doc):
-    """(title, text) of the sections on parameters and results; equations are left out."""
+    """(title, text) of the sections on parameters and results, without equations."""
     lines = doc.splitlines()
     heads = [i for i in range(len(lines) - 1) if lines[i + 1] and not lines[i + 1].strip("-")]
     for head, end in itertools.pairwise([*heads, len(lines)]):
