@@ -1,4 +1,4 @@
-"""Files: atomic writes, weights without code, verified downloads."""
+"""Files: atomic writes, files of weights that contain no code, and verified downloads."""
 
 from minitransformer.storage.atomic import atomic_write, write_json, write_text
 from minitransformer.storage.download import DownloadError, fetch

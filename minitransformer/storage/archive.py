@@ -1,7 +1,7 @@
 """Reading the members of a tar archive as a stream, without extracting anything to disk.
 
-An archive comes from outside, so nothing in it is trusted: no name is used as a path, only regular
-files are read, and every size is checked before memory is allocated for it.
+An archive comes from an untrusted source. So no name in it is used as a path, only regular files
+are read, and every size is checked before memory is allocated for it.
 """
 
 import gzip
@@ -12,10 +12,11 @@ import zlib
 from pathlib import Path
 
 MIB = 1 << 20
-MAX_HEADER = 64 << 10  # long names and extended headers; a path has at most 4096 bytes
-MAX_GLOBALS = 100  # number of global extended headers, which stay in memory
-# What tarfile, gzip and zlib raise for a damaged or forged archive. Not OSError: an unreadable disk
-# is not the archive's fault. RecursionError comes from endless chains of headers.
+MAX_HEADER = 64 << 10  # for long names and extended headers; a path has at most 4096 bytes
+MAX_GLOBALS = 100  # maximum number of global extended headers, which stay in memory
+# The errors of tarfile, gzip and zlib for a damaged or forged archive. OSError is not one of them:
+# an unreadable disk is not the archive's fault. RecursionError comes from endless chains of
+# headers.
 DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, RecursionError)
 
 
@@ -27,31 +28,31 @@ def read_members(
     Parameters
     ----------
     source : path-like or binary file
-        If it is a file object, the caller can follow the progress.
+        The archive. A file object allows the caller to follow the progress.
     wanted : callable, optional
-        ``wanted(name) -> bool``; other members are skipped.
+        ``wanted(name) -> bool``: whether to read a member; other members are skipped.
     max_member : int
-        Maximum bytes of one member that is read.
+        Maximum size of a member that is read, in bytes.
     max_total : int
-        Maximum bytes of the whole archive after decompression.
+        Maximum size of the whole archive after decompression, in bytes.
     max_members : int
-        Maximum number of members of any kind.
+        Maximum number of members, including those that are not regular files.
 
     Yields
     ------
     name : str
-        With forward slashes, without a leading ``./``.
+        Name of the member, with forward slashes and without a leading ``./``.
     content : bytes
-        All of it.
+        The complete content of the member.
 
     Raises
     ------
     ValueError
-        If it is damaged, truncated or not a tar archive; if it contains a name that is absolute or
-        leads out of the archive, a name twice, a link, a device or a sparse file; or if it exceeds
-        a limit. By then, earlier members have already been yielded.
+        If `source` is damaged, truncated or not a tar archive; if it contains a name that is
+        absolute or leads out of the archive, the same name twice, a link, a device or a sparse
+        file; or if it exceeds a limit. Members before the fault have already been yielded then.
     OSError
-        If it cannot be opened or read.
+        If `source` cannot be opened or read.
     """
     if hasattr(source, "read"):
         yield from _members(source, wanted, max_member, max_total, max_members)
@@ -71,7 +72,7 @@ def _members(file, wanted, max_member, max_total, max_members):
     try:
         with tarfile.open(fileobj=stream, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members.clear()  # tarfile would keep all of them in memory
+                tar.members.clear()  # tarfile would keep all members in memory
                 count += 1
                 if count > max_members:
                     raise ValueError(f"it has more than {max_members:,} members")
@@ -93,7 +94,7 @@ def _members(file, wanted, max_member, max_total, max_members):
 
 
 def _checked_name(member):
-    """The member's name, or a ValueError that says what is wrong with the member."""
+    """Return the member's name, or raise a ValueError that says what is wrong with the member."""
     name = member.name
     while name.startswith("./"):
         name = name[2:]
@@ -115,13 +116,13 @@ def _content(tar, member, stream, max_member):
         raise ValueError(f"{member.name!r} has {member.size:,} bytes; allowed are {max_member:,}")
     stream.max_read = max_member
     with tar.extractfile(member) as file:
-        content = file.read()  # all of it, or tarfile raises
+        content = file.read()  # the complete content, or tarfile raises an error
     stream.max_read = MAX_HEADER
     return content
 
 
 class _Forward:
-    """The decompressed stream for tarfile: it is read forwards only, and limited in size."""
+    """The decompressed stream for tarfile, which is read only forwards and limited in size."""
 
     def __init__(self, file, max_total):
         self._file, self._max_total = file, max_total
@@ -132,7 +133,7 @@ class _Forward:
         return self._position
 
     def read(self, size):
-        # tarfile reads a long name or extended header at once, whatever its claimed size
+        # tarfile reads a long name or extended header in one call, whatever size it claims to have
         if not 0 <= size <= self.max_read:
             raise ValueError(f"a header of {size:,} bytes; allowed are {self.max_read:,}")
         if self._position + size > self._max_total:
@@ -149,8 +150,8 @@ class _Forward:
                 raise EOFError("it is truncated")
 
     def finish(self):
-        """Check that the archive ended at its end marker; read the rest, up to the CRC."""
-        # tarfile takes a damaged header for the end; at a true end there are only zeros
+        """Check that the archive ended at its end marker; read the rest of it, up to the CRC."""
+        # tarfile takes a damaged header for the end; after the true end there are only zeros
         if len(self._last) != tarfile.BLOCKSIZE:
             raise EOFError("it is truncated")
         while self._last:

@@ -1,8 +1,9 @@
-"""Atomic writes: a reader finds the complete old file or the complete new one, never a part.
+"""Atomic writes: a reader finds either the complete old file or the complete new one.
 
-The order of the steps guarantees this: write a temporary file in the same folder, fsync it, rename
-it over the target (one step within a file system), and fsync the folder so that the rename survives
-a power cut. Every system call goes through :mod:`os`, so that the tests can make each one fail.
+This is guaranteed by the order of the steps: write a temporary file in the same folder, fsync it,
+rename it to the name of the target (an atomic operation within a file system), and fsync the folder
+so that the rename survives a power cut. Every system call is made through :mod:`os`, so that the
+tests can make each one fail.
 """
 
 import errno
@@ -20,8 +21,8 @@ def atomic_write(path, content):
     Parameters
     ----------
     path : path-like
-        The file to write. Its folder must exist. A symbolic link is followed: its target is
-        replaced, not the link.
+        The file to write. Its folder must exist. If `path` is a symbolic link, the target of the
+        link is replaced, not the link.
     content : bytes-like or callable
         The bytes, or ``content(file)``, which writes them to a binary file object.
 
@@ -31,12 +32,12 @@ def atomic_write(path, content):
         With the errno of the call that failed (disk full, no permission, ...). The temporary file
         is removed. Unless the message says otherwise, the previous file at `path` is unchanged.
     Exception
-        Whatever ``content(file)`` raises; again, the previous file at `path` is unchanged.
+        Any exception that ``content(file)`` raises. The previous file at `path` is unchanged.
 
     Notes
     -----
-    A process killed while writing (SIGKILL, power cut) can leave a hidden file ``.saving-*.tmp``.
-    Nothing ever reads it, and you may delete it.
+    If the process is killed or the power is cut during writing, a hidden file ``.saving-*.tmp`` can
+    remain. It is never read, and you may delete it.
     """
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".saving-{secrets.token_hex(8)}.tmp"
@@ -67,7 +68,7 @@ def write_text(path, text: str):
 def write_json(path, value):
     """Write `value` as indented JSON with :func:`atomic_write`.
 
-    Raises ValueError for NaN and infinities, which JSON does not have.
+    Raises ValueError for NaN and infinity, which do not exist in JSON.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")

@@ -1,7 +1,8 @@
-"""Fetching published data: from a folder, from the cache, or over https, always verified.
+"""Fetching published data: from a folder, from the cache, or over https. It is always verified.
 
-pooch manages the cache and compares the hash. It cannot resume a partial download, which is done in
-:mod:`minitransformer.storage.resume`. A file gets its final name only after its SHA-256 matches.
+pooch manages the cache and compares the hash. It cannot resume a partial download, so this is done
+in :mod:`minitransformer.storage.resume`. A file gets its final name only after its SHA-256 has been
+verified.
 """
 
 import difflib
@@ -17,7 +18,7 @@ VARIABLE = "MINITRANSFORMER_DATA"
 
 
 class DownloadError(OSError):
-    """A file could not be fetched; the message says why, and where to put it by hand."""
+    """A file could not be fetched. The message says why, and where to put the file by hand."""
 
 
 def data_folders(data_dir=None):
@@ -26,7 +27,8 @@ def data_folders(data_dir=None):
     Parameters
     ----------
     data_dir : path-like, optional
-        Searched first, before the folder in the environment variable ``MINITRANSFORMER_DATA``.
+        The folder to search first, before the one in the environment variable
+        ``MINITRANSFORMER_DATA``.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def data_folders(data_dir=None):
     Raises
     ------
     FileNotFoundError
-        If one of them does not exist.
+        If one of the folders does not exist.
     """
     given = [
         ("data_dir", data_dir),
@@ -61,24 +63,25 @@ def fetch(
     wait=1.0,
     allow_loopback=False,
 ):
-    """The path of a published file, which is downloaded if it is not on the disk yet.
+    """Return the path of a published file; download the file if it is not on the disk yet.
 
     Parameters
     ----------
     name : str
         A key of `sources`.
     data_dir : path-like, optional
-        Searched first, then the folder in ``MINITRANSFORMER_DATA``, then the cache.
+        The folder to search first. Then the folder in ``MINITRANSFORMER_DATA`` and the cache are
+        searched.
     progress : bool
         Whether to show a bar on standard error.
     cache : path-like, optional
-        Where downloads are kept; the user's cache folder by default.
+        The folder for downloads; by default, the user's cache folder.
     sources : dict of str -> Source
         The files that can be downloaded.
     timeout : float
         Seconds without data after which the connection counts as stalled.
     attempts : int
-        Maximum number of attempts; each continues where the previous one stopped.
+        Maximum number of attempts, each of which continues where the previous one stopped.
     wait : float
         Seconds between two attempts.
     allow_loopback : bool
@@ -87,12 +90,12 @@ def fetch(
     Raises
     ------
     DownloadError
-        No network, a wrong hash, ...; the partial download is kept for the next attempt, and the
-        previous file is unchanged.
+        If there is no network, the hash is wrong, and so on. The partial download is kept for the
+        next attempt, and the previous file is unchanged.
     ValueError
         If `name` is unknown.
     """
-    import pooch  # takes 0.2 s, and most runs download nothing
+    import pooch  # imported here: it takes 0.2 s, and most runs download nothing
 
     if name not in sources:
         near = difflib.get_close_matches(str(name), sources, n=1)
@@ -128,8 +131,9 @@ def fetch(
                     downloader=download,
                 )
             )
-        except ValueError as error:  # pooch raises it for a wrong hash and removes the file
-            if not (may_retry and download.resumed):  # else retry: the older part may be wrong
+        except ValueError as error:  # pooch raises this for a wrong hash, and removes the file
+            # Retry after a resumed download, because the part downloaded earlier may be wrong.
+            if not (may_retry and download.resumed):
                 raise _failure(source, target, f"the server sent a wrong file: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             raise _failure(source, target, _reason(error)) from error
@@ -148,7 +152,7 @@ def _verified(path, source, file_hash):
 def _reason(error):
     reason = getattr(error, "reason", None) or error
     reason = f"{type(reason).__name__}: {reason}" if isinstance(reason, Exception) else str(error)
-    return " ".join(reason.split())  # on one line, whatever the server sends
+    return " ".join(reason.split())  # on one line, even if the server sends several
 
 
 def _failure(source, target, reason):

@@ -1,7 +1,7 @@
 """Arrays in safetensors files written by other programs: one file, or several with an index.
 
-Such a file has no digest, so a changed weight cannot be detected. Everything else is checked before
-an array is created: see :mod:`~minitransformer.storage.header`.
+Such a file has no digest, so a changed weight cannot be detected. The rest of the file is checked
+before an array is created; see :mod:`~minitransformer.storage.header`.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 class ArrayFile(Mapping):
     """A safetensors file as a mapping: ``file[name]`` reads that array.
 
-    Only the header is kept in memory, so if you read one array at a time, you need memory for one.
+    Only the header is kept in memory, so reading one array at a time needs memory for only one.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class ArrayFile(Mapping):
     Attributes
     ----------
     entries : dict of str -> Entry
-        dtype, shape and place of each array.
+        The dtype, shape and place of each array.
     metadata : dict of str -> str
         The text metadata of the header.
 
     Raises
     ------
     ValueError
-        If the file is truncated, or its header is invalid; the message says how.
+        If the file is truncated, or its header is invalid. The message names the fault.
     OSError
-        If it does not exist or cannot be read.
+        If the file does not exist or cannot be read.
     """
 
     def __init__(self, path):
@@ -66,7 +66,7 @@ class ArrayFile(Mapping):
         self.metadata = header.get(METADATA, {})
 
     def __getitem__(self, name):
-        """The array called `name`, writable; bfloat16 becomes float32, without rounding."""
+        """A writable array, the one called `name`; bfloat16 becomes float32, without rounding."""
         entry = self.entries[name]
         stored = np.empty(entry.shape, entry.storage)
         with open(self.path, "rb") as file:
@@ -87,13 +87,13 @@ class ArrayFile(Mapping):
 
 
 class ArrayFolder(Mapping):
-    """The arrays of a folder: those of ``model.safetensors``, or of the files its index names.
+    """The arrays of a folder: those in ``model.safetensors``, or in the files that its index names.
 
     Parameters
     ----------
     folder : path-like
-        With ``model.safetensors``, or ``model.safetensors.index.json`` and the files of its
-        ``weight_map``. If there are both, the single file is used.
+        A folder with ``model.safetensors``, or with ``model.safetensors.index.json`` and the files
+        of its ``weight_map``. If it has both, the single file is used.
 
     Attributes
     ----------
@@ -103,9 +103,9 @@ class ArrayFolder(Mapping):
     Raises
     ------
     ValueError
-        If a file is not valid, or the index does not match the files; the message names both.
+        If a file is not valid, or the index does not match a file. The message names both.
     FileNotFoundError
-        If there is neither, or a file of the index is missing.
+        If the folder has neither, or a file of the index is missing.
     """
 
     def __init__(self, folder):
@@ -130,19 +130,19 @@ class ArrayFolder(Mapping):
 
 
 def from_bfloat16(bits):
-    """bfloat16, given as its bits (uint16), as float32: the same bits followed by 16 zeros."""
+    """Convert bfloat16, given as bits (uint16), to float32: the same bits, then 16 zero bits."""
     wide = bits.astype("<u4")
     wide <<= 16
     return wide.view("<f4")
 
 
 def _files_of_index(path):
-    """Array name -> the file that contains it, according to both the index and the files."""
+    """Map each array's name to the file that contains it; the index and the files must agree."""
     weight_map = read_json(path).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise ValueError(f"{path} has no weight_map of array names to file names")
     for shard in weight_map.values():
-        # a name is joined to the folder, and must not lead out of it
+        # a file name is joined to the folder, and must not lead out of it
         if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
             raise ValueError(f"{path} names a file that is not in the same folder: {shard!r:.80}")
     missing = {shard for shard in weight_map.values() if not (path.parent / shard).exists()}

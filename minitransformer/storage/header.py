@@ -1,8 +1,9 @@
-"""The header of a safetensors file: its length, and whether its arrays fill the file exactly.
+"""The header of a safetensors file: its length, and a check that the arrays fill the file exactly.
 
-The format: eight bytes of header length (little-endian), a JSON object that gives the dtype, shape
-and place of each array in the bytes that follow, and these bytes. None of it is code, but every
-number may be wrong, so each is checked before memory is allocated.
+The format has three parts: the length of the header (eight bytes, little-endian), the header, and
+the body. The header is a JSON object that gives the dtype, the shape and the place in the body of
+each array. The file contains no code, but every number in it may be wrong, so each is checked
+before memory is allocated.
 
 Source: https://github.com/huggingface/safetensors, README, "Format".
 """
@@ -14,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 METADATA = "__metadata__"
-# bytes, enough for some ten thousand arrays. Parsing a header takes up to 22 times its size in
-# memory, so without a limit, loading could need more than the promised twice the file.
+# In bytes; enough for some ten thousand arrays. Parsing a header takes up to 22 times its size in
+# memory, so without a limit, loading could need more than twice the size of the file.
 MAX_HEADER = 1 << 20
 MAX_AXES = 64  # NumPy's limit
 BFLOAT16 = "BF16"  # NumPy has no such dtype, so the raw bits are read
@@ -27,7 +28,7 @@ FORMAT_DTYPES = {
 
 
 class Entry(NamedTuple):
-    """One array: the dtype's name in the format, the shape, and its place in the body."""
+    """One array: its dtype's name in the format, its shape, and its place in the body."""
 
     dtype: str
     shape: tuple
@@ -41,7 +42,7 @@ class Entry(NamedTuple):
 
 
 def require_file(path):
-    """`path.stat()`, or a ValueError if `path` is a folder, a device or a pipe."""
+    """Return `path.stat()`, or raise ValueError if `path` is a folder, a device or a pipe."""
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is not a file")
@@ -49,7 +50,7 @@ def require_file(path):
 
 
 def header_length(first, path):
-    """The length of the header from the first eight bytes of a file; ValueError if too long."""
+    """The length of the header, read from a file's first eight bytes; ValueError if too long."""
     length = int.from_bytes(first[:8], "little")
     if length > MAX_HEADER:
         raise ValueError(
@@ -65,7 +66,7 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
     Parameters
     ----------
     header : object
-        The parsed JSON, whatever it is.
+        The parsed JSON, which has not been checked.
     n_bytes : int
         Length of the body.
     dtypes : sequence of str
@@ -74,12 +75,12 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
     Returns
     -------
     dict of str -> Entry
-        In the order of their places in the body.
+        The arrays, in the order of their places in the body.
 
     Raises
     ------
     ValueError
-        The message says which array is wrong, and how.
+        If an array is wrong. The message names the array and the fault.
     """
     if not isinstance(header, dict):
         raise ValueError(f"the header must be an object, got {type(header).__name__}")
@@ -106,7 +107,7 @@ def read_entries(header, n_bytes, dtypes=tuple(FORMAT_DTYPES)):
 
 
 def _check_metadata(metadata):
-    """ValueError unless `metadata` maps text to text."""
+    """Raise ValueError unless `metadata` maps text to text."""
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError(f"{METADATA} must map text to text")
 
@@ -129,7 +130,7 @@ def _entry(name, value, n_bytes, dtypes):
             f"{name!r} is beyond the end, or the file is truncated: bytes {start} "
             f"to {stop} of {n_bytes}"
         )
-    # NumPy multiplies the non-zero axes, and refuses a product that is too large
+    # NumPy multiplies the non-zero lengths, and refuses a product that is too large
     if math.prod(n for n in shape if n) >= 1 << 60:
         raise ValueError(f"{name!r} has a shape that is too large: {shape!r:.60}")
     size = math.prod(shape) * np.dtype(FORMAT_DTYPES[dtype]).itemsize

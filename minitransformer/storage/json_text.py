@@ -1,11 +1,11 @@
-"""Reading JSON: the only reader in the package, so that errors are the same everywhere."""
+"""Reading JSON. The package has no other JSON reader, so errors are the same everywhere."""
 
 import json
 from pathlib import Path
 
 from minitransformer.storage.header import require_file
 
-MAX_JSON = 16 << 20  # bytes, enough for an index of some hundred thousand arrays
+MAX_JSON = 16 << 20  # in bytes; enough for an index of some hundred thousand arrays
 
 
 def read_json(path, limit=MAX_JSON):
@@ -25,9 +25,10 @@ def read_json(path, limit=MAX_JSON):
     Raises
     ------
     ValueError
-        If it is larger, is not JSON in UTF-8, or contains anything but one object.
+        If the file is larger than `limit`, is not JSON in UTF-8, or does not contain exactly one
+        object.
     OSError
-        If it does not exist or cannot be read.
+        If the file does not exist or cannot be read.
     """
     path = Path(path)
     if (size := require_file(path).st_size) > limit:
@@ -52,8 +53,8 @@ def strict_json(raw):
     Raises
     ------
     ValueError
-        If it is not JSON, is nested too deeply, or an object has a key twice, in which case other
-        readers use only the last one.
+        If the text is not JSON or is nested too deeply, or if an object has the same key twice.
+        Other readers would use only the last value of such a key.
     """
     try:
         text = raw if isinstance(raw, str) else bytes(raw).decode("utf-8")

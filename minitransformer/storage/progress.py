@@ -1,4 +1,4 @@
-"""A progress bar that appears only if something takes long."""
+"""A progress bar that appears only if the work takes long."""
 
 import sys
 import time
@@ -16,18 +16,18 @@ def late_bar(description, total=None, *, shown=True, in_bytes=True, delay=2.0):
     description : str
         Text before the bar.
     total : int, optional
-        The amount of work in all; None if unknown.
+        The total amount of work; None if unknown.
     shown : bool
         Whether the bar may be drawn at all.
     in_bytes : bool
-        Whether to show amounts as bytes, with the rate.
+        Whether to show amounts of work in bytes, with the rate.
     delay : float
         Seconds before the bar appears.
 
     Yields
     ------
     update : callable
-        ``update(done)`` reports how much is finished so far.
+        ``update(done)`` reports the amount of work done so far.
     """
     start = time.monotonic()
     bar = None

@@ -10,15 +10,15 @@ class Source:
     Parameters
     ----------
     title : str
-        What it is, for messages.
+        What the file is, for messages.
     filename : str
-        Its place in a data folder and in the cache, including a subfolder.
+        Path of the file inside a data folder and inside the cache, including a subfolder.
     url : str
-        Its canonical https address.
+        The canonical https address of the file.
     sha256 : str
-        Its hash, in hexadecimal.
+        The SHA-256 of the file, in hexadecimal.
     size : int
-        Its size in bytes.
+        Size of the file, in bytes.
     """
 
     title: str

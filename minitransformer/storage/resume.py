@@ -12,7 +12,7 @@ import urllib.request
 from minitransformer.storage.progress import late_bar
 
 CHUNK = 1 << 16
-# responses and errors after which trying again does not help
+# responses and errors after which another attempt would not help
 REFUSED = (401, 403, 404, 410)
 LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -20,17 +20,18 @@ LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPE
 class ResumingDownloader:
     """Downloads one file of known size, in several attempts if necessary.
 
-    Partial data are kept in `part` until the file is complete, even if the process ends, and the
-    next attempt requests only the rest. pooch checks whether the bytes are right.
+    Partial data are kept in `part` until the file is complete, even if the process ends. The next
+    attempt requests only the rest. pooch then verifies the complete file.
 
     Parameters
     ----------
     part : Path
-        The partial file, in the folder of the finished one.
+        The partial file, in the folder of the finished file.
     size : int
         Size of the finished file, in bytes.
     timeout, wait : float
-        Seconds without data that count as a stall; seconds between attempts.
+        Seconds without data after which a connection counts as stalled, and seconds between
+        attempts.
     attempts : int
         Maximum number of attempts.
     progress : bool
@@ -43,12 +44,12 @@ class ResumingDownloader:
         self.part, self.size = part, size
         self.timeout, self.attempts, self.wait = timeout, attempts, wait
         self.progress = progress
-        self.resumed = False  # whether the last call started with bytes from an earlier one
+        self.resumed = False  # whether the last call started with bytes from an earlier call
         self._secure = _SecureOnly(allow_loopback)
         self._opener = urllib.request.build_opener(self._secure)
 
     def __call__(self, url, output_file, pooch):
-        """Download `url` to `output_file`; pooch calls its downloader like this."""
+        """Download `url` to `output_file`; pooch calls its downloader with these arguments."""
         self._secure.check(url)
         self.resumed = self._have() > 0
         with late_bar(os.path.basename(url), self.size, shown=self.progress) as update:
@@ -69,7 +70,7 @@ class ResumingDownloader:
             time.sleep(self.wait)
 
     def _have(self):
-        """How many bytes have been downloaded; a partial file that is too long counts as 0."""
+        """Number of bytes downloaded so far; 0 if the partial file is too long."""
         have = self.part.stat().st_size if self.part.exists() else 0
         return have if have <= self.size else 0
 
@@ -90,8 +91,9 @@ class ResumingDownloader:
     def _receive(self, response, done, update):
         with open(self.part, "r+b" if done else "wb") as file:
             file.seek(done)
-            # One byte too many is enough to know that the file is wrong. read1 returns what has
-            # arrived; read would wait for a whole chunk, and lose it if the connection stalls.
+            # One byte too many is enough to know that the file is wrong. read1 returns the data
+            # received so far; read would wait for a whole chunk, and lose it if the connection
+            # stalls.
             while chunk := response.read1(min(CHUNK, self.size - done + 1)):
                 file.write(chunk)
                 done += len(chunk)
@@ -102,7 +104,7 @@ class ResumingDownloader:
 
 
 def _first_byte(response):
-    """The first byte of the response: a server may ignore the range and send everything."""
+    """Position of the response's first byte; a server may ignore the range and send everything."""
     if response.status != 206:
         return 0
     match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
@@ -110,7 +112,7 @@ def _first_byte(response):
 
 
 class _SecureOnly(urllib.request.HTTPRedirectHandler):
-    """Refuses addresses other than https, including those that a server redirects to."""
+    """Refuses addresses other than https, including those to which a server redirects."""
 
     def __init__(self, allow_loopback):
         self.allow_loopback = allow_loopback

@@ -1,4 +1,4 @@
-"""Finding the files of a corpus and reading them as text, with errors that name the place."""
+"""Finding the files of a corpus and reading them as text. Errors name the place of a fault."""
 
 import gzip
 import io
@@ -8,21 +8,21 @@ from pathlib import Path
 from minitransformer.storage.download import data_folders, fetch
 from minitransformer.storage.published import SOURCES
 
-MAX_TEXT = 1 << 28  # bytes of one file after decompression; Multi30k's largest file has 2 MB
+MAX_TEXT = 1 << 28  # in bytes, for one file after decompression; Multi30k's largest has 2 MB
 
 
 def find(name, data_dir=None, places=(), progress=True) -> Path:
-    """The path of a published file: in a folder, where it is not verified, or downloaded.
+    """The path of a published file, found in a folder (and not verified) or downloaded.
 
     Parameters
     ----------
     name : str
         A key of :data:`minitransformer.storage.published.SOURCES`.
     data_dir : path-like, optional
-        The file itself, or a folder that contains it at its published place or at one of `places`.
-        The folder in ``MINITRANSFORMER_DATA`` is searched next.
+        The file itself, or a folder that contains the file at its published place or at one of
+        `places`. The folder in ``MINITRANSFORMER_DATA`` is searched next.
     places : sequence of str
-        Further places in a folder.
+        Further places in a folder at which to look for the file.
     progress : bool
         Whether to show a bar on standard error.
 
@@ -51,17 +51,18 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
 
 
 def read_text(path) -> str:
-    """The text of a UTF-8 file, decompressed if it is a ``.gz``.
+    """The text of a UTF-8 file, which is decompressed if its name ends in ``.gz``.
 
-    The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` stays:
-    as a line end within a sentence, it would misalign all following lines with the other language.
+    The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` is not
+    treated as a line end: within a sentence, it would misalign all following lines with those of
+    the other language.
 
     Raises
     ------
     ValueError
-        If it is empty, damaged, larger than 256 MiB, or not UTF-8 (with the line).
+        If the file is empty, damaged, larger than 256 MiB, or not UTF-8 (the message has the line).
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     data = _bytes(Path(path))
     if len(data) > MAX_TEXT:

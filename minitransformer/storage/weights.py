@@ -1,11 +1,12 @@
-"""Arrays in a safetensors file that contains no code and detects every altered byte.
+"""Arrays in a safetensors file, which contains no code and in which every altered byte is detected.
 
-A safetensors file is eight bytes of header length, a JSON header (the dtype, shape and place of
-each array, and text metadata), and the arrays' bytes. Two things are added to the format here:
+A safetensors file consists of the length of the header (eight bytes), a JSON header (the dtype,
+shape and place of each array, and text metadata), and the bytes of the arrays. Two rules are added
+to the format here:
 
 - the header is written in one canonical form (metadata sorted, see :func:`_encode_header`), so the
   same content always gives the same bytes, and a header in any other form has been altered;
-- its metadata contain ``sha256``, the digest of the body and of that header with an empty digest.
+- its metadata contain ``sha256``, the digest of the body and of the header with an empty digest.
 """
 
 import hashlib
@@ -44,7 +45,8 @@ DTYPES = (
     "float64",
     "complex64",
 )
-OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)  # the names of these in a file
+# Names of the dtypes that are written.
+OWN = tuple(name for name in FORMAT_DTYPES if name != BFLOAT16)
 
 
 def save_arrays(path, arrays: dict, metadata: dict | None = None):
@@ -55,16 +57,16 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
     path : path-like
         The file to write.
     arrays : dict of str -> numpy array, any shape, any dtype of :data:`DTYPES`
-        Views and transposes are fine: they are made contiguous first (the safetensors library
-        would silently write their memory in the wrong order). Arrays that share memory are each
-        stored, so pass a tied parameter only once.
+        The arrays. Views and transposes are allowed; they are made contiguous first. (The
+        safetensors library would silently write their memory in the wrong order.) Arrays that share
+        memory are stored separately, so pass a tied parameter only once.
     metadata : dict of str -> str, optional
-        Anything else that belongs to the weights; the key ``sha256`` is reserved.
+        Any further data that belong to the weights. The key ``sha256`` is reserved.
 
     Raises
     ------
     TypeError, ValueError
-        For names, arrays or metadata that the format does not allow; nothing is written.
+        If a name, an array or metadata are not allowed by the format. Nothing is written then.
     OSError
         See :func:`~minitransformer.storage.atomic.atomic_write`.
     """
@@ -94,29 +96,29 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
 def load_arrays(path, expect: dict | None = None):
     """Read what :func:`save_arrays` wrote, and verify every byte of it.
 
-    This needs memory for the file while it is verified, for the arrays, and for parsing the header
-    (25 MB for the longest one allowed).
+    Loading needs memory for the bytes of the file, until they are verified, for the arrays, and for
+    parsing the header (25 MB for the longest header allowed).
 
     Parameters
     ----------
     path : path-like
         The file to read.
     expect : dict of str -> (shape, dtype), optional
-        The arrays that the file must contain, no more and no less.
+        The arrays that the file must contain; it must not contain others.
 
     Returns
     -------
     arrays : dict of str -> numpy array
-        Writable, in alphabetical order of their names.
+        The arrays, which are writable, in alphabetical order of their names.
     metadata : dict of str -> str
-        Without the digest.
+        The text metadata, without the digest.
 
     Raises
     ------
     ValueError
         If the file is truncated, altered, in a different format, or does not match `expect`.
     OSError
-        If it does not exist or cannot be read.
+        If the file does not exist or cannot be read.
     """
     path = Path(path)
     require_file(path)
@@ -141,11 +143,11 @@ def check_arrays(arrays: dict, expect: dict, where):
     Parameters
     ----------
     arrays : dict of str -> array
-        Anything with a shape and a dtype.
+        The arrays; any objects with a shape and a dtype.
     expect : dict of str -> (shape, dtype)
-        If a dtype is None, any dtype is allowed.
+        The expected arrays. A dtype of None means that any dtype is allowed.
     where : path-like or str
-        Named in the message.
+        The place of the arrays, for the message.
     """
     missing = sorted(set(expect) - set(arrays))
     extra = sorted(set(arrays) - set(expect))
@@ -163,7 +165,7 @@ def check_arrays(arrays: dict, expect: dict, where):
 
 
 def _some(words, limit=12):
-    """The words in one line; if there are many, the first ones and how many more there are."""
+    """The words in one line; if there are many, only the first, and the number of the rest."""
     more = [f"and {len(words) - limit} more"] if len(words) > limit else []
     return ", ".join([*words[:limit], *more])
 
@@ -180,7 +182,7 @@ def _storable(name, array):
         )
     if array.dtype.name not in DTYPES:
         raise TypeError(f"array {name!r} has dtype {array.dtype}; allowed: {', '.join(DTYPES)}")
-    # not np.ascontiguousarray: that one turns shape () into (1,)
+    # not np.ascontiguousarray, which turns shape () into (1,)
     return np.asarray(array, order="C")
 
 
@@ -202,7 +204,7 @@ def _encode_header(header):
 
 
 def _digest(header, body):
-    """SHA-256 of names, dtypes, shapes, places, metadata and bytes (hexadecimal)."""
+    """SHA-256 (hexadecimal) of names, dtypes, shapes, places, metadata and bytes."""
     blank = header | {METADATA: header[METADATA] | {DIGEST: ""}}
     digest = hashlib.sha256(_encode_header(blank))
     digest.update(body)
@@ -216,7 +218,7 @@ def _array(raw, body, entry):
 
 
 def _verified_header(raw, length, path):
-    """The header of a file, if every byte is as it was written; otherwise a ValueError."""
+    """Return the header of a file if no byte was altered; otherwise raise ValueError."""
     try:
         header = strict_json(raw[8 : 8 + length])
         canonical = _encode_header(header)

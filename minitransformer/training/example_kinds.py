@@ -213,9 +213,8 @@ class SequencePairs(TokenSequences):
 
     def cost(self, n, source_length, target_length):
         """Rough time for a micro-batch of `n` pairs, in arbitrary units."""
-        return n * (
-            source_length + 2 * target_length
-        )  # targets also need cross-attention and the head
+        # Targets count twice, because they also need cross-attention and the head.
+        return n * (source_length + 2 * target_length)
 
 
 def on_device_of(model, *arrays):
