@@ -1,7 +1,7 @@
-"""The same training step on the CPU and on a GPU, for wider and wider models: where a GPU pays off.
+"""The same training step on the CPU and on a GPU, for models of increasing width.
 
-Both sides run this package's code, from one source. They take turns in one process. The CPU side
-has one worker per core.
+The table shows from which width on a GPU pays off. Both devices run the same source code, that of
+this package. They take turns in one process. On the CPU there is one worker per core.
 """
 
 import time
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
     @property
     def ratio(self):
-        """How many times as fast the GPU is."""
+        """The speedup of the GPU: time on the CPU divided by time on the GPU."""
         return self.cpu / self.gpu
 
 
@@ -45,9 +45,9 @@ def places(threads=None, rounds=ROUNDS, on_progress=lambda text, done, total: No
     Parameters
     ----------
     threads : int, optional
-        Workers on the CPU; by default one per core.
+        Number of workers on the CPU; by default one per core.
     rounds : int
-        Timed steps per side, after :data:`WARM_UP` untimed ones.
+        Number of timed steps per device, after :data:`WARM_UP` untimed steps.
     on_progress : callable
         Called as ``on_progress(text, done, total)`` before each width.
 

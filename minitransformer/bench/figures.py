@@ -1,4 +1,4 @@
-"""Figures of a benchmark: bars for a few cases, lines if one size grows."""
+"""Figures of a benchmark: bars for a few cases, or lines if one size grows."""
 
 from minitransformer.bench.growth import sweeps
 from minitransformer.plots import BLUE, GREY, ORANGE, blank
@@ -40,7 +40,7 @@ def bars(report):
 
 
 def _whiskers(axes, rows, side, places):
-    """Lines from the lower to the upper quartile."""
+    """Draw lines from the lower to the upper quartile."""
     for row, place in zip(rows, places, strict=True):
         if row.results[side.key].seconds:
             low, high = (1000 * t for t in row.results[side.key].quartiles)
@@ -59,9 +59,9 @@ MEASURES = (("time per step (ms)", _milliseconds), ("peak memory of the process 
 
 
 def growth(report):
-    """Time and peak memory over the length of the texts, and over their number; all axes are log.
+    """Time and peak memory against the length of the texts, and against their number, in log scale.
 
-    A grey line, starting at our first point, shows growth in proportion to the size.
+    A grey line that starts at our first point shows growth in proportion to the size.
     """
     figure = blank(width=9, height=7)
     grid = figure.subplots(2, 2, sharey="row", sharex="col")

@@ -1,4 +1,4 @@
-"""How time and memory grow if one size grows and the other stays the same."""
+"""The growth of time and memory if one size grows and the other is fixed."""
 
 from typing import NamedTuple
 
@@ -11,9 +11,9 @@ class Sweep(NamedTuple):
     Attributes
     ----------
     label : str
-        What grows, in words.
+        The size that grows, in words.
     size : str
-        The attribute of a Case that grows.
+        The attribute of a Case that contains this size.
     rows : list of Row
     """
 
@@ -27,12 +27,12 @@ class Sweep(NamedTuple):
         return [getattr(row.case, self.size) for row in self.rows]
 
     def points(self, key, value):
-        """Pairs (size, value of the side's Result), for the rows in which the side was measured."""
+        """Pairs (size, value of a side's Result) from the rows in which the side was measured."""
         found = zip(self.sizes, (value(row.results[key]) for row in self.rows), strict=True)
         return [(size, measured) for size, measured in found if measured is not None]
 
     def exponents(self, key, value):
-        """The powers of the size with which a value grows: over all points, and over the last two.
+        """The powers of the size with which a value grows, over all points and over the last two.
 
         None if there are fewer than two points.
         """
@@ -43,10 +43,10 @@ class Sweep(NamedTuple):
 
 
 def sweeps(report):
-    """Both sweeps of a report on attention: over the length of the texts, and over their number.
+    """The two sweeps of a report on attention: one over the length of texts, one over their number.
 
-    The first row gives the fixed number of texts of the first sweep, and the last row gives the
-    fixed length of the second.
+    The first row determines the fixed number of texts in the first sweep, and the last row
+    determines the fixed length in the second sweep.
     """
     rows = report.rows
     texts, length = rows[0].case.texts, rows[-1].case.max_len
@@ -63,7 +63,7 @@ def sweeps(report):
 
 
 def lines(report):
-    """Lines that say with which power of each size the time per step grows."""
+    """Lines of text with the power of each size with which the time per step grows."""
     for sweep in sweeps(report):
         for side in report.sides:
             found = sweep.exponents(side.key, lambda r: r.median if r.seconds else None)

@@ -1,4 +1,4 @@
-"""Steps taken in turns, and what is computed from them: medians, quartiles, ratios, memory."""
+"""Steps taken in turns, and the medians, quartiles and ratios computed from their times."""
 
 import statistics
 import time
@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 
 from minitransformer.bench.worker_process import WorkerError
 
-# The threads of the side that has just worked keep polling for work for some milliseconds.
+# After a step, the threads of that side keep polling for work for some milliseconds.
 PAUSE = 0.05
 
 
 @dataclass
 class Result:
-    """What was measured of one side in one case.
+    """The measurements of one side in one case.
 
     Attributes
     ----------
     seconds : list of float
         Time of each timed step.
     peak_bytes, start_bytes : int or None
-        Peak memory of the process, and its memory before the model was created.
+        Peak memory of the process, and memory of the process before the model was created.
     error : str or None
-        Why the side failed, in one line; None if it did not.
+        Why the side failed, in one line; None if it did not fail.
     left_out : bool
         Whether the side was not run because it would have needed too much memory.
     """
@@ -40,7 +40,7 @@ class Result:
 
     @property
     def quartiles(self):
-        """Lower and upper quartile in seconds: half of the steps took between these two times."""
+        """Lower and upper quartile in seconds; half of the steps took between these two times."""
         if len(self.seconds) < 2:
             return self.seconds[0], self.seconds[0]
         low, _, high = statistics.quantiles(self.seconds, n=4, method="inclusive")
@@ -49,7 +49,7 @@ class Result:
 
 @dataclass
 class Row:
-    """One case, and the results of every side by the side's key."""
+    """One case, and the result of every side, by the key of the side."""
 
     case: object
     results: dict
@@ -57,8 +57,9 @@ class Row:
     def ratio(self, key, against):
         """Time of one side divided by that of another: the median over the turns.
 
-        The steps of a turn follow each other and use the same batch, so neither a change of the
-        machine's speed nor one of the batch affects the ratio. None unless both sides ran.
+        The steps of a turn immediately follow each other and use the same batch. So the ratio is
+        not affected if the speed of the machine or the batch changes between turns. None unless
+        both sides ran.
         """
         ours, theirs = self.results.get(key, Result()), self.results.get(against, Result())
         turns = list(zip(ours.seconds, theirs.seconds, strict=False))
@@ -77,7 +78,7 @@ class Row:
         return self.case.tokens() / result.median if result.seconds else None
 
     def fraction_of_peak(self, key, peak):
-        """Rate of the case's matrix products as a fraction of `peak` (operations per second)."""
+        """Speed of the case's matrix products, as a fraction of `peak` (operations per second)."""
         result = self.results[key]
         return self.case.flops() / result.median / peak if result.seconds and peak else None
 
@@ -90,19 +91,19 @@ def compare(
     Parameters
     ----------
     case : Case
-        The work.
+        The work to measure.
     sides : list of Side
         The implementations to compare.
     start : callable
         ``start(side)`` returns a :class:`~minitransformer.bench.worker_process.Worker`.
     repeats : int
-        Timed steps per side.
+        Number of timed steps per side.
     threads : int
-        Threads per side.
+        Number of threads per side.
     device : {"cpu", "gpu"}
         Where the steps are computed.
     on_progress : callable
-        Called as ``on_progress(fraction)`` with how much is done, from 0 to 1.
+        Called as ``on_progress(fraction)`` with the fraction of the work that is done.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def compare(
             workers[side.key] = stack.enter_context(start(side))
             _prepare(workers, side, results, case, device, threads)
             on_progress(0.0)
-        steps = case.batches + repeats  # first each batch once, untimed
+        steps = case.batches + repeats  # first, each batch is used once, untimed
         for turn in range(steps):
             for side in _in_turn(sides, turn):
                 seconds = _ask(workers, side.key, results, "step", number=turn).get("seconds")
@@ -131,7 +132,7 @@ def compare(
 
 
 def _in_turn(sides, turn):
-    """The sides in reverse order on every second turn, so that neither always comes first."""
+    """The sides, in reverse order in every second turn, so that no side always comes first."""
     return sides if turn % 2 == 0 else sides[::-1]
 
 
@@ -143,7 +144,7 @@ def _prepare(workers, side, results, case, device, threads):
 
 
 def _ask(workers, key, results, do, **arguments):
-    """The worker's answer; empty after an error, since a failed worker is not asked again."""
+    """The worker's answer; empty after an error, because a failed worker is not asked again."""
     if results[key].error is not None:
         return {}
     try:

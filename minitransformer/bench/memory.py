@@ -1,4 +1,4 @@
-"""Memory of this process and of the machine, on systems that report it."""
+"""Memory of this process and of the machine, on systems that report it to a program."""
 
 import multiprocessing
 import re
@@ -6,7 +6,7 @@ import sys
 
 
 def _kilobytes(path, field):
-    """A field of a Linux status file, in bytes; None elsewhere."""
+    """A field of a Linux status file, in bytes; None on other systems."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             found = re.search(rf"^{field}:\s+(\d+) kB", file.read(), re.MULTILINE)
@@ -16,13 +16,13 @@ def _kilobytes(path, field):
 
 
 def current():
-    """Memory of this process that is in RAM now, in bytes; None if unknown."""
+    """Memory of this process that is in RAM at present, in bytes; None if unknown."""
     return _kilobytes("/proc/self/status", "VmRSS")
 
 
 def peak():
-    """The maximum that :func:`current` has reached, in bytes; None if unknown."""
-    # Linux's own counter first: getrusage's also includes the process that started this one.
+    """The maximum of :func:`current` so far, in bytes; None if unknown."""
+    # First try Linux's counter; that of getrusage includes the process that started this one.
     found = _kilobytes("/proc/self/status", "VmHWM")
     if found is not None:
         return found
@@ -35,9 +35,9 @@ def peak():
 
 
 def of_children():
-    """Memory that the processes forked from this one do not share with it now, in bytes.
+    """Present memory of forked processes that they do not share with this process, in bytes.
 
-    The present value is enough, because workers keep what they free for the next step.
+    The peak is not needed, because workers keep the memory that they free, for the next step.
     """
     return sum(
         _kilobytes(f"/proc/{child.pid}/smaps_rollup", field) or 0
@@ -47,5 +47,5 @@ def of_children():
 
 
 def available():
-    """Memory that is available on the machine now, in bytes; None if unknown."""
+    """Memory that is available on the machine at present, in bytes; None if unknown."""
     return _kilobytes("/proc/meminfo", "MemAvailable")

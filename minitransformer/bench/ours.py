@@ -1,4 +1,4 @@
-"""Our side: the steps of `fit` without the rest of its loop, and calls of `generate`."""
+"""Our side: the training steps that `fit` takes, and calls of `generate`."""
 
 import time
 from importlib.metadata import version
@@ -24,7 +24,7 @@ PEAK_SIZE, PEAK_SECONDS = 2048, 1.5
 
 
 def about():
-    """NumPy's version and the linear-algebra library, by name."""
+    """A dict with NumPy's version and the linear-algebra library."""
     blas = [lib for lib in threadpool_info() if lib["user_api"] == "blas"]
     words = [
         f"{lib['internal_api']} {lib.get('version') or ''} ({lib.get('architecture', 'unknown')})"
@@ -34,7 +34,7 @@ def about():
 
 
 def peak(device):
-    """Operations per second of the fastest of several float32 products of 2048 x 2048 matrices."""
+    """Operations per second of the fastest of several products of 2048 x 2048 float32 matrices."""
     a = to_device(np.ones((PEAK_SIZE, PEAK_SIZE), np.float32), choose_device(device))
     product, matmul = a @ a, array_module(a).matmul
     shortest, end = np.inf, time.perf_counter() + PEAK_SECONDS
@@ -55,10 +55,10 @@ def classifier_of(case, **options):
 
 
 def examples_of(case, batch):
-    """A batch of the classifier as the training loop sees it.
+    """A batch of the classifier, in the form that the training loop uses.
 
-    If the case is padded, every sequence has length T as far as the package is concerned, so it
-    trims nothing. Only the mask marks the padding, and the padding is computed like the tokens.
+    If the case is padded, every sequence is given with length T, so the package does not trim it.
+    Only the mask marks the padding, which is computed like the tokens.
     """
     if not case.padded:
         return Examples(np.concatenate(batch.sequences), batch.lengths, targets=batch.labels)
@@ -68,7 +68,7 @@ def examples_of(case, batch):
 
 
 class OurSteps:
-    """Base class of all kinds of work: a model on a device.
+    """Base class of the steps of all kinds of cases: a model on a device.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class OurSteps:
             model.to(choose_device(device))
 
     def step(self, number):
-        """The work of one step, on batch `number` (modulo their number)."""
+        """Do the work of one step, on batch `number` (modulo the number of batches)."""
         raise NotImplementedError
 
     def wait(self):
@@ -92,7 +92,7 @@ class OurSteps:
         synchronize(self.model.flat.values)
 
     def device_memory(self):
-        """Memory held on the device, in bytes; None on the CPU, where the process is measured."""
+        """Memory held on the device, in bytes; None on the CPU, where the process's is measured."""
         held = memory(self.model.flat.values)
         return held and held["held"]
 
@@ -116,7 +116,7 @@ class TrainingSteps(OurSteps):
         self.pool = WorkerPool(model, model.recipe.workers, fork=True).__enter__()
 
     def step(self, number):
-        """Forward and backward pass and optimiser."""
+        """Forward pass, backward pass and optimiser step."""
         examples = self.batches[number % len(self.batches)]
         return train_step(
             self.model, self.model.recipe, self.pool, examples, np.arange(len(examples))
@@ -147,14 +147,14 @@ def translation_steps(case, device, workers):
 
 
 class GenerationSteps(OurSteps):
-    """Prompts that are continued, token by token."""
+    """Generation steps: prompts are continued token by token."""
 
     def __init__(self, case, device, workers):
         super().__init__(GPT(seed=SEED, **case.sizes), device)
         self.case, self.prompts = case, prompts(case)
 
     def step(self, number):
-        """The generated tokens that follow a prompt, an int array (written,)."""
+        """Continue prompt `number`; returns the generated tokens, an int array (written,)."""
         prompt = self.prompts[number % len(self.prompts)]
         return generate(self.model, [prompt], max_new_tokens=self.case.written, greedy=True)[0]
 
@@ -173,7 +173,7 @@ def steps(case, device, threads, **options):
     Parameters
     ----------
     case : Case
-        The work.
+        The case to measure.
     device : {"cpu", "gpu"}
         Where the steps are computed.
     threads : int

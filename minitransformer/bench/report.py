@@ -1,4 +1,4 @@
-"""The results of a benchmark, as a table and as JSON."""
+"""The results of a benchmark as a table and as JSON."""
 
 from dataclasses import asdict
 
@@ -33,7 +33,7 @@ def _title(report):
 
 
 def cells(row, key, peak):
-    """The cells under the HEADINGS for one side, as text."""
+    """The cells of one side's line, in the order of HEADINGS, as text."""
     result = row.results[key]
     if result.error or result.left_out:
         return ["failed" if result.error else "left out", *[""] * (len(HEADINGS) - 1)]
@@ -55,7 +55,7 @@ def _number(value, spec):
 
 
 def lines(report):
-    """The lines under the table: the machine, what failed, and notes."""
+    """The lines below the table: the machine, failures and notes."""
     machine = report.machine
     yield (
         f"{machine['system']}, {machine['threads']} of {machine['cores']} cores, "
@@ -80,7 +80,7 @@ def lines(report):
 
 
 def as_dict(report):
-    """Everything that was measured, ready for JSON, in seconds, bytes and operations per second."""
+    """All measurements, ready for JSON, in seconds, bytes and operations per second."""
     return {
         "workload": report.workload,
         "machine": report.machine,

@@ -1,4 +1,4 @@
-"""A whole benchmark: its sides, its cases and their order, and what is left out and why."""
+"""A whole benchmark: its sides, its cases in order, and which are left out and why."""
 
 import functools
 import importlib.util
@@ -21,7 +21,7 @@ FULL = Side("full", "ours, full", "ours", {"attention": "full"})
 TORCH = Side("torch", "PyTorch", "torch", {})
 COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
 MAX_MEMORY_FRACTION = 0.8
-"""A side is left out if it would probably need more than this fraction of the free memory."""
+"""A side is left out of a case if it would probably need more than this fraction of free memory."""
 
 
 @dataclass
@@ -37,11 +37,11 @@ class Report:
     machine : dict
         System, cores, threads, versions, and the load before the benchmark began.
     peaks : dict of str to float
-        Operations per second of each library's fastest float32 matrix product, by module.
+        Operations per second of each side's fastest float32 matrix product, by module.
     rows : list of Row
         The cases that were measured.
     notes : list of str
-        What a reader of the figures has to know.
+        Remarks that a reader of the figures needs.
     """
 
     workload: str
@@ -53,12 +53,12 @@ class Report:
 
     @property
     def peak(self):
-        """The fastest of the `peaks`; None before they are measured."""
+        """The highest of the `peaks`; None before they are measured."""
         return max(self.peaks.values(), default=None)
 
     @property
     def failures(self):
-        """Errors of the sides that are not optional, one line each."""
+        """Errors of the sides that are not optional, one line per error."""
         needed = [side.key for side in self.sides if not side.optional]
         return [
             f"{row.case.name}: {row.results[key].error}"
@@ -77,21 +77,21 @@ def bench(
     workload : str
         A key of `WORKLOADS`.
     against : {None, "torch"}
-        What to compare with. If it is not installed, the report says how to install it.
+        The library to compare with. If it is not installed, the report says how to install it.
     compiled : bool
-        Compare with ``torch.compile`` too.
+        Whether to compare with ``torch.compile`` too.
     device : {"cpu", "gpu", "auto"}
         Where the steps are computed; "auto" uses a GPU if there is one.
     dropout : float, optional
-        Measure only with this dropout, instead of the usual ones.
+        The only dropout to measure, instead of the usual ones.
     repeats : int, optional
-        Timed steps per side; by default the number that the case defines.
+        Number of timed steps per side; by default the number that the case defines.
     threads : int, optional
-        Threads per side; by default one per core.
+        Number of threads per side; by default one per core.
     start : callable
         ``start(side, threads)`` returns a worker.
     on_progress : callable
-        Called as ``on_progress(text, done, total)`` with what is being measured.
+        Called as ``on_progress(text, done, total)``; the text says what is being measured.
 
     Returns
     -------
@@ -100,10 +100,10 @@ def bench(
     Raises
     ------
     ValueError
-        If an argument is not one of those allowed.
+        If an argument is not allowed.
     KeyboardInterrupt
-        If the benchmark is interrupted before the first case is done. After that, the report
-        contains the cases that are done.
+        If the benchmark is interrupted before the first case is done. If it is interrupted later,
+        the report contains the cases that are done.
     """
     _check(workload, against, compiled, dropout)
     device = {"numpy": "cpu", "cupy": "gpu"}[choose_device(device)]
@@ -122,7 +122,8 @@ def bench(
         if not report.rows:
             raise
         report.notes.append(f"interrupted after {len(report.rows)} of {len(cases)} cases")
-    _measure_peak(report, start, device)  # again: another program may have slowed the first one
+    # Measure again, because another program may have slowed down the first measurement.
+    _measure_peak(report, start, device)
     return report
 
 
@@ -182,7 +183,7 @@ def _machine(threads, device):
 
 
 def processor():
-    """Name, family and model of the processor, from Linux, or else the name that Python knows."""
+    """Name, family and model of the processor on Linux; elsewhere the name that Python returns."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             lines = [line.split(":", 1) for line in file if ":" in line]
@@ -195,7 +196,7 @@ def processor():
 
 
 def _look_at_machine(report, start, device):
-    """Versions of every side, the fastest matrix product, and a note if the machine is busy."""
+    """Record every side's versions and fastest matrix product, and note if the machine is busy."""
     for side in _one_of_each(report):
         with start(side) as worker:
             report.machine[side.module] = worker.ask("about")["about"]
@@ -208,7 +209,7 @@ def _look_at_machine(report, start, device):
 
 
 def _measure_peak(report, start, device):
-    """Measure the fastest matrix product of each side; the best so far is kept."""
+    """Measure the fastest matrix product of each side, and keep the best so far."""
     for side in _one_of_each(report):
         with start(side) as worker:
             found = worker.ask("peak", device=device)["flops"]
@@ -216,12 +217,12 @@ def _measure_peak(report, start, device):
 
 
 def _one_of_each(report):
-    """One of our sides, and one of PyTorch's."""
+    """One of our sides, and one of PyTorch's sides."""
     return {side.module: side for side in reversed(report.sides)}.values()
 
 
 def _too_large(report, side, case, device):
-    """Whether a side would need too much memory, judging by what it needed in the row before."""
+    """Whether a side would need too much memory, judging by its memory in the row before."""
     free = memory.available()
     if device == "gpu" or free is None or not report.rows:
         return False

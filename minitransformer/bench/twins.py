@@ -1,8 +1,8 @@
-"""The functions of `fused` compared with the plain ones that they replace: the gain of each.
+"""The speedup of each function of `fused` over the plain function that it replaces.
 
-Both belong to this package, so they take turns in one process. They run as a worker runs them: with
-one BLAS thread, in single precision, on micro-batches of about 1,000 tokens. On a GPU the kernels
-are compared with the plain functions, on about 8,000 tokens.
+Both functions belong to this package, so they take turns in one process. They run under the same
+conditions as in a worker: with one BLAS thread, in single precision, on micro-batches of about
+1,000 tokens. On a GPU, the kernels are compared with the plain functions, on about 8,000 tokens.
 """
 
 import time
@@ -17,15 +17,15 @@ from minitransformer.training import Adam
 from minitransformer.training.parallel.allocator import freed_memory_kept
 from minitransformer.training.parallel.blas import one_blas_thread
 
-# B, H, T, E: long texts, a typical micro-batch, many short texts.
+# (B, H, T, E) for long texts, for a typical micro-batch, and for many short texts.
 SHAPES = ((4, 4, 256, 32), (16, 4, 64, 32), (32, 4, 17, 16))
 GPU_SHAPES = ((32, 4, 256, 32), (128, 4, 64, 32), (256, 4, 32, 32))
-VOCABULARY = 8000  # for cross-entropy, which uses only B and T of the above
+VOCABULARY = 8000  # for cross-entropy, which uses only B and T of a shape
 ROUNDS = 41
 
 
 class Gain(NamedTuple):
-    """Median seconds per call of a function at a shape (B, H, T, E), plain and fused."""
+    """Median seconds per call of a function for a shape (B, H, T, E): plain, and fused."""
 
     name: str
     shape: tuple
@@ -38,14 +38,14 @@ class Gain(NamedTuple):
 
 
 def gains(device="numpy", rounds=ROUNDS, on_progress=lambda text, done, total: None):
-    """Measure every function of ``fused.FASTER``, or every GPU kernel, at every shape.
+    """Measure every function of ``fused.FASTER``, or every GPU kernel, for every shape.
 
     Parameters
     ----------
     device : {"numpy", "cupy"}
         Where the functions are computed.
     rounds : int
-        Timed calls of each function.
+        Number of timed calls of each function.
     on_progress : callable
         Called as ``on_progress(text, done, total)`` before each measurement.
 
@@ -62,7 +62,7 @@ def gains(device="numpy", rounds=ROUNDS, on_progress=lambda text, done, total: N
                 arguments = _arguments(name, np.random.default_rng(0), *shape)
                 if device == "cupy":
                     arguments = _moved(arguments)
-                    arguments[1].pop("label_smoothing", None)  # no kernel supports it
+                    arguments[1].pop("label_smoothing", None)  # no kernel supports label smoothing
                 twins = (getattr(functional, name), function)
                 found.append(Gain(name, shape, *_medians(twins, arguments, rounds)))
     return found if device == "numpy" else [*found, _gain_of_adam(rounds)]
@@ -72,7 +72,7 @@ PARAMETERS = 2_500_000
 
 
 def _gain_of_adam(rounds):
-    """The gain of Adam's kernel over its plain step on a device."""
+    """The speedup of Adam's kernel over its plain step on a device."""
     theta = to_device(np.zeros(PARAMETERS, np.float32), "cupy")
     plain_adam, fused_adam = Adam(), Adam()
 
@@ -89,7 +89,7 @@ def _gain_of_adam(rounds):
 
 
 def _arguments(name, rng, B, H, T, E):
-    """Random arguments for one of the functions, as a tuple and a dict."""
+    """Random arguments for the function `name`, as a tuple and a dict."""
 
     def draw(*shape):
         return rng.standard_normal(shape, dtype=np.float32)
@@ -125,7 +125,7 @@ def _arguments(name, rng, B, H, T, E):
 
 
 def _moved(value):
-    """The arguments on the GPU: arrays are copied, and a host generator becomes a device one."""
+    """Move arguments to the GPU: arrays are copied, a host generator becomes a device generator."""
     if isinstance(value, tuple):
         moved = [_moved(part) for part in value]
         return type(value)(*moved) if hasattr(value, "_fields") else tuple(moved)

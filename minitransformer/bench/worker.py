@@ -1,9 +1,9 @@
-"""A worker process: one implementation, which answers requests line by line.
+"""A worker process, which runs one implementation and answers requests line by line.
 
-Requests and answers are one JSON object per line, on standard input and output. ``about`` asks for
-versions and ``peak`` for the fastest matrix product; ``prepare`` creates a model and its batches,
-``step`` takes one step and returns its seconds, and ``memory`` returns the peak memory. An answer
-with the key "error" says in one line what went wrong.
+Requests are read from standard input and answers are written to standard output, one JSON object
+per line. ``about`` returns versions, and ``peak`` the speed of the fastest matrix product.
+``prepare`` creates a model and its batches, ``step`` takes one step and returns its seconds, and
+``memory`` returns the peak memory. An answer with the key "error" says in one line what went wrong.
 
 Run as ``python -m minitransformer.bench.worker SIDE``, where SIDE is ``ours`` or ``torch``.
 """
@@ -19,7 +19,7 @@ from minitransformer.bench.workloads import read_case
 
 
 def side_named(name):
-    """The module of an implementation, imported only now, with everything it needs."""
+    """The module of an implementation, which is imported only when this is called."""
     if name == "torch":
         from minitransformer.bench import torch_side as module
     else:
@@ -33,8 +33,9 @@ class Server:
     Parameters
     ----------
     side : module
-        It has ``about()``, ``peak(device)`` and ``steps(case, device, threads, **options)``. What
-        ``steps`` returns has ``step(number)``, ``wait()`` and ``device_memory()``.
+        A module with ``about()``, ``peak(device)`` and ``steps(case, device, threads, **options)``.
+        The object that ``steps`` returns has ``step(number)``, ``wait()`` and
+        ``device_memory()``.
     """
 
     def __init__(self, side):
@@ -58,7 +59,7 @@ class Server:
         return {"seconds": time.perf_counter() - start}
 
     def memory(self):
-        """Peak and initial memory in bytes, of the device if the work is done there."""
+        """Peak and initial memory, in bytes: the device's, or, on the CPU, the process's."""
         on_device = self.steps.device_memory()
         if on_device is not None:
             return {"peak_bytes": on_device, "start_bytes": 0}
@@ -71,15 +72,16 @@ class Server:
         request = json.loads(line)
         try:
             return getattr(self, request.pop("do"))(**request)
-        except Exception as error:  # whatever it is, the parent process must learn of it
+        except Exception as error:  # the parent process must learn of any error
             text = " ".join(str(error).split()) or "no message"
             return {"error": f"{type(error).__name__}: {text}"}
 
 
 def main():
-    """Answer until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    # What libraries print must not be mixed with the answers, so it goes to standard error.
+    """Answer requests until standard input ends."""
+    # Ctrl-C is for the parent, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The output of libraries must not be mixed with the answers, so it goes to standard error.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     server = Server(side_named(sys.argv[1]))

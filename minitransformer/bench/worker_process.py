@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-# The libraries read these when they are loaded, so they must be set before that.
+# The libraries read these variables when they are loaded, so they must be set before.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
@@ -15,7 +15,7 @@ THREAD_VARIABLES = (
 
 
 class WorkerError(RuntimeError):
-    """A worker could not do what it was asked to do; the message is one line."""
+    """A worker could not do what was requested; the message is one line."""
 
 
 class Side(NamedTuple):
@@ -24,11 +24,11 @@ class Side(NamedTuple):
     Attributes
     ----------
     key : str
-        Its name in results.
+        Name of the side in results.
     label : str
-        Its name in tables and figures.
+        Name of the side in tables and figures.
     module : {"ours", "torch"}
-        The module that implements it.
+        The module that implements the side.
     options : dict
         Further arguments for the module's ``steps``.
     optional : bool
@@ -43,10 +43,10 @@ class Side(NamedTuple):
 
 
 def environment(side, threads):
-    """Environment variables for a worker: `threads` threads for the library that computes."""
+    """Environment variables for a worker, with `threads` threads for the library that computes."""
     counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
     if side.module == "torch":
-        counts["OPENBLAS_NUM_THREADS"] = "1"  # for NumPy, which only creates the data there
+        counts["OPENBLAS_NUM_THREADS"] = "1"  # for NumPy, which only creates the data
     return {**os.environ, **counts}
 
 
@@ -85,7 +85,7 @@ class Worker:
         do : str
             The request; see :mod:`~minitransformer.bench.worker`.
         **arguments
-            The arguments of the request; JSON must be able to store them.
+            The arguments of the request, which JSON must be able to store.
 
         Returns
         -------
@@ -131,5 +131,5 @@ class Worker:
             try:
                 stream.close()
             except BrokenPipeError:
-                pass  # the process has ended and reads no more
+                pass  # the process has ended and no longer reads
         self._errors.close()

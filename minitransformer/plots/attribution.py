@@ -1,4 +1,4 @@
-"""Figures of what mattered: bars per token for several methods, and a matrix of ablated heads."""
+"""Figures of attribution: bars per token for several methods, and a matrix of ablated heads."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ DPI = 110
 
 
 def bars(tokens, methods, *, xlabel="score"):
-    """A score per token by one or more methods, side by side, each with its own scale.
+    """The scores of tokens by one or more methods, side by side, each method with its own scale.
 
     Parameters
     ----------
     tokens : sequence of T str
-        From top to bottom.
+        The tokens, from top to bottom.
     methods : dict of str to (T,) array
-        Name to scores. Scores above 0 are orange, those below 0 blue and hatched.
+        Scores by name of the method. Scores above 0 are orange, those below 0 blue and hatched.
     xlabel : str
         What the scores are, with the unit.
 
@@ -61,15 +61,15 @@ def bars(tokens, methods, *, xlabel="score"):
 
 
 def heads(changes, *, label, form="{:+.2f}"):
-    """What changes when a head is left out: one row per layer, one column per head.
+    """The change caused by leaving out a head: one row per layer, one column per head.
 
     Parameters
     ----------
     changes : dict of str to (H,) array
-        Name of the layer to one number per head, as returned by
+        For each layer, by name, one number per head, as returned by
         :func:`~minitransformer.interpret.head_ablation` for a score that is a number.
     label : str
-        What changes, with the unit. Increases are orange, decreases blue.
+        Label of the numbers, with the unit. Increases are orange, decreases blue.
     form : str
         Format string of the numbers.
 

@@ -1,4 +1,4 @@
-"""What the figures share: colours, an empty figure, and text for labels."""
+"""Parts that the figures share: colours, an empty figure, and text for labels."""
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#666666"
 HEAT = "Blues"
@@ -12,10 +12,10 @@ def blank(width, height, dpi=150):
 
 
 def short(text, max_length):
-    """`text` for matplotlib, cut to `max_length` characters."""
+    """`text` for matplotlib, truncated to `max_length` characters."""
     return literal(text if len(text) <= max_length else text[: max_length - 3] + "...")
 
 
 def literal(text):
-    """`text` for matplotlib, which would read a pair of dollar signs as a formula."""
+    """`text` for matplotlib, with dollar signs escaped so that they do not start a formula."""
     return text.replace("$", r"\$")

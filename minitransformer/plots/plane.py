@@ -4,9 +4,9 @@ import numpy as np
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
 
-DPI = 110  # a notebook has many of them
+DPI = 110  # low, because a notebook has many figures
 
-# Colours after Okabe and Ito. Markers differ too, for printing in grey.
+# Colours after Okabe and Ito. Markers differ too, so that figures can be printed in grey.
 _GROUPS = (
     (BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), (GREY, "D"), ("#CC79A7", "v"), ("#E69F00", "P"),
     ("#000000", "x"),
@@ -14,17 +14,18 @@ _GROUPS = (
 
 
 def regions(predictors, x, labels, *, xlabel="", ylabel="", steps=120):
-    """The probabilities of classifiers with two classes over the plane, and the points to classify.
+    """Probabilities of two-class classifiers over the plane, and the points to classify.
 
     Parameters
     ----------
     predictors : dict of str to callable
-        Title to ``predict(points)``: (n, 2) -> (n,) probabilities of class 1. Each gets a panel.
-        Darker means more probable. A line marks the probability 1/2.
+        For each title, a function ``predict(points)``: (n, 2) -> (n,) probabilities of class 1.
+        Each predictor gets a panel, in which darker means more probable. A line marks the
+        probability 1/2.
     x : (n, 2) array
         The points.
     labels : (n,) array of 0 and 1
-        Their classes.
+        The classes of the points.
     xlabel, ylabel : str
         Axis labels.
     steps : int
@@ -74,11 +75,11 @@ def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
     Parameters
     ----------
     panels : dict of str to (n, 2) array
-        Title to coordinates. All panels show the same points.
+        Coordinates by title of the panel. All panels show the same points.
     groups : dict of str to dict of str to int
-        Name of a group to its points: their names and rows. At most seven groups.
+        For each group, at most seven, a dict of the names of its points to their rows.
     shown : collection of str
-        The points whose names are written. The others are only marked.
+        The points whose names are shown. All other points are only marked.
     xlabel, ylabel : str
         Axis labels.
 
@@ -127,8 +128,8 @@ def arrows(panels, *, radius=None, xlabel="", ylabel=""):
     Parameters
     ----------
     panels : dict of str to dict of str to ((n, 2) array, (n, 2) array)
-        Title to at most seven sets of arrows: the name of the set to the points where its arrows
-        begin and the points where they end.
+        For each title, at most seven sets of arrows by name. A set is a pair: the points where its
+        arrows begin, and the points where they end.
     radius : float, optional
         Radius of a circle around 0, drawn below the arrows.
     xlabel, ylabel : str
@@ -163,7 +164,7 @@ def arrows(panels, *, radius=None, xlabel="", ylabel=""):
                 angles="xy", scale_units="xy", scale=1,
             )  # fmt: skip
             axes.plot(*tails.T, linestyle="", marker=marker, markersize=4, color=colour)
-            axes.update_datalim(tips)  # quiver itself makes room only for the tails
+            axes.update_datalim(tips)  # quiver makes room only for the tails of arrows
         axes.set_aspect("equal", adjustable="datalim")
         axes.autoscale_view()
         axes.set_title(title, fontsize="medium")

@@ -1,4 +1,4 @@
-"""Figures of what a model attends to: attention weights, and words coloured by their score."""
+"""Figures of attention weights, and of words coloured by their scores."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def attention(P, tokens, keys=None):
     tokens : sequence of T str
         The queries.
     keys : sequence of S str, optional
-        The keys, in cross-attention. By default the same tokens.
+        The keys, for cross-attention; by default the keys are `tokens`.
 
     Returns
     -------
@@ -60,7 +60,8 @@ def words(tokens, scores, title=""):
     tokens : sequence of T str
         The words.
     scores : (T,) array
-        Scores above 0 are orange, those below 0 blue. The largest magnitude has full colour.
+        Scores above 0 are orange, those below 0 blue. The score of largest magnitude has the full
+        colour.
     title : str
         Title of the figure.
 
@@ -71,7 +72,7 @@ def words(tokens, scores, title=""):
     Raises
     ------
     ValueError
-        If there is no token, or not one finite score per token.
+        If there is no token, or if there is not exactly one finite score per token.
     """
     scores = np.asarray(scores, dtype=float)
     if not len(tokens) or scores.shape != (len(tokens),) or not np.isfinite(scores).all():
@@ -109,7 +110,7 @@ def _lay_out(tokens, width=72):
 
 
 def _word(axes, column, row, token, strength):
-    """One word in a box; `strength`, from -1 to 1, gives its colour."""
+    """Draw one word in a box, whose colour depends on `strength`, from -1 to 1."""
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Rectangle
 

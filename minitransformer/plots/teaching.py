@@ -6,9 +6,9 @@ import numpy as np
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
 
-DPI = 110  # a notebook has many of them
+DPI = 110  # low, because a notebook has many figures
 
-# Colours after Okabe and Ito. Dashes and markers differ as well, for printing in grey.
+# Colours after Okabe and Ito. Dashes and markers differ too, for printing in grey.
 _STYLES = (
     {"color": BLUE, "linestyle": "-", "marker": "o"},
     {"color": ORANGE, "linestyle": "--", "marker": "s"},
@@ -29,14 +29,14 @@ class Panel:
     x : (n,) array
         The x values of all series.
     series : dict of str to (n,) array
-        At most seven series: the name for the legend, and the y values. Names and labels may
-        contain formulas between dollar signs.
+        The y values of at most seven series, by name. The names are shown in the legend. Names and
+        labels may contain formulas between dollar signs.
     xlabel, ylabel : str
         Axis labels, with the unit if there is one.
     title : str
         Title of the panel.
     log : {"", "x", "y", "xy"}
-        The axes that are logarithmic.
+        Which axes are logarithmic.
     """
 
     x: object
@@ -53,7 +53,7 @@ def lines(*panels):
     Parameters
     ----------
     *panels : Panel
-        From left to right.
+        The panels, from left to right.
 
     Returns
     -------
@@ -110,14 +110,14 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
     Parameters
     ----------
     matrices : dict of str to (R, C) array
-        Title to matrix, of numbers or bools. All share one scale, from the smallest entry to the
+        Matrices of numbers or bools, by title. All share one scale, from the smallest entry to the
         largest. A NaN cell is white.
     rows, columns : sequences of R and C str
         Names of the rows and columns.
     labels : dict of str to (R, C) array of str, optional
-        Title to what is written instead of the numbers.
+        Texts to show instead of the numbers, by title of the matrix.
     xlabel, ylabel : str
-        What the columns and rows are.
+        Labels of the columns and of the rows.
     form : str
         Format string of the numbers.
 
@@ -128,7 +128,7 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
     Raises
     ------
     ValueError
-        If there is no matrix, or one is not (R, C).
+        If there is no matrix, or a matrix is not (R, C).
     """
     arrays = {title: np.asarray(matrix, dtype=float) for title, matrix in matrices.items()}
     R, C = len(rows), len(columns)
@@ -171,7 +171,7 @@ def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9
     f : callable
         ``f(x, y)`` for arrays.
     tracks : dict of str to (n, 2) array
-        Name to the points that were visited. Each track gets a panel.
+        The points of each path, by name. Each path gets a panel.
     xlim, ylim : (float, float)
         Limits of the axes.
     minimum : (float, float), optional
@@ -179,7 +179,7 @@ def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9
     xlabel, ylabel : str
         Axis labels.
     levels : int
-        Number of contour lines. Their values grow with the square of their index.
+        Number of contour lines. The values of f on them grow with the square of their index.
 
     Returns
     -------
@@ -188,7 +188,7 @@ def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9
     Raises
     ------
     ValueError
-        If there is no track, or one is not (n, 2) with at least one point.
+        If there is no path, or a path is not (n, 2) with at least one point.
     """
     tracks = {name: np.asarray(track, dtype=float) for name, track in tracks.items()}
     if not tracks:

@@ -1,4 +1,4 @@
-"""Figures of how training went: learning curves, and the confusion matrix."""
+"""Figures of the course of training and its result: learning curves, and the confusion matrix."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ def curves(history):
     Parameters
     ----------
     history : History or dict of str to list of float
-        What ``fit`` returned, or its ``history``: ``loss`` (nats) and, if they were measured,
-        ``val_loss``, ``accuracy`` and ``val_accuracy``.
+        The object that ``fit`` returned, or its attribute ``history``. It has ``loss`` (in nats)
+        and, if they were measured, ``val_loss``, ``accuracy`` and ``val_accuracy``.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def _curve(axes, values, factor, label, **style):
 
 
 def confusion(matrix, class_names):
-    """How often each class was predicted as each: counts, and percentages of the true class.
+    """How often texts of each true class were given each class: counts, and row percentages.
 
     Parameters
     ----------

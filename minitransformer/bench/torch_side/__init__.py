@@ -1,8 +1,9 @@
-"""PyTorch's side: the same models, written as a PyTorch user who wants speed would write them.
+"""PyTorch's side: the same models, written as a PyTorch user would write them for speed.
 
 Scaled dot-product attention is one call, and one linear map gives Q, K and V. The optimiser is
-fused, gradients are set to None, and the data are tensors before the clock starts. Generation uses
-a preallocated cache of keys and values, and inference mode. Only this folder imports PyTorch.
+fused, gradients are set to None, and the data are converted to tensors before the clock starts.
+Generation uses a preallocated cache of keys and values, and inference mode. Only this folder
+imports PyTorch.
 """
 
 import math
@@ -29,7 +30,7 @@ KINDS = {
 
 
 def about():
-    """Versions, the linear-algebra library and its threads, by name."""
+    """A dict with versions, the linear-algebra library and its number of threads."""
     blas = "MKL" if torch.backends.mkl.is_available() else "no MKL"
     if torch.backends.mkldnn.is_available():
         blas += ", oneDNN"
@@ -61,13 +62,13 @@ def steps(case, device, threads, compiled=False):
     Parameters
     ----------
     case : Case
-        The work.
+        The case to measure.
     device : {"cpu", "gpu"}
         Where the steps are computed.
     threads : int
-        Not used: PyTorch took the number from the environment when it was imported.
+        Not used, because PyTorch read the number from the environment when it was imported.
     compiled : bool
-        Use ``torch.compile``.
+        Whether to use ``torch.compile``.
 
     Returns
     -------

@@ -25,7 +25,7 @@ class Classifier(Model):
         self.head = nn.Linear(D, N_CLASSES)
 
     def forward(self, ids, mask):
-        """Logits (B, C) of ids (B, T); mask (B, T) is True at tokens, or None without padding."""
+        """Logits (B, C) of ids (B, T); mask (B, T) is True at tokens, None if nothing is padded."""
         x = dropped(self, self.embedding(ids) * self.scale + self.positions[: ids.shape[1]])
         pairs = None if mask is None else mask[:, None, None, :]
         for block in self.blocks:

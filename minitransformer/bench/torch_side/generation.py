@@ -8,7 +8,7 @@ from minitransformer.bench.workloads.generation import prompts
 
 
 class GenerationSteps(TorchSteps):
-    """Prompts that are continued greedily, always with the most probable token."""
+    """Generation steps: prompts are continued greedily, always with the most probable token."""
 
     def __init__(self, case, device, compiled):
         super().__init__(GPT, case, device, compiled)
@@ -19,7 +19,7 @@ class GenerationSteps(TorchSteps):
 
     @torch.inference_mode()
     def step(self, number):
-        """The generated tokens that follow a prompt, an int array (written,)."""
+        """Continue prompt `number`; returns the generated tokens, an int array (written,)."""
         ids = self.prompts[number % len(self.prompts)][None]
         written = torch.empty(self.case.written, dtype=torch.int64, device=self.device)
         start = 0

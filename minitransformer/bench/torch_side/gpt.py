@@ -33,13 +33,13 @@ class GPT(Model):
         return T.linear(self.final_norm(x), self.embedding.weight)
 
     def cache(self, capacity):
-        """An empty cache for the keys and values of one text: (N, 2, 1, H, capacity, E)."""
+        """An empty cache (N, 2, 1, H, capacity, E) for the keys and values of one text."""
         n_heads, D = self.blocks[0].attention.n_heads, self.embedding.embedding_dim
         shape = len(self.blocks), 2, 1, n_heads, capacity, D // n_heads
         return torch.empty(shape, device=self.embedding.weight.device)
 
     def extend(self, ids, cache, start):
-        """Logits (1, V) after ids (1, T), the tokens from `start` on; T > 1 only if start is 0."""
+        """Logits (1, V) after ids (1, T), which begin at position `start`; if T > 1, it must be 0."""
         end = start + ids.shape[1]
         x = self.embedding(ids) + self.positions.weight[start:end]
         for block, kv in zip(self.blocks, cache, strict=True):

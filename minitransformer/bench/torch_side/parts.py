@@ -1,4 +1,4 @@
-"""What the models share: attention, feed-forward network and block, and loading our weights."""
+"""Parts that the models share: attention, feed-forward network, block, and loading our weights."""
 
 import torch
 from torch import nn
@@ -19,7 +19,7 @@ def device_of(name):
 
 
 class SelfAttention(nn.Module):
-    """One linear map for Q, K and V, attention in one call, and an output map."""
+    """Self-attention: one linear map for Q, K and V, attention in one call, and an output map."""
 
     def __init__(self, D, n_heads, dropout, bias=True):
         super().__init__()
@@ -41,7 +41,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Queries from one sequence; keys and values from another, by one linear map."""
+    """Cross-attention: queries from one sequence; keys and values, by one map, from another."""
 
     def __init__(self, D, n_heads, dropout):
         super().__init__()
@@ -59,7 +59,7 @@ class CrossAttention(nn.Module):
 
 
 def joined(O):
-    """(B, H, T, E) -> (B, T, D)"""
+    """O (B, H, T, E) -> (B, T, D)."""
     return O.transpose(1, 2).flatten(2)
 
 
@@ -97,7 +97,7 @@ class Block(nn.Module):
 
 
 def dropped(module, x):
-    """Dropout with the module's probability, if that is not 0."""
+    """Apply dropout with the module's probability, if that is not 0."""
     return T.dropout(x, module.dropout, module.training) if module.dropout else x
 
 
@@ -109,7 +109,7 @@ class Model(nn.Module):
     """A network that can load our weights."""
 
     def copy_in(self, values):
-        """Copy our weights into this model; `values` is a dict of arrays by our names."""
+        """Copy our weights into this model; `values` maps our parameter names to arrays."""
         own = dict(self.named_parameters())
         with torch.no_grad():
             for name, value in values.items():

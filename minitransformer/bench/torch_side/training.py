@@ -22,18 +22,18 @@ NO_TARGET = -1
 
 
 class TorchSteps:
-    """Base class of all kinds of work: a model on a device.
+    """Base class of the steps of all kinds of cases: a model on a device.
 
     Parameters
     ----------
     model : type
-        The model's class; it is called with the case.
+        The model's class, which is called with the case.
     case : Case
-        The work.
+        The case to measure.
     device : {"cpu", "gpu"}
         Where the steps are computed.
     compiled : bool
-        Use ``torch.compile``.
+        Whether to use ``torch.compile``.
     """
 
     def __init__(self, model, case, device, compiled):
@@ -57,7 +57,7 @@ class TorchSteps:
 
 
 class TrainingSteps(TorchSteps):
-    """Training steps; a subclass sets `batches`, a list of argument lists for `loss`.
+    """Training steps. A subclass sets `batches`, a list of argument lists for `loss`.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class TrainingSteps(TorchSteps):
         raise NotImplementedError
 
     def step(self, number):
-        """Forward pass, backward pass and optimiser, on batch `number` (modulo their number)."""
+        """Take a training step on batch `number` (modulo the number of batches)."""
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.loss(*self.batches[number % len(self.batches)])
         loss.backward()
@@ -98,7 +98,7 @@ class ClassifierSteps(TrainingSteps):
         self.batches = [self._tensors(case, batch) for batch in batches(case)]
 
     def _tensors(self, case, batch):
-        """ids, mask and labels, padded to the longest text, or to T if the case says so."""
+        """ids, mask and labels, padded to the longest text, or to T if the case is padded."""
         ids, mask = batch.padded(case.max_len if case.padded else None)
         mask = None if mask.all() else mask
         return [self.tensor(array) for array in (ids, mask, batch.labels)]
@@ -108,7 +108,7 @@ class ClassifierSteps(TrainingSteps):
 
 
 class LanguageModelSteps(TrainingSteps):
-    """Steps of the decoder: each token is predicted from the tokens before it."""
+    """Steps of the decoder, which predicts each token from the tokens before it."""
 
     clip = CLIP
 

@@ -33,7 +33,7 @@ class DecoderBlock(nn.Module):
 
 
 class Transformer(Model):
-    """Figure 1 of the paper; one table embeds both languages and serves as the head."""
+    """Figure 1 of Vaswani et al.; one table embeds both languages and serves as the head."""
 
     def __init__(self, case):
         super().__init__()
@@ -49,8 +49,8 @@ class Transformer(Model):
     def forward(self, source, target, source_mask):
         """Logits (B, T, V) of source (B, S) and target (B, T), both padded on the right.
 
-        The mask (B, S) is True at tokens, or None without padding. No token of the target sees
-        the tokens after it.
+        The mask (B, S) is True at tokens, or None if there is no padding. No target token attends
+        to the tokens after it.
         """
         mask = None if source_mask is None else source_mask[:, None, None, :]
         memory, x = self._embed(source), self._embed(target)

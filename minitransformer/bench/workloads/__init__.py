@@ -1,4 +1,4 @@
-"""What is measured: the sizes of the work, and data of these sizes, the same for every side."""
+"""The work that is measured: its sizes, and data of these sizes, the same for every side."""
 
 from minitransformer.bench.workloads.case import SEED, Case
 from minitransformer.bench.workloads.classifier import ClassifierCase, attention, classifier
@@ -13,7 +13,7 @@ WORKLOADS = {
     "generation": generation,
     "translation": translation,
 }
-"""The workloads: functions that take a dropout (None: the usual ones) and return the cases."""
+"""The workloads: functions of a dropout (None for the usual ones) that return the cases."""
 
 KINDS = {
     case.kind: case for case in (ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase)
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def read_case(settings):
-    """The case that :meth:`Case.as_dict` turned into a dict."""
+    """The case whose :meth:`Case.as_dict` returned `settings`."""
     settings = dict(settings)
     return KINDS[settings.pop("kind")](**settings)
 

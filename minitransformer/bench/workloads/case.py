@@ -8,24 +8,24 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Case:
-    """One row of a benchmark: a piece of work that is repeated, in float32.
+    """One row of a benchmark: a step that is repeated, in float32.
 
-    Each side has its own steps for each `kind` of case.
+    Each side implements the steps for each `kind` of case.
 
     Attributes
     ----------
     name : str
-        Its name in tables and figures.
+        Name of the case in tables and figures.
     dropout : float
         The dropout probability.
     batches : int
-        Number of different batches. They are used in turn, each once untimed first.
+        Number of different batches. They are used in turn, first each once without timing.
     repeats : int
         Number of timed steps, unless the caller asks for a different number.
     kind : str
-        The kind of work, a key of ``KINDS``.
+        The kind of case, a key of ``KINDS``.
     work : str
-        What one step is, in words.
+        Description of one step.
     """
 
     name: str
@@ -46,32 +46,33 @@ class Case:
         return f"{self.name}, dropout {self.dropout:g}"
 
     def tokens(self):
-        """Tokens that a step reads, or generates: the mean over the batches, without padding."""
+        """Number of tokens that a step reads or generates, without padding (mean over batches)."""
         raise NotImplementedError
 
     def flops(self):
-        """Operations in the matrix products of a step: the mean over the batches.
+        """Number of operations in the matrix products of a step: the mean over the batches.
 
-        A product (m, k) x (k, n) is 2 m k n operations. The backward pass takes two products for
-        each one of the forward pass. Three things do not count: padding, what a causal mask hides,
-        and what an implementation computes twice to save memory.
+        A product (m, k) x (k, n) counts as 2 m k n operations. The backward pass has two products
+        for each product of the forward pass. Three kinds of operations are not counted: those on
+        padding, those on entries hidden by a causal mask, and those that an implementation repeats
+        to save memory.
         """
         raise NotImplementedError
 
     def times_as_large(self, other):
-        """How many times the memory of another case this one needs; None if unknown."""
+        """Memory of this case divided by that of another case; None if unknown."""
         return None
 
 
 def block_flops(tokens, pairs, D, F, projections=4):
-    """Operations in a block's forward pass.
+    """Number of operations in a block's forward pass.
 
     Parameters
     ----------
     tokens : float
         Number of tokens that pass through the block.
     pairs : float
-        Number of pairs of a query and a key that it may see.
+        Number of pairs of a query and a key to which the query may attend.
     D, F : int
         Widths of the model and of the feed-forward network.
     projections : int

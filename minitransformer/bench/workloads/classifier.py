@@ -1,4 +1,4 @@
-"""Training steps of the classifier, on texts as long as film reviews and on longer ones."""
+"""Training steps of the classifier, on texts as long as film reviews and on longer texts."""
 
 import math
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ SHORTEST, MEDIAN_LENGTH, SPREAD = 10, 174, 0.75
 
 @dataclass(frozen=True)
 class ClassifierCase(Case):
-    """Training steps of the classifier with Adam; dropout acts on the embeddings too.
+    """Training steps of the classifier with Adam. Dropout is also applied to the embeddings.
 
     Attributes
     ----------
@@ -22,10 +22,10 @@ class ClassifierCase(Case):
     max_len : int
         T, the length of the longest sequence.
     varied : bool
-        If True, lengths are lognormal, as those of film reviews are, and clipped to 10..T. If
-        False, every sequence has T tokens.
+        If True, lengths have a lognormal distribution, like those of film reviews, and are clipped
+        to 10..T. If False, every sequence has T tokens.
     padded : bool
-        If True, both sides pad every sequence to T, and padding costs as much as tokens do.
+        If True, both sides pad every sequence to T, and padding costs as much as tokens.
     vocab_size, d_model, n_heads, d_ff, n_layers : int
         The sizes V, D, H, F and N of the model.
     """
@@ -44,12 +44,12 @@ class ClassifierCase(Case):
 
     @property
     def sizes(self):
-        """The sizes of the model, as its arguments."""
+        """The sizes of the model, as a dict of its arguments."""
         names = "vocab_size max_len d_model n_heads d_ff n_layers dropout".split()
         return {name: getattr(self, name) for name in names}
 
     def _lengths(self):
-        """Lengths of all sequences of all batches, an int array (n,); T for each if padded."""
+        """Lengths of all sequences of all batches, an int array (n,); all are T if padded."""
         if self.padded:
             return np.full(self.texts * self.batches, self.max_len)
         return np.concatenate([batch.lengths for batch in batches(self)])
@@ -58,13 +58,13 @@ class ClassifierCase(Case):
         return float(sum(batch.lengths.sum() for batch in batches(self))) / self.batches
 
     def flops(self):
-        """As for any case, except that padding counts if `padded` is True."""
+        """As for any case, except that operations on padding are counted if `padded` is True."""
         lengths = self._lengths()
         block = block_flops(lengths, lengths**2, self.d_model, self.d_ff)
         return 3 * self.n_layers * float(block.sum()) / self.batches
 
     def times_as_large(self, other):
-        """The memory for attention weights, which grows with B T^2, relative to another case."""
+        """Memory for attention weights, proportional to B T^2, divided by that of another case."""
         return self.texts * self.max_len**2 / (other.texts * other.max_len**2)
 
 
@@ -97,7 +97,7 @@ class Batch:
 
 
 def batches(case):
-    """The batches of a case, the same in every process."""
+    """The batches of a case, which are the same in every process."""
     rng = np.random.default_rng(SEED)
     return [_batch(case, rng) for _ in range(case.batches)]
 
@@ -128,7 +128,7 @@ COUNTS = (16, 32, 64, 128)
 
 
 def attention(dropout=None):
-    """The same model on longer and longer texts, then on more and more texts."""
+    """The same model on texts of increasing length, then on an increasing number of texts."""
     p = DROPOUTS[0] if dropout is None else dropout
     base = ClassifierCase("", p, texts=8, varied=False, batches=1, repeats=3)
     shapes = [(8, length) for length in LENGTHS] + [(count, 256) for count in COUNTS]

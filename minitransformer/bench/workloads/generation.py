@@ -10,7 +10,7 @@ from minitransformer.bench.workloads.language_model import GPTCase
 
 @dataclass(frozen=True)
 class GenerationCase(GPTCase):
-    """One prompt is continued greedily, always with the most probable token.
+    """Generation: one prompt is continued greedily, always with the most probable token.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class GenerationCase(GPTCase):
         return self.written
 
     def flops(self):
-        length = self.prompt + self.written - 1  # the last token is not read
+        length = self.prompt + self.written - 1  # the last generated token is not read
         return self.forward_flops(length, length * (length + 1) / 2, self.written)
 
 
@@ -39,7 +39,7 @@ def prompts(case):
 
 
 def generation(dropout=None):
-    """GPT-2's smallest model."""
+    """Generation with a model of the size of GPT-2's smallest."""
     if dropout:
         raise ValueError(f"generation uses no dropout: leave out --dropout, got {dropout}")
     return [

@@ -17,7 +17,7 @@ class GPTCase(Case):
     Attributes
     ----------
     vocab_size, max_len, d_model, n_heads, n_layers : int
-        The sizes V, T, D, H and N; the feed-forward network has width 4 D.
+        The sizes V, T, D, H and N. The width of the feed-forward network is 4 D.
     bias : bool
         Whether the linear maps have biases.
     activation : {"gelu", "gelu_tanh"}
@@ -34,19 +34,19 @@ class GPTCase(Case):
 
     @property
     def sizes(self):
-        """The arguments of the model."""
+        """The sizes of the model, as a dict of its arguments."""
         names = "vocab_size max_len d_model n_heads n_layers bias activation dropout".split()
         return {name: getattr(self, name) for name in names}
 
     def forward_flops(self, tokens, pairs, scored):
-        """Operations in a forward pass in which `scored` tokens pass through the head."""
+        """Number of operations in a forward pass in which `scored` tokens pass through the head."""
         block = block_flops(tokens, pairs, self.d_model, 4 * self.d_model)
         return self.n_layers * block + 2 * scored * self.d_model * self.vocab_size
 
 
 @dataclass(frozen=True)
 class LanguageModelCase(GPTCase):
-    """Training steps on windows of a text, with AdamW and the gradient clipped to norm 1.
+    """Training steps on windows of a text, with AdamW and gradients clipped to norm 1.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class LanguageModelCase(GPTCase):
 
 
 def windows(case):
-    """One int array (B, T + 1) per batch: T tokens to read, and one more to predict."""
+    """One int array (B, T + 1) per batch: rows of T input tokens, followed by the last target."""
     rng = np.random.default_rng(SEED)
     shape = case.windows, case.max_len + 1
     return [rng.integers(0, case.vocab_size, shape) for _ in range(case.batches)]

@@ -13,16 +13,16 @@ LABEL_SMOOTHING = 0.1
 
 @dataclass(frozen=True)
 class TranslationCase(Case):
-    """The paper's model, trained with Adam: post-norm, one table for both languages and the head.
+    """The model of Vaswani et al., trained with Adam: post-norm, one table for embeddings and head.
 
     Attributes
     ----------
     pairs : int
         B, the number of pairs of sentences per step.
     shortest, longest : int
-        Bounds on the length of a source, and of a target including its start token.
+        Bounds on the length of a source, and on that of a target including its start token.
     vocab_size, d_model, n_heads, d_ff, n_layers : int
-        The sizes V, D, H, F, and N blocks in each stack.
+        The sizes V, D, H and F, and the number of blocks in each stack, N.
     """
 
     pairs: int = 32
@@ -38,7 +38,7 @@ class TranslationCase(Case):
 
     @property
     def sizes(self):
-        """The sizes of the model, as its arguments."""
+        """The sizes of the model, as a dict of its arguments."""
         names = "vocab_size d_model n_heads d_ff n_layers dropout".split()
         return {"max_len": self.longest} | {name: getattr(self, name) for name in names}
 
@@ -56,7 +56,7 @@ class TranslationCase(Case):
     def flops(self):
         (S, T), D, F = self._lengths(), self.d_model, self.d_ff
         encoder = block_flops(S, S * S, D, F)
-        # Cross-attention adds two maps of the target's tokens, and two of the source's.
+        # Cross-attention adds two maps of the target's tokens, and two maps of the source's tokens.
         decoder = block_flops(T, T * (T + 1) / 2 + T * S, D, F, 6) + 2 * S * 2 * D * D
         forward = self.n_layers * (encoder + decoder) + 2 * T * D * self.vocab_size
         return 3 * float(forward.sum()) / self.batches
@@ -70,7 +70,7 @@ class Sentences(NamedTuple):
 
 
 def sentences(case):
-    """The batches of a case, the same in every process."""
+    """The batches of a case, which are the same in every process."""
     rng = np.random.default_rng(SEED)
 
     def draw(specials):
@@ -81,7 +81,7 @@ def sentences(case):
 
 
 def padded(sequences, length=None, filler=0):
-    """The sequences as an int array (B, T), padded with `filler`; T is `length`, or the longest."""
+    """The sequences as an int array (B, T), padded with `filler`; T is `length` or the longest."""
     ids = np.full((len(sequences), length or max(map(len, sequences))), filler)
     for row, sequence in zip(ids, sequences, strict=True):
         row[: len(sequence)] = sequence
@@ -89,7 +89,7 @@ def padded(sequences, length=None, filler=0):
 
 
 def translation(dropout=None):
-    """A small model for the sentences of image captions, with and without dropout."""
+    """A small model for sentences like image captions, with and without dropout."""
     return [
         TranslationCase("2 + 2 blocks, d_model 256, 32 pairs", p)
         for p in ((0.1, 0.0) if dropout is None else (dropout,))
