@@ -39,7 +39,7 @@ class GPT(Model):
         return torch.empty(shape, device=self.embedding.weight.device)
 
     def extend(self, ids, cache, start):
-        """Logits (1, V) after ids (1, T), which begin at position `start`; if T > 1, it must be 0."""
+        """Logits (1, V) after ids (1, T), which begin at position `start`; T > 1 needs start 0."""
         end = start + ids.shape[1]
         x = self.embedding(ids) + self.positions.weight[start:end]
         for block, kv in zip(self.blocks, cache, strict=True):
