@@ -1,4 +1,4 @@
-"""Archives: what is read, and about thirty hostile or damaged ones that are refused."""
+"""Archives: members that are read, and about thirty hostile or damaged archives, all refused."""
 
 import gzip
 import io
@@ -21,7 +21,7 @@ FILES = {
 
 
 def member(name, content=b"", kind=tarfile.REGTYPE, **fields):
-    """One member: its header and content, as `add` takes it."""
+    """One member, as a pair of header and content."""
     info = tarfile.TarInfo(name)
     info.type, info.size = kind, len(content)
     for field, value in fields.items():
@@ -30,7 +30,7 @@ def member(name, content=b"", kind=tarfile.REGTYPE, **fields):
 
 
 def tar(*members, kind=tarfile.PAX_FORMAT, pax_headers=None):
-    """The bytes of a tar archive of `members`; raw bytes among them go in as they are."""
+    """The bytes of a tar archive of `members`; raw bytes among them are inserted unchanged."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=kind, pax_headers=pax_headers) as out:
         for one in members:
@@ -43,14 +43,14 @@ def tar(*members, kind=tarfile.PAX_FORMAT, pax_headers=None):
 
 
 def header(name, size, kind=tarfile.REGTYPE, kind_of_file=tarfile.GNU_FORMAT):
-    """A header block that claims `size` bytes, whatever follows."""
+    """A header block that claims `size` bytes, regardless of what follows."""
     info = tarfile.TarInfo(name)
     info.type, info.size = kind, size
     return info.tobuf(kind_of_file, "utf-8", "strict")
 
 
 def pax(**records):
-    """An extended header with `records` as they are, true or not."""
+    """An extended header with `records`, which need not be true."""
     body = b""
     for key, value in records.items():
         record = f" {key.replace('__', '.')}={value}\n".encode()
@@ -223,7 +223,7 @@ def test_random_alterations_give_an_error_or_what_is_there():
 
 
 def repair_checksums(data):
-    """Make altered headers look genuine, so that what they say is looked at."""
+    """Make the checksums of altered headers valid, so that their fields are examined."""
     for at in range(0, len(data) - 511, 512):
         if data[at + 257 : at + 262] == b"ustar":
             total = sum(data[at : at + 148]) + 256 + sum(data[at + 156 : at + 512])
@@ -261,7 +261,7 @@ def test_memory_does_not_grow_with_the_members():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 3000
-    assert peak < 7e5  # the names are stored, to detect repeated ones
+    assert peak < 7e5  # the names are kept in memory, to detect repeated names
 
 
 def test_the_stream_never_goes_backwards():

@@ -1,4 +1,4 @@
-"""Batches of similar length, padding and windows; what a data set must be."""
+"""Batches of similar length, padding, windows, and the requirements on a data set."""
 
 import itertools
 
@@ -182,8 +182,8 @@ def test_bad_data_sets(call, error, message):
 def test_groups_are_filled_up():
     lengths = np.array([[3], [9], [1], [4], [2], [2]])
     groups = filled_groups(lengths, 8)
-    assert [g.tolist() for g in groups] == [[2, 4, 5], [0, 3], [1]]  # the longest stands alone
-    pairs = np.array([[2, 5], [2, 1], [7, 1]])  # sorted by the first, then the second
+    assert [g.tolist() for g in groups] == [[2, 4, 5], [0, 3], [1]]  # the longest is alone
+    pairs = np.array([[2, 5], [2, 1], [7, 1]])  # sorted by the first length, then by the second
     assert [g.tolist() for g in filled_groups(pairs, 14)] == [[1, 0], [2]]
     assert [g.tolist() for g in filled_groups(pairs, 13)] == [[1], [0], [2]]
     assert [g.tolist() for g in filled_groups(pairs, 36)] == [[1, 0, 2]]

@@ -1,4 +1,4 @@
-"""Byte-level BPE: against textbook algorithms, stored ids of GPT-2, and every string."""
+"""Byte-level BPE, compared with textbook algorithms and stored ids of GPT-2, on any string."""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ TEXT = (
     "the cat and the hat: they're here, there, anywhere! caf\u00e9 na\u00efve "
     "\U0001f917\U0001f917 \u4f60\u597d\u4f60\u597d 1234 12 aaaa aaaa  \n\n  the end"
 )
-anything = st.text(st.characters(exclude_categories=()))  # halves of surrogate pairs too
+anything = st.text(st.characters(exclude_categories=()))  # including halves of surrogate pairs
 TRAINED = ByteLevelBPE.train([TEXT], 60)
 
 
@@ -31,7 +31,7 @@ def small(tmp_path_factory):
 
 
 def textbook_merges(pieces, n_merges, min_count):
-    """Sennrich et al., algorithm 1: count everything anew for each merge."""
+    """Sennrich et al., algorithm 1: count all pairs again for each merge."""
     words = {piece: tuple(piece) for piece in pieces}
     merges = []
     while len(merges) < n_merges:
@@ -82,7 +82,7 @@ def test_merges_of_a_longer_text_are_those_of_the_textbook():
 
 
 def test_learning_looks_at_each_place_once(monkeypatch):
-    """The work is in proportion to the text, not to the text times the merges."""
+    """The work is proportional to the text length, not to that times the number of merges."""
 
     class Counted(list):
         read = 0
@@ -147,7 +147,7 @@ def test_what_cannot_be_learned_from(texts, options, message):
 
 
 def textbook_merged(symbols, ranks, results):
-    """GPT-2's way: the pair of the lowest rank, everywhere, again and again."""
+    """GPT-2's algorithm: merge the pair of lowest rank everywhere, and repeat."""
     symbols = tuple(symbols)
     while True:
         pairs = set(zip(symbols, symbols[1:], strict=False)) & set(ranks)
@@ -159,7 +159,7 @@ def textbook_merged(symbols, ranks, results):
 
 @given(st.lists(st.integers(0, 3), max_size=40), st.data())
 def test_merging_is_that_of_the_textbook(symbols, data):
-    """Also with tables that no training gives, where a later merge comes before an earlier one."""
+    """Some tables cannot come from training: in these, a merge comes before one that it needs."""
     pairs = []
     for new in range(4, 4 + data.draw(st.integers(0, 12))):
         pair = st.tuples(st.integers(0, new - 1), st.integers(0, new - 1))
@@ -171,7 +171,7 @@ def test_merging_is_that_of_the_textbook(symbols, data):
 
 
 def test_a_round_is_finished_before_the_next_pair_is_looked_for():
-    """What the first of two merges makes could be merged on, before the second is made."""
+    """The result of the first of two merges could be merged again before the second is done."""
     ranks, results = {(4, 0): 0, (0, 1): 1}, [5, 4]
     assert textbook_merged([0, 1, 0, 1], ranks, results) == [4, 4]
     assert merge_pairs([0, 1, 0, 1], ranks, results) == [4, 4]
@@ -216,14 +216,14 @@ def test_the_cache_is_bounded(monkeypatch):
     assert bpe._cached.cache_info().currsize == 50
     before = bpe._cached.cache_info().misses
     assert bpe.decode(bpe.encode("long" * 50)) == "long" * 50
-    assert bpe._cached.cache_info().misses == before  # too long to keep
+    assert bpe._cached.cache_info().misses == before  # too long for the cache
 
 
-# --- every string
+# --- any string
 
 
 @given(anything)
-@example("\ud83d\ude00")  # two halves that are no emoji
+@example("\ud83d\ude00")  # the two halves of an emoji, as separate characters
 @example("\U0001f600")
 @example("\udcff\ud800a\udfff")
 @example("<pad><start><end><|endoftext|>")

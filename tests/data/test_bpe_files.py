@@ -1,4 +1,4 @@
-"""Tables of byte-level BPE from elsewhere: GPT-2's, Hugging Face's, and what is refused."""
+"""Tables of byte-level BPE from other programs: GPT-2's, Hugging Face's, and refused ones."""
 
 import json
 import shutil
@@ -91,7 +91,7 @@ def test_end_of_text_is_special_where_the_table_has_it(folder):
     bpe = ByteLevelBPE.from_gpt2(folder)
     assert (bpe.start_id, bpe.end_id, bpe.tokens[N]) == (N, N, "<|endoftext|>")
     ids = bpe.encode("a<|endoftext|>")
-    assert N not in ids  # a text can say what it likes
+    assert N not in ids  # the name of a special token in a text is ordinary text
     assert bpe.decode(ids) == "a<|endoftext|>"
     assert bpe.decode([*ids, N]) == "a<|endoftext|>"
 
@@ -187,7 +187,7 @@ def test_other_patterns(folder):
         digits[name] = bpe.tokens[bpe.encode("1234 12")[0]], len(bpe.encode("1234 12"))
         for text in TEXTS:
             assert bpe.decode(bpe.encode(text)) == text
-    # 12 3 are merged to 123; qwen2 cuts every digit off, llama3 after the third
+    # 12 3 are merged to 123; qwen2 cuts after every digit, llama3 after the third
     assert digits == {"gpt2": ("123", 4), "llama3": ("123", 4), "qwen2": ("1", 7)}
 
 
@@ -210,7 +210,7 @@ SPECIALS = [
 
 
 def test_added_tokens_that_are_not_special_are_text(folder):
-    """As the tokenizers library has it: found in a text, the longest first, and kept."""
+    """As in the tokenizers library: they are found in a text, the longest first, and kept."""
     longer = think(id=N + 3, content="<think>  \u00e9")
     made = hugging_face(folder, added_tokens=[*SPECIALS, think(), longer])
     bpe = ByteLevelBPE.from_huggingface(made)
@@ -226,7 +226,7 @@ def test_added_tokens_that_are_not_special_are_text(folder):
     again = ByteLevelBPE.load(folder / "saved.json")
     assert again == bpe
     assert again.encode("a<think>b").tolist() == [a, N + 2, b]
-    (folder / "tokenizer_config.json").write_text('{"eos_token": "<think>"}')  # so it is special
+    (folder / "tokenizer_config.json").write_text('{"eos_token": "<think>"}')  # now it is special
     ended = ByteLevelBPE.from_huggingface(made)
     assert (ended.end_id, ended.decode([a, N + 2])) == (N + 2, "a")
 

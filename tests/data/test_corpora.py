@@ -1,4 +1,4 @@
-"""Tiny Shakespeare, names and Multi30k: whole, damaged, misaligned, absent."""
+"""Tiny Shakespeare, names and Multi30k, with complete, damaged, misaligned and missing files."""
 
 import gzip
 import hashlib
@@ -27,7 +27,7 @@ def nothing_fetched(monkeypatch):
 
 
 def write(folder, **files):
-    """Files by name; "_" stands for the point, and gzip is used where the name ends so."""
+    """Write files by name; "_" stands for ".", and a name ending in "gz" means gzip."""
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         name = name.replace("__", ".")
@@ -159,7 +159,7 @@ def test_a_parallel_corpus_of_ones_own(tmp_path):
     data = load_multi30k(tmp_path)
     assert data.train.source == ["A dog.", "Two men.", "A cat."]
     assert data.train.target == ["Ein Hund.", "Zwei M\u00e4nner.", "Eine Katze."]
-    assert list(data.tests) == ["test_2016_flickr"]  # the other has no partner
+    assert list(data.tests) == ["test_2016_flickr"]  # the other test set lacks one of its two files
     assert load_multi30k(tmp_path, "de", "en").train.source == data.train.target
     (tmp_path / "multi30k").mkdir()
     for path in tmp_path.glob("*.*"):

@@ -1,4 +1,4 @@
-"""The IMDB reader on tiny archives made here, and once on the real reviews where they are."""
+"""The IMDB reader on tiny archives made here, and on the real reviews if they are available."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ REAL = [
 
 
 def reviews(n=20, unlabelled=3):
-    """Contents of a small data set by name, and some of what else the original holds."""
+    """Files of a small data set by name, including some other files of the original archive."""
     files = {
         "aclImdb/README": b"about",
         "aclImdb/imdb.vocab": b"good\nbad",
@@ -124,7 +124,8 @@ def test_the_largest_archive_is_taken(tmp_path):
 def test_copies(tmp_path):
     files = reviews(20)
     files["aclImdb/train/neg/3_2.txt"] = files["aclImdb/test/neg/5_2.txt"]
-    files["aclImdb/train/pos/4_9.txt"] = b"test neg  number 5 Second paragraph.\n"  # once cleaned
+    # After cleaning, this text is equal to one of the test part.
+    files["aclImdb/train/pos/4_9.txt"] = b"test neg  number 5 Second paragraph.\n"
     for i in (7, 8, 9):
         files[f"aclImdb/train/pos/{i}_9.txt"] = b"three times the same"
     unsup = [
@@ -206,7 +207,7 @@ def test_what_is_not_imdb(tmp_path, monkeypatch):
         load_imdb(tmp_path)
     with pytest.raises(DownloadError, match="tried to download imdb"):
         load_imdb()
-    monkeypatch.setenv(VARIABLE, str(tmp_path))  # a folder with other data only
+    monkeypatch.setenv(VARIABLE, str(tmp_path))  # a folder with only other data
     with pytest.raises(DownloadError, match="tried to download imdb"):
         load_imdb()
 

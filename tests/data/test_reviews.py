@@ -1,4 +1,4 @@
-"""The bundled reviews: sizes, balance, held-out pairs, determinism, labels read twice."""
+"""The bundled reviews: sizes, balance, held-out pairs, determinism, and a second labelling."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def parts(dataset):
-    """All parts that the grammar makes."""
+    """All parts that the grammar generates."""
     unseen = dataset.extra["unseen combinations"]
     return [dataset.train, dataset.validation, dataset.test, unseen]
 
@@ -145,13 +145,13 @@ def test_the_second_reading_itself(text, label):
 def test_the_examples_of_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "reviews.md").read_text("utf-8")
     rows = re.findall(r"^\|.+\| ([A-Z][^|]+\.) \| ((?:positive|negative)[^|]*) \|$", page, re.M)
-    assert len(rows) == len(c.HELD_OUT) + 1  # and the plain statement
+    assert len(rows) == len(c.HELD_OUT) + 1  # plus one for the plain statement
     for examples, classes in rows:
         found = [judge(example.strip()) for example in re.findall(r"[^.]+\.", examples)]
         assert found == [int(name == "positive") for name in classes.split(", ")], examples
 
 
-# --- balance: why counting words does not help
+# --- balance, because of which counting words does not help
 
 
 @given(st.integers(0, 2**32))
@@ -163,7 +163,7 @@ def test_a_group_has_the_same_words_in_both_classes(seed):
     assert sum(review.praise for review in group) * 2 == len(group) in (2, 4)
     if any(construction != "plain" for review in group for construction, _ in review.pairs):
         assert counts[0] == counts[1]
-    else:  # praise alone and blame alone: only the polar words differ
+    else:  # one review of praise and one of blame: only the polar words differ
         assert not (set(counts[0] - counts[1]) | set(counts[1] - counts[0])) - POLAR
 
 
@@ -215,7 +215,7 @@ def test_counting_words_fails(dataset, pairs, documented):
 
 @pytest.fixture(scope="module")
 def made():
-    """The pairs of each review, by its text, and the pairs held out, with seed 0."""
+    """The pairs of each review, by its text, and the held-out pairs, both with seed 0."""
     pairs, held_out, draw_group = {}, set(), grammar.draw_group
 
     def recording_group(draw):

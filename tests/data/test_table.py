@@ -1,4 +1,4 @@
-"""Tables of your own texts, and the split that tables and the IMDB reviews share."""
+"""Tables of your own texts, and the splitting function used for tables and the IMDB reviews."""
 
 import csv
 import json
@@ -220,7 +220,7 @@ def test_split_off_is_exact_and_stratified_where_texts_stand_once():
 
 
 def test_split_off_gives_the_rest_to_the_largest_remainders():
-    labels = np.repeat([0, 1, 2], [60, 25, 15])  # of 9: 5.4, 2.25 and 1.35
+    labels = np.repeat([0, 1, 2], [60, 25, 15])  # quotas of 9 texts: 5.4, 2.25 and 1.35
     _, part = split_off(
         [str(i) for i in range(100)], labels, "abc", {"a": 9}, np.random.default_rng(0)
     )

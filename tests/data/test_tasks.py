@@ -1,4 +1,4 @@
-"""The copy and reverse tasks: right answers, and no held-out string in any training stream."""
+"""The copy and reverse tasks: right answers, and no held-out string in any training data."""
 
 import os
 import string
@@ -34,12 +34,12 @@ def test_training_never_sees_a_held_out_string():
 
 
 def test_refused_strings_are_counted_only_in_a_row():
-    """All in all more are refused here than may be one after another."""
+    """In total, more strings are refused here than are allowed in a row."""
     assert len(reverse_task(0, 1000, held_out=True)) == 1000
 
 
 def test_short_strings_are_divided_too():
-    """Where chance alone would let training and test meet: there are 26 strings of one letter."""
+    """With only 26 strings of one letter, random draws alone would put test strings in training."""
     trained = {source for source, _ in copy_task(0, 2000, max_length=1)}
     kept = {source for source, _ in copy_task(0, 3, held_out=True, max_length=1)}
     assert trained | kept == set(string.ascii_lowercase)

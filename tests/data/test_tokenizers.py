@@ -1,4 +1,4 @@
-"""What holds for every kind of tokenizer: round trips, files, and what they refuse."""
+"""Tests for every kind of tokenizer: round trips, files, and errors."""
 
 import hashlib
 import json
@@ -150,7 +150,7 @@ def test_words_are_those_of_the_vocabulary():
     assert words.decode(words.encode(TEXTS[0])) == TEXTS[0]
     assert words.decode(words.encode("a dull film")) == "a <unknown> film"
     assert len(WordTokenizer.build(TEXTS, max_size=7)) == 7
-    assert tokenize("<start>") == ["<", "start", ">"]  # no text can hold a special token
+    assert tokenize("<start>") == ["<", "start", ">"]  # no text can contain a special token
 
 
 def test_rare_words_are_left_out_when_asked():
@@ -188,7 +188,7 @@ def test_what_no_tokenizer_is_made_of(build, message):
 
 
 def rewritten(path, change):
-    """A saved file with a change and a checksum that fits."""
+    """Change a saved file, and update its checksum to match."""
     content = json.loads(path.read_text("ascii"))
     del content["sha256"]
     change(content)
@@ -257,7 +257,7 @@ def put(key, value):
         ("bpe", put("pattern", "(a+)+$"), "pattern must be one of"),
         ("bpe", put("pattern", []), "is not a tokenizer"),
         ("bpe", put("end", "<eos>"), "the token '<eos>' is missing"),
-        ("bpe", put("end", "a"), "the token 'a' is missing"),  # a token, but no special one
+        ("bpe", put("end", "a"), "the token 'a' is missing"),  # a token, but not a special token
         ("bpe", put("vocabulary", ["a", "b"]), "is missing"),
         ("bpe", put("specials", "<pad>"), "got one string"),
     ],

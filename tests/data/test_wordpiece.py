@@ -85,7 +85,7 @@ def test_any_text_has_ids(text):
 def test_decoding_attaches_pieces_and_punctuation():
     assert PIECES.decode(PIECES.encode("Hello, world! unaffable?")) == "hello, world! unaffable?"
     assert PIECES.decode([2, *PIECES.encode("the zebra"), 3, 0]) == "the [UNK]"
-    assert PIECES.decode([SMALL.index("##aff")]) == "##aff"  # nothing to attach it to
+    assert PIECES.decode([SMALL.index("##aff")]) == "##aff"  # there is no piece to attach it to
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Downloads, against a server on this machine that truncates, stalls and lies."""
+"""Downloads from a local server that truncates data, stalls, and sends wrong data."""
 
 import hashlib
 import io
@@ -36,7 +36,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def get(server, tmp_path):
-    """``get(*script)``: fetch the file from a server that answers as the script says."""
+    """``get(*script)``: fetch the file from a server whose answers are given by the script."""
     url = f"http://127.0.0.1:{server.server_port}/data.bin"
     source = Source(
         "the test data", "data.bin", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT)
@@ -134,7 +134,7 @@ def test_a_wrong_answer_never_replaces_a_file(get, tmp_path, script):
     assert "\n" not in str(info.value)
     assert (tmp_path / "cache" / "data.bin").read_bytes() == b"old"
     assert set(cached(tmp_path)) <= {"data.bin", "data.bin.part"}
-    assert get().read_bytes() == CONTENT  # and the next attempt can succeed
+    assert get().read_bytes() == CONTENT  # the next attempt can succeed
 
 
 def test_a_wrong_part_is_dropped_and_the_file_fetched_anew(get, server, tmp_path):
@@ -150,7 +150,7 @@ def test_what_is_wrong_is_said(get, server):
     with pytest.raises(DownloadError, match="requested byte 9, but the server started at 7"):
         get(cut_at(9), elsewhere, attempts=2)
     with pytest.raises(DownloadError, match="wrong file.*hash"):
-        get(lies)  # what is here already is dropped, as it might have been the fault
+        get(lies)  # the earlier part is dropped, because it may have been wrong
     server.requests.clear()
     with pytest.raises(DownloadError, match="wrong file.*hash"):
         get(lies)

@@ -1,4 +1,4 @@
-"""Folders of weights that other programs wrote: one file, or several and an index."""
+"""Folders of weights written by other programs: one file, or several files with an index."""
 
 import json
 

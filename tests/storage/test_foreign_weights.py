@@ -1,4 +1,4 @@
-"""Safetensors files of other programs: read rightly, and refused in every way they can be wrong."""
+"""Safetensors files of other programs: valid files are read, and every kind of fault is refused."""
 
 import json
 import tracemalloc
@@ -25,7 +25,7 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8)):
 
 
 def raw(header, body=b""):
-    """The bytes of a file with any header: an object for JSON, or text as it is."""
+    """The bytes of a file with any header: an object to write as JSON, or literal text."""
     encoded = (header if isinstance(header, str) else json.dumps(header)).encode()
     return len(encoded).to_bytes(8, "little") + encoded + body
 
@@ -163,7 +163,7 @@ def test_the_forging_is_not_what_is_refused(path):
     path.write_bytes(raw(header, np.float32([1, 2, 3, 4]).tobytes()))
     file = ArrayFile(path)
     assert {name: array.tolist() for name, array in file.items()} == {"a": [1, 2], "b": [3, 4]}
-    assert list(file) == ["a", "b"]  # by place, whatever the order in the header
+    assert list(file) == ["a", "b"]  # ordered by place in the body, not by place in the header
     path.write_bytes(raw({}))
     assert dict(ArrayFile(path)) == {}
 
@@ -207,7 +207,7 @@ def altered(rng, good, header_end):
 
 
 def test_random_alterations_give_an_error_or_what_the_library_reads(path):
-    """No digest: an altered weight passes. Nothing passes that the reference reader refuses."""
+    """Without a digest, an altered weight is accepted, but no file that the library refuses is."""
     good, rng, errors = path.read_bytes(), np.random.default_rng(2), 0
     header_end = 8 + int.from_bytes(good[:8], "little")
     for _ in range(3000):
@@ -227,7 +227,7 @@ def test_random_alterations_give_an_error_or_what_the_library_reads(path):
 
 
 def peak_of(call):
-    """Bytes allocated at the worst moment of ``call()``."""
+    """Peak number of bytes allocated during ``call()``."""
     tracemalloc.start()
     try:
         call()
@@ -244,7 +244,8 @@ def test_memory_is_that_of_what_is_read(path):
     assert peak_of(lambda: dict(ArrayFile(path))) < size + 1e5
     body = bytes(2_000_000)
     path.write_bytes(raw({"a": entry("BF16", (1_000_000,), (0, len(body)))}, body))
-    assert peak_of(lambda: ArrayFile(path)["a"]) < 3 * len(body) + 1e5  # float32 is twice of it
+    # The float32 array takes twice the size of the body.
+    assert peak_of(lambda: ArrayFile(path)["a"]) < 3 * len(body) + 1e5
 
 
 def test_a_hostile_header_takes_little_memory(path):
@@ -252,7 +253,7 @@ def test_a_hostile_header_takes_little_memory(path):
         with pytest.raises(ValueError, match="model.safetensors"):
             ArrayFile(path)
 
-    # an array of 8 exabytes, a header of 4, and one with too many arrays
+    # an array of 8 exabytes, a header of 4 exabytes, and a header with too many arrays
     path.write_bytes(raw({"a": entry(shape=(2**60,), offsets=(0, 2**62))}, bytes(8)))
     assert peak_of(refused) < 1e5
     path.write_bytes((1 << 62).to_bytes(8, "little") + b"{}")

@@ -1,4 +1,4 @@
-"""Saving: atomic under every fault, and weights that notice every altered byte."""
+"""Saving: writes are atomic under every fault, and every altered byte of a weight file is found."""
 
 import errno
 import itertools
@@ -24,7 +24,7 @@ CALLS = ("open", "write", "fsync", "close", "replace", "unlink")
 
 
 class FaultyOs:
-    """Stands in for the module os: counts the calls that save a file, and makes some go wrong."""
+    """A substitute for the module os: it counts the calls that save a file, and makes some fail."""
 
     def __init__(self, fail_at=(), code=errno.EIO, piece=None):
         self.calls, self.fail_at, self.code, self.piece = [], fail_at, code, piece
@@ -37,7 +37,7 @@ class FaultyOs:
         def call(*args):
             self.calls.append(name)
             if len(self.calls) in self.fail_at:
-                if name == "close":  # Linux closes the descriptor even where close reports an error
+                if name == "close":  # Linux closes the descriptor even if close reports an error
                     real(*args)
                 raise OSError(self.code, os.strerror(self.code))
             if name == "write" and self.piece:
@@ -211,7 +211,7 @@ def test_killed_while_saving(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 0  # saves did happen
+    assert int(done.stdout) > 0  # some saves were completed
     left = [name for name in os.listdir(tmp_path) if name != path.name]
     assert len(left) <= kills
     assert all(name.startswith(".saving-") for name in left)

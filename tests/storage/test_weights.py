@@ -1,4 +1,4 @@
-"""Weights in safetensors files: round trips, and every way in which a file can be wrong."""
+"""Weights in safetensors files: round trips, and every kind of fault in a file."""
 
 import json
 import tracemalloc
@@ -147,7 +147,7 @@ def test_random_alterations_give_an_error_or_the_same_weights(path):
 
 
 def forged(header, body=b"", metadata=None):
-    """A file in canonical form with the right digest: only the parser can refuse it now."""
+    """A file in canonical form with the right digest, which only the parser can refuse."""
     header = {weights.METADATA: (metadata or {}) | {weights.DIGEST: ""}} | header
     header[weights.METADATA][weights.DIGEST] = weights._digest(header, body)
     encoded = weights._encode_header(header)
@@ -254,7 +254,7 @@ def test_faults_are_named(path):
 
 
 def peak_of(call):
-    """Bytes allocated at the worst moment of ``call()``."""
+    """Peak number of bytes allocated during ``call()``."""
     tracemalloc.start()
     try:
         call()
