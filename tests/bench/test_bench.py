@@ -1,4 +1,4 @@
-"""The benchmark: what it computes from the steps, what it shows, and how it fails."""
+"""The benchmark: the figures computed from the steps, its output, and its failures."""
 
 import json
 
@@ -72,7 +72,7 @@ def no_pauses(monkeypatch):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Replace the workloads by ones that take a few milliseconds."""
+    """Replace the workloads with ones that take a few milliseconds."""
     assert set(TINY_CASES) == set(workloads.WORKLOADS)
     for name, cases in TINY_CASES.items():
         monkeypatch.setitem(workloads.WORKLOADS, name, lambda dropout, cases=cases: cases)
@@ -82,7 +82,7 @@ def tiny(monkeypatch):
 def test_the_ratio_is_the_median_over_the_turns_without_the_first_ones():
     row, results = compared(Fake([9, 9, 1, 2, 8], 300), Fake([7, 7, 2, 8, 4], 600))
     assert results["ours"].seconds == [1, 2, 8]
-    assert row.ratio("ours", "torch") == 0.5  # of 1/2, 2/8, 8/4
+    assert row.ratio("ours", "torch") == 0.5  # the median of 1/2, 2/8 and 8/4
     assert row.memory_ratio("ours", "torch") == 0.5
     assert results["ours"].median == 2
     assert results["ours"].quartiles == (1.5, 5)
@@ -175,7 +175,7 @@ def test_what_cannot_be_measured_is_refused_in_one_line(call, arguments, words):
 
 
 def _report(workload, fail=None):
-    """A report with fake workers; PyTorch's fails at the request `fail`."""
+    """A report with fake workers; PyTorch's worker fails at the request `fail`."""
 
     def start(side, threads):
         return Fake([2, 1] * 9 if side.key == "ours" else [4] * 9, 10**8,

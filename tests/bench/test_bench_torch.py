@@ -23,7 +23,7 @@ def torch_side():
 
 
 def values_of(model):
-    """The values of our parameters by name, after random numbers were added to each."""
+    """Random numbers are added to our parameters; returns their values by name."""
     rng = np.random.default_rng(0)
     for parameter in model.parameters().values():
         parameter.value[...] += 0.1 * rng.standard_normal(parameter.shape)

@@ -1,4 +1,4 @@
-"""The commands: what they print and write if nothing goes wrong."""
+"""The commands: their output and files if nothing goes wrong."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`--device`: refused with a reason if there is no device; the same output if there is one."""
+"""`--device` is refused with a reason if there is no device; if there is one, output is equal."""
 
 import pytest
 

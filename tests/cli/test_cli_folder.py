@@ -1,4 +1,4 @@
-"""A run folder that is truncated or altered, or mixed with another run's, is refused."""
+"""A run folder with files that are truncated, altered, or from another run is refused."""
 
 import json
 import shutil

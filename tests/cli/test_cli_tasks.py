@@ -259,7 +259,7 @@ def test_every_sentence_of_your_own_is_in_exactly_one_part(pairs):
 
 def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
     twice = list(pairs)
-    for i, ending in ((3, ""), (5, " So.")):  # and the copies are translated differently
+    for i, ending in ((3, ""), (5, " So.")):  # two copies with different translations
         twice[i] = tmp_path / pairs[i].name
         text = pairs[i].read_text()
         twice[i].write_text(text + text.replace("\n", ending + "\n"))
@@ -270,7 +270,7 @@ def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
 
 
 def options(pairs):
-    """What a run passes to its task."""
+    """The options that a run passes to its task."""
     names = ("dataset", "text_column", "label_column", "windows")
     return dict.fromkeys(names) | {"data": pairs[3], "target": pairs[5]}
 

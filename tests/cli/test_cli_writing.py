@@ -1,4 +1,4 @@
-"""The commands `generate` and `translate`: what they write, and what they refuse."""
+"""The commands `generate` and `translate`: their output, and the arguments that they refuse."""
 
 import io
 import re
@@ -40,7 +40,7 @@ def reverser(tmp_path_factory):
 
 
 def written(run, prompt, **options):
-    """What the library writes, without the command."""
+    """The output of the library, without the command."""
     folder = RunFolder.open(run)
     ids = folder.tokenizer.encode(prompt)
     found = inference.generate(folder.load_model(), [ids], slide=True, **options)[0]
@@ -76,7 +76,7 @@ def test_generate_writes_what_the_library_writes(call, writer, arguments, option
 
 @pytest.mark.parametrize("new_tokens", [None, 5])
 def test_generate_by_beam_search_without_an_end_token(call, writer, new_tokens):
-    """By default it writes as many tokens as the context has room for."""
+    """By default, it generates as many tokens as fit into the context."""
     folder = RunFolder.open(writer)
     assert folder.tokenizer.end_id is None
     (text,), _ = inference.beam_search(

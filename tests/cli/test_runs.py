@@ -1,4 +1,4 @@
-"""Runs without the command line: the example in the package's docstring, and what is printed."""
+"""Runs without the command line: the example in the package's docstring, and its output."""
 
 import doctest
 

@@ -1,4 +1,4 @@
-"""The exercises' checks: right is called right, wrong is called wrong, and the fault is named."""
+"""The checks of the exercises: right and wrong functions are recognised, and faults are named."""
 
 import json
 import re
@@ -44,7 +44,7 @@ def test_wrong_solutions_get_the_right_diagnosis():
 
 @each
 def test_a_right_solution_is_never_called_wrong(exercise):
-    """Neither the package's nor the page's; ``exercise_figures`` tries 1,000 inputs of each."""
+    """Neither the package's function nor the page's; ``exercise_figures`` tries 1,000 inputs."""
     found, tried = called_wrong(exercise.name, 60)
     assert tried >= 60
     assert not found, str(found[0])
@@ -63,7 +63,7 @@ def test_the_terms_of_a_result_add_up_to_it(exercise):
 
 @each
 def test_every_mistake_is_one(exercise):
-    """It can be made in some case, and differs there from the right result."""
+    """A listed mistake can be made in some case, and its result there is not the right one."""
     cases = exercise.draw(np.random.default_rng(1))
     for words, compute in exercise.mistakes.items():
         differs = False
@@ -100,7 +100,7 @@ def test_there_are_three_hints_and_a_page(exercise, capsys):
 @each
 def test_the_page_links_to_the_notebook_and_is_in_the_index(exercise):
     page = (ROOT / exercise.solution).read_text(encoding="utf-8")
-    if (ROOT / "notebooks" / f"{exercise.notebook}.ipynb").exists():  # a link once it is there
+    if (ROOT / "notebooks" / f"{exercise.notebook}.ipynb").exists():  # else there is no link yet
         assert f"notebooks/{exercise.notebook}.ipynb" in page
     assert f"[{exercise.name}]({exercise.name}.md)" in (ROOT / "docs/solutions/index.md").read_text(
         encoding="utf-8"

@@ -200,7 +200,7 @@ def test_help_says_that_it_is_not_a_sandbox(call, name):
 
 
 def test_nothing_in_the_notebooks_as_they_come_counts_as_an_answer():
-    """Lessons define functions with the exercises' names, and some cells need further packages."""
+    """Notebooks define functions that have exercises' names, and some cells need other packages."""
     files = files_of(pathlib.Path(__file__).parents[2] / "notebooks")
     assert files
     assert {one.state for one in grade(files)} == {"not written"}

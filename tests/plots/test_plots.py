@@ -1,4 +1,4 @@
-"""The figures: what they show, that nothing is cut off, and that no global state changes."""
+"""The figures: their content, that nothing is cut off, and that no global state changes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Figures for explanations: what they show, and what they refuse."""
+"""Figures for explanations: their content, and the arguments that they refuse."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a user's arguments, and what the error says."""
+"""Wrong arguments from a user, and the error messages for them."""
 
 import numpy as np
 import pytest

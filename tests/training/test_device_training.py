@@ -64,7 +64,7 @@ def test_the_classifier_gives_the_same_bits_on_the_device(cp, pooling, norm, att
     here, there = toy_model(**config), toy_model(**config).to("cupy")
     ids = padded(toy_data(6)[0])
     mask = ids > 0
-    mask[2] = False  # a row with nothing in it
+    mask[2] = False  # a row without tokens
     on = [moved(ids), moved(mask)]
     counters.reset()
     logits, cache = here.forward(ids, mask=mask, rng=np.random.default_rng(ENTROPY))
@@ -240,7 +240,7 @@ def test_micro_batches_on_a_device_are_as_few_as_possible(monkeypatch):
             jobs, _ = passes.jobs_of(model, examples, np.arange(9), None)
             counts.append(len(jobs))
             given = passes.jobs_of(model, examples, np.arange(9), 16)[0]
-            assert len(given) > 3  # a number that is given counts on every device
+            assert len(given) > 3  # a given number is used on every device
             monkeypatch.setattr(passes, "DEVICE_TOKENS", 30)
             small = passes.jobs_of(model, examples, np.arange(9), None)[0]
             assert sorted(np.concatenate([rows for _, rows in small]).tolist()) == list(range(9))

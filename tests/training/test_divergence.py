@@ -97,7 +97,7 @@ def test_a_loss_that_is_not_finite_while_every_gradient_is():
 
 
 def test_infinities_that_cancel_between_workers_cause_no_warning():
-    """inf - inf, when the gradients of two workers are added, is a divergence like any other."""
+    """inf - inf in the sum of two workers' gradients is reported like any other divergence."""
     model = toy_model()
 
     def task(replica, job):

@@ -38,7 +38,7 @@ def fit_transformer():
 
 @pytest.fixture
 def pids(monkeypatch):
-    """Ids of the processes that were forked."""
+    """Process ids of the forked workers."""
     found, init = [], forked.ForkedWorker.__init__
 
     def spy(self, replica):

@@ -47,7 +47,7 @@ def test_an_error_arrives_from_the_other_process():
             pool.add_gradients(failing, ["fine", "unsendable"], [1.0, 1.0])
         with pytest.raises(RuntimeError, match="LookupError: <unlocked"):
             pool.add_gradients(failing, ["fine", "with a lock"], [1.0, 1.0])
-        with pytest.raises(LookupError):  # in this process, which still waits for the other
+        with pytest.raises(LookupError):  # in this process, which waits for the other one
             pool.add_gradients(failing, ["lookup", "fine"], [1.0, 1.0])
         assert pool.add_gradients(failing, [7, 8], [1.0, 1.0]) == [7, 8]
 
@@ -157,7 +157,7 @@ def _runs(pid):
 
 
 def left_behind():
-    """What could be left behind: threads, child processes, open files."""
+    """Things that could be left behind: threads, child processes, open files."""
     children = multiprocessing.active_children()
     return threading.active_count(), children, sorted(os.listdir("/proc/self/fd"))
 

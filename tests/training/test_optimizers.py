@@ -1,4 +1,4 @@
-"""Optimisers against scalar loops written from the papers, closed forms, and their promises."""
+"""Optimisers compared with closed forms and with scalar loops written from the papers."""
 
 import math
 import tracemalloc
@@ -101,7 +101,7 @@ def test_against_scalar_loop(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_result_does_not_depend_on_blocks(name):
-    """An array of several blocks gives bit for bit what its pieces give alone."""
+    """An array of several blocks gives the same bits as its pieces, updated separately."""
     rng = np.random.default_rng(4)
     n = 2 * BLOCK + 321
     start = rng.standard_normal(n).astype("float32")
@@ -149,7 +149,7 @@ def test_momentum_on_a_parabola():
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype_stays(name, dtype):
-    """Fifty steps with the rate given as a NumPy scalar, which promotes arrays."""
+    """The rate of the fifty steps is a NumPy scalar, which would promote the arrays."""
     rng = np.random.default_rng(0)
     values = rng.standard_normal(50).astype(dtype)
     opt = optimizers.get(name)

@@ -102,7 +102,7 @@ def test_an_overflow_skips_the_step_and_halves_the_scale():
     logs = model.train_on_batch(X, Y)
     assert (recipe.mixed.scale, recipe.optimizer.t, recipe.averages.t) == (2.0**23, 0, 0)
     assert np.array_equal(model.flat.values, values)
-    single = prepared("single").train_on_batch(X, Y)  # the batch's loss counts nevertheless
+    single = prepared("single").train_on_batch(X, Y)  # its loss still counts
     assert logs["loss"] == pytest.approx(single["loss"], rel=1e-3)
     while recipe.optimizer.t == 0:
         model.train_on_batch(X, Y)
@@ -221,7 +221,7 @@ def test_gradients_of_positions_are_added_up_in_float32():
     flat.use_grads(np.zeros(6, np.float32))
     x = np.ones((4099, 2, 3), np.float16)
     layer.backward(x, layer.forward(x)[1])
-    assert flat.grads.tolist() == [4099.0] * 6  # float16 would stay at 2048, or round
+    assert flat.grads.tolist() == [4099.0] * 6  # a float16 sum would stay at 2048
 
 
 def test_a_wrong_precision_says_what_is_allowed():

@@ -1,4 +1,4 @@
-"""MPI processes that train together: the same bits as workers in one process, and a joint end."""
+"""MPI processes that train together give the bits of workers in one process, and end together."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ SMALL = (
     " --average 0.9 --word-dropout 0.2"
 ).split()
 
-# The command `train`, with something that happens in process 1 after the second step.
+# The command `train`, with an event in process 1 after the second step.
 PRELUDE = """
 import os, signal, time
 from mpi4py import MPI

@@ -1,4 +1,4 @@
-"""What is shown during training in a terminal, in a notebook, and in a log file."""
+"""The progress of training, as shown in a terminal, in a notebook, and in a log file."""
 
 import io
 import sys

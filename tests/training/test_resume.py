@@ -79,7 +79,7 @@ def test_early_stopping_continues_its_count(tmp_path):
     undisturbed = prepared()
     a = run(undisturbed, [stoppers[0], SaveEveryStep(tmp_path)], data=(X, noise), epochs=40)
     assert a.stopped_early
-    middle = len(a) - 2  # while it is counting
+    middle = len(a) - 2  # in the middle of the patience of early stopping
     model = prepared()
     b = run(
         model, [stoppers[1]], data=(X, noise), epochs=40,

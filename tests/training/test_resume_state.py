@@ -1,4 +1,4 @@
-"""What else a resumed run restores: the number of workers, and the state of callbacks."""
+"""Further state that a resumed run restores: the number of workers, and the callbacks' state."""
 
 import json
 

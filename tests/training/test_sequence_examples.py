@@ -1,4 +1,4 @@
-"""Examples for generative models: windows, next tokens, pairs, and what is refused."""
+"""Examples for generative models: windows, next tokens, pairs, and refused arguments."""
 
 import hashlib
 
@@ -159,7 +159,7 @@ def test_micro_batches_of_pairs(lengths, most):
 
 
 def test_micro_batches_of_pairs_are_cut_where_it_costs_least():
-    """Compared with all ways to cut a few pairs in their order."""
+    """Compared with all ways of cutting a few pairs without changing their order."""
     rng = np.random.default_rng(0)
     for _ in range(20):
         S, T = rng.integers(1, 300, (2, 6))

@@ -38,7 +38,7 @@ def transformer(**config):
     return Transformer(vocab_size=VOCAB, max_len=8, **{**SMALL, **config})
 
 
-# Each with the class of the model, its data, and what compile needs.
+# For each kind, the class of the model, its data, and the arguments of compile.
 CASES = {
     "text": (ToyWriter, TEXT, {}),
     "lines": (ToyWriter, [TEXT[i : i + 2 + i % 7] for i in range(60)], {}),
@@ -350,7 +350,7 @@ def test_a_model_is_saved_and_loaded(kind, tmp_path):
 def test_the_device_gives_the_same_bits_and_hardly_waits(kind):
     def trained(device):
         recipe = {"workers": 1, "clip": 1.0, "average": 0.9, "optimizer": AdamW(0.01)}
-        recipe["micro_batch_tokens"] = 64  # a number that is given counts on every device
+        recipe["micro_batch_tokens"] = 64  # a given number is used on every device
         model, data = prepared(kind, recipe, ops="plain")
         model.to(device)
         model.read_every = 4

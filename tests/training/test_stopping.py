@@ -63,7 +63,7 @@ def test_averaged_weights_are_validated_and_kept():
 
 def test_early_stopping_restores_the_best_weights():
     x, y = toy_data(60, seed=1)
-    y = np.random.default_rng(0).permutation(y)  # nothing to learn: validation gets worse
+    y = np.random.default_rng(0).permutation(y)  # noise, so validation gets worse
     model = toy_model()
     model.compile(Adam(0.03))
     stopper = EarlyStopping("val_loss", patience=2)

@@ -1,4 +1,4 @@
-"""One step: exact gradients from parts, its random numbers, its dtype."""
+"""One step: exact gradients from micro-batches, random numbers, and dtypes."""
 
 import numpy as np
 import pytest
