@@ -21,8 +21,8 @@ def generate(
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
-            help=f"Maximum tokens to generate: by default {NEW_TOKENS}, or with --beams or "
-            "--no-slide at most what still fits into the context."
+            help=f"Maximum number of tokens to generate: by default {NEW_TOKENS}; with --beams or "
+            "--no-slide, at most as many as still fit into the context."
         ),
     ] = None,
     temperature: Annotated[

@@ -36,7 +36,7 @@ def translate(
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
-            help="Maximum tokens per translation. By default as many as the model allows."
+            help="Maximum number of tokens per translation. By default as many as the model allows."
         ),
     ] = None,
     device: Annotated[str, DEVICE] = "cpu",

@@ -67,7 +67,7 @@ def test_bad_tables(call, tmp_path, monkeypatch, content, message):
     [
         ("train --data none.csv --text-column a --label-column b", "No such file.*none.csv"),
         ("train --data none.csv", "needs text_column and label_column"),
-        ("train --text-column a", "belong to data, which is missing"),
+        ("train --text-column a", "text_column and label_column need data, a file of texts"),
         ("train --dataset imbd", "unknown data set 'imbd'; did you mean 'imdb'"),
         ("train --dataset imdb --data-dir nowhere", "does not exist: nowhere"),
         ("train --dataset imdb --data-dir .", "is not IMDB"),

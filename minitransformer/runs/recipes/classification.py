@@ -16,14 +16,18 @@ class ClassificationRecipe(Recipe):
 
     pooling: str = setting("mean", MODEL, "mean, max, first")
 
-    vocab_size: int = setting(20_000, VOCABULARY, "maximum words; the most frequent are kept")
+    vocab_size: int = setting(
+        20_000, VOCABULARY, "maximum number of words; the most frequent are kept"
+    )
     min_count: int = setting(1, VOCABULARY, "leave out words that occur less often than this")
-    truncate: str = setting("end", VOCABULARY, "of a long text keep its start (end) or both (ends)")
+    truncate: str = setting(
+        "end", VOCABULARY, "where long texts are cut: end (at their end), ends (in the middle)"
+    )
 
-    epochs: int = setting(10, TRAINING, "maximum passes over the training texts")
+    epochs: int = setting(10, TRAINING, "maximum number of passes over the training texts")
     word_dropout: float = setting(0.0, TRAINING, "fraction of words hidden in training")
     monitor: str = setting(
-        "val_loss", TRAINING, "what decides which epoch is best: val_loss, val_accuracy"
+        "val_loss", TRAINING, "measure that decides which epoch is best: val_loss, val_accuracy"
     )
     patience: int = setting(3, TRAINING, "stop after this many epochs without improvement")
 

@@ -13,13 +13,13 @@ class LanguageModelRecipe(Recipe):
     """Settings of a decoder-only model. A batch consists of windows of `max_len` tokens."""
 
     norm_kind: str = setting("layer", MODEL, "layer, rms")
-    n_kv_heads: int = setting(0, MODEL, "heads of keys and values; 0: as many as n_heads")
-    window: int = setting(0, MODEL, "how many tokens back attention looks; 0: all")
+    n_kv_heads: int = setting(0, MODEL, "number of heads of keys and values; 0: as many as n_heads")
+    window: int = setting(0, MODEL, "number of past tokens that attention can reach; 0: all")
     bias: bool = setting(True, MODEL, "whether linear layers have biases")
     tied: bool = setting(True, MODEL, "one table for the embeddings and the output")
 
     tokenizer: str = setting("characters", VOCABULARY, "characters, words, bpe")
-    merges: int = setting(2000, VOCABULARY, "maximum merges that bpe learns")
+    merges: int = setting(2000, VOCABULARY, "maximum number of merges that bpe learns")
 
     steps: int = setting(2000, TRAINING, "training steps")
 

@@ -24,12 +24,12 @@ class Recipe:
     """
 
     d_model: int = setting(64, MODEL, "size of the vector of each token")
-    n_heads: int = setting(4, MODEL, "attention heads; must divide d_model")
+    n_heads: int = setting(4, MODEL, "number of attention heads; must divide d_model")
     d_ff: int = setting(128, MODEL, "width inside the feed-forward network")
     n_layers: int = setting(
         2, MODEL, "number of blocks; of the encoder, if there is also a decoder"
     )
-    max_len: int = setting(64, MODEL, "maximum tokens per text; longer texts are truncated")
+    max_len: int = setting(64, MODEL, "maximum number of tokens per text; the rest is cut off")
     dropout: float = setting(0.1, MODEL, "fraction of activations dropped in training")
     norm: str = setting("pre", MODEL, "layer norm before or after each sublayer: pre, post")
     positions: str = setting(
@@ -41,14 +41,14 @@ class Recipe:
     attention: str = setting("full", MODEL, "full; tiled: less memory for long texts")
     dtype: str = setting("float32", MODEL, "float32, float64")
 
-    batch_size: int = setting(32, TRAINING, "texts per step")
+    batch_size: int = setting(32, TRAINING, "number of texts per step")
     optimizer: str = setting("adamw", TRAINING, "sgd, momentum, adagrad, rmsprop, adam, adamw")
     learning_rate: float = setting(1e-3, TRAINING, "highest learning rate")
     beta2: float = setting(0.999, TRAINING, "decay of the squared gradients in adam and adamw")
     weight_decay: float = setting(0.01, TRAINING, "decoupled weight decay; AdamW only")
     schedule: str = setting("warmup_cosine", TRAINING, _SCHEDULES)
-    warmup: float = setting(0.1, TRAINING, "steps of warm-up; below 1: fraction of all steps")
-    floor: float = setting(0.0, TRAINING, "where warmup_cosine ends, as a fraction of the rate")
+    warmup: float = setting(0.1, TRAINING, "number of warm-up steps; if below 1, their fraction")
+    floor: float = setting(0.0, TRAINING, "final rate of warmup_cosine, relative to the highest")
     clip: float = setting(1.0, TRAINING, "maximum norm of the gradient; 0: no clipping")
     l1: float = setting(0.0, TRAINING, "L1 penalty")
     l2: float = setting(0.0, TRAINING, "L2 penalty")

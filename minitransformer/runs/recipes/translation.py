@@ -13,7 +13,7 @@ from minitransformer.training import BestWeights
 class EncoderDecoderRecipe(Recipe):
     """Settings of the encoder-decoder of Vaswani et al. 2017, figure 1."""
 
-    n_decoder_layers: int = setting(0, MODEL, "blocks of the decoder; 0: as many as n_layers")
+    n_decoder_layers: int = setting(0, MODEL, "number of decoder blocks; 0: as many as n_layers")
     bias: bool = setting(True, MODEL, "whether linear layers have biases")
     tied: bool = setting(True, MODEL, "one table for the embeddings and the output")
     scale_embeddings: bool = setting(
@@ -35,7 +35,7 @@ class EncoderDecoderRecipe(Recipe):
 class StringsRecipe(EncoderDecoderRecipe):
     """Settings of a model that reverses or copies strings of letters."""
 
-    longest: int = setting(20, VOCABULARY, "letters in the longest string to reverse or copy")
+    longest: int = setting(20, VOCABULARY, "number of letters in the longest string")
     strings: int = setting(120_000, VOCABULARY, "number of strings to train on")
 
     steps: int = setting(2000, TRAINING, "training steps")
@@ -56,12 +56,12 @@ class StringsRecipe(EncoderDecoderRecipe):
 class TranslationRecipe(EncoderDecoderRecipe):
     """Settings of a model that translates sentences."""
 
-    merges: int = setting(2000, VOCABULARY, "maximum merges that bpe learns")
+    merges: int = setting(2000, VOCABULARY, "maximum number of merges that bpe learns")
 
-    epochs: int = setting(10, TRAINING, "maximum passes over the training texts")
-    beams: int = setting(5, TRAINING, "beams of beam search, when the model is judged")
+    epochs: int = setting(10, TRAINING, "maximum number of passes over the training texts")
+    beams: int = setting(5, TRAINING, "number of beams of beam search when the model is evaluated")
     length_penalty: float = setting(
-        LENGTH_PENALTY, TRAINING, "for beam search: a higher one favours longer translations"
+        LENGTH_PENALTY, TRAINING, "for beam search: a higher value favours longer translations"
     )
 
     def callbacks(self):

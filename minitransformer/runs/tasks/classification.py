@@ -23,7 +23,7 @@ class Classification(Task):
 
     def source(self, options):
         if options["data"] is None and (options["text_column"] or options["label_column"]):
-            raise ValueError("text_column and label_column belong to data, which is missing")
+            raise ValueError("text_column and label_column need data, a file of texts")
         return super().source(options)
 
     def checked(self, source):

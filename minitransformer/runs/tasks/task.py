@@ -110,7 +110,7 @@ class Task(ABC):
         """
         if data_dir is not None and source.dataset not in self.published:
             what = f"the file {source.file}" if source.file else f"made here: {source.name}"
-            raise ValueError(f"data_dir is where a published data set is, but this is {what}")
+            raise ValueError(f"data_dir is only for published data sets, but the data are {what}")
         return self.load(source, recipe, data_dir)
 
     @abstractmethod

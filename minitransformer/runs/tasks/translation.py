@@ -28,7 +28,7 @@ class Translation(EncoderDecoder):
 
     def source(self, options):
         if options["target"] is not None and options["data"] is None:
-            raise ValueError("target, a file of translations, belongs to data, which is missing")
+            raise ValueError("target, a file of translations, needs data, the file of sources")
         return super().source(options)
 
     def checked(self, source):
