@@ -66,7 +66,7 @@ def length_batches(lengths, batch_size: int, rng: np.random.Generator) -> list[n
     lengths : (n,) int array
         Length of each sequence, in tokens.
     batch_size : int
-        Number of sequences in a batch; one batch may have fewer, the remainder.
+        Number of sequences in a batch; one batch may have fewer.
     rng : numpy.random.Generator
         The same state gives the same batches.
 
