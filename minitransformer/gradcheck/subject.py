@@ -12,7 +12,8 @@ from minitransformer.gradcheck.pairs import check
 # Stricter for central differences than the checker's defaults, because our functions are smooth.
 PAIR = Tolerance(complex_step=1e-14, central=1e-10)
 NETWORK = Tolerance(complex_step=1e-13, central=1e-10)
-ENTRIES = 2  # checked per variable and shape by central differences, in addition to one direction
+# entries checked by central differences per variable and shape, in addition to one direction
+ENTRIES = 2
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Subject:
     Attributes
     ----------
     name : str
-        The first cell of the subject's line.
+        The first cell of the subject's row in the table.
     kind : {"pair", "layer", "model"}
         The kind of subject, for the table.
     trial : callable
@@ -72,7 +73,7 @@ def layer_subject(
     name, kind, share, edges
         As in :class:`Subject`.
     build : callable
-        ``build(rng, **sizes)`` -> layer, inputs, and a dict of further keyword arguments of
+        ``build(rng, **sizes)`` -> layer, inputs, and a dict of further keyword arguments for
         :func:`~minitransformer.gradcheck.check_layer`.
     analytic : bool
         Whether the complex step can be used.

@@ -11,7 +11,7 @@ from minitransformer.layers.linear import Linear, LinearCache, glorot_uniform
 
 
 class MultiHeadCrossAttention(Attention):
-    r"""Cross-attention: queries from one sequence, keys and values from another, the memory.
+    r"""Cross-attention: queries from one sequence, keys and values from another (the memory).
 
     .. math:: O_h = \mathrm{Attention}(x W^Q_h, \, m W^K_h, \, m W^V_h)
 
@@ -47,7 +47,8 @@ class MultiHeadCrossAttention(Attention):
     def forward(self, x, memory, *, mask=None, rng=None):
         """x (B, T, D), memory (B, S, D) -> y (B, T, D) and a cache, as in self-attention.
 
-        The mask broadcasts to (B, H, T, S), with True = may attend. A generator turns dropout on.
+        The mask broadcasts to (B, H, T, S); True means that the query may attend
+        to the key. A generator turns dropout on.
         """
         projected = self.W_q(x), *self._project_memory(memory)
         return self._attend(x, memory, projected, mask, rng)

@@ -92,8 +92,8 @@ class ResumingDownloader:
         with open(self.part, "r+b" if done else "wb") as file:
             file.seek(done)
             # One byte too many is enough to know that the file is wrong. read1 returns the data
-            # received so far; read would wait for a whole chunk, and lose it if the connection
-            # stalls.
+            # received so far; read would wait for a whole chunk, and would lose the
+            # data if the connection stalled.
             while chunk := response.read1(min(CHUNK, self.size - done + 1)):
                 file.write(chunk)
                 done += len(chunk)
@@ -112,7 +112,7 @@ def _first_byte(response):
 
 
 class _SecureOnly(urllib.request.HTTPRedirectHandler):
-    """Refuses addresses other than https, including those to which a server redirects."""
+    """Refuses URLs that do not use https, including those to which a server redirects."""
 
     def __init__(self, allow_loopback):
         self.allow_loopback = allow_loopback

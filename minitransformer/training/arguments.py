@@ -1,4 +1,4 @@
-"""Checks of the arguments of `fit`, except those of the examples themselves."""
+"""Checks on the arguments of `fit`, except for checks on the examples themselves."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class FitArguments(NamedTuple):
     class_weights: np.ndarray | None
 
     def plan(self, examples, seed):
-        """The plan of the run, which assigns the `examples` to steps."""
+        """The plan that assigns the `examples` to the steps of the run."""
         order = self.batch_size, self.shuffle, seed
         if self.steps is None:
             return Epochs(examples, self.epochs, *order)
@@ -40,7 +40,7 @@ def read_fit_arguments(
     if steps is not None and epochs is not None:
         raise ValueError(f"give epochs or steps, not both: epochs={epochs}, steps={steps}")
     if steps is None and steps_per_epoch is not None:
-        raise ValueError("steps_per_epoch needs steps, the number of all steps")
+        raise ValueError("steps_per_epoch requires steps, the total number of steps")
     return FitArguments(
         check_count("epochs", 1 if epochs is None else epochs),
         steps if steps is None else check_count("steps", steps),
@@ -72,7 +72,9 @@ def read_class_weights(class_weight, n_classes):
     if isinstance(class_weight, dict):
         bad = [c for c in class_weight if c not in range(n_classes)]
         if bad:
-            raise ValueError(f"class_weight names class {bad[0]!r}, allowed are 0..{n_classes - 1}")
+            raise ValueError(
+                f"class_weight names class {bad[0]!r}, but only 0..{n_classes - 1} are allowed"
+            )
         class_weight = [class_weight.get(c, 1.0) for c in range(n_classes)]
     if len(class_weight) != n_classes:
         raise ValueError(
@@ -82,7 +84,7 @@ def read_class_weights(class_weight, n_classes):
 
 
 def check_not_one_class(targets, n_classes):
-    """Refuse training labels that are all the same, from which nothing can be learned.
+    """Refuse training labels that are all the same, because nothing can be learned from them.
 
     Raises
     ------

@@ -158,7 +158,11 @@ def test_labels_of_one_class(model):
         ({"validation_split": -0.1}, ValueError, "validation_split must be"),
         ({"validation_data": X}, TypeError, r"validation_data must be \(x, y\) or .* length 10"),
         ({"validation_data": 3}, TypeError, "validation_data must be .* got int"),
-        ({"class_weight": {2: 1.0}}, ValueError, "class_weight names class 2, allowed are 0..1"),
+        (
+            {"class_weight": {2: 1.0}},
+            ValueError,
+            "class_weight names class 2, but only 0..1 are allowed",
+        ),
         ({"class_weight": [1.0]}, ValueError, "class_weight must give 2 weights, one per class"),
         ({"class_weight": {0: -1.0}}, ValueError, "class_weight must be finite and >= 0"),
         ({"callbacks": [3]}, TypeError, r"callbacks must be Callback objects or functions"),
