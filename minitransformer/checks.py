@@ -56,9 +56,9 @@ def lookup(kind, name, table):
 
 
 def check_number(name, value, low=None, high=None, *, above=None, below=None):
-    """`value` as a Python float, after a check of its range.
+    """`value` as a Python float, after its range has been checked.
 
-    A Python float matters: in NumPy 2, a float64 scalar turns a float32 array into float64.
+    It has to be a Python float: in NumPy 2, a float64 scalar turns a float32 array into float64.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ _CONTROLS |= {
 
 
 def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1, seed=0):
-    """Load the IMDB reviews, without markup and without texts that occur in two parts.
+    """Load the IMDB reviews, without markup, and without texts that occur in more than one part.
 
     Training texts that also occur in the test part are removed (123 in the original archive); the
     test part stays as published. Texts that occur twice in the training part are never used for
@@ -57,13 +57,13 @@ def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1,
         folder named by the environment variable ``MINITRANSFORMER_DATA`` is searched. If the
         reviews are not there, the original archive is downloaded once, and verified.
     unlabelled : bool
-        Whether to read also the reviews without labels, as ``extra["unlabelled"]``. They come from
+        Whether to also read the reviews without labels, as ``extra["unlabelled"]``. They come from
         the archive's ``train/unsup``, or from a file ``unsup_50k.txt.gz`` next to the archive. Each
         text is included only once, and only if it is not in another part.
     progress : bool
         Whether to show a bar on standard error when something takes longer than two seconds.
     validation : float or int
-        Number of training reviews for validation, or their fraction of the published ones.
+        Number of training reviews to use for validation, or the fraction of the published training reviews to use.
     seed : int
         Determines which reviews are in the validation part.
 
@@ -129,7 +129,7 @@ def _locate(data_dir, progress):
             return found
         if data_dir is not None:
             raise ValueError(
-                f"{data_dir} is not IMDB: looked in it and in its folders "
+                f"{data_dir} is not the IMDB data set: looked in it and in its folders "
                 f"{', '.join(filter(None, PLACES))} for train/neg, train/pos, test/neg and "
                 f"test/pos, and for {', '.join(ARCHIVES)}"
             )
@@ -204,7 +204,7 @@ def _unlabelled_file(source, progress):
         raise FileNotFoundError(
             errno.ENOENT,
             f"no unlabelled reviews in train/unsup of {source}, "
-            f"nor a file {UNLABELLED_FILE} beside it",
+            f"and no file {UNLABELLED_FILE} beside it",
             str(path),
         )
     texts = []
