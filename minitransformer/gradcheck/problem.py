@@ -42,17 +42,17 @@ class Problem:
         return np.concatenate([(dy * y).ravel() for dy, y in zip(upstream, outputs, strict=True)])
 
     def natural_scales(self):
-        r"""The size that each gradient should have according to dimensional analysis: max|dy| max|y| / max|x|.
+        r"""The size of each gradient by dimensional analysis: max|dy| max|y| / max|x|.
 
         If a true gradient is 0 (as for the bias of the keys, because softmax ignores a shift), a
         correct backward pass returns rounding noise, and an error relative to that noise means
         nothing. The noise must instead be small relative to the natural scale.
 
         An output can be small at one point by chance (the loss of a confident, correct prediction)
-        even though larger numbers were rounded along the way. So max|y| is also computed at the same
-        inputs rolled by one place; that value is limited to max|x|. If both maxima are 0, max|y| counts
-        as 1. A small error relative to the scale is accepted only if it also behaves like rounding:
-        see :mod:`~minitransformer.gradcheck.noise`.
+        even though larger numbers were rounded along the way. So max|y| is also computed at the
+        same inputs rolled by one place; that value is limited to max|x|. If both maxima are 0,
+        max|y| counts as 1. A small error relative to the scale is accepted only if it also behaves
+        like rounding: see :mod:`~minitransformer.gradcheck.noise`.
         """
         rolled = {name: np.roll(x, 1, axis=-1) for name, x in self.values.items() if x.ndim}
         with np.errstate(all="ignore"):
@@ -60,9 +60,8 @@ class Problem:
             try:
                 there = self.forward({**self.values, **rolled})
             except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-                there = (
-                    here  # for instance, a function that expects sorted numbers rejects rolled ones
-                )
+                # for instance, a function that expects sorted numbers rejects rolled ones
+                there = here
         scales = {}
         for name, x in self.values.items():
             size = largest(x)

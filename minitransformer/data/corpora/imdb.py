@@ -63,7 +63,8 @@ def load_imdb(data_dir=None, unlabelled=False, progress=True, *, validation=0.1,
     progress : bool
         Whether to show a bar on standard error when something takes longer than two seconds.
     validation : float or int
-        Number of training reviews to use for validation, or the fraction of the published training reviews to use.
+        Number of training reviews to use for validation, or the fraction of the published
+        training reviews to use.
     seed : int
         Determines which reviews are in the validation part.
 
