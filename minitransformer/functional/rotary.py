@@ -87,7 +87,7 @@ def rotary(x, cos, sin):
 
     The dot product of a rotated query and a rotated key depends only on the distance between their
     positions. A query at position m and a key at position n give the same dot product as an
-    unrotated query and a key that is rotated as at position n - m.
+    unrotated query and a key rotated by the angles of position n - m.
 
     The paper pairs neighbouring features, 2i and 2i + 1. This function pairs feature i of the first
     half with feature i of the second half, as Llama's weights in the `transformers` library
