@@ -145,7 +145,7 @@ class GPTConfig(ModelConfig):
 
     @property
     def n_classes(self):
-        """The model chooses between the tokens of its vocabulary."""
+        """The model chooses among the tokens of its vocabulary."""
         return self.vocab_size
 
     @property
@@ -233,7 +233,7 @@ class TransformerConfig(ModelConfig):
 
     @property
     def n_classes(self):
-        """The model chooses between the tokens of the target vocabulary."""
+        """The model chooses among the tokens of the target vocabulary."""
         return self.target_vocab_size or self.vocab_size
 
     @property
