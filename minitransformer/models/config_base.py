@@ -83,7 +83,7 @@ class ModelConfig:
         Whether embeddings are multiplied by the square root of d_model.
     attention : {"full", "tiled"}
         "tiled" needs memory in proportion to T, not to its square, in training too. Its results
-        differ from those of "full" only by rounding, and in which weights dropout drops.
+        differ from those of "full" only in rounding and in which weights dropout drops.
     seed : int
         Seed of the initial weights and of everything random in training.
     dtype : {"float16", "float32", "float64"}
