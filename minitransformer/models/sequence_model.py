@@ -72,7 +72,7 @@ class SequenceModel(Trainable):
     """
 
     def _configure(self, config, options):
-        """Set what follows from the config; return it, and the arguments that all layers take."""
+        """Set what the config determines; return the config and the arguments that all layers take."""
         settings = self.settings = read_config(type(self), config, options)
         self.config = dataclasses.asdict(settings)
         self.vocab_size, self.max_len = settings.vocab_size, settings.max_len
@@ -83,7 +83,7 @@ class SequenceModel(Trainable):
         return settings, {"rng": rng, "dtype": settings.dtype, "ops": self.ops}
 
     def _make_positions(self, rng):
-        """The layer that adds positions; None if they enter in the attention, or not at all."""
+        """The layer that adds positions; None if attention applies them, or none are used."""
         settings = self.settings
         if settings.positions in ("rotary", "alibi", "none"):
             return None
