@@ -1,4 +1,4 @@
-"""Is a small error rounding? Computes both gradients again at inputs with other last bits.
+"""Is a small error rounding? Computes both gradients again with the inputs' last bits changed.
 
 If a true gradient is 0, or is a difference between numbers that almost cancel, a correct backward
 pass returns rounding noise. Noise changes whenever the last bits of the inputs change. The error of
