@@ -1,4 +1,4 @@
-"""Faults that disappear when an input is made trivial, which running the check again shows."""
+"""Faults that disappear when the check is run again with an input made trivial."""
 
 from __future__ import annotations
 
