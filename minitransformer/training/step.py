@@ -50,8 +50,8 @@ def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
     Raises
     ------
     TrainingDiverged
-        If the loss or a gradient is not finite; the parameters and the optimiser are unchanged
-        then. Also if the update overflows; the parameters are unchanged then. In mixed precision, a
+        If the loss or a gradient is not finite (the parameters and the optimiser are then
+        unchanged), or if the update overflows (the parameters are unchanged). In mixed precision, a
         gradient that overflows only causes the step to be skipped, as long as the scale of the loss
         can be halved.
     """
