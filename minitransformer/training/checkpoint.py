@@ -79,7 +79,7 @@ def restore(path, run):
     ------
     ValueError
         If the file is not a checkpoint, is damaged, or belongs to another model, recipe or data
-        set. The message says what differs. Nothing has been changed then.
+        set. The message says what differs. In that case, nothing has been changed.
     OSError
         If the file cannot be read.
     """
