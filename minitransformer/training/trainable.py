@@ -144,7 +144,7 @@ class Trainable(Layer):
         Raises
         ------
         TypeError, ValueError
-            If an argument is wrong. The model has not changed then.
+            If an argument is wrong. In that case, the model has not changed.
         TrainingDiverged
             If the loss or a gradient is NaN or infinite.
         """
