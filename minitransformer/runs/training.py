@@ -30,7 +30,7 @@ def start(
     on_progress=silent,
     **settings,
 ):
-    """Begin a new run: check its settings, load its data, write its folder.
+    """Begin a new run: check its settings, load its data, and write its folder.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def start(
     Raises
     ------
     TypeError, ValueError
-        If an argument or setting is not possible. Nothing has been written then.
+        If an argument or setting is not possible. In that case, nothing has been written.
     OSError
         If data cannot be read, or the folder cannot be written.
     """
@@ -168,7 +168,7 @@ def train(
     Raises
     ------
     TrainingDiverged
-        If a number is not finite. The best weights so far have been saved then.
+        If a number is not finite. By then, the best weights so far have been saved.
     """
     recipe = folder.config.recipe
     prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
