@@ -64,7 +64,7 @@ class RunFolder:
         ValueError
             If `path` exists and is not an empty folder.
         OSError
-            If the folder cannot be written. No folder is left behind then.
+            If the folder cannot be written. In that case, no folder is left behind.
         """
         path = _free_folder(config) if path is None else Path(path)
         check_free(path)
