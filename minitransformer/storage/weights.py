@@ -66,7 +66,7 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
     Raises
     ------
     TypeError, ValueError
-        If a name, an array or metadata are not allowed by the format. Nothing is written then.
+        If a name, an array or metadata are not allowed by the format. Nothing is then written.
     OSError
         See :func:`~minitransformer.storage.atomic.atomic_write`.
     """
@@ -96,8 +96,8 @@ def save_arrays(path, arrays: dict, metadata: dict | None = None):
 def load_arrays(path, expect: dict | None = None):
     """Read what :func:`save_arrays` wrote, and verify every byte of it.
 
-    Loading needs memory for the bytes of the file, until they are verified, for the arrays, and for
-    parsing the header (25 MB for the longest header allowed).
+    Loading needs memory for the arrays, for the bytes of the file (until they are verified), and
+    for parsing the header (25 MB for the longest header allowed).
 
     Parameters
     ----------
