@@ -50,7 +50,7 @@ def read_members(
     ValueError
         If `source` is damaged, truncated or not a tar archive; if it contains a name that is
         absolute or leads out of the archive, the same name twice, a link, a device or a sparse
-        file; or if it exceeds a limit. Members before the fault have already been yielded then.
+        file; or if it exceeds a limit. Members before the fault are yielded first.
     OSError
         If `source` cannot be opened or read.
     """
