@@ -21,7 +21,7 @@ from minitransformer.training.objective.losses import TokenCrossentropy
 MICRO_BATCH_TOKENS = 1024
 # A batch is divided among workers if each gets at least this many tokens.
 MIN_TOKENS = 256
-# Maximum number of logits in a micro-batch: 16 MB in float32, of which about four exist at a time.
+# Maximum number of logits in a micro-batch: 16 MB in float32. About four such arrays exist at once.
 MAX_LOGITS = 1 << 22
 
 
