@@ -83,7 +83,7 @@ class Run:
 
     @functools.cached_property
     def fingerprints(self):
-        """SHA-256 of the training data and of the validation data; None if there are none."""
+        """SHA-256 of the training data, and of the validation data (None if there are none)."""
         return [part and part.fingerprint() for part in (self.train, self.validation)]
 
     @property
@@ -217,7 +217,7 @@ class Run:
         return True
 
     def _close_epoch(self, pool, interrupts, start, factor):
-        """Validate, record the epoch, call the callbacks."""
+        """Validate, record the epoch, and call the callbacks."""
         logs = self.running.means(self._penalty)
         if self.validation:
             with applied(self.recipe.averages, self.model.flat.values):
