@@ -1,8 +1,8 @@
 r"""Losses that can be split: each micro-batch contributes its exact part of the batch's loss.
 
 The loss of a batch is a mean over everything that counts in the *whole* batch,
-:math:`L = \frac{1}{Z}\sum_i w_i \ell_i` with :math:`Z = \sum_i w_i`. A micro-batch is given
-:math:`Z`, and returns its own sum of :math:`w_i \ell_i` divided by :math:`Z`. The losses and
+:math:`L = \frac{1}{Z}\sum_i w_i \ell_i` with :math:`Z = \sum_i w_i`. The loss of a micro-batch is
+its own sum of :math:`w_i \ell_i`, divided by the :math:`Z` of the whole batch. The losses and
 gradients of the micro-batches then add up to those of the batch, regardless of how it is cut.
 """
 
