@@ -47,7 +47,7 @@ def freed_memory_kept(give_back=True):
             _inside -= 1
             if libc is not None and _inside == 0:
                 # glibc itself reaches these values in a process with large arrays. It
-                # also reaches 32 MB as the size above which arrays are mapped, so that one stays.
+                # also raises to 32 MB the size above which arrays are mapped; that setting stays.
                 libc.mallopt(_M_TRIM_THRESHOLD, 64 * _MEGABYTE)
                 libc.mallopt(_M_TOP_PAD, 0)
                 if give_back:
