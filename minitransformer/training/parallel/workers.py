@@ -131,7 +131,7 @@ class WorkerPool:
                 "existing array, for example model.flat.values[...] = new"
             )
         if self._fork and not self._forked:
-            # Before the gradients are written: memory pages written earlier would be copied.
+            # Fork before the gradients are written: pages written before the fork would be copied.
             self._fork_workers()
         clear(self.model.flat.grads, self.share_out)
         if self._forked:
