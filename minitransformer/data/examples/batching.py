@@ -16,7 +16,7 @@ CALL_COST = 100
 
 
 def pad(sequences: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """Pad id sequences on the right, to one rectangular array.
+    """Pad id sequences on the right to form one rectangular array.
 
     Parameters
     ----------
