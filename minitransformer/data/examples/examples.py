@@ -9,7 +9,7 @@ from minitransformer.data.examples.batching import filled_groups, length_batches
 
 
 class Batch(NamedTuple):
-    """A batch of examples, padded to one rectangular array.
+    """A batch of examples, padded to form one rectangular array.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class ExampleSet:
         return [(indices[group], (int(lengths[group].max()),)) for group in groups]
 
     def to_draw_from(self):
-        """The examples from which a run counted in steps draws; see :class:`NextTokens`."""
+        """The examples to draw from if a run is counted in steps; see :class:`NextTokens`."""
         return self
 
 
