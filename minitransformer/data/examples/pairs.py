@@ -16,7 +16,7 @@ from minitransformer.data.examples.next_tokens import NextTokens, read_rows
 
 
 class PairBatch(NamedTuple):
-    """A batch of pairs; sources and targets are each padded to one rectangular array.
+    """A batch of pairs; sources and targets are each padded to form a rectangular array.
 
     Attributes
     ----------
@@ -53,13 +53,13 @@ class Pairs(ExampleSet):
         self.lengths = sources.lengths + targets.lengths
 
     def batch(self, indices):
-        """The pairs at `indices` as one :class:`PairBatch`; each array is padded to its longest."""
+        """The pairs at `indices` as one :class:`PairBatch`; each array fits its longest row."""
         source, target = self.sources.batch(indices), self.targets.batch(indices)
         return PairBatch(source.ids, source.mask, target.ids, target.targets)
 
     def batches(self, size, rng):
         """Batches of pairs of similar lengths, in random order: a list of index arrays."""
-        # Sorted by target length, which is most of the work, then by source length.
+        # Sorted by target length, which determines most of the work, then by source length.
         key = self.targets.lengths * (int(self.sources.lengths.max()) + 1) + self.sources.lengths
         return length_batches(key, size, rng)
 
