@@ -4,7 +4,7 @@ import numpy as np
 
 
 def split_off(texts, labels, class_names, sizes: dict, rng):
-    """Split parts off a list of labelled texts, stratified, so that no text is in two parts.
+    """Split stratified parts off a list of labelled texts, so that no text is in two parts.
 
     Copies of a text stay together. The class proportions of every part are those of the whole (by
     the method of largest remainders), but every part gets at least one text of each class.
