@@ -1,4 +1,4 @@
-"""The baselines that a transformer has to beat: bags of words, and bags of words and word pairs."""
+"""The baselines to beat: logistic regression on bags of words, without and with word pairs."""
 
 from minitransformer.data import tokenize
 from minitransformer.models.baselines.bag_of_words import BagOfWords
