@@ -9,7 +9,7 @@ from minitransformer.runs.results import draw_curves, save_results, what_next
 
 
 def report(folder, model, texts, began, on_progress=silent):
-    """Judge the model on the test texts, draw the figures, report the scores.
+    """Judge the model on the test texts, draw the figures, and report the scores.
 
     Parameters
     ----------
