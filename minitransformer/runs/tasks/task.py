@@ -154,7 +154,7 @@ class Task(ABC):
     # At the end
     @abstractmethod
     def report(self, folder, model, texts, began, on_progress=silent):
-        """Evaluate the trained model, write figures and results.json, report the results.
+        """Evaluate the trained model, write figures and results.json, and report the results.
 
         Parameters
         ----------
