@@ -95,8 +95,8 @@ def head_ablation(model, cache, score, *, fill="zero", mask=None):
         once per head.
     fill : {"zero", "mean"}
         The replacement for the head's output: 0, or the mean of the output over the tokens of the
-        texts in the cache. The layers above may never have received a zero from this head. The mean
-        removes only the information about this text and token.
+        texts in the cache. In training, the layers above may never have received a zero from this
+        head. The mean, in contrast, removes only the information about this text and token.
     mask : (B, T) bool array, or for a Transformer a pair of (B, S) and (B, T), optional
         True = a real token; used for the means. Of the caches, only a ClassifierCache contains the
         mask.
