@@ -1,8 +1,8 @@
 """Grading of submitted functions, each submission in its own process with a time limit.
 
-Because of an endless loop or a crash, a submission fails that exercise; because of a file that does
-not load, it fails all exercises. Other submissions are not affected. This is not a sandbox: the
-code has all the rights of the user who runs it.
+A submission fails an exercise if its function loops endlessly or crashes, and all exercises if one
+of its files does not load. Other submissions are not affected. This is not a sandbox: the code has
+all the rights of the user who runs it.
 """
 
 from __future__ import annotations
