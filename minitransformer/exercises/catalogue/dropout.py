@@ -23,7 +23,7 @@ def _mask_arguments(p, dtype=np.float64):
 
 
 def judge_mask(case, values):
-    """What is wrong with a dropout mask, in words, judged by its statistics: it is random."""
+    """What is wrong, in words, with a dropout mask; it is random, so statistics decide."""
     c, keep = case.names, values["keep"]
     if not hasattr(keep, "dtype"):
         return f"it returns a {type(keep).__name__}; an array is expected"
