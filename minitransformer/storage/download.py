@@ -1,4 +1,4 @@
-"""Fetching published data: from a folder, from the cache, or over https. It is always verified.
+"""Fetching published data from a folder, from the cache, or over https. Files are always verified.
 
 pooch manages the cache and compares the hash. It cannot resume a partial download, so this is done
 in :mod:`minitransformer.storage.resume`. A file gets its final name only after its SHA-256 has been
