@@ -1,4 +1,4 @@
-"""A progress bar that appears only if the work takes long."""
+"""A progress bar that appears only if the work takes a long time."""
 
 import sys
 import time
