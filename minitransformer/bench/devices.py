@@ -1,7 +1,7 @@
 """The same training step on the CPU and on a GPU, for models of increasing width.
 
-The table shows from which width on a GPU pays off. Both devices run the same source code, that of
-this package. They take turns in one process. On the CPU there is one worker per core.
+The table shows at which width a GPU begins to pay off. Both devices run the same source code, that
+of this package. They take turns in one process. On the CPU there is one worker per core.
 """
 
 import time
