@@ -35,7 +35,7 @@ def peak():
 
 
 def of_children():
-    """Present memory of forked processes that they do not share with this process, in bytes.
+    """Present memory of forked processes, in bytes, without what they share with this process.
 
     The peak is not needed, because workers keep the memory that they free, for the next step.
     """
