@@ -7,7 +7,7 @@ import sys
 import tempfile
 from typing import NamedTuple
 
-# The libraries read these variables when they are loaded, so they must be set before.
+# The libraries read these variables when they are loaded, so the variables must be set first.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
