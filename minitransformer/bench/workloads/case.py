@@ -19,7 +19,7 @@ class Case:
     dropout : float
         The dropout probability.
     batches : int
-        Number of different batches. They are used in turn, first each once without timing.
+        Number of different batches. They are used in turn, after each has been used once untimed.
     repeats : int
         Number of timed steps, unless the caller asks for a different number.
     kind : str
