@@ -77,7 +77,7 @@ def points(panels, groups, *, shown=(), xlabel="", ylabel=""):
     panels : dict of str to (n, 2) array
         Coordinates by title of the panel. All panels show the same points.
     groups : dict of str to dict of str to int
-        For each group, at most seven, a dict of the names of its points to their rows.
+        For each of at most seven groups, a dict that maps the names of its points to their rows.
     shown : collection of str
         The points whose names are shown. All other points are only marked.
     xlabel, ylabel : str
