@@ -1,4 +1,4 @@
-"""`predict`: the class of a text, and the words with most attention or the largest gradients."""
+"""`predict`: the class of a text, and the words with the most attention or largest gradients."""
 
 import json
 from pathlib import Path
