@@ -2,7 +2,7 @@
 
 Its arguments are a file for the results, a seed, the names of the exercises joined by commas, and
 the submission's files. Before and after each step that the submitted code could crash, it appends a
-line of JSON to the file of results. So the process that started it can see how far it got.
+line of JSON to the file of results. So the parent process can see how far the child got.
 """
 
 import json
