@@ -72,7 +72,7 @@ class SequenceModel(Trainable):
     """
 
     def _configure(self, config, options):
-        """Set what the config determines; return the config and the arguments that all layers take."""
+        """Set what follows from the config; return the config and the common layer arguments."""
         settings = self.settings = read_config(type(self), config, options)
         self.config = dataclasses.asdict(settings)
         self.vocab_size, self.max_len = settings.vocab_size, settings.max_len
