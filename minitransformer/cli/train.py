@@ -28,7 +28,7 @@ def train(
     ] = None,
     dataset: Annotated[
         str | None,
-        _option(DATA, "reviews, imdb; shakespeare; multi30k; by default the first of the task."),
+        _option(DATA, "reviews, imdb; shakespeare; multi30k; by default the first one listed for the task."),
     ] = None,
     data: Annotated[
         Path | None,
@@ -54,7 +54,7 @@ def train(
         ),
     ] = None,
     recipe: Annotated[
-        str | None, _option(RUN, "A named set of settings; shakespeare has nanogpt and ours.")
+        str | None, _option(RUN, "A named set of settings; for shakespeare, nanogpt or ours.")
     ] = None,
     out: Annotated[
         Path | None, _option(RUN, "Folder of the run; by default runs/DATA-SEED.")
