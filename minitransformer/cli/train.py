@@ -28,7 +28,7 @@ def train(
     ] = None,
     dataset: Annotated[
         str | None,
-        _option(DATA, "reviews, imdb; shakespeare; multi30k; by default the first one listed for the task."),
+        _option(DATA, "reviews, imdb; shakespeare; multi30k; by default the first of the task."),
     ] = None,
     data: Annotated[
         Path | None,
