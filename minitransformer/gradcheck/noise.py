@@ -62,4 +62,4 @@ def _moved(x, rng):
     size = np.abs(x)
     floor = size.max(initial=0.0) or 1.0
     step = EPS * np.where(size > 0, size, floor)
-    return x + step * rng.integers(-4, 5, np.shape(x))
+    return np.asarray(x + step * rng.integers(-4, 5, np.shape(x)))  # 0-d arrays stay arrays

@@ -11,6 +11,7 @@ from minitransformer.layers import (
     PositionalEncoding,
 )
 from minitransformer.models.config import ClassifierConfig
+from minitransformer.models.config_base import ModelConfig
 from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
 
 
@@ -61,7 +62,9 @@ class TransformerClassifier(SequenceModel):
     Config = ClassifierConfig
 
     def __init__(self, config=None, n_classes=None, **options):
-        if config is not None and not isinstance(config, self.Config | dict):
+        if config is not None and not isinstance(config, ModelConfig | dict):
+            if "vocab_size" in options:
+                raise TypeError("vocab_size must be given once, got it by position and by name")
             config, options["vocab_size"] = None, config
         if n_classes is not None:
             options["n_classes"] = n_classes

@@ -212,3 +212,34 @@ def test_no_random_wrong_gradient_passes():
     found = [passing(i) for i in range(400)]
     assert found.count(None) > 380
     assert [name for name in found if name not in (None, "right")] == []
+
+
+def test_a_scalar_whose_true_gradient_is_zero_is_right():
+    """Softmax ignores a shift: the gradient of b is rounding noise."""
+
+    def forward(x, b):
+        e = np.exp(x + b)
+        return e / e.sum()
+
+    def backward(dy, x, b):
+        y = forward(x, b)
+        dx = y * (dy - (dy * y).sum())
+        return dx, dx.sum()
+
+    report = gradcheck.check(forward, backward, (X, np.array(0.3)))
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        np.array([np.nan, "a"], object),
+        np.array(["NaT"], "M8[D]"),
+        np.array([np.ones(2), np.ones(3)], object),
+        np.array([(np.nan, 1)], [("a", float), ("b", int)]),
+    ],
+    ids=["objects", "dates", "arrays", "records"],
+)
+def test_arguments_without_equality_are_not_said_to_be_written_into(other):
+    given = {"x": X, "other": other}
+    assert gradcheck.check(lambda x, other: x * 2, lambda dy, x, other: dy * 2, given).ok

@@ -248,3 +248,13 @@ def test_summary_names_the_layers(capsys):
     shown = capsys.readouterr().out
     assert "decoder.1.cross_attention.W_q" in shown
     assert "MultiHeadCrossAttention" in shown
+
+
+def test_the_classifier_takes_the_size_of_its_vocabulary_once():
+    with pytest.raises(TypeError, match="vocab_size must be given once"):
+        TransformerClassifier(10, 2, vocab_size=3)
+
+
+def test_the_classifier_refuses_the_config_of_another_model():
+    with pytest.raises(TypeError, match="config must be a ClassifierConfig, got GPTConfig"):
+        TransformerClassifier(GPTConfig(5))
