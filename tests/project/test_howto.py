@@ -108,7 +108,7 @@ def test_the_table_of_refusals_says_what_the_program_says(tmp_path, monkeypatch,
     text = (DOCS / "howto" / "own_data.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| ([\w -]+) \| `(.+)` \|$", text, re.MULTILINE))
     files = {
-        "a column misspelt": (b"message,department\nhello,billing\n", "mesage"),
+        "a misspelt column name": (b"message,department\nhello,billing\n", "mesage"),
         "an empty text": (b"message,department\nhello,billing\n,fault\n", "message"),
         "not UTF-8": (b"message,department\nhello\xff,billing\n", "message"),
         "two rows": (b"message,department\nhello,billing\nx,fault\n", "message"),
@@ -169,7 +169,7 @@ def test_the_figures_of_the_gpu_page_are_those_of_the_performance_page():
     low, high, writing = (round(float(ratio), 1) for ratio in ratios)
     words = " ".join(shown.split())
     assert f"a step takes {low} to {high} times as long" in words
-    assert f"writing a text {writing} times" in words
+    assert f"generating a text takes {writing} times as long" in words
     ((passed, time),) = re.findall(
         r"`pytest --device gpu`, (\d+) tests passed in (\d+ s)", measured
     )
