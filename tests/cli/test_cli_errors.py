@@ -70,7 +70,7 @@ def test_bad_tables(call, tmp_path, monkeypatch, content, message):
         ("train --text-column a", "text_column and label_column need data, a file of texts"),
         ("train --dataset imbd", "unknown data set 'imbd'; did you mean 'imdb'"),
         ("train --dataset imdb --data-dir nowhere", "does not exist: nowhere"),
-        ("train --dataset imdb --data-dir .", "is not IMDB"),
+        ("train --dataset imdb --data-dir .", "is not the IMDB data set"),
         ("train --resume nowhere", "there is no run folder nowhere"),
         ("train --resume .", "not a run folder"),
         ("evaluate nowhere", "there is no run folder nowhere"),
