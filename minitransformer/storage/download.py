@@ -51,6 +51,14 @@ def data_folders(data_dir=None):
     return [Path(folder) for _, folder in given if folder is not None]
 
 
+def _unknown(name, sources):
+    """The message for a `name` that is not in `sources`."""
+    near = difflib.get_close_matches(str(name), sources, n=1)
+    groups = dict.fromkeys(known.split("/")[0] for known in sources)
+    question = f"; did you mean {near[0]!r}?" if near else ""
+    return f"no data called {name!r}; known: {', '.join(groups)}{question}"
+
+
 def fetch(
     name,
     data_dir=None,
@@ -98,12 +106,7 @@ def fetch(
     import pooch  # imported here: it takes 0.2 s, and most runs download nothing
 
     if name not in sources:
-        near = difflib.get_close_matches(str(name), sources, n=1)
-        groups = dict.fromkeys(known.split("/")[0] for known in sources)
-        raise ValueError(
-            f"no data called {name!r}; known: {', '.join(groups)}"
-            + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        raise ValueError(_unknown(name, sources))
     source = sources[name]
     for folder in data_folders(data_dir):
         for path in (folder / source.filename, folder / name / source.filename):

@@ -42,16 +42,18 @@ def _transformer(**config):
     return build
 
 
+LLAMA = {
+    "norm_kind": "rms", "positions": "rotary", "activation": "swiglu", "bias": False,
+    "tied": False, "n_kv_heads": 1,
+}  # fmt: skip
+
+
 def generative_builds():
     """The build of each GPT and Transformer of the ledger, by name."""
-    llama = {
-        "norm_kind": "rms", "positions": "rotary", "activation": "swiglu", "bias": False,
-        "tied": False, "n_kv_heads": 1,
-    }  # fmt: skip
     gpts = {
         "as GPT-2": {},
         "dropout": {"dropout": 0.2},
-        "as Llama": llama,
+        "as Llama": LLAMA,
         "post norm, sinusoidal positions": {"norm": "post", "positions": "sinusoidal"},
         "ALiBi, window, no biases": {"positions": "alibi", "window": 2, "bias": False},
         "no positions, scaled embeddings, bias of the head": {

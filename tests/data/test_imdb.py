@@ -203,7 +203,9 @@ def test_unlabelled_reviews_in_a_file_of_their_own(tmp_path):
 def test_what_is_not_imdb(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="does not exist"):
         load_imdb(tmp_path / "absent")
-    with pytest.raises(ValueError, match=r"not the IMDB data set: looked .*train/neg.*aclImdb\*.tar.gz"):
+    with pytest.raises(
+        ValueError, match=r"not the IMDB data set: looked .*train/neg.*aclImdb\*.tar.gz"
+    ):
         load_imdb(tmp_path)
     with pytest.raises(DownloadError, match="tried to download imdb"):
         load_imdb()
