@@ -121,14 +121,14 @@ def test_it_runs_in_a_fresh_kernel(path, times):
 
 
 def slowness():
-    """How many times slower a matrix product is here than where the limit was set; at least 1."""
+    """How many times slower a matrix product is here than where the limit was set; from 1 to 2."""
     n = 2048
     a, seconds = np.ones((n, n), np.float32), []
     for _ in range(5):
         began = time.perf_counter()
         a @ a
         seconds.append(time.perf_counter() - began)
-    return max(1.0, PRODUCTS_PER_SECOND * min(seconds) / (2 * n**3))
+    return min(2.0, max(1.0, PRODUCTS_PER_SECOND * min(seconds) / (2 * n**3)))
 
 
 def test_all_together_take_less_than_five_minutes(times):
