@@ -1,13 +1,15 @@
 """Figures of a benchmark: bars for a few cases, or lines if one size grows."""
 
 from minitransformer.bench.growth import sweeps
+from minitransformer.bench.measure import Result
 from minitransformer.plots import BLUE, GREY, ORANGE, blank
 
-GREEN = "#009E73"
+GREEN, YELLOW = "#009E73", "#F0C000"
 STYLES = {
     "ours": (BLUE, "o", "-"),
     "full": (GREEN, "^", ":"),
     "torch": (ORANGE, "s", "--"),
+    "grouped": (YELLOW, "v", "-."),
     "compiled": (GREY, "D", "-."),
 }
 
@@ -23,7 +25,7 @@ def bars(report):
     figure = blank(width=9, height=1.3 + 0.35 * n_sides * n_rows)
     for axes, (label, value) in zip(figure.subplots(1, 2, sharey=True), MEASURES, strict=True):
         for s, side in enumerate(report.sides):
-            values = [value(row.results[side.key]) or 0 for row in report.rows]
+            values = [value(row.results.get(side.key, Result())) or 0 for row in report.rows]
             places = [r + (s - (n_sides - 1) / 2) * 0.8 / n_sides for r in range(n_rows)]
             axes.barh(places, values, 0.7 / n_sides, color=STYLES[side.key][0], label=side.label)
             if label.startswith("time"):
@@ -42,8 +44,9 @@ def bars(report):
 def _whiskers(axes, rows, side, places):
     """Draw lines from the lower to the upper quartile."""
     for row, place in zip(rows, places, strict=True):
-        if row.results[side.key].seconds:
-            low, high = (1000 * t for t in row.results[side.key].quartiles)
+        result = row.results.get(side.key, Result())
+        if result.seconds:
+            low, high = (1000 * t for t in result.quartiles)
             axes.plot([low, high], [place, place], color="black", linewidth=1)
 
 

@@ -5,49 +5,60 @@ from dataclasses import asdict
 from minitransformer.bench import growth
 
 REFERENCE = "torch"
-HEADINGS = (
-    "time (ms)", "quartiles", "ratio", "tokens/s", "memory (MB)", "ratio", "of peak"
-)  # fmt: skip
+SIDE_WIDTH = 17
+COLUMNS = {
+    "time\n(ms)": 8, "quartiles\n(ms)": 13, "time\nratio": 5, "tokens\n/s": 7,
+    "MB": 6, "MB\nratio": 5, "of\npeak": 4,
+}  # fmt: skip
+"""Headings and widths of the columns, which all fit into 80 columns."""
 
 
 def table(report):
-    """A rich table with one line per side of each case."""
+    """What `rich` prints as a table: for each case its name, and below it one line per side."""
+    from rich.console import Group
+    from rich.text import Text
+
+    title = f"{report.workload}: {report.rows[0].case.work}" if report.rows else report.workload
+    return Group(Text(title, style="bold"), *(_rows(report, row) for row in report.rows))
+
+
+def _rows(report, row):
     from rich.table import Table
 
-    shown = Table(title=_title(report), title_justify="left")
-    shown.add_column("work")
-    shown.add_column("dropout", justify="right")
-    shown.add_column("side")
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="right")
-    for row in report.rows:
-        for i, side in enumerate(report.sides):
-            first = [row.case.name, f"{row.case.dropout:g}"] if i == 0 else ["", ""]
-            last = i == len(report.sides) - 1
-            shown.add_row(*first, side.label, *cells(row, side.key, report.peak), end_section=last)
+    shown = Table(
+        box=None, pad_edge=False, title=f"\n{row.case.title}", title_justify="left",
+        title_style="italic", show_header=row is report.rows[0],
+    )  # fmt: skip
+    shown.add_column("side", width=SIDE_WIDTH, vertical="bottom")
+    for heading, width in COLUMNS.items():
+        shown.add_column(heading, width=width, justify="right", vertical="bottom", no_wrap=True)
+    for side in report.sides:
+        if side.key in row.results:
+            shown.add_row(side.label, *cells(row, side.key, report.peak))
     return shown
 
 
-def _title(report):
-    return f"{report.workload}: {report.rows[0].case.work}" if report.rows else report.workload
-
-
 def cells(row, key, peak):
-    """The cells of one side's line, in the order of HEADINGS, as text."""
+    """The cells of one side's line, in the order of COLUMNS, as text."""
     result = row.results[key]
     if result.error or result.left_out:
-        return ["failed" if result.error else "left out", *[""] * (len(HEADINGS) - 1)]
+        return ["failed" if result.error else "left out", *[""] * (len(COLUMNS) - 1)]
     low, high = result.quartiles
     is_reference = key == REFERENCE
     return [
-        f"{1000 * result.median:,.1f}",
-        f"{1000 * low:,.1f} to {1000 * high:,.1f}",
+        _milliseconds(result.median),
+        f"{_milliseconds(low)}-{_milliseconds(high)}",
         "" if is_reference else _number(row.ratio(key, REFERENCE), ".2f"),
         _number(row.speed(key), ",.0f"),
         _number(result.peak_bytes and result.peak_bytes / 1e6, ",.0f"),
         "" if is_reference else _number(row.memory_ratio(key, REFERENCE), ".2f"),
         _number(row.fraction_of_peak(key, peak), ".0%"),
     ]
+
+
+def _milliseconds(seconds):
+    """Milliseconds as text, with one decimal only below 1,000."""
+    return f"{1000 * seconds:,.{1 if seconds < 1 else 0}f}"
 
 
 def _number(value, spec):
@@ -71,7 +82,7 @@ def lines(report):
         yield f"fastest product, in billions of float32 operations per second: {each}"
     for row in report.rows:
         for side in report.sides:
-            if (error := row.results[side.key].error) is not None:
+            if side.key in row.results and (error := row.results[side.key].error) is not None:
                 words = "did not work here" if side.optional else "failed"
                 yield f"{row.case.title}: {words}: {error}"
     if report.workload == "attention":

@@ -19,6 +19,7 @@ OURS = Side("ours", "ours", "ours", {})
 TILED = Side("ours", "ours, tiled", "ours", {"attention": "tiled"})
 FULL = Side("full", "ours, full", "ours", {"attention": "full"})
 TORCH = Side("torch", "PyTorch", "torch", {})
+GROUPED = Side("grouped", "PyTorch, 4 groups", "torch", {"groups": 4})
 COMPILED = Side("compiled", "PyTorch, compiled", "torch", {"compiled": True}, optional=True)
 MAX_MEMORY_FRACTION = 0.8
 """A side is left out of a case if it would probably need more than this fraction of free memory."""
@@ -62,7 +63,8 @@ class Report:
         needed = [side.key for side in self.sides if not side.optional]
         return [
             f"{row.case.name}: {row.results[key].error}"
-            for row in self.rows for key in needed if row.results[key].error
+            for row in self.rows for key in needed
+            if key in row.results and row.results[key].error
         ]  # fmt: skip
 
 
@@ -109,10 +111,10 @@ def bench(
     device = {"numpy": "cpu", "cupy": "gpu"}[choose_device(device)]
     repeats = None if repeats is None else check_count("repeats", repeats)
     threads = usable_cores() if threads is None else check_count("threads", threads)
-    sides, notes = _sides(workload, against, compiled)
+    cases = WORKLOADS[workload](dropout)
+    sides, notes = _sides(workload, against, compiled, cases)
     start = functools.partial(start, threads=threads)
     report = Report(workload, sides, _machine(threads, device), notes=notes)
-    cases = WORKLOADS[workload](dropout)
     on_progress("this machine's fastest matrix product", 0, len(cases))
     _look_at_machine(report, start, device)
     try:
@@ -132,7 +134,8 @@ def _add_row(report, number, case, start, repeats, on_progress, total):
         on_progress(case.title, number + fraction, total)
 
     within(0.0)
-    machine, sides = report.machine, report.sides
+    machine = report.machine
+    sides = [side for side in report.sides if case.unequal or side != GROUPED]
     small = [side for side in sides if not _too_large(report, side, case, machine["device"])]
     row = compare(
         case, small, start, repeats=repeats or case.repeats, threads=machine["threads"],
@@ -154,7 +157,7 @@ def _check(workload, against, compiled, dropout):
         raise ValueError(f"--dropout must lie in [0, 1), got {dropout}")
 
 
-def _sides(workload, against, compiled):
+def _sides(workload, against, compiled, cases):
     """The sides to measure, and notes on those that are missing."""
     ours = [TILED, FULL] if workload == "attention" else [OURS]
     if against is None:
@@ -164,7 +167,8 @@ def _sides(workload, against, compiled):
             "PyTorch is not installed, so only our own figures are shown; to compare: "
             "python -m pip install torch"
         ]
-    return [*ours, TORCH, *([COMPILED] if compiled else [])], []
+    grouped = [GROUPED] if any(case.unequal for case in cases) else []
+    return [*ours, TORCH, *grouped, *([COMPILED] if compiled else [])], []
 
 
 def _machine(threads, device):
@@ -226,7 +230,10 @@ def _too_large(report, side, case, device):
     free = memory.available()
     if device == "gpu" or free is None or not report.rows:
         return False
-    before, grows = report.rows[-1].results[side.key], case.times_as_large(report.rows[-1].case)
+    before, grows = (
+        report.rows[-1].results.get(side.key, Result()),
+        case.times_as_large(report.rows[-1].case),
+    )
     if grows is None:
         return False
     if before.left_out:

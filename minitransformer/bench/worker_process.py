@@ -7,6 +7,8 @@ import sys
 import tempfile
 from typing import NamedTuple
 
+from minitransformer.training.parallel import allocator
+
 # The libraries read these variables when they are loaded, so the variables must be set first.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
@@ -43,11 +45,17 @@ class Side(NamedTuple):
 
 
 def environment(side, threads):
-    """Environment variables for a worker, with `threads` threads for the library that computes."""
-    counts = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    """Environment variables for a worker, with `threads` threads for the library that computes.
+
+    Our side tells the allocator to keep freed memory while it trains. The other side gets the same
+    policy from the environment, because it speeds up any program that frees and allocates arrays of
+    the same sizes again and again.
+    """
+    variables = dict.fromkeys(THREAD_VARIABLES, str(threads))
     if side.module == "torch":
-        counts["OPENBLAS_NUM_THREADS"] = "1"  # for NumPy, which only creates the data
-    return {**os.environ, **counts}
+        variables["OPENBLAS_NUM_THREADS"] = "1"  # for NumPy, which only creates the data
+        variables |= allocator.VARIABLES
+    return {**os.environ, **variables}
 
 
 class Worker:

@@ -18,6 +18,8 @@ from minitransformer.runs.figures import check_place, save_figure
 from minitransformer.storage import write_json
 from minitransformer.training.parallel.workers import usable_cores
 
+WIDTH = 80  # of the tables, in a file or a pipe
+
 
 def bench(
     workload: Annotated[
@@ -105,8 +107,7 @@ def _console():
     from rich.console import Console
 
     console = Console()
-    # a file has no maximum width
-    return console if console.is_terminal else Console(width=150)
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def _show(found):

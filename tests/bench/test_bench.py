@@ -1,16 +1,30 @@
 """The benchmark: the figures computed from the steps, its output, and its failures."""
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
-from minitransformer.bench import figures, growth, measure, memory, ours, report, run, workloads
+from minitransformer.bench import (
+    figures,
+    growth,
+    measure,
+    memory,
+    ours,
+    report,
+    run,
+    worker_process,
+    workloads,
+)
 from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads.classifier import ClassifierCase
 from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
 from minitransformer.bench.workloads.translation import TranslationCase
+from minitransformer.training.parallel import allocator
 from minitransformer.training.parallel.forked import can_fork
 from minitransformer.training.parallel.workers import WorkerPool
 from tests.support.commands import assert_one_line
@@ -117,8 +131,9 @@ def test_our_figures_alone(call, tiny, tmp_path):
     path, plot = tmp_path / "b.json", tmp_path / "b.png"
     code, out, err = call("bench", "--threads", 1, "--json", path, "--plot", plot)
     assert code == 0
-    assert "tiny" in out
-    assert "time (ms)" in out
+    assert "tiny, dropout 0.1" in out
+    assert "quartiles" in out
+    assert max(map(len, out.split("ours: NumPy")[0].splitlines())) <= 80
     assert "--against torch" in out
     assert "ours: NumPy 2" in out
     assert "float32 operations per second" in out
@@ -196,7 +211,7 @@ def test_a_failure_of_pytorch_is_one_line_and_the_exit_status(call, tiny, with_t
     assert code == 1
     assert err == "error: tiny: torch: OutOfMemory: too little\n"
     assert "failed: torch: OutOfMemory" in out
-    assert "1,500.0" in out
+    assert " 1,500 " in out
 
 
 def test_compile_may_fail(tiny, with_torch):
@@ -218,6 +233,61 @@ def test_the_figure_shows_every_side_with_units(tiny, with_torch, workload, fail
     shown = {text.get_text() for text in figure.legends[0].get_texts()}
     working = {side.label for side in _report(workload).sides if not (fail and side == run.TORCH)}
     assert working <= shown
+
+
+def test_the_table_fits_80_columns_with_every_number_whole(tiny, with_torch):
+    """Also with ratios above 10, times above 10 s, and more than 10 GB."""
+
+    def start(side, threads):
+        return Fake([12.3456] * 9 if side.key == "ours" else [0.98765] * 9, 16_314 * 10**6)
+
+    found = run.bench("classifier", threads=1, against="torch", compiled=True, start=start)
+    console = Console(width=80, file=io.StringIO())
+    console.print(report.table(found))
+    shown = console.file.getvalue()
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    (ours,) = [line.split() for line in shown.splitlines() if line.startswith("ours ")]
+    assert ours[1:4] == ["12,346", "12,346-12,346", "12.50"]
+    assert ours[5:7] == ["16,314", "1.00"]
+    assert sum(line.startswith("PyTorch") for line in shown.splitlines()) == 3
+
+
+def test_a_case_without_padding_has_no_groups_of_like_length(with_torch, monkeypatch):
+    """Groups save padding, so a case whose sequences have one length has no row for them."""
+    cases = [TINY, replace(TINY, name="padded", padded=True)]
+    for name, chosen in (("classifier", cases), ("attention", TINY_CASES["attention"])):
+        monkeypatch.setitem(workloads.WORKLOADS, name, lambda dropout, chosen=chosen: chosen)
+    found = _report("classifier")
+    assert list(found.rows[0].results) == ["ours", "torch", "grouped"]
+    assert list(found.rows[1].results) == ["ours", "torch"]
+    assert run.GROUPED not in _report("attention").sides
+
+
+def test_both_sides_have_the_same_allocator_policy(monkeypatch):
+    """The environment of PyTorch's process sets what our side sets by mallopt."""
+    given = worker_process.environment(run.TORCH, threads=2)
+    policy = {name.removeprefix("M_"): value for name, value in mallopt_calls(monkeypatch).items()}
+    assert {name: given[f"MALLOC_{name}_"] for name in policy} == policy
+    assert set(policy) == {"MMAP_THRESHOLD", "TRIM_THRESHOLD", "TOP_PAD"}
+
+
+def mallopt_calls(monkeypatch):
+    """What the first entry into `freed_memory_kept` tells glibc: values by glibc's names."""
+    names = {-1: "M_TRIM_THRESHOLD", -2: "M_TOP_PAD", -3: "M_MMAP_THRESHOLD"}
+    calls = []
+
+    class Library:
+        def mallopt(self, name, value):
+            calls.append((names[name], str(value)))
+
+        def malloc_trim(self, pad):
+            pass
+
+    monkeypatch.setattr(allocator, "_glibc", Library)
+    with allocator.freed_memory_kept():
+        entered = dict(calls)
+    return entered
 
 
 def test_ctrl_c_keeps_the_cases_that_are_done(tiny):

@@ -80,18 +80,27 @@ def test_both_write_the_same_text(torch_side):
         assert np.array_equal(written, theirs.step(number))
 
 
+CLASSIFIER = ClassifierCase("classifier", 0.0, texts=5, vocab_size=300, d_model=32)
+TRANSLATION = TranslationCase(
+    "translation", 0.0, pairs=6, shortest=4, longest=11, d_ff=64, **SMALL
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "case",
+    ("case", "options"),
     [
-        ClassifierCase("classifier", 0.0, texts=5, vocab_size=300, d_model=32),
-        LanguageModelCase("language model", 0.0, windows=3, max_len=9, **SMALL),
-        TranslationCase("translation", 0.0, pairs=6, shortest=4, longest=11, d_ff=64, **SMALL),
+        (CLASSIFIER, {}),
+        (CLASSIFIER, {"groups": 4}),
+        (LanguageModelCase("language model", 0.0, windows=3, max_len=9, **SMALL), {}),
+        (TRANSLATION, {}),
+        (TRANSLATION, {"groups": 4}),
     ],
-    ids=lambda case: case.name,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_both_sides_take_the_same_steps(torch_side, case):
+def test_both_sides_take_the_same_steps(torch_side, case, options):
     """The losses of eight steps from the same weights agree, without dropout."""
-    steps, theirs = ours.steps(case, "cpu", 1), torch_side.steps(case, "cpu", 1)
+    steps, theirs = ours.steps(case, "cpu", 1), torch_side.steps(case, "cpu", 1, **options)
+    assert {len(parts) for parts in theirs.batches} == {options.get("groups", 1)}
     values = steps.model.parameters().items()
     theirs.model.copy_in({name: parameter.value for name, parameter in values})
     losses = np.array([[float(s.step(i)[0]) for s in (steps, theirs)] for i in range(8)])

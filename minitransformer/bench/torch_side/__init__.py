@@ -2,6 +2,7 @@
 
 Scaled dot-product attention is one call, and one linear map gives Q, K and V. The optimiser is
 fused, gradients are set to None, and the data are converted to tensors before the clock starts.
+On request, a batch is processed in groups of like length, which saves padding.
 Generation uses a preallocated cache of keys and values, and inference mode. Only this folder
 imports PyTorch.
 """
@@ -56,7 +57,7 @@ def peak(device):
     return 2 * PEAK_SIZE**3 / shortest
 
 
-def steps(case, device, threads, compiled=False):
+def steps(case, device, threads, compiled=False, **options):
     """The steps of a case.
 
     Parameters
@@ -69,9 +70,11 @@ def steps(case, device, threads, compiled=False):
         Not used, because PyTorch read the number from the environment when it was imported.
     compiled : bool
         Whether to use ``torch.compile``.
+    **options
+        For the classifier and translation: ``groups``, the number of groups of like length.
 
     Returns
     -------
     TorchSteps
     """
-    return KINDS[case.kind](case, device, compiled)
+    return KINDS[case.kind](case, device, compiled, **options)

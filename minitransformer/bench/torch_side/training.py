@@ -1,5 +1,6 @@
 """Training steps of every model, on PyTorch's side."""
 
+import numpy as np
 import torch
 from torch.nn import functional as T
 
@@ -8,17 +9,24 @@ from minitransformer.bench.torch_side.gpt import GPT
 from minitransformer.bench.torch_side.parts import device_of
 from minitransformer.bench.torch_side.transformer import Transformer
 from minitransformer.bench.workloads import SEED
-from minitransformer.bench.workloads.classifier import batches
+from minitransformer.bench.workloads.classifier import Batch, batches
 from minitransformer.bench.workloads.language_model import ADAMW, CLIP, windows
 from minitransformer.bench.workloads.translation import (
     END,
     LABEL_SMOOTHING,
     START,
+    Sentences,
     padded,
     sentences,
 )
 
 NO_TARGET = -1
+
+
+def by_length(lengths, groups):
+    """Indices of the longest sequences, of the next longest, and so on: `groups` int arrays."""
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    return [indices for indices in np.array_split(order, groups) if len(indices)]
 
 
 class TorchSteps:
@@ -57,10 +65,13 @@ class TorchSteps:
 
 
 class TrainingSteps(TorchSteps):
-    """Training steps. A subclass sets `batches`, a list of argument lists for `loss`.
+    """Training steps. A subclass sets `batches`.
 
     Attributes
     ----------
+    batches : list of list of (float, list)
+        For each batch, its parts: the fraction of the batch's loss that a part has, and the part's
+        arguments for `loss`. The gradients of the parts add up to the gradient of the batch.
     clip : float or None
         The norm to which a larger gradient is clipped; None for no clipping.
     """
@@ -82,20 +93,36 @@ class TrainingSteps(TorchSteps):
     def step(self, number):
         """Take a training step on batch `number` (modulo the number of batches)."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(*self.batches[number % len(self.batches)])
-        loss.backward()
+        total = 0.0
+        for fraction, part in self.batches[number % len(self.batches)]:
+            loss = self.loss(*part)
+            loss = loss if fraction == 1 else loss * fraction
+            loss.backward()
+            total = total + loss.detach()
         if self.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
         self.optimizer.step()
-        return (loss.detach(),)
+        return (total,)
 
 
 class ClassifierSteps(TrainingSteps):
-    """Steps of the classifier."""
+    """Steps of the classifier; a batch is processed in `groups` groups of like length."""
 
-    def __init__(self, case, device, compiled):
+    def __init__(self, case, device, compiled, groups=1):
         super().__init__(Classifier, case, device, compiled)
-        self.batches = [self._tensors(case, batch) for batch in batches(case)]
+        self.batches = [
+            [(len(part.labels) / len(batch.labels), self._tensors(case, part)) for part in parts]
+            for batch in batches(case)
+            for parts in [self._parts(batch, groups)]
+        ]
+
+    def _parts(self, batch, groups):
+        if groups == 1:
+            return [batch]
+        return [
+            Batch([batch.sequences[i] for i in indices], batch.labels[indices])
+            for indices in by_length(batch.lengths, groups)
+        ]
 
     def _tensors(self, case, batch):
         """ids, mask and labels, padded to the longest text, or to T if the case is padded."""
@@ -115,7 +142,7 @@ class LanguageModelSteps(TrainingSteps):
     def __init__(self, case, device, compiled):
         super().__init__(GPT, case, device, compiled)
         self.batches = [
-            [self.tensor(ids[:, :-1].copy()), self.tensor(ids[:, 1:].flatten())]
+            [(1.0, [self.tensor(ids[:, :-1].copy()), self.tensor(ids[:, 1:].flatten())])]
             for ids in windows(case)
         ]
 
@@ -135,11 +162,26 @@ class LanguageModelSteps(TrainingSteps):
 
 
 class TranslationSteps(TrainingSteps):
-    """Steps of the encoder-decoder."""
+    """Steps of the encoder-decoder; a batch is processed in `groups` groups of like length."""
 
-    def __init__(self, case, device, compiled):
+    def __init__(self, case, device, compiled, groups=1):
         super().__init__(Transformer, case, device, compiled)
-        self.batches = [self._tensors(*batch) for batch in sentences(case)]
+        self.batches = [self._parts(batch, groups) for batch in sentences(case)]
+
+    def _parts(self, batch, groups):
+        sources, targets = batch
+        if groups == 1:
+            return [(1.0, self._tensors(sources, targets))]
+        lengths = [len(source) + len(target) for source, target in zip(*batch, strict=True)]
+        parts = [
+            Sentences([sources[i] for i in indices], [targets[i] for i in indices])
+            for indices in by_length(lengths, groups)
+        ]
+        predicted = [sum(len(ids) + 1 for ids in part.targets) for part in parts]
+        return [
+            (count / sum(predicted), self._tensors(*part))
+            for count, part in zip(predicted, parts, strict=True)
+        ]
 
     def _tensors(self, sources, targets):
         """Sources, inputs of the decoder, mask of the sources, and targets of the decoder."""

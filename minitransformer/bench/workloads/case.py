@@ -41,6 +41,11 @@ class Case:
         return {"kind": self.kind, **asdict(self)}
 
     @property
+    def unequal(self):
+        """Whether the sequences of a batch differ in length, so that groups of like length pay."""
+        return False
+
+    @property
     def title(self):
         """Name and dropout, in words."""
         return f"{self.name}, dropout {self.dropout:g}"

@@ -48,6 +48,10 @@ class ClassifierCase(Case):
         names = "vocab_size max_len d_model n_heads d_ff n_layers dropout".split()
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def unequal(self):
+        return self.varied and not self.padded
+
     def _lengths(self):
         """Lengths of all sequences of all batches, an int array (n,); all are T if padded."""
         if self.padded:

@@ -42,6 +42,10 @@ class TranslationCase(Case):
         names = "vocab_size d_model n_heads d_ff n_layers dropout".split()
         return {"max_len": self.longest} | {name: getattr(self, name) for name in names}
 
+    @property
+    def unequal(self):
+        return self.shortest < self.longest
+
     def _lengths(self):
         """Lengths of all sources, and of all targets with their start token: int arrays (n,)."""
         batches = sentences(self)

@@ -15,6 +15,17 @@ from contextlib import contextmanager
 # Names and numbers from glibc's <malloc.h>; sizes are in bytes.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _INT_MAX, _MEGABYTE = 2**31 - 1, 1 << 20
+_KEEP = {
+    _M_MMAP_THRESHOLD: 32 * _MEGABYTE,
+    _M_TRIM_THRESHOLD: _INT_MAX,
+    _M_TOP_PAD: 64 * _MEGABYTE,
+}
+VARIABLES = {
+    "MALLOC_MMAP_THRESHOLD_": str(_KEEP[_M_MMAP_THRESHOLD]),
+    "MALLOC_TRIM_THRESHOLD_": str(_KEEP[_M_TRIM_THRESHOLD]),
+    "MALLOC_TOP_PAD_": str(_KEEP[_M_TOP_PAD]),
+}
+"""Environment variables with which glibc follows the same policy in any program it starts with."""
 
 _lock, _inside = threading.Lock(), 0
 
@@ -37,9 +48,8 @@ def freed_memory_kept(give_back=True):
     with _lock:
         _inside += 1
         if libc is not None and _inside == 1:
-            libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MEGABYTE)
-            libc.mallopt(_M_TRIM_THRESHOLD, _INT_MAX)
-            libc.mallopt(_M_TOP_PAD, 64 * _MEGABYTE)
+            for name, size in _KEEP.items():
+                libc.mallopt(name, size)
     try:
         yield
     finally:
