@@ -1,4 +1,4 @@
-"""`predict`: the class of a text, and the words with the most attention or largest gradients."""
+"""`predict`: the class of a text, what speaks for it and against it, and the attention."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,15 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from rich.cells import cell_len
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN
 from minitransformer.cli.standard_input import given_lines
 from minitransformer.runs import RunFolder, draw, explain
 from minitransformer.runs.figures import check_place
+
+WIDTH = 80
 
 
 def predict(
@@ -36,50 +39,86 @@ def predict(
         Path | None,
         typer.Option(help="Draw the attention weights for one text into this .png file."),
     ] = None,
+    words: Annotated[
+        bool,
+        typer.Option(
+            "--explain/--no-explain", help="Whether to explain predictions, which takes longer."
+        ),
+    ] = True,
     device: Annotated[str, DEVICE] = "cpu",
 ):
-    """Classify texts, and show the words with most attention and the largest gradients."""
+    """Classify texts, and show which words speak for the predicted class and which against it."""
     folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
     given = texts or given_lines("text")
-    for number, text in enumerate(given, start=1):
+    for number, text in enumerate(texts or (), start=1):
         if not text.strip():
             raise ValueError(f"text {number} is empty: every text needs at least one word")
     if figure is not None:
         if len(given) > 1:
             raise ValueError(f"--figure draws one text, but {len(given)} were given")
         check_place(figure)
-    for prediction in explain(folder, model, given, windows):
-        if as_json:
-            print(json.dumps(prediction.as_dict(), ensure_ascii=False))
+    found = explain(folder, model, [text for text in given if text.strip()], windows, words=words)
+    for text in given:
+        if not text.strip():  # a blank line of standard input gives one line of output too
+            print("null" if as_json else "")
+        elif as_json:
+            print(json.dumps(next(found).as_dict(), ensure_ascii=False))
         else:
-            show(prediction)
+            show(next(found))
     if figure is not None:
         draw(folder, model, given[0], figure)
 
 
 def show(prediction):
-    """Print a prediction; on a terminal, the words are coloured according to their gradients."""
+    """Print a prediction; on a terminal, the words are coloured by what they contribute."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     label, p = prediction.label, prediction.probabilities.max()
-    body = coloured(prediction) if console.is_terminal else " ".join(prediction.text.split())
+    colours = console.is_terminal and prediction.tokens
+    body = coloured(prediction) if colours else " ".join(prediction.text.split())
     console.print(f"{label}  {p:.3f}  ", end="", markup=False, style="bold")
     console.print(body, markup=False)
-    received = prediction.strongest(prediction.attention)
-    console.print("  attention:", *(f"{w} {a:.2f}" for w, a in received), sep="  ", markup=False)
-    pushed = prediction.strongest(prediction.gradient)
-    console.print("  gradient: ", *(f"{w} {g:+.2f}" for w, g in pushed), sep="  ", markup=False)
+    for line in remarks(prediction):
+        console.print(line, markup=False)
+    if colours:
+        console.print(f"  orange words speak for {label}, blue words against it", markup=False)
+
+
+def remarks(prediction):
+    """Lines with what should be known about a prediction: doubts, contributions, attention."""
+    if len(prediction.unknown) == prediction.words:
+        yield "  warning: the model knows no word of this text, so its answer means nothing"
+    elif 2 * len(prediction.unknown) >= prediction.words:
+        unknown = f"{len(prediction.unknown)} of {prediction.words} words"
+        yield f"  warning: the model does not know {unknown} of this text"
+    if not prediction.tokens:
+        return
+    pushed = [f"{w} {c:+.2f}" for w, c in prediction.strongest(prediction.contributions)]
+    total = prediction.contributions.sum()
+    yield fitting("  + for, - against:", pushed, f"together {total:+.2f}")
+    if not prediction.complete:
+        yield f"  warning: together they should be {total - prediction.gap:+.2f}: do not trust them"
+    received = [f"{w} {a:.2f}" for w, a in prediction.strongest(prediction.attention)]
+    yield fitting("  attention:", received)
+
+
+def fitting(name, cells, last=None):
+    """A line of at most 80 columns with as many of the `cells` as fit, and the `last` cell."""
+    end = [] if last is None else [last]
+    while len(cells) > 1 and cell_len("  ".join([name, *cells, *end])) > WIDTH:
+        cells = cells[:-1]
+    return "  ".join([name, *cells, *end])
 
 
 def coloured(prediction):
-    """The tokens, coloured by gradient: orange speaks for the predicted label, blue against it."""
+    """The tokens: orange speaks for the predicted label, blue against it."""
     from rich.text import Text
 
-    strongest = np.abs(prediction.gradient).max() or 1.0
+    strongest = np.abs(prediction.contributions).max() or 1.0
     text = Text()
-    for token, weight in zip(prediction.tokens, prediction.gradient / strongest, strict=True):
+    for token, weight in zip(prediction.tokens, prediction.contributions / strongest, strict=True):
         full = (213, 94, 0) if weight > 0 else (0, 114, 178)
         ground = (round(255 - abs(weight) * 0.75 * (255 - channel)) for channel in full)
         text.append(f" {token} ", style="black on rgb({},{},{})".format(*ground))

@@ -46,9 +46,11 @@ def translate(
     if greedy and beams not in (None, 1):
         raise ValueError(f"--greedy uses one beam: leave out --beams {beams}")
     model = folder.load_model().to(choose_device(device))
+    given = sentences or given_lines("sentence")
+    read = list(sentences or filter(str.strip, given))
     written = translate_sentences(
-        folder, model, sentences or given_lines("sentence"), beams=1 if greedy else beams,
-        length_penalty=length_penalty, max_new_tokens=max_new_tokens,
+        folder, model, read, beams=1 if greedy else beams, length_penalty=length_penalty,
+        max_new_tokens=max_new_tokens,
     )  # fmt: skip
-    for pieces in written:
-        show("", pieces)
+    for sentence in given:  # a blank line of standard input gives a blank line
+        show("", next(written) if sentence.strip() else ())

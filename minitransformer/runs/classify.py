@@ -38,10 +38,18 @@ def pieces_of(vocabulary, text, recipe, windows):
 
 
 def probabilities(model, vocabulary, texts, recipe, windows=False):
-    """Class probabilities of each text, (n, C); with `windows`, the means over its windows."""
+    """Class probabilities of each text, (n, C); with `windows`, the means over its windows.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not finite, because the model's activations overflow.
+    """
     pieces = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
     owner = np.repeat(np.arange(len(pieces)), [len(places) for _, places in pieces])
     p = model.predict([ids[place] for ids, places in pieces for place in places])
+    if not np.isfinite(p).all():
+        raise ValueError("the model's probabilities are not finite: its weights are too large")
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     return np.add.reduceat(p, starts, axis=0) / np.bincount(owner)[:, None]
 

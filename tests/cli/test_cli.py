@@ -102,9 +102,11 @@ def test_predict_prints_label_probability_and_words(call, trained):
     assert code == 0
     lines = out.splitlines()
     assert re.fullmatch(r"[123]  0\.\d{3}  A dull film", lines[0])
-    assert lines[1].startswith("  attention:")
-    assert lines[2].startswith("  gradient:")
-    assert {"a", "dull", "film"} <= set(lines[1].split())
+    assert lines[1].startswith("  + for, - against:")
+    assert lines[2].startswith("  attention:")
+    for line in lines[1:3]:
+        assert {"a", "dull", "film"} <= set(line.split())
+        assert len(line) <= 80
     assert lines[3].endswith("great great [bold]cast[/bold] :)")
     assert "\x1b" not in out  # no colours outside a terminal
 

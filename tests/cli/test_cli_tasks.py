@@ -26,6 +26,7 @@ from minitransformer.runs.tasks.encoder_decoder import (
     encode_pairs,
     encode_source,
 )
+from minitransformer.runs.tasks.strings import Strings
 from tests.support import strict_device
 from tests.support.commands import INTERRUPTED, assert_one_line
 from tests.support.mpi_processes import together
@@ -115,6 +116,19 @@ def test_the_count_of_exact_strings_counts_exact_strings(reverse, call, monkeypa
     _, out, _ = call("evaluate", path)
     assert out.splitlines()[-1] == "held-out exact: 490/500"
     assert len(re.findall(r"  \(not [a-z]+\)$", out, re.MULTILINE)) == 5
+
+
+def test_the_picture_shows_a_string_with_its_own_output(reverse, tmp_path, monkeypatch):
+    folder = RunFolder.open(shutil.copytree(reverse[0], tmp_path / "run"))
+    task, model, drawn = folder.task, folder.load_model(), []
+    held_out = [("ab", "ba"), ("abcd", "dcba"), ("abc", "cba"), ("a", "a"), ("bc", "cb")]
+    monkeypatch.setattr(task, "write", lambda model, tokenizer, texts: [t.upper() for t in texts])
+    monkeypatch.setattr(
+        "minitransformer.runs.tasks.strings.draw_cross_attention",
+        lambda folder, model, source, target: drawn.append((source, target)),
+    )
+    task.report(folder, model, Strings([], [], held_out), began=0.0)
+    assert drawn == [("abcd", "ABCD")]
 
 
 def test_no_string_that_is_judged_is_trained_on():

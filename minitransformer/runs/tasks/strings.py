@@ -52,8 +52,9 @@ class StringTask(EncoderDecoder):
     def report(self, folder, model, strings, began, on_progress=silent):
         written, results = self._judge(folder, model, strings, on_progress)
         draw_curves(folder)
-        source = max(strings.held_out[:SHOWN], key=lambda pair: len(pair[0]))[0]
-        draw_cross_attention(folder, model, source, written[0])
+        longest = max(range(SHOWN), key=lambda i: len(strings.held_out[i][0]))
+        source = strings.held_out[longest][0]
+        draw_cross_attention(folder, model, source, written[longest])
         seconds = save_results(folder, results, began)
         on_progress(f"total time: {seconds:.0f} s")
         on_progress(what_next(folder, ("translate", source), ("evaluate",)))
