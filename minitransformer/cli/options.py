@@ -4,6 +4,7 @@ import errno
 import functools
 import inspect
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -46,7 +47,8 @@ def clear_errors(debug=False):
     pass through.
     """
     try:
-        yield
+        with plain_warnings():
+            yield
     except Stop as stop:
         _end(str(stop), stop.status)
     except KeyboardInterrupt:
@@ -65,6 +67,18 @@ def clear_errors(debug=False):
             raise  # typer and click print their own errors
         hint = "; this is a bug in minitransformer: --debug shows where"
         _end(f"error: {type(error).__name__}: {error}{hint}", FAILED)
+
+
+@contextmanager
+def plain_warnings():
+    """Show a warning as one line on standard error, without the line of code that raised it."""
+
+    def show(message, *where, **more):
+        print("warning: " + " ".join(str(message).split()), file=sys.stderr, flush=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def _raise_or_end(error, debug, status):

@@ -64,3 +64,13 @@ def test_ctrl_c_before_training_leaves_nothing(call, columns, tmp_path, monkeypa
     assert code == 130
     assert "before there was anything to keep" in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_warm_up_longer_than_the_run_is_one_line_on_standard_error(columns, tmp_path):
+    arguments = [*columns, *TINY, "--warmup", 100, "--out", tmp_path / "run"]
+    command = [sys.executable, "-m", "minitransformer", "train", *arguments]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert re.fullmatch(
+        r"warning: the warm-up takes 100 steps, but the run has 8, .*\n", done.stderr
+    )

@@ -33,7 +33,7 @@ from tests.support.mpi_processes import together
 
 SMALL = "--d-model 8 --n-heads 2 --d-ff 8 --n-layers 1 --workers 1".split()
 STRINGS = [*SMALL, *"--steps 20 --strings 200 --longest 5 --max-len 8 --batch-size 16".split()]
-TEXT = [*SMALL, *"--steps 20 --max-len 8 --batch-size 4".split()]
+TEXT = [*SMALL, *"--steps 20 --max-len 8 --batch-size 4 --warmup 0.1".split()]
 SENTENCES = [*SMALL, *"--epochs 2 --merges 60 --max-len 32 --batch-size 16 --beams 2".split()]
 WRITTEN = {
     "config.json", "tokenizer.json", "model.safetensors", "checkpoint.safetensors", "history.csv",

@@ -43,12 +43,25 @@ def test_cosine():
     assert falling == sorted(falling, reverse=True)
 
 
+@pytest.mark.parametrize("kind", [WarmupCosine, WarmupInverseSqrt])
+def test_a_warm_up_longer_than_the_run_is_announced(kind):
+    words = "so the learning rate reaches only 50% of its maximum: use a shorter warmup"
+    with pytest.warns(UserWarning, match=words):
+        rate = kind(warmup=100).start(50)
+    assert rate(50) / kind(warmup=100).start(1000)(100) == pytest.approx(0.5)
+    with pytest.warns(UserWarning, match="so the learning rate never falls"):
+        kind(warmup=50).start(50)
+    for fine in (1, 49, 0.5, 0.999):  # any warning is an error in the tests
+        kind(warmup=fine).start(50)
+
+
 def test_warmup_as_a_fraction_and_runs_too_short_for_it():
     assert WarmupCosine(warmup=0.1).start(200)(10) == 0.5
     assert WarmupInverseSqrt(warmup=0.5).start(200)(100) == pytest.approx(1.0, rel=1e-14)
     assert WarmupCosine(warmup=0.1).start(1)(1) == 1.0
     assert WarmupCosine(warmup=0).start(4)(2) == pytest.approx(0.5, rel=1e-14)
-    assert WarmupCosine(warmup=10).start(5)(5) == 0.5
+    with pytest.warns(UserWarning, match="warm-up takes 10 steps, but the run has 5"):
+        assert WarmupCosine(warmup=10).start(5)(5) == 0.5
 
 
 def test_schedules_by_name_and_as_functions():

@@ -5,6 +5,7 @@ when they are created: `fit` passes it to :meth:`Schedule.start`, which returns 
 """
 
 import math
+import warnings
 
 from minitransformer.checks import check_count, check_number, lookup
 
@@ -89,9 +90,9 @@ class WarmupCosine(Schedule):
 
     def start(self, total_steps):
         n = self.total or total_steps
-        w = _warmup_steps(self.warmup, n)
-        if w >= n and self.total:
+        if self.warmup >= n and self.total:
             raise ValueError(f"warmup must be shorter than total={n} steps, got {self.warmup}")
+        w = _warmup_steps(self.warmup, n)
 
         def multiplier(step):
             if step <= w:
@@ -104,7 +105,20 @@ class WarmupCosine(Schedule):
 
 def _warmup_steps(warmup, total_steps):
     """Number of warm-up steps, given as a number or, below 1, as a fraction of the run's steps."""
-    return max(1.0, warmup * total_steps) if 0 < warmup < 1 else warmup
+    if 0 < warmup < 1:
+        return max(1.0, warmup * total_steps)
+    if warmup >= total_steps > 1:
+        reached = (
+            f"reaches only {total_steps / warmup:.0%} of its maximum"
+            if warmup > total_steps
+            else "never falls"
+        )
+        warnings.warn(
+            f"the warm-up takes {warmup:g} steps, but the run has {total_steps}, so the learning "
+            f"rate {reached}: use a shorter warmup, or a fraction of the run such as 0.1",
+            stacklevel=2,
+        )
+    return warmup
 
 
 NAMES = {
