@@ -10,7 +10,8 @@ from minitransformer.data.corpora.parallel import (
     read_parallel,
 )
 from minitransformer.data.corpora.plain_text import Names, PlainText, load_names, load_shakespeare
-from minitransformer.data.corpora.table import load_table
+from minitransformer.data.corpora.table import load_labelled, load_table
+from minitransformer.data.corpora.table_options import TableOptions
 from minitransformer.data.examples.batching import length_batches, micro_batches, pad, windows
 from minitransformer.data.reviews.reviews import load_reviews
 from minitransformer.data.tokenizers.bpe.tokenizer import ByteLevelBPE
@@ -38,6 +39,7 @@ __all__ = [
     "ParallelDataset",
     "PlainText",
     "Split",
+    "TableOptions",
     "Tokenizer",
     "Vocabulary",
     "WordPiece",
@@ -47,6 +49,7 @@ __all__ = [
     "join",
     "length_batches",
     "load_imdb",
+    "load_labelled",
     "load_multi30k",
     "load_names",
     "load_reviews",

@@ -1,5 +1,6 @@
 """Finding the files of a corpus and reading them as text. Errors name the place of a fault."""
 
+import codecs
 import gzip
 import io
 import zlib
@@ -9,6 +10,14 @@ from minitransformer.storage.download import data_folders, fetch
 from minitransformer.storage.published import SOURCES
 
 MAX_TEXT = 1 << 28  # in bytes, for one file after decompression; Multi30k's largest has 2 MB
+
+# The longer marks come first: that of UTF-32 begins with that of UTF-16
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 def find(name, data_dir=None, places=(), progress=True) -> Path:
@@ -51,7 +60,7 @@ def find(name, data_dir=None, places=(), progress=True) -> Path:
 
 
 def read_text(path) -> str:
-    """The text of a UTF-8 file, which is decompressed if its name ends in ``.gz``.
+    """The text of a UTF-8 file, which is decompressed if it is a gzip file.
 
     The line end ``\\r\\n`` becomes ``\\n``, and a byte-order mark is dropped. A lone ``\\r`` is not
     treated as a line end: within a sentence, it would misalign all following lines with those of
@@ -64,28 +73,69 @@ def read_text(path) -> str:
     OSError
         If the file cannot be read.
     """
-    data = _bytes(Path(path))
-    if len(data) > MAX_TEXT:
-        raise ValueError(f"{path} is larger than the allowed {MAX_TEXT:,} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
-    text = text.replace("\r\n", "\n")
+    text = decode(path, read_bytes(path, MAX_TEXT)).replace("\r\n", "\n")
     if not text.strip():
         raise ValueError(f"{path} is empty")
     return text
 
 
-def _bytes(path):
+def read_bytes(path, limit) -> bytes:
+    """The content of a file, which is decompressed if it is a gzip file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    limit : int
+        Maximum number of bytes, after decompression.
+
+    Raises
+    ------
+    ValueError
+        If the content is larger than `limit`, or a compressed file is damaged.
+    OSError
+        If the file cannot be read.
+    """
     with open(path, "rb") as file:
         start = file.read(2)
         file.seek(0, io.SEEK_SET)
         if start != b"\x1f\x8b":
-            return file.read(MAX_TEXT + 1)
-        try:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return unpacked.read(MAX_TEXT + 1)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
+            data = file.read(limit + 1)
+        else:
+            try:
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    data = unpacked.read(limit + 1)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise ValueError(f"{path} is damaged: {error}") from None
+    if len(data) > limit:
+        raise ValueError(f"{path} is larger than the allowed {limit:,} bytes")
+    return data
+
+
+def decode(path, data: bytes, encoding=None, hint="save the file as UTF-8 first") -> str:
+    """The text of a file's content, without a byte-order mark.
+
+    Parameters
+    ----------
+    path : path-like
+        For error messages.
+    data : bytes
+        The content.
+    encoding : str, optional
+        Its encoding. By default the one that its byte-order mark names, or UTF-8.
+    hint : str
+        What to do about a file in another encoding.
+
+    Raises
+    ------
+    ValueError
+        If the content is not in this encoding. The message names the line.
+    """
+    name = encoding or next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(name).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}, line {line}: not {name.upper()} ({error.reason}); {hint}"
+        ) from None

@@ -1,23 +1,24 @@
-"""Your own texts, from a CSV, TSV or JSON-lines file with a column of texts and one of labels."""
+"""Your own texts, from a table with a column of texts and one of labels."""
 
-import csv
-import difflib
-import io
-import math
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from minitransformer.data.corpora.dataset import Dataset, Split
+from minitransformer.data.corpora.labels import check_classes, classes, numbers_of
+from minitransformer.data.corpora.markup import has_html, without_html
 from minitransformer.data.corpora.splits import split_off
+from minitransformer.data.corpora.table_options import TableOptions
+from minitransformer.data.corpora.table_rows import read_rows
 from minitransformer.data.tokenizers.word_split import tokenize
-from minitransformer.storage import strict_json
-
-FORMATS = {".csv": ",", ".tsv": "\t", ".jsonl": None}
-MAX_FIELD = 1 << 24  # maximum characters in a field; the csv module allows 131,072 by default
 
 
-def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, seed=0):
+def load_table(
+    path, text_column, label_column, *, validation=0.1, test=0.1, seed=0,
+    validation_data=None, test_data=None, options=None, on_note=None, **changes,
+):  # fmt: skip
     """Load labelled texts from a file and split them into train, validation and test.
 
     The split is stratified and deterministic, and copies of a text stay in one part.
@@ -25,167 +26,165 @@ def load_table(path, text_column, label_column, *, validation=0.1, test=0.1, see
     Parameters
     ----------
     path : path-like
-        ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with one object per line; UTF-8.
-    text_column, label_column : str
-        Names of the two columns. Labels may be words or numbers; there may be any number of
-        classes.
+        ``.csv``, ``.tsv`` or ``.txt`` with one row per text and a header line; ``.jsonl`` or
+        ``.ndjson`` with one object per line; or ``.json`` with an array of objects. All of them
+        may be compressed (``.gz``).
+    text_column : str or sequence of str
+        Name of the column of texts. Several names, also in one string with commas between them,
+        mean that the text is made of these columns, in this order.
+    label_column : str
+        Name of the column of labels: words or numbers; there may be any number of classes.
     validation, test : float or int
         Fraction or number of the rows that go into each part; 0 for none.
     seed : int
         Determines which rows are in which part.
+    validation_data, test_data : path-like, optional
+        Files of the same kind that are the validation part or the test part. Then no rows of
+        `path` go into this part.
+    options : TableOptions, optional
+        How the file is written, if its name and its content do not say it.
+    on_note : function of str, optional
+        Receives a line about each thing that was decided by the content of the file, for instance
+        that columns are separated by semicolons. By default the lines are given as warnings.
+    **changes
+        Fields of `options`, such as ``delimiter=";"``.
 
     Returns
     -------
     Dataset
         The data set, named after the file. `class_names` are the sorted labels: numbers by value,
-        other labels alphabetically.
+        other labels alphabetically. Labels that are the same number, such as 1 and 1.0, are one
+        class.
 
     Raises
     ------
     FileNotFoundError
     ValueError
-        If the format is unknown, the file is not UTF-8 or not well formed, a column is missing, a
-        text or label is empty, a text has neither a word nor a punctuation mark, there is only one
-        class, or a class has too few rows.
+        If the format is unknown, the file is in another encoding or not well formed, a column is
+        missing, a text or label is empty, a text has neither a word nor a punctuation mark, there
+        is only one class, the labels are not classes, or a class has too few rows.
     """
+    options, on_note = replace(options or TableOptions(), **changes), on_note or _warn
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(
-            f"{path}: the suffix must be one of {', '.join(FORMATS)}, got {path.suffix!r}"
-        )
-    content = _decoded(path)
-    delimiter = FORMATS[path.suffix.lower()]
-    read = (
-        _read_json_lines(path, content)
-        if delimiter is None
-        else _read_csv(path, content, delimiter)
-    )
-    rows = [
-        (where, _text(row, text_column, where), _text(row, label_column, where))
-        for where, row in list(read)
-    ]
+    texts, labels, _ = _read(path, text_column, label_column, options, on_note)
+    names, numbers = classes(path.name, labels, on_note)
+    check_classes(path, label_column, names, numbers)
+    given, sizes = {}, {}
+    for part, file, size in (
+        ("validation", validation_data, validation), ("test", test_data, test),
+    ):  # fmt: skip
+        if file is None:
+            sizes[part] = size
+        else:
+            given[part] = load_labelled(
+                file, text_column, label_column, names, options=options, on_note=on_note
+            )
+    labels = np.array(numbers)
+    parts = split_off(texts, labels, names, sizes, np.random.default_rng(seed))
+    train, *rest = (Split([texts[i] for i in part], labels[part]) for part in parts)
+    found = dict(zip(sizes, rest, strict=True)) | given
+    _note_copies(found, given, train, on_note)
+    name = path.name[: -len(".gz")] if path.suffix.lower() == ".gz" else path.name
+    return Dataset(Path(name).stem, train, found["validation"], found["test"], names)
+
+
+def load_labelled(
+    path, text_column, label_column, class_names, *, options=None, on_note=None, **changes
+):
+    """Load all labelled texts of a file, whose classes are known.
+
+    Parameters
+    ----------
+    path, text_column, label_column, options, on_note, **changes
+        As in :func:`load_table`.
+    class_names : sequence of str
+        The names of the classes. Labels that are numbers are compared by value.
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        As :func:`load_table`, and if a label is not one of the classes.
+    """
+    options, on_note = replace(options or TableOptions(), **changes), on_note or _warn
+    texts, labels, places = _read(Path(path), text_column, label_column, options, on_note)
+    numbers = numbers_of(labels, class_names)
+    for where, label, number in zip(places, labels, numbers, strict=True):
+        if number is None:
+            shown = ", ".join(map(repr, class_names[:10]))
+            more = f" and {len(class_names) - 10:,} more" if len(class_names) > 10 else ""
+            raise ValueError(
+                f"{where}: the label {str(label)[:40]!r} is not one of the classes {shown}{more}"
+            )
+    return Split(texts, np.array(numbers))
+
+
+def _read(path, text_column, label_column, options, on_note):
+    """Texts, labels and places of all rows that are used."""
+    if label_column == text_column:
+        raise ValueError(f"text_column and label_column must differ, got {label_column!r} twice")
+    rows = read_rows(path, text_column, label_column, options, on_note)
     if not rows:
         raise ValueError(f"{path} has no rows")
-    for where, text, label in rows:
-        if not text or not label:
-            column = label_column if text else text_column
-            raise ValueError(f"{where}: the column {column!r} is empty")
-        if not tokenize(text):
-            raise ValueError(
-                f"{where}: the column {text_column!r} must contain a word or a punctuation mark, "
-                f"got {text[:20]!r}"
+    rows = _cleaned(path, rows, options.clean, on_note)
+    used = []
+    for row in rows:
+        fault = _fault(row, text_column, label_column)
+        if fault is None:
+            used.append(row)
+        elif not options.skip_empty:
+            raise ValueError(f"{row.where}: {fault}; to leave such rows out, use --skip-empty")
+    if len(used) < len(rows):
+        on_note(f"{path.name}: rows left out, without a text or a label: {len(rows) - len(used):,}")
+    if not used:
+        raise ValueError(f"{path} has no row with a text and a label")
+    return [row.text for row in used], [row.label for row in used], [row.where for row in used]
+
+
+def _cleaned(path, rows, clean, on_note):
+    """The rows without HTML, if it is to be removed."""
+    if clean == "none":
+        return rows
+    first = next((row for row in rows if row.text and has_html(row.text)), None)
+    if first is None:
+        return rows
+    if clean is None:
+        line = first.where.removeprefix(f"{path}, ")
+        on_note(
+            f"{path.name}: HTML tags and entities are removed (the first is in {line}); "
+            "--clean none keeps them"
+        )
+    return [row._replace(text=row.text and without_html(row.text)) for row in rows]
+
+
+def _fault(row, text_column, label_column):
+    """What is missing in a row, or None."""
+    if row.text is None or row.label is None:
+        column = label_column if row.text is not None else text_column
+        return f"the column {column!r} is empty"
+    if not tokenize(row.text):
+        return (
+            f"the column {text_column!r} must contain a word or a punctuation mark, "
+            f"got {row.text[:20]!r}"
+        )
+    return None
+
+
+def _note_copies(parts, given, train, on_note):
+    """Say how many texts of the files of their own are also trained on."""
+    known = set(train.texts)
+    for part in given:
+        copies = sum(text in known for text in parts[part].texts)
+        if copies:
+            on_note(
+                f"{copies:,} of the {len(parts[part]):,} texts of the {part} file are also in the "
+                "training texts"
             )
-    return _dataset(
-        path,
-        [row[1] for row in rows],
-        [row[2] for row in rows],
-        {"validation": validation, "test": test},
-        seed,
-    )
 
 
-def _dataset(path, texts, names, sizes, seed):
-    class_names = sorted(set(names), key=_sort_key(set(names)))
-    if len(class_names) < 2:
-        raise ValueError(
-            f"{path}: every label is {class_names[0]!r}; at least two classes are needed"
-        )
-    index = {name: k for k, name in enumerate(class_names)}
-    labels = np.array([index[name] for name in names])
-    parts = split_off(texts, labels, class_names, sizes, np.random.default_rng(seed))
-    train, validation, test = (Split([texts[i] for i in part], labels[part]) for part in parts)
-    return Dataset(path.stem, train, validation, test, class_names)
-
-
-def _sort_key(names):
-    """The key that sorts `names`: numbers by value ("9" before "10"), others alphabetically."""
-    try:
-        values = {name: float(name) for name in names}
-        if not all(map(math.isfinite, values.values())):
-            return str
-    except ValueError:
-        return str
-    return lambda name: (values[name], name)
-
-
-def _decoded(path):
-    """The file as text, or a ValueError that names the line at fault."""
-    data = path.read_bytes()
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: not UTF-8 ({error.reason}); save the file as UTF-8 first"
-        ) from error
-    if "\0" in content:
-        line = content.count("\n", 0, content.index("\0")) + 1
-        raise ValueError(
-            f"{path}, line {line}: a NUL character; the file is not a text file, or it is "
-            "UTF-16: save it as UTF-8 first"
-        )
-    if not content.strip():
-        raise ValueError(f"{path} is empty")
-    return content
-
-
-def _read_csv(path, content, delimiter):
-    """Yield the place of each row in the file, and its fields by column."""
-    before = csv.field_size_limit(MAX_FIELD)
-    try:
-        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
-        header = _checked_header(path, [name.strip() for name in next(reader)])
-        for fields in reader:
-            where = f"{path}, line {reader.line_num}"
-            if not fields:
-                continue  # a blank line
-            if len(fields) != len(header):
-                raise ValueError(f"{where}: {len(fields)} fields, but the header has {len(header)}")
-            yield where, dict(zip(header, fields, strict=True))
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-    finally:
-        csv.field_size_limit(before)
-
-
-def _checked_header(path, header):
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    if repeated:
-        raise ValueError(
-            f"{path}: the header names {', '.join(map(repr, repeated))} more than once"
-        )
-    return header
-
-
-def _read_json_lines(path, content):
-    """Yield the place of each object in the file, and the object."""
-    # not splitlines: JSON texts may contain Unicode's other line separators
-    for number, line in enumerate(content.split("\n"), start=1):
-        where = f"{path}, line {number}"
-        if not line.strip():
-            continue
-        try:
-            row = strict_json(line)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from error
-        if not isinstance(row, dict):
-            raise ValueError(f"{where}: must be a JSON object, got {type(row).__name__}")
-        yield where, row
-
-
-def _text(row, column, where):
-    """The value in a column as text; numbers and true/false are converted to text."""
-    if column not in row:
-        near = difflib.get_close_matches(str(column), row, n=1)
-        raise ValueError(
-            f"{where}: no column {column!r}; the columns are "
-            f"{', '.join(map(repr, row))}" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
-    value = row[column]
-    if value is None:
-        return ""
-    if isinstance(value, str | int | float):
-        return str(value).strip()
-    raise ValueError(
-        f"{where}: the column {column!r} must contain a text, got {type(value).__name__}"
-    )
+def _warn(line):
+    warnings.warn(line, stacklevel=3)

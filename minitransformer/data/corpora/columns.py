@@ -1,0 +1,89 @@
+"""Finding the columns of a table by name or number."""
+
+import difflib
+
+MAX_SHOWN, MAX_NAME = 10, 30  # columns in an error message, and characters of a name in it
+MAX_COMPARED = 1000  # columns among which a misspelt name is looked for
+
+
+def positions(columns, wanted):
+    """Where the wanted columns are.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The names of a table's columns.
+    wanted : str or sequence of str
+        One name; or several, as a sequence or separated by commas.
+
+    Returns
+    -------
+    list of int or None
+        The position of each wanted column; None if one is missing.
+    """
+    names = _names(columns, wanted)
+    return [columns.index(name) for name in names] if set(names) <= set(columns) else None
+
+
+def _names(columns, wanted):
+    if not isinstance(wanted, str):
+        return list(wanted)
+    several = "," in wanted and wanted not in columns
+    return [name.strip() for name in wanted.split(",")] if several else [wanted]
+
+
+def find(columns, wanted, where, header=True):
+    """As :func:`positions`, but a missing or ambiguous column is an error.
+
+    Parameters
+    ----------
+    columns, wanted
+        As in :func:`positions`.
+    where : str
+        The place of the header in the file, for error messages.
+    header : bool or None
+        Whether the file has a header line. If not, the columns are numbered. None for objects,
+        whose keys are the names.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or two columns have its name.
+    """
+    found = positions(columns, wanted)
+    if found is None:
+        raise ValueError(f"{where}: {_missing(columns, wanted, header)}")
+    for i in found:
+        if columns.count(columns[i]) > 1:
+            raise ValueError(
+                f"{where}: the header names {columns[i]!r} more than once; "
+                "rename the column that is not meant"
+            )
+    return found
+
+
+def _missing(columns, wanted, header):
+    absent = next(name for name in _names(columns, wanted) if name not in columns)
+    if header is False:
+        return (
+            f"no column {absent!r}; without a header, the columns are numbered "
+            f"from 1 to {len(columns)}"
+        )
+    named = [name for name in columns if name]
+    shown = ", ".join(repr(name[:MAX_NAME]) for name in named[:MAX_SHOWN])
+    rest = f" and {len(named) - MAX_SHOWN:,} more" if len(named) > MAX_SHOWN else ""
+    hint = ""
+    if near := _near(named, absent):
+        hint = f"; did you mean {near!r}?"
+    elif header and len(columns) == 1:
+        hint = "; name the character that separates the columns with --delimiter"
+    elif header:
+        hint = "; if this line is not a header, use --no-header and the columns' numbers"
+    return f"no column {absent!r}; the columns are {shown}{rest}{hint}"
+
+
+def _near(columns, wanted):
+    """The name of a column that is like the wanted one, or None."""
+    folded = {name.casefold(): name for name in reversed(columns[:MAX_COMPARED])}
+    near = difflib.get_close_matches(str(wanted)[:MAX_NAME].casefold(), folded, n=1)
+    return folded[near[0]] if near else None
