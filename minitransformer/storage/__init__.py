@@ -2,6 +2,7 @@
 
 from minitransformer.storage.atomic import atomic_write, write_json, write_text
 from minitransformer.storage.download import DownloadError, fetch
+from minitransformer.storage.finite import check_finite
 from minitransformer.storage.foreign import ArrayFile, ArrayFolder
 from minitransformer.storage.json_text import read_json, strict_json
 from minitransformer.storage.progress import late_bar
@@ -13,6 +14,7 @@ __all__ = [
     "DownloadError",
     "atomic_write",
     "check_arrays",
+    "check_finite",
     "fetch",
     "late_bar",
     "load_arrays",

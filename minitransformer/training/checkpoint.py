@@ -10,6 +10,7 @@ on the seed, the epoch and the step.
 import json
 
 from minitransformer.backend import array_module, to_host
+from minitransformer.storage.finite import check_finite
 from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import load_arrays, save_arrays
 from minitransformer.training.callbacks import Callback
@@ -78,8 +79,9 @@ def restore(path, run):
     Raises
     ------
     ValueError
-        If the file is not a checkpoint, is damaged, or belongs to another model, recipe or data
-        set. The message says what differs. In that case, nothing has been changed.
+        If the file is not a checkpoint, is damaged, belongs to another model, recipe or data set,
+        or has a weight that is NaN or infinite. The message says what differs. In that case,
+        nothing has been changed.
     OSError
         If the file cannot be read.
     """
@@ -93,6 +95,7 @@ def restore(path, run):
                 f"{path}: {name!r} must be {values.dtype} of shape {values.shape} for this model, "
                 f"got {array.dtype} of shape {array.shape}"
             )
+    check_finite(run.model.flat.views(arrays["values"]), path)
     arrays = {name: xp.asarray(array) for name, array in arrays.items()}
     run.recipe.optimizer.load_state(_join("optimizer", state["optimizer"], arrays))
     if run.recipe.averages is not None:

@@ -6,6 +6,7 @@ import json
 
 from minitransformer.backend import array_module, to_host
 from minitransformer.checks import check_count, near_names
+from minitransformer.storage.finite import check_finite
 from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
 from minitransformer.training.checkpoint import plain
@@ -44,8 +45,8 @@ def load_model(cls, path):
     Raises
     ------
     ValueError
-        If the file was altered, does not contain a model, contains a model of another class, or its
-        arrays do not fit its configuration.
+        If the file was altered, does not contain a model, contains a model of another class, its
+        arrays do not fit its configuration, or a weight is NaN or infinite.
     OSError
         If the file cannot be read.
     """
@@ -64,6 +65,7 @@ def load_model(cls, path):
         raise ValueError(f"{path} has an impossible configuration: {error}") from error
     views = model.flat.views(model.flat.values)
     check_arrays(arrays, {name: (view.shape, view.dtype) for name, view in views.items()}, path)
+    check_finite(arrays, path)
     xp = array_module(model.flat.values)
     for name, view in views.items():
         view[...] = xp.asarray(arrays[name])

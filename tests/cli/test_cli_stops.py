@@ -71,6 +71,4 @@ def test_a_warm_up_longer_than_the_run_is_one_line_on_standard_error(columns, tm
     command = [sys.executable, "-m", "minitransformer", "train", *arguments]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert re.fullmatch(
-        r"warning: the warm-up takes 100 steps, but the run has 8, .*\n", done.stderr
-    )
+    assert re.fullmatch(r"warning: the warm-up takes 100 steps, .* run has 8, .*\n", done.stderr)

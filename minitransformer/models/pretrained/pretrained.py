@@ -15,7 +15,7 @@ import numpy as np
 from minitransformer.data import ByteLevelBPE
 from minitransformer.models.pretrained.huggingface import FAMILIES, LAYER_KEYS, translate
 from minitransformer.models.pretrained.huggingface_names import names
-from minitransformer.storage import ArrayFolder, check_arrays, read_json
+from minitransformer.storage import ArrayFolder, check_arrays, check_finite, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
 FLOATS = ("F16", "BF16", "F32", "F64")
@@ -48,6 +48,7 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     model = cls(settings)
     for name, parameter in model.parameters().items():
         fill(parameter.value, parts[name], arrays)
+        check_finite({", ".join(parts[name].names): parameter.value}, folder)
     model.tokenizer = found
     return model
 
