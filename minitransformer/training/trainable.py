@@ -1,21 +1,19 @@
-"""The Keras-like interface of every model: compile, fit, evaluate, predict, save, load."""
+"""The Keras-like interface of every model: compile, fit, evaluate, predict."""
 
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.backend import array_module
-from minitransformer.layers import Layer
 from minitransformer.training import callbacks as callback_module
-from minitransformer.training import checkpoint, model_file, passes, progress, step, summary
+from minitransformer.training import checkpoint, passes, progress, step
 from minitransformer.training.arguments import read_fit_arguments, split_off
 from minitransformer.training.compiled_training import CompiledTraining
-from minitransformer.training.example_kinds import LabelledSequences
 from minitransformer.training.loop import Run
 from minitransformer.training.parallel.workers import WorkerPool, default_workers
 from minitransformer.training.steps import READ_EVERY
+from minitransformer.training.stored_model import StoredModel
 
 
-class Trainable(Layer):
+class Trainable(StoredModel):
     """A model that can be trained.
 
     A subclass provides `config` (the arguments that it was made from), `flat` (FlatParameters),
@@ -24,12 +22,8 @@ class Trainable(Layer):
 
     Attributes
     ----------
-    learns_from : ExampleKind
-        The kind of examples, such as id sequences with labels; see `training/example_kinds.py`.
     ops : module
         The module whose functions the loss calls: `functional`, or one with faster versions.
-    recipe : CompiledTraining or None
-        The settings that :meth:`compile` fixed.
     stop_training : bool
         Set it to True in a callback to end training after the current epoch.
     read_every : int
@@ -39,9 +33,7 @@ class Trainable(Layer):
         are set by :meth:`compile`, and saved with the model.
     """
 
-    learns_from = LabelledSequences()
     ops = functional
-    recipe = None
     stop_training = False
     read_every = READ_EVERY
     start_id = None
@@ -200,26 +192,6 @@ class Trainable(Layer):
         with WorkerPool(self, min(workers, len(examples))) as pool:
             return passes.predict(self, pool, examples, tokens)
 
-    def to(self, device):
-        """Move the model and the state of its training to "numpy" or "cupy"; return the model."""
-        super().to(device)
-        if self.recipe is not None:
-            self.recipe.to(device)
-        return self
-
-    def summary(self, print_fn=print):
-        """Print a table of the layers, with the shapes and the number of their parameters."""
-        print_fn(summary.table(self))
-
-    def save(self, path):
-        """Write weights and configuration to one safetensors file, atomically."""
-        model_file.save_model(self, path)
-
-    @classmethod
-    def load(cls, path):
-        """The model in a file that :meth:`save` wrote; see `training/model_file.py`."""
-        return model_file.load_model(cls, path)
-
     def read_examples(self, x, y, mask, loss):
         """Check inputs and targets, as given to :meth:`fit`; return examples with both."""
         return self.learns_from.read_examples(self, x, y, mask, loss)
@@ -227,15 +199,6 @@ class Trainable(Layer):
     def run(self, batch, rng):
         """Logits and cache of a batch of examples; dropout is on if `rng` is given."""
         return self.learns_from.run(self, batch, rng)
-
-    def decay_mask(self):
-        """Where weight decay and penalties act, (n,) bool: on matrices, not on biases or gains."""
-        if getattr(self, "_decay_mask", None) is None:
-            xp, flat = array_module(self.flat.values), self.flat
-            self._decay_mask = xp.zeros(flat.values.shape, bool)
-            for name, parameter in self.parameters().items():
-                self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
-        return self._decay_mask
 
     def _compiled(self, method):
         if self.recipe is None:

@@ -1,0 +1,50 @@
+"""What every model can do without being trained: move, be saved, be described."""
+
+from minitransformer.backend import array_module
+from minitransformer.layers import Layer
+from minitransformer.training import model_file, summary
+from minitransformer.training.example_kinds import LabelledSequences
+
+
+class StoredModel(Layer):
+    """A model with all its parameters in one flat array, `flat`, and its arguments in `config`.
+
+    Attributes
+    ----------
+    learns_from : ExampleKind
+        The kind of examples, such as id sequences with labels; see `training/example_kinds.py`.
+    recipe : CompiledTraining or None
+        The settings that `compile` fixed.
+    """
+
+    learns_from = LabelledSequences()
+    recipe = None
+
+    def to(self, device):
+        """Move the model and the state of its training to "numpy" or "cupy"; return the model."""
+        super().to(device)
+        if self.recipe is not None:
+            self.recipe.to(device)
+        return self
+
+    def summary(self, print_fn=print):
+        """Print a table of the layers, with the shapes and the number of their parameters."""
+        print_fn(summary.table(self))
+
+    def save(self, path):
+        """Write weights and configuration to one safetensors file, atomically."""
+        model_file.save_model(self, path)
+
+    @classmethod
+    def load(cls, path):
+        """The model in a file that :meth:`save` wrote; see `training/model_file.py`."""
+        return model_file.load_model(cls, path)
+
+    def decay_mask(self):
+        """Where weight decay and penalties act, (n,) bool: on matrices, not on biases or gains."""
+        if getattr(self, "_decay_mask", None) is None:
+            xp, flat = array_module(self.flat.values), self.flat
+            self._decay_mask = xp.zeros(flat.values.shape, bool)
+            for name, parameter in self.parameters().items():
+                self._decay_mask[flat.slices[name]] = len(parameter.shape) > 1
+        return self._decay_mask
