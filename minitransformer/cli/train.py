@@ -13,7 +13,7 @@ from minitransformer.runs import TASKS, resume, start
 from minitransformer.runs import train as train_run
 from minitransformer.runs.training import leads
 
-DATA, RUN = "The data", "The run"
+DATA, TABLE, RUN = "The data", "How a table is written", "The run"
 
 
 def _option(panel, text, *names, **more):
@@ -34,18 +34,65 @@ def train(
         Path | None,
         _option(
             DATA,
-            "Your own file: a .csv, .tsv or .jsonl file of texts with classes; for a language "
-            "model a text file; for translation the source sentences, one per line.",
+            "Your own file: a table of texts with classes (.csv, .tsv, .txt, .json, .jsonl, also "
+            ".gz); for a language model a text file, or a table with --text-column; for "
+            "translation the source sentences, one per line.",
         ),
     ] = None,
     target: Annotated[
         Path | None, _option(DATA, "The translations of --data, line by line.")
     ] = None,
     text_column: Annotated[
-        str | None, _option(DATA, "The column of --data with the texts.")
+        str | None,
+        _option(DATA, "The column of --data with the texts; several, with commas, are joined."),
     ] = None,
     label_column: Annotated[
         str | None, _option(DATA, "The column of --data with the labels.")
+    ] = None,
+    validation_data: Annotated[
+        Path | None,
+        _option(DATA, "A table like --data to validate on, in place of a tenth of --data."),
+    ] = None,
+    test_data: Annotated[
+        Path | None, _option(DATA, "A table like --data to test on, in place of a tenth of --data.")
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        _option(
+            TABLE, "What separates the columns: one character, or tab, comma, semicolon, pipe."
+        ),
+    ] = None,
+    quoting: Annotated[
+        str | None,
+        _option(
+            TABLE,
+            'double: a quotation mark inside a quotation is ""; backslash: it is \\"; none: '
+            "quotation marks have no meaning. By default none if tabs separate the columns, "
+            "otherwise double.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        _option(TABLE, "Encoding, such as cp1252 (Windows) or utf-16; by default utf-8."),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        _option(
+            TABLE,
+            "Whether line 1 has the names of the columns; if not, columns are numbered from 1.",
+            "--header/--no-header",
+        ),
+    ] = None,
+    skip_empty: Annotated[
+        bool | None,
+        _option(TABLE, "Leave out rows without a text or a label.", "--skip-empty"),
+    ] = None,
+    clean: Annotated[
+        str | None,
+        _option(
+            TABLE,
+            "html: remove tags and entities; none: keep them. By default html if there are any.",
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -90,11 +137,18 @@ def train(
     Settings that are not given have defaults that suit the data set; the run's config.json lists
     them.
     """
+    table = {
+        "delimiter": delimiter, "quoting": quoting, "encoding": encoding, "header": header,
+        "skip_empty": skip_empty, "clean": clean,
+    }  # fmt: skip
+    table = {name: value for name, value in table.items() if value is not None}
     began, device = time.perf_counter(), choose_device(device)
     options = {
         "task": task, "dataset": dataset, "data": data, "target": target,
         "text_column": text_column, "label_column": label_column, "recipe": recipe, "out": out,
-        "seed": seed, "windows": windows, "workers": workers, **changes,
+        "seed": seed, "windows": windows, "workers": workers,
+        "validation_data": validation_data, "test_data": test_data, "table": table or None,
+        **changes,
     }  # fmt: skip
     options = {name: value for name, value in options.items() if value is not None}
     with together() as processes:
@@ -102,7 +156,8 @@ def train(
         if resume_from is None:
             folder, texts = start(**options, **common)
         else:
-            refuse("a run is resumed with the settings it was started with", options)
+            given = [name for name in options if name != "table"] + list(table)
+            refuse("a run is resumed with the settings it was started with", given)
             folder, texts = resume(resume_from, **common)
         try:
             model, history = train_run(

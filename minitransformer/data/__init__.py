@@ -9,7 +9,13 @@ from minitransformer.data.corpora.parallel import (
     load_multi30k,
     read_parallel,
 )
-from minitransformer.data.corpora.plain_text import Names, PlainText, load_names, load_shakespeare
+from minitransformer.data.corpora.plain_text import (
+    Names,
+    PlainText,
+    load_names,
+    load_shakespeare,
+    load_text,
+)
 from minitransformer.data.corpora.table import load_labelled, load_table
 from minitransformer.data.corpora.table_options import TableOptions
 from minitransformer.data.examples.batching import length_batches, micro_batches, pad, windows
@@ -55,6 +61,7 @@ __all__ = [
     "load_reviews",
     "load_shakespeare",
     "load_table",
+    "load_text",
     "load_tokenizer",
     "micro_batches",
     "pad",

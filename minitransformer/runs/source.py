@@ -1,7 +1,11 @@
 """Where the data of a run come from."""
 
+import errno
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from minitransformer.data import TableOptions
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,10 @@ class Source:
         Names of the two columns, if the file is a table of texts and classes.
     target : str or None
         Absolute path of the file of translations, line by line.
+    table : TableOptions or None
+        How the file is read. None in runs from before there was a choice.
+    validation_file, test_file : str or None
+        Absolute paths of your own validation and test texts, if they have files of their own.
     """
 
     dataset: str | None = None
@@ -28,11 +36,22 @@ class Source:
     text_column: str | None = None
     label_column: str | None = None
     target: str | None = None
+    table: TableOptions | None = None
+    validation_file: str | None = None
+    test_file: str | None = None
+
+    def __post_init__(self):
+        if isinstance(self.table, dict):  # as it is stored in config.json
+            object.__setattr__(self, "table", TableOptions(**self.table))
 
     @classmethod
-    def of_file(cls, path, target=None, **columns):
+    def of_file(cls, path, target=None, validation_data=None, test_data=None, **more):
         """The source for a file; it stays valid if a later command is run in another folder."""
-        return cls(file=absolute(path), target=target and absolute(target), **columns)
+        return cls(
+            file=absolute(path), target=target and absolute(target),
+            validation_file=validation_data and absolute(validation_data),
+            test_file=test_data and absolute(test_data), **more,
+        )  # fmt: skip
 
     def moved(self, path=None, target=None):
         """The same source, with the new locations of files that have been moved.
@@ -63,7 +82,9 @@ class Source:
 
 
 def absolute(path):
-    """The absolute path of a file, as a string."""
+    """The absolute path of a file, as a string; an error if there is no such file."""
     if Path(path).is_dir():
         raise ValueError(f"{path} must be a file, got a folder")
+    if not Path(path).exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     return str(Path(path).resolve())

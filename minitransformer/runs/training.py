@@ -20,6 +20,9 @@ def start(
     target=None,
     text_column=None,
     label_column=None,
+    validation_data=None,
+    test_data=None,
+    table=None,
     data_dir=None,
     recipe=None,
     out=None,
@@ -42,6 +45,10 @@ def start(
         Your own file, in place of a data set; for translation, also the file of the translations.
     text_column, label_column : str, optional
         The columns of a table of texts and labels.
+    validation_data, test_data : path-like, optional
+        Tables like `data` whose texts are validated and tested on, in place of a part of `data`.
+    table : dict, optional
+        How a table is written: fields of :class:`~minitransformer.data.TableOptions`.
     data_dir : path-like, optional
         Location of a published data set: an archive, file or folder. By default it is downloaded.
     recipe : str, optional
@@ -79,7 +86,8 @@ def start(
         raise ValueError("data and dataset exclude each other: give one of them")
     where = {
         "dataset": dataset, "data": data, "target": target, "text_column": text_column,
-        "label_column": label_column, "windows": windows,
+        "label_column": label_column, "windows": windows, "validation_data": validation_data,
+        "test_data": test_data, "table": table,
     }  # fmt: skip
     source = task.source(where)
     recipe = _changed(task, task.recipe(source, recipe), settings)

@@ -285,7 +285,10 @@ def test_copies_of_a_sentence_are_in_one_part(pairs, tmp_path):
 
 def options(pairs):
     """The options that a run passes to its task."""
-    names = ("dataset", "text_column", "label_column", "windows")
+    names = (
+        "dataset", "text_column", "label_column", "windows", "validation_data", "test_data",
+        "table",
+    )  # fmt: skip
     return dict.fromkeys(names) | {"data": pairs[3], "target": pairs[5]}
 
 
@@ -423,7 +426,7 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
         ("--task language-model --target x", "target is not an option of the task language-model"),
         ("--task language-model --data none.txt", "none.txt"),
         ("--task language-model --label-column x", "label_column is not an option"),
-        ("--task translation --data a", "needs target, the file of translations"),
+        (f"--task translation --data {__file__}", "needs target, the file of translations"),
         ("--task translation --target a", "target, .* needs data, the file of sources"),
         ("--task translation --data none --target none", "none"),
         ("--task translation --beams 0", "beams must be >= 1"),

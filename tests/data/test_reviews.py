@@ -206,7 +206,7 @@ def test_counting_words_fails(dataset, pairs, documented):
     model = BagOfWords(2, pairs=pairs)
     model.fit(dataset.train.texts, dataset.train.labels,
               (dataset.validation.texts, dataset.validation.labels))  # fmt: skip
-    accuracy = model.evaluate(dataset.test.texts, dataset.test.labels)["accuracy"]
+    accuracy = model.evaluate(dataset.test.texts, dataset.test.labels)[1]
     assert accuracy == pytest.approx(documented, abs=0.01)
 
 

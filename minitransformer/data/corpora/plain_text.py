@@ -1,10 +1,14 @@
 """Corpora for language models: tiny Shakespeare, any other text file, and first names."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from minitransformer.checks import check_count
+from minitransformer.data.corpora.table import read_texts
+from minitransformer.data.corpora.table_options import DEFAULT
+from minitransformer.data.corpora.table_rows import is_table
 from minitransformer.storage.text_files import find, read_text
 
 
@@ -34,7 +38,7 @@ class PlainText:
 
 
 def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
-    """Load tiny Shakespeare or another text file.
+    """Load tiny Shakespeare or another text file. For a column of a table, use `load_text`.
 
     Parameters
     ----------
@@ -58,16 +62,66 @@ def load_shakespeare(data_dir=None, progress=True, *, held_out=0.1):
     FileNotFoundError, ValueError, DownloadError
         If the file does not exist, is not a text, or cannot be downloaded.
     """
+    path = find("shakespeare", data_dir, ("input.txt",), progress)
+    _refuse_table(path)
+    name = "shakespeare" if path.name == "input.txt" else path.stem
+    return _divided(path, name, read_text(path), held_out)
+
+
+def load_text(
+    path, text_column=None, *, held_out=0.1, options=DEFAULT, on_note=None
+):  # fmt: skip
+    """Load your own text: a text file, or the texts in a column of a table.
+
+    Parameters
+    ----------
+    path : path-like
+        A text file (UTF-8, also ``.gz``), or a table as for :func:`load_table`.
+    text_column : str or sequence of str, optional
+        The column of a table; its texts follow each other, each on a line of its own.
+    held_out : float
+        Fraction of the characters that is held out, at the end of the text.
+    options : TableOptions or None
+        How a table is written. None means that the file is a text, whatever its name.
+    on_note : function of str, optional
+        As in :func:`load_table`.
+
+    Returns
+    -------
+    PlainText
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the file does not exist or is not a text, or if it is a table and `text_column` is
+        missing.
+    """
+    path = Path(path)
+    if text_column is not None:
+        text = "\n".join(read_texts(path, text_column, options, on_note))
+    else:
+        if options is not None:
+            _refuse_table(path)
+        text = read_text(path)
+    return _divided(path, path.stem, text, held_out)
+
+
+def _refuse_table(path):
+    if is_table(path):
+        raise ValueError(
+            f"{path} is a table: name the column with the texts (--text-column); if its commas, "
+            "quotation marks and braces are to be learned too, rename it to .txt"
+        )
+
+
+def _divided(path, name, text, held_out):
+    """The PlainText of a text."""
     if not (isinstance(held_out, float) and 0 < held_out < 1):
         raise ValueError(f"held_out must be a fraction between 0.0 and 1.0, got {held_out!r}")
-    path = find("shakespeare", data_dir, ("input.txt",), progress)
-    text = read_text(path)
     cut = int(len(text) * (1 - held_out))
     if cut == 0:
         raise ValueError(f"{path} is too short: {len(text)} characters")
-    return PlainText(
-        "shakespeare" if path.name == "input.txt" else path.stem, text[:cut], text[cut:]
-    )
+    return PlainText(name, text[:cut], text[cut:])
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,26 @@ def load_labelled(
     return Split(texts, np.array(numbers))
 
 
+def read_texts(path, text_column, options=None, on_note=None):
+    """The texts of a table, without those that are empty; labels are not needed.
+
+    Parameters
+    ----------
+    path, text_column, options, on_note
+        As in :func:`load_table`.
+
+    Returns
+    -------
+    list of str
+    """
+    path, options, on_note = Path(path), options or TableOptions(), on_note or _warn
+    rows = read_rows(path, text_column, None, options, on_note)
+    texts = [row.text for row in _cleaned(path, rows, options.clean, on_note) if row.text]
+    if not texts:
+        raise ValueError(f"{path} has no text in the column {text_column!r}")
+    return texts
+
+
 def _read(path, text_column, label_column, options, on_note):
     """Texts, labels and places of all rows that are used."""
     if label_column == text_column:

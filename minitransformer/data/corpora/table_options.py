@@ -52,6 +52,7 @@ class TableOptions:
         check_flag("skip_empty", self.skip_empty)
 
 
+DEFAULT = TableOptions()
 OLD = TableOptions(quoting="double", clean="none")
 """How tables were read before these options existed."""
 

@@ -1,6 +1,7 @@
 """The task of predicting the class of a text."""
 
 from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
+from minitransformer.data.corpora.table_options import OLD
 from minitransformer.models import TransformerClassifier
 from minitransformer.runs import classifier_report, classify
 from minitransformer.runs.progress import silent
@@ -17,23 +18,24 @@ class Classification(Task):
     }  # fmt: skip
     recipe_class = ClassificationRecipe
     published = ("imdb",)
-    options = ("data", "text_column", "label_column", "windows")
+    options = (
+        "data", "text_column", "label_column", "windows", "validation_data", "test_data", "table",
+    )  # fmt: skip
     tokenizer_file = "vocab.txt"
     model_class = TransformerClassifier
-
-    def source(self, options):
-        if options["data"] is None and (options["text_column"] or options["label_column"]):
-            raise ValueError("text_column and label_column need data, a file of texts")
-        return super().source(options)
 
     def checked(self, source):
         if source.file is not None and not (source.text_column and source.label_column):
             raise ValueError("a data file needs text_column and label_column")
         return super().checked(source)
 
-    def load(self, source, recipe, data_dir=None):
+    def load(self, source, recipe, data_dir=None, on_progress=silent):
         if source.file is not None:
-            return load_table(source.file, source.text_column, source.label_column)
+            return load_table(
+                source.file, source.text_column, source.label_column,
+                validation_data=source.validation_file, test_data=source.test_file,
+                options=source.table or OLD, on_note=on_progress,
+            )  # fmt: skip
         return load_imdb(data_dir) if source.dataset == "imdb" else load_reviews()
 
     def class_names(self, dataset):

@@ -21,13 +21,18 @@ class LanguageModel(Task):
     recipes = {"shakespeare": {"nanogpt": NANOGPT, "ours": OURS}, None: {"default": TEXT}}
     recipe_class = LanguageModelRecipe
     published = ("shakespeare",)
+    options = ("data", "text_column", "table")
 
     @property
     def model_class(self):
         return models.GPT
 
-    def load(self, source, recipe, data_dir=None):
-        return data.load_shakespeare(source.file or data_dir)
+    def load(self, source, recipe, data_dir=None, on_progress=silent):
+        if source.file is None:
+            return data.load_shakespeare(data_dir)
+        return data.load_text(
+            source.file, source.text_column, options=source.table, on_note=on_progress
+        )
 
     def build_tokenizer(self, text, recipe):
         if recipe.tokenizer == "characters":  # an alphabet gives away no held-out text
@@ -75,7 +80,9 @@ def held_out_loss(folder, model, text):
 
     The whole text is read, in windows of `max_len` tokens that do not overlap.
     """
-    perplexity = model.evaluate(folder.tokenizer.encode(text.held_out))["perplexity"]
+    perplexity = model.evaluate(folder.tokenizer.encode(text.held_out), return_dict=True)[
+        "perplexity"
+    ]
     return {"held-out loss": math.log(perplexity), "held-out perplexity": perplexity}
 
 

@@ -37,7 +37,7 @@ class StringTask(EncoderDecoder):
     def __init__(self, name, draw, recipe):
         self.name, self.draw, self.recipes = name, draw, {name: {"default": recipe}}
 
-    def load(self, source, recipe, data_dir=None):
+    def load(self, source, recipe, data_dir=None, on_progress=silent):
         longest = {"max_length": recipe.longest}
         judged = self.draw(HELD_OUT_SEED, HELD_OUT + VALIDATION, held_out=True, **longest)
         train = self.draw(TRAINING_SEED, recipe.strings, **longest)

@@ -8,8 +8,8 @@ from minitransformer.checks import lookup, near_names
 from minitransformer.runs.progress import silent
 from minitransformer.runs.source import Source
 
-COLUMNS = ("text_column", "label_column", "target")
-"""Options that describe your own files. Only some tasks have them."""
+COLUMNS = ("text_column", "label_column", "target", "validation_data", "test_data")
+"""Options that describe your own files. Only some tasks have them, and only some have "table"."""
 
 
 class Prepared(NamedTuple):
@@ -65,7 +65,8 @@ class Task(ABC):
         Parameters
         ----------
         options : dict of str
-            "dataset", "data", "windows", and the names in ``COLUMNS``; None if not given.
+            "dataset", "data", "windows", and the names in ``COLUMNS``; None if not given. And
+            "table", a dict of fields of :class:`TableOptions`.
 
         Raises
         ------
@@ -75,9 +76,19 @@ class Task(ABC):
         for name in ("data", "windows", *COLUMNS):
             if options[name] is not None and name not in self.options:
                 raise ValueError(f"{name} is not an option of the task {self.name}")
-        if options["data"] is None:
-            return self.checked(Source(options["dataset"] or next(iter(self.recipes))))
         more = {name: options[name] for name in COLUMNS if options[name] is not None}
+        table = options["table"] or {}
+        if table and "table" not in self.options:
+            raise ValueError(
+                f"{' and '.join(table)} can be given only for a table, but the task {self.name} "
+                "reads none"
+            )
+        if options["data"] is None:
+            if given := [*more, *table]:
+                raise ValueError(f"{' and '.join(given)}: only with data, a file of your own")
+            return self.checked(Source(options["dataset"] or next(iter(self.recipes))))
+        if "table" in self.options:
+            more["table"] = data.TableOptions(**table)
         return self.checked(Source.of_file(options["data"], **more))
 
     def checked(self, source):
@@ -101,7 +112,7 @@ class Task(ABC):
         source, recipe, data_dir
             As in :meth:`load`.
         on_progress : function of str
-            Receives a line about each optional part that is missing.
+            Receives a line about each thing that a reader of the data should know.
 
         Raises
         ------
@@ -111,10 +122,10 @@ class Task(ABC):
         if data_dir is not None and source.dataset not in self.published:
             what = f"the file {source.file}" if source.file else f"made here: {source.name}"
             raise ValueError(f"data_dir is only for published data sets, but the data are {what}")
-        return self.load(source, recipe, data_dir)
+        return self.load(source, recipe, data_dir, on_progress)
 
     @abstractmethod
-    def load(self, source, recipe, data_dir=None):
+    def load(self, source, recipe, data_dir=None, on_progress=silent):
         """The data of a run.
 
         Parameters
@@ -123,6 +134,8 @@ class Task(ABC):
         recipe : Recipe
         data_dir : path-like, optional
             Location of a published data set; by default it is downloaded.
+        on_progress : function of str
+            As in :meth:`read`.
         """
 
     def class_names(self, texts):

@@ -41,7 +41,7 @@ class Translation(EncoderDecoder):
             on_progress(f"sacrebleu is not installed, so there will be no BLEU: {INSTALL}")
         return super().read(source, recipe, data_dir, on_progress)
 
-    def load(self, source, recipe, data_dir=None):
+    def load(self, source, recipe, data_dir=None, on_progress=silent):
         if source.file is None:
             return data.load_multi30k(data_dir)
         return split(data.read_parallel(source.file, source.target), source.name)
