@@ -3,6 +3,7 @@
 import numpy as np
 
 from minitransformer.backend import is_cupy, read_numbers, to_device, to_host
+from minitransformer.checks import check_flag
 from minitransformer.functional import softmax
 
 
@@ -113,6 +114,13 @@ def evaluate(model, recipe, pool, examples):
     running = RunningMeans(recipe.metrics)
     running.add(*read_numbers([loss, total, measures]))
     return running.means()
+
+
+def as_result(means, return_dict):
+    """Means by name as Keras returns them: a list, the loss alone, or the dict itself."""
+    if check_flag("return_dict", return_dict):
+        return means
+    return list(means.values()) if len(means) > 1 else means["loss"]
 
 
 def predict(model, pool, examples, max_tokens):

@@ -159,8 +159,8 @@ class Trainable(StoredModel):
             checkpoint.restore(resume, run)
         return run.go()
 
-    def train_on_batch(self, x, y=None, *, mask=None):
-        """Take one step on these examples; return ``{"loss": ..., "accuracy": ...}``.
+    def train_on_batch(self, x, y=None, *, mask=None, return_dict=False):
+        """Take one step on these examples; return what :meth:`evaluate` returns.
 
         Loss and metrics are those before the step. No schedule multiplies the learning rate.
         """
@@ -169,14 +169,35 @@ class Trainable(StoredModel):
         running = passes.RunningMeans(recipe.metrics)
         with WorkerPool(self, recipe.workers, keep_memory=True) as pool:
             running.add(*step.train_step(self, recipe, pool, examples, np.arange(len(examples))))
-        return running.means(penalty=bool(recipe.l1 or recipe.l2))
+        means = running.means(penalty=bool(recipe.l1 or recipe.l2))
+        return passes.as_result(means, return_dict)
 
-    def evaluate(self, x, y=None, *, mask=None):
-        """Loss and metrics over all examples: ``{"loss": ..., "accuracy": ...}``."""
+    def evaluate(self, x, y=None, *, mask=None, return_dict=False):
+        """Loss and metrics over all examples.
+
+        Parameters
+        ----------
+        x, y, mask
+            As for :meth:`fit`.
+        return_dict : bool
+            Whether to return a dict, such as ``{"loss": ..., "accuracy": ...}``.
+
+        Returns
+        -------
+        list of float, float, or dict of str to float
+            The loss and the metrics, in the order of `metrics_names`; the loss alone if there are
+            no metrics; or all of them by name.
+        """
         recipe = self._compiled("evaluate")
         examples = self.read_examples(x, y, mask, recipe.loss)
         with WorkerPool(self, recipe.workers) as pool:
-            return passes.evaluate(self, recipe, pool, examples)
+            means = passes.evaluate(self, recipe, pool, examples)
+        return passes.as_result(means, return_dict)
+
+    @property
+    def metrics_names(self):
+        """Names of the numbers that :meth:`evaluate` returns, in its order."""
+        return ["loss", *(metric.name for metric in self._compiled("metrics_names").metrics)]
 
     def predict(self, x, *, mask=None):
         """Probabilities, (n, n_classes), in the order of `x`; needs no :meth:`compile`.
@@ -204,6 +225,6 @@ class Trainable(StoredModel):
         if self.recipe is None:
             call = self.learns_from.compile_call
             raise RuntimeError(f"call compile before {method}, for instance {call}")
-        if method != "evaluate" and self.dtype == np.float16:
+        if method not in ("evaluate", "metrics_names") and self.dtype == np.float16:
             raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe

@@ -251,4 +251,4 @@ def test_half_precision_is_not_trained():
     for method in (model.fit, model.train_on_batch):
         with pytest.raises(ValueError, match="float16 models cannot be trained yet: train in flo"):
             method(X, Y)
-    assert set(model.evaluate(X, Y)) == {"loss", "accuracy"}
+    assert set(model.evaluate(X, Y, return_dict=True)) == {"loss", "accuracy"}

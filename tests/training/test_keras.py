@@ -97,7 +97,7 @@ def test_evaluate_against_its_definition():
     x, y = toy_data(41)
     model = compiled()
     p = model.predict(x)
-    result = model.evaluate(x, y)
+    result = model.evaluate(x, y, return_dict=True)
     assert list(result) == ["loss", "accuracy"]
     assert result["loss"] == pytest.approx(-np.log(p[np.arange(41), y]).mean(), rel=1e-12)
     assert result["accuracy"] == (p.argmax(1) == y).mean()
@@ -117,7 +117,7 @@ def test_one_hot_labels_and_losses_by_name():
     assert all(r == results[0] for r in results)
     model.compile("adam", "mean_squared_error")
     brier = ((model.predict(x) - np.eye(2)[y]) ** 2).mean()
-    assert model.evaluate(x, y)["loss"] == pytest.approx(brier, rel=1e-12)
+    assert model.evaluate(x, y)[0] == pytest.approx(brier, rel=1e-12)
 
 
 def test_label_smoothing_matches_its_definition():
@@ -126,7 +126,7 @@ def test_label_smoothing_matches_its_definition():
     model.compile("adam", CategoricalCrossentropy(label_smoothing=0.2))
     logp = np.log(model.predict(x))
     target = 0.8 * np.eye(2)[y] + 0.1
-    assert model.evaluate(x, y)["loss"] == pytest.approx(-(target * logp).sum(1).mean(), rel=1e-12)
+    assert model.evaluate(x, y)[0] == pytest.approx(-(target * logp).sum(1).mean(), rel=1e-12)
 
 
 def test_validation_split_takes_the_last_examples():
@@ -158,7 +158,7 @@ def test_class_weights_in_training_only():
     assert named.flat.values.tobytes() == listed.flat.values.tobytes()
     history = skewed.fit(x, y, epochs=8, class_weight={1: 50.0}, validation_data=(x, y), verbose=0)
     assert skewed.predict(x)[:, 1].mean() > plain.predict(x)[:, 1].mean() + 0.1
-    assert skewed.evaluate(x, y)["loss"] == history.history["val_loss"][-1], "not weighted"
+    assert skewed.evaluate(x, y)[0] == history.history["val_loss"][-1], "not weighted"
 
 
 def test_a_metric_of_your_own():
@@ -171,7 +171,7 @@ def test_a_metric_of_your_own():
     x, y = toy_data(30)
     model = toy_model()
     model.compile(metrics=[Zeros(), Accuracy])
-    result = model.evaluate(x, y)
+    result = model.evaluate(x, y, return_dict=True)
     assert result["zeros"] == (model.predict(x).argmax(1) == 0).mean()
 
 
@@ -193,3 +193,16 @@ def test_confusion_matrix():
 def test_near_names():
     assert near_names("Adma", ["adam", "sgd"]) == "did you mean 'adam'? allowed: 'adam', 'sgd'"
     assert near_names("xyz", ["b", "a"]) == "allowed: 'a', 'b'"
+
+
+def test_evaluate_returns_a_list_as_in_keras():
+    x, y = toy_data(20)
+    model = compiled()
+    loss, accuracy = model.evaluate(x, y)
+    assert model.evaluate(x, y, return_dict=True) == {"loss": loss, "accuracy": accuracy}
+    assert model.metrics_names == ["loss", "accuracy"]
+    assert model.train_on_batch(x, y)[1] == accuracy
+    model.compile(metrics=[])
+    assert model.evaluate(x, y) == model.evaluate(x, y, return_dict=True)["loss"]
+    with pytest.raises(TypeError, match="return_dict must be True or False, got 1"):
+        model.evaluate(x, y, return_dict=1)

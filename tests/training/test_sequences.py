@@ -90,7 +90,7 @@ def test_micro_batches_add_up_to_the_mean_over_all_target_tokens(kind, smoothing
     dlogits[rows] = cross_entropy_backward(1.0, saved)
     model.backward(dlogits, cache)
     expected = model.flat.grads.copy()
-    result = model.train_on_batch(data)
+    result = model.train_on_batch(data, return_dict=True)
     assert abs(result["loss"] / value - 1) <= tolerance("micro-batches vs batch")
     error = np.abs(model.flat.grads - expected).max() / np.abs(expected).max()
     assert error <= tolerance("micro-batches vs batch")
@@ -114,14 +114,14 @@ def test_evaluate_against_its_definition(kind):
     batch = examples.batch(np.arange(len(examples)))
     p, rows = softmax(model.run(batch, None)[0]), batch.targets != -1
     right = p[rows][np.arange(rows.sum()), batch.targets[rows]]
-    result = model.evaluate(data)
+    result = model.evaluate(data, return_dict=True)
     smoothed = -(0.8 * np.log(right) + 0.2 * np.log(p[rows]).mean(-1)).mean()
     assert list(result) == ["loss", "accuracy", "perplexity"]
     assert result["loss"] == pytest.approx(smoothed, rel=1e-12)
     assert result["perplexity"] == pytest.approx(np.exp(-np.log(right).mean()), rel=1e-12)
     assert result["accuracy"] == (p.argmax(-1) == batch.targets)[rows].mean()
     x, y = (data, None) if len(data) != 2 else data
-    assert model.evaluate(x, y) == result
+    assert model.evaluate(x, y, return_dict=True) == result
 
 
 def test_perplexity_of_any_loss_and_without_bounds():

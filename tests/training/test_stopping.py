@@ -55,7 +55,7 @@ def test_order_of_events():
 def test_averaged_weights_are_validated_and_kept():
     x, y = toy_data()
     model, history = fitted(average=0.8, fit={"validation_data": (x, y)})
-    assert model.evaluate(x, y)["loss"] == history.history["val_loss"][-1]
+    assert model.evaluate(x, y)[0] == history.history["val_loss"][-1]
     np.testing.assert_array_equal(model.flat.values, model.recipe.averages.values)
     plain, _ = fitted()
     assert np.abs(plain.flat.values - model.flat.values).max() > 1e-4
@@ -75,7 +75,7 @@ def test_early_stopping_restores_the_best_weights():
     assert history.stopped_early
     assert len(losses) == stopper.best_epoch + 3 < 40
     assert min(losses) == stopper.best == losses[stopper.best_epoch]
-    assert model.evaluate(x[40:], y[40:])["loss"] == min(losses)
+    assert model.evaluate(x[40:], y[40:])[0] == min(losses)
 
 
 def test_best_weights_by_accuracy_do_not_stop():
@@ -84,7 +84,7 @@ def test_best_weights_by_accuracy_do_not_stop():
     model, history = fitted(epochs=5, fit={"validation_data": (x, y), "callbacks": [keeper]})
     assert len(history) == 5
     assert not history.stopped_early
-    assert model.evaluate(x, y)["accuracy"] == max(history.history["val_accuracy"])
+    assert model.evaluate(x, y)[1] == max(history.history["val_accuracy"])
     assert keeper.best_epoch == int(np.argmax(history.history["val_accuracy"]))
 
 
@@ -150,7 +150,7 @@ def test_ctrl_c_keeps_the_best_and_can_be_resumed(tmp_path, press):
     assert len(history) == 2
     assert model.recipe.optimizer.t == 12
     assert json.loads(load_arrays(path)[1]["state"])["position"]["batch"] == 2
-    assert model.evaluate(x, y)["loss"] == min(history.history["val_loss"]), "usable, and best"
+    assert model.evaluate(x, y)[0] == min(history.history["val_loss"]), "usable, and best"
 
     resumed, history = fitted(epochs=4, fit={**data, "callbacks": [BestWeights()], "resume": path})
     assert len(history) == 4

@@ -22,7 +22,7 @@ def test_training_on_a_batch_lowers_its_loss():
     x, y = toy_data(16)
     model = toy_model(dropout=0.0)
     model.compile(Adam(0.01))
-    losses = [model.train_on_batch(x, y)["loss"] for _ in range(10)]
+    losses = [model.train_on_batch(x, y)[0] for _ in range(10)]
     assert all(b < a for a, b in zip(losses, losses[1:], strict=False))
 
 
@@ -46,7 +46,7 @@ def test_micro_batches_add_up_to_the_batch(loss):
     model.backward(cross_entropy_backward(1.0, saved), cache)
     expected = model.flat.grads.copy()
 
-    result = model.train_on_batch(x, y)
+    result = model.train_on_batch(x, y, return_dict=True)
     assert abs(result["loss"] - value) <= tolerance("micro-batches vs batch") * abs(value)
     error = np.abs(model.flat.grads - expected).max() / np.abs(expected).max()
     assert error <= tolerance("micro-batches vs batch")
@@ -64,7 +64,7 @@ def test_100_losses_of_train_on_batch_are_those_of_pytorch(workers):
     model.compile(Adam(options["learning_rate"]), workers=workers, micro_batch_tokens=40)
     x, y, mask = arrays["ids"], arrays["labels"], arrays["mask"]
     losses = [
-        model.train_on_batch(x[t % len(x)], y[t % len(x)], mask=mask[t % len(x)])["loss"]
+        model.train_on_batch(x[t % len(x)], y[t % len(x)], mask=mask[t % len(x)])[0]
         for t in range(100)
     ]
     error = np.abs(np.array(losses) / arrays["losses"] - 1)
@@ -117,7 +117,7 @@ def test_penalty_reaches_matrices_only_and_is_reported():
     plain.compile(SGD(1.0), micro_batch_tokens=30)
     penalised.compile(SGD(1.0), l1=0.01, l2=0.1, micro_batch_tokens=30)
     plain.train_on_batch(x, y)
-    logs = penalised.train_on_batch(x, y)
+    logs = penalised.train_on_batch(x, y, return_dict=True)
     extra = plain.flat.values - penalised.flat.values
     total = 0.0
     for name, parameter in plain.parameters().items():

@@ -136,9 +136,10 @@ class BagOfWords:
         """Probabilities, (n, C) float32; TypeError before :meth:`fit`."""
         return functional.softmax(self._logits(self._bags(texts)))
 
-    def evaluate(self, texts, labels):
-        """Mean cross-entropy and accuracy: ``{"loss": ..., "accuracy": ...}``."""
-        return self._score(self._bags(texts), self._check_labels(texts, labels))
+    def evaluate(self, texts, labels, *, return_dict=False):
+        """Mean cross-entropy and accuracy, as a list or as a dict by name."""
+        means = self._score(self._bags(texts), self._check_labels(texts, labels))
+        return means if return_dict else list(means.values())
 
     def _bags(self, texts):
         if self.features is None:
