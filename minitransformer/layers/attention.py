@@ -7,8 +7,9 @@ from minitransformer.backend import draw_seed
 from minitransformer.checks import check_choice
 from minitransformer.functional import check_probability
 from minitransformer.layers.attention_caches import AttentionCache, TiledAttentionCache
-from minitransformer.layers.base import Layer, Parameter, generator
+from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.linear import Linear, glorot_uniform
+from minitransformer.layers.parameters import Parameter
 
 ATTENTIONS = ("full", "tiled")
 

@@ -1,57 +1,70 @@
 """The base of all layers: parameters, a forward pass that returns a cache, a backward pass."""
 
-import copy
+import inspect
+import pkgutil
+import types
 
 import numpy as np
 
-from minitransformer.backend import array_module, to_device
+from minitransformer.backend import to_device
+from minitransformer.layers.parameters import FlatParameters, Parameter, unknown_attribute
 
 
-class Parameter:
-    """A learned array, and the gradient accumulated for it.
+class _Sealed(type):
+    """Notes that the `__init__` of a layer is done: from then on, no new attribute may be set."""
 
-    Attributes
-    ----------
-    value : array
-    grad : array of the shape of `value`
-        Allocated and set to zero on first access, so inference needs no memory for it.
-    """
-
-    def __init__(self, value):
-        self.value = value
-        self._grad = None
-        self._flat = None
+    def __call__(cls, *args, **options):
+        layer = super().__call__(*args, **options)
+        vars(layer)["_complete"] = True
+        return layer
 
     @property
-    def shape(self):
-        return self.value.shape
-
-    @property
-    def size(self):
-        return self.value.size
-
-    @property
-    def grad(self):
-        if self._grad is None and self._flat is not None:
-            self._flat.allocate_grads()
-        elif self._grad is None:
-            self._grad = array_module(self.value).zeros_like(self.value)
-        return self._grad
-
-    @grad.setter
-    def grad(self, array):
-        self._grad = array
-
-    def __repr__(self):
-        return f"Parameter(shape={self.shape}, dtype={self.value.dtype})"
+    def __signature__(cls):
+        """The parameters of `__init__`; `inspect` would find those of `__call__` above."""
+        _, *rest = inspect.signature(cls.__init__).parameters.values()
+        return inspect.Signature(rest)
 
 
-class Layer:
+class Layer(metaclass=_Sealed):
     """Parameters, and calls into level 1.
 
     A layer stores nothing between calls: only the cache records a call. So a layer may be used
     twice, tied, or replicated for several workers, with the backward passes in any order.
+
+    A layer can be pickled and copied with `copy.deepcopy`. Tied parameters stay tied.
+
+    Raises
+    ------
+    AttributeError
+        If an attribute is set that the layer does not have after its `__init__`, unless its name
+        begins with an underscore.
     """
+
+    def __setattr__(self, name, value):
+        is_new = "_complete" in vars(self) and not name.startswith("_") and not hasattr(self, name)
+        if is_new or name in ("trainable", "requires_grad"):
+            raise unknown_attribute(self, name)
+        super().__setattr__(name, value)
+
+    def __getstate__(self):
+        # Modules cannot be pickled, so their names are stored. `flat` is made anew from the
+        # parameters.
+        has_flat = isinstance(vars(self).get("flat"), FlatParameters)
+        state = {n: v for n, v in vars(self).items() if not (has_flat and n == "flat")}
+        modules = {n: v.__name__ for n, v in state.items() if isinstance(v, types.ModuleType)}
+        return state | modules, list(modules), has_flat
+
+    def __setstate__(self, state):
+        attributes, modules, has_flat = state
+        vars(self).update(attributes)
+        vars(self).update((name, pkgutil.resolve_name(attributes[name])) for name in modules)
+        if has_flat:
+            vars(self)["flat"] = FlatParameters.gather(self.parameters())
+
+    def __copy__(self):
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
 
     def forward(self, x, *, mask=None, rng=None):
         """Compute the layer's output, and the values that its backward pass needs.
@@ -153,96 +166,10 @@ def _replicate(value, seen):
         if isinstance(value, Parameter):
             seen[id(value)] = Parameter(value.value)
         else:
-            twin = seen[id(value)] = copy.copy(value)
+            twin = seen[id(value)] = value.__copy__()
             for name, member in vars(value).items():
                 setattr(twin, name, _replicate(member, seen))
     return seen[id(value)]
-
-
-class FlatParameters:
-    """All parameters of a model in one array, and all gradients in another.
-
-    An optimiser step, the norm for clipping and a checkpoint then each take one operation on one
-    array. The `value` and `grad` of each parameter become views.
-
-    Parameters
-    ----------
-    parameters : dict of str to Parameter
-        Their values are copied into the flat array, and then become views of it.
-    values : (n,) array, optional
-        An array that already contains the values of these parameters. It is shared, not copied.
-
-    Attributes
-    ----------
-    values : (n,) array
-    grads : (n,) array
-        Allocated on first access.
-    slices : dict of str to slice
-        The slice of each parameter in both arrays.
-    """
-
-    def __init__(self, parameters, values=None):
-        self.parameters = parameters
-        self.slices, self._grads, start = {}, None, 0
-        for name, parameter in parameters.items():
-            parameter.grad, parameter._flat = None, self
-            self.slices[name] = slice(start, start + parameter.size)
-            start += parameter.size
-        if values is None:
-            values = next(iter(parameters.values())).value
-            values = array_module(values).empty(start, values.dtype)
-            for name, parameter in parameters.items():
-                # Each array is freed as soon as it is copied, so two copies of all of them never
-                # exist at once.
-                own = values[self.slices[name]].reshape(parameter.shape)
-                own[...] = parameter.value
-                parameter.value = own
-        self._bind(values)
-
-    def _bind(self, values):
-        """Make the parameters' values views of `values` (n,)."""
-        self.values = values
-        for name, view in self.views(values).items():
-            self.parameters[name].value = view
-
-    def to(self, device):
-        """Move values and gradients to a device; the parameters become views of the new arrays."""
-        self._bind(to_device(self.values, device))
-        if self._grads is not None:
-            self.use_grads(to_device(self._grads, device))
-
-    def views(self, array):
-        """Views of `array` (n,), one per parameter, by name."""
-        return {
-            name: array[where].reshape(self.parameters[name].shape)
-            for name, where in self.slices.items()
-        }
-
-    def allocate_grads(self):
-        """Allocate the gradients, all zero, and give each parameter its view."""
-        self.use_grads(array_module(self.values).zeros_like(self.values))
-
-    def use_values(self, values):
-        """Copy the values into `values` (n,), and use that array from now on."""
-        values[...] = self.values
-        self._bind(values)
-
-    def use_grads(self, grads):
-        """Use `grads` (n,) for the gradients; its dtype may be wider than the values' dtype."""
-        self._grads = grads
-        for name, view in self.views(grads).items():
-            self.parameters[name].grad = view
-
-    @property
-    def grads(self):
-        if self._grads is None:
-            self.allocate_grads()
-        return self._grads
-
-    def zero_grad(self):
-        """Set every gradient to zero."""
-        if self._grads is not None:
-            self._grads.fill(0)
 
 
 def generator(rng):

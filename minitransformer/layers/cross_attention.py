@@ -5,9 +5,10 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.backend import array_module
 from minitransformer.layers.attention import Attention, value_of
-from minitransformer.layers.base import Parameter, generator
+from minitransformer.layers.base import generator
 from minitransformer.layers.kv_cache import KVCache
 from minitransformer.layers.linear import Linear, LinearCache, glorot_uniform
+from minitransformer.layers.parameters import Parameter
 
 
 class MultiHeadCrossAttention(Attention):

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.layers.base import Layer, Parameter, generator
+from minitransformer.layers.base import Layer, generator
+from minitransformer.layers.parameters import Parameter
 
 
 def glorot_uniform(rng, d_in, d_out, dtype, width=None):

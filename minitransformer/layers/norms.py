@@ -6,7 +6,8 @@ import numpy as np
 
 from minitransformer import functional
 from minitransformer.checks import check_choice
-from minitransformer.layers.base import Layer, Parameter
+from minitransformer.layers.base import Layer
+from minitransformer.layers.parameters import Parameter
 
 NORM_KINDS = ("layer", "rms")
 

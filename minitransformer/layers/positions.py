@@ -7,7 +7,8 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_choice
-from minitransformer.layers.base import Layer, Parameter, generator
+from minitransformer.layers.base import Layer, generator
+from minitransformer.layers.parameters import Parameter
 
 POSITIONS = ("sinusoidal", "learned", "scalar", "none", "sinusoidal_halves")
 

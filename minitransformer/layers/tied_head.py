@@ -3,8 +3,9 @@
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.layers.base import Layer, Parameter
+from minitransformer.layers.base import Layer
 from minitransformer.layers.linear import LinearCache
+from minitransformer.layers.parameters import Parameter
 
 
 class TiedHead(Layer):

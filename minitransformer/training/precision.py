@@ -49,6 +49,13 @@ class MixedPrecision:
         self.scale, self.double_after, self.good = scale, double_after, 0
         self._values, self._replicas = None, weakref.WeakKeyDictionary()
 
+    def __getstate__(self):
+        # The float16 copies are made again in the next step.
+        return vars(self) | {"_values": None, "_replicas": None}
+
+    def __setstate__(self, state):
+        vars(self).update(state, _replicas=weakref.WeakKeyDictionary())
+
     def begin_step(self, values):
         """Round the (n,) float32 parameters to float16, for all float16 replicas."""
         if self._values is None:

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from minitransformer.layers.base import FlatParameters
+from minitransformer.layers import FlatParameters
 from minitransformer.models import GPT, Transformer
 from minitransformer.training import Adam, TrainingDiverged
 from minitransformer.training.objective.losses import CategoricalCrossentropy
