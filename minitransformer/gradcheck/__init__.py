@@ -15,11 +15,11 @@ both gradients there, and the likely fault.
 True
 """
 
-from minitransformer.gradcheck.compare import Tolerance
 from minitransformer.gradcheck.layers import check_layer
 from minitransformer.gradcheck.ledger import Ledger, ledger
 from minitransformer.gradcheck.pairs import check
 from minitransformer.gradcheck.report import GradientError, Report
+from minitransformer.gradcheck.row import Tolerance
 from minitransformer.gradcheck.subject import Subject, layer_subject, pair_subject
 
 __all__ = [

@@ -16,14 +16,28 @@ combinations agree. This oracle works for any real function, and it also finds k
 
 from __future__ import annotations
 
+import itertools
+import warnings
+from collections import namedtuple
+
 import numpy as np
 
 COMPLEX_STEP = 1e-20
-FIRST_STEP = 4e-3
-HALVINGS = 13  # at the last step, 4e-3 / 2^12 = 1e-6, the difference still has ten correct digits
+SMALLEST_STEP = 1e-150  # the square of a smaller number is 0
+FIRST_STEP = 2.0**-8  # relative to one of the sizes of the input; a power of 2 adds no rounding
+HALVINGS = 13  # at the last step, 2^-20 = 1e-6, the difference still has ten correct digits
 ORDER = 3  # steps combined at a time; earlier, larger steps may cross a kink
 AGREEMENT = 1e-10  # accept two combinations that agree this well, relative to the scale
-KINK = 1e-3  # a kink: the slopes on both sides differ by more than this, relative to the scale
+KINK = 1e-5  # a kink: the slopes on both sides differ by more than this, relative to the slopes
+DOUBT = 10.0  # a derivative may be off by this many times its gap
+UNSETTLED = 100.0  # without such an agreement, two combinations may be near each other by chance
+LAST_RESORT = (
+    2.0**-13
+)  # steps this much smaller, for functions that vary faster than their argument
+NEAR = 30.0  # two sizes closer than this factor need no steps of their own
+
+Derivative = namedtuple("Derivative", ["value", "gap", "kink"])
+Derivative.__doc__ = """A derivative, its uncertainty, and whether the point is at a kink."""
 
 
 def complex_gradient(terms, values, name):
@@ -46,14 +60,26 @@ def complex_gradient(terms, values, name):
     shifted = {key: value.astype(np.complex128) for key, value in values.items()}
     point = shifted[name]
     gradient = np.zeros(point.shape)
-    if not terms(shifted).size:
-        return gradient  # there is no output, for example for a batch of 0
-    for index in np.ndindex(point.shape):
-        original = complex(point[index])
-        point[index] = original + 1j * COMPLEX_STEP
-        gradient[index] = terms(shifted).sum().imag / COMPLEX_STEP
-        point[index] = original
+    largest = float(np.abs(values[name]).max(initial=0.0))
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        for index in np.ndindex(point.shape):
+            original = complex(point[index])
+            step = _complex_step(abs(original) or largest)
+            point[index] = original + 1j * step
+            gradient[index] = np.imag(terms(shifted).sum()) / step
+            point[index] = original
     return gradient
+
+
+def _complex_step(size):
+    """The step for a number of this size: smaller for numbers below 1, but no smaller than needed.
+
+    A power of 2 times 1e-20, which changes no digit of the result.
+    """
+    if not 0 < size < 1e-3:
+        return COMPLEX_STEP
+    return max(COMPLEX_STEP * 2.0 ** np.floor(np.log2(size)), SMALLEST_STEP)
 
 
 def along(terms, values, name, direction):
@@ -65,7 +91,20 @@ def along(terms, values, name, direction):
     return moved
 
 
-def central_derivative(moved, scale):
+def sizes_of(x, largest):
+    """The sizes of the steps to try for an input `x`: 1, and `x` itself where that is far from 1.
+
+    A function may vary over a distance of 1 (exp), or in proportion to its argument (log). The last
+    size is for functions that vary faster.
+    """
+    sizes = [1.0]
+    for size in (float(x), largest):
+        if size > 0 and all(max(size / s, s / size) > NEAR for s in sizes):
+            sizes.append(2.0 ** np.floor(np.log2(size)))
+    return [*sizes, min(sizes) * LAST_RESORT]
+
+
+def central_derivative(moved, scale, sizes=(1.0,)):
     """Derivative of ``moved(t).sum()`` at t = 0, by extrapolated central differences.
 
     Parameters
@@ -73,33 +112,80 @@ def central_derivative(moved, scale):
     moved : callable
         t -> 1-D array. Subtracting before summing loses fewer digits.
     scale : float
-        The expected size of the gradient. Agreement and kinks are judged relative to it.
+        The expected size of the gradient. Agreement is judged relative to it.
+    sizes : sequence of float
+        Steps are relative to these sizes. The next size is tried if steps of this size do not
+        agree, meet a kink, or see no change at all.
 
     Returns
     -------
-    derivative : float
-    kink : bool
-        True if the slopes on the two sides do not converge to each other as the step shrinks, or
+    Derivative
+        `gap` is the difference between two combinations, plus the rounding of the outputs. `kink`
+        is True if the slopes on the two sides do not converge to each other as the step shrinks, or
         are not finite. There is then no derivative to compare with.
     """
+    tried = {}
+    for size in sizes:
+        with np.errstate(all="ignore"):  # wide steps may leave the domain, or overflow
+            found, settled = _extrapolated(moved, scale, FIRST_STEP * size)
+        tried[size] = found
+        if settled and found.value and not found.kink and len(tried) == 1:
+            break
+    return _most_certain([tried[size] for size in sorted(tried)])
+
+
+def _most_certain(found):
+    """The derivative with the smallest gap that does not contradict one from smaller steps.
+
+    The derivatives are sorted by the size of their steps. Steps that are too wide see nothing of a
+    function that varies faster, and may agree on a wrong result.
+    """
+    smooth = [each for each in found if not each.kink] or found
+    best = smooth[0]
+    for i, new in enumerate(smooth):
+        fits = all(abs(new.value - each.value) <= DOUBT * each.gap for each in smooth[:i])
+        if fits and new.gap < best.gap:
+            best = new
+    return best
+
+
+def _extrapolated(moved, scale, first_step):
+    """The derivative from steps that start at `first_step`, and whether two of them agree."""
     middle = moved(0.0)
-    row, best, best_gap, bends = [], 0.0, np.inf, []
+    last_bit = np.finfo(np.float64).eps * float(np.abs(middle).max(initial=0.0))
+    row, best, best_gap, bends, slopes, settled = [], 0.0, np.inf, [], 0.0, False
     for halving in range(HALVINGS):
-        step = FIRST_STEP / 2**halving
+        step = first_step / 2**halving
         right, left = moved(step), moved(-step)
-        bends.append(abs(float(((right - middle) + (left - middle)).sum())) / step)
+        bends.append(float(((right - middle) + (left - middle)).sum()) / step)
         row, older = [float((right - left).sum()) / (2 * step)], row
+        slopes = max(abs(row[0]), abs(bends[-1]) / 2)
         for order, coarse in enumerate(older[: ORDER - 1], start=1):
             row.append(row[-1] + (row[-1] - coarse) / (4**order - 1))
             gap = max(abs(row[-1] - row[-2]), abs(row[-1] - coarse))
-            if gap <= best_gap:
-                best, best_gap = row[-1], gap
-        size = max(abs(best), scale)
-        if best_gap <= AGREEMENT * size:
+            settled = settled or gap <= AGREEMENT * max(abs(row[-1]), scale)
+            if gap + last_bit / step <= best_gap and np.isfinite(row[-1]):
+                best, best_gap = row[-1], gap + last_bit / step
+        if settled:
             break
-    # |f(h) - 2 f(0) + f(-h)| / h shrinks in proportion to h if f is smooth, but not at a kink.
-    kink = bends[-1] > KINK * size and bends[-1] > 0.6 * bends[0]
-    return best, bool(kink) or not np.isfinite(best_gap)
+    else:
+        best_gap *= UNSETTLED
+    kink = _is_kink(bends, max(KINK * slopes, 10 * AGREEMENT * scale, 8 * last_bit / step))
+    return Derivative(best, best_gap, kink or not np.isfinite(best_gap)), settled
+
+
+def _is_kink(bends, threshold):
+    """Whether the slopes on the two sides still differ as the step h shrinks to 0.
+
+    (f(h) - 2 f(0) + f(-h)) / h is their difference plus a term in proportion to h. Two steps remove
+    that term. What is left stays the same at a kink, shrinks like h^3 if f is smooth, and is
+    random if it is rounding.
+    """
+    last = bends[-3:]
+    left = [2 * b - a for a, b in itertools.pairwise(last)]
+    if not left or not abs(left[-1]) > threshold:
+        return False
+    return len(left) < 2 or (left[0] != 0 and 0.5 < left[-1] / left[0] < 2)
 
 
 def central_gradient(terms, values, name, scale, indices=None, *, at_kinks=False):
@@ -120,15 +206,20 @@ def central_gradient(terms, values, name, scale, indices=None, *, at_kinks=False
     -------
     gradient : float64 array of the shape of ``values[name]``
         NaN for entries that are not among `indices`, or are at a kink (unless `at_kinks`).
+    gaps : array of the same shape
+        The uncertainty of each entry; 0 for entries that are not among `indices`.
     kinks : int
         Number of entries at which the function has a kink.
     """
     point = values[name]
-    gradient, kinks = np.full(point.shape, np.nan), 0
+    gradient, gaps, kinks = np.full(point.shape, np.nan), np.zeros(point.shape), 0
+    largest = float(np.abs(point).max(initial=0.0))
     for index in np.ndindex(point.shape) if indices is None else indices:
         direction = np.zeros(point.shape)
         direction[index] = 1.0
-        value, kink = central_derivative(along(terms, values, name, direction), scale)
-        kinks += kink
-        gradient[index] = np.nan if kink and not at_kinks else value
-    return gradient, kinks
+        moved = along(terms, values, name, direction)
+        found = central_derivative(moved, scale, sizes_of(abs(point[index]), largest))
+        kinks += found.kink
+        gradient[index] = np.nan if found.kink and not at_kinks else found.value
+        gaps[index] = 0.0 if found.kink else found.gap
+    return gradient, gaps, kinks

@@ -5,18 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from minitransformer.backend import array_module, to_host
+from minitransformer.checks import check_count
 from minitransformer.gradcheck.arguments import (
     as_tuple,
+    as_variable,
+    by_keyword,
+    check_outputs,
+    choose_variables,
+    describe,
     draw_upstream,
     gradient_failure,
+    gradients_by_name,
     in_float64,
-    is_floating,
     parameter_names,
 )
-from minitransformer.gradcheck.compare import PAIR, as_tolerance, compare
+from minitransformer.gradcheck.compare import PAIR, compare
 from minitransformer.gradcheck.problem import Problem
-from minitransformer.gradcheck.purity import own, written_into
+from minitransformer.gradcheck.purity import changes, own, written_into
 from minitransformer.gradcheck.report import Report
+from minitransformer.gradcheck.row import as_tolerance
 
 
 def check(
@@ -125,20 +132,18 @@ class _Pair:
     """The inputs of one check, by name, and the way to call the two functions with them."""
 
     def __init__(self, forward, backward, inputs, wrt, saved, upstream):
+        for name, function in (("forward", forward), ("backward", backward)):
+            if not callable(function):
+                raise TypeError(f"{name} must be a function, got {describe(function)}")
         self.forward, self.backward = forward, backward
-        self.saved, self.count = saved, upstream
+        self.saved, self.count = saved, check_count("upstream", upstream)
         self.positional = not isinstance(inputs, dict)
         if self.positional:
-            inputs = dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
+            inputs = _positional(forward, inputs)
         self.inputs = {key: in_float64(value) for key, value in inputs.items()}
-        self.wrt = (
-            tuple(wrt)
-            if wrt is not None
-            else tuple(key for key, value in self.inputs.items() if is_floating(value))
-        )
-        unknown = [key for key in self.wrt if key not in self.inputs]
-        if unknown:
-            raise ValueError(f"wrt must name inputs {list(self.inputs)}, got {unknown}")
+        self.wrt = choose_variables(self.inputs, wrt)
+        self.inputs |= {key: as_variable(key, self.inputs[key]) for key in self.wrt}
+        self.named = not self.positional and by_keyword("forward", forward, 0, self.inputs)
 
     def rebuild(self, inputs):
         """Turn inputs by name into the form in which the caller passed them."""
@@ -146,22 +151,24 @@ class _Pair:
 
     def outputs(self, inputs):
         """All outputs of the forward pass, as a tuple."""
-        if self.positional:
-            return as_tuple(self.forward(*inputs.values()))
-        return as_tuple(self.forward(**inputs))
+        if self.named:
+            return as_tuple(self.forward(**inputs))
+        return as_tuple(self.forward(*inputs.values()))
 
     def problem(self, rng):
         """Run the forward and backward passes once, and collect the gradients to compare."""
         given = {key: own(value) for key, value in self.inputs.items()}
         outputs = self.outputs(given)
-        if not all(np.isfinite(to_host(y)).all() for y in outputs[: self.count]):
-            raise ValueError("the forward pass gives NaN or infinity on these inputs")
-        impure = written_into("forward", given, self.inputs)
+        check_outputs(outputs, self.count)
+        impure = written_into("forward", given, self.inputs) or changes(
+            "forward", outputs, lambda: self.outputs(own(self.inputs))
+        )
         upstream = draw_upstream(rng, outputs[: self.count])
         arguments, named = self._arguments(upstream, given, outputs)
         before = own(arguments), own(named)
-        returned = as_tuple(self.backward(*arguments, **named))
+        returned = self.backward(*arguments, **named)
         names = parameter_names(self.backward, len(arguments))
+        gradients, surplus = gradients_by_name(returned, self.wrt, self.inputs)
         impure = (
             impure
             or written_into(
@@ -170,23 +177,29 @@ class _Pair:
                 {**dict(zip(names, before[0], strict=True)), **before[1]},
             )
             or written_into("backward", given, self.inputs)
+            or surplus
+            or self._random_backward(gradients, before)
         )
-        values = {key: self.inputs[key] for key in self.wrt if self.inputs[key] is not None}
-        gradients = self._by_name(returned)
-        failures = {
-            key: impure or gradient_failure(gradients.get(key), x) for key, x in values.items()
-        }
+        values = {key: self.inputs[key] for key in gradients}
+        failures = {key: impure or gradient_failure(gradients[key], x) for key, x in values.items()}
         return Problem(
             values={key: to_host(value) for key, value in values.items()},
             forward=self._host_outputs,
             upstream=tuple(to_host(dy) for dy in upstream),
             gradients={
-                key: gradients.get(key) if failures[key] else to_host(gradients[key])
-                for key in values
+                key: gradients[key] if failures[key] else to_host(gradients[key]) for key in values
             },
             backward=self._host_gradients,
             failures={key: words for key, words in failures.items() if words},
         )
+
+    def _random_backward(self, gradients, before):
+        def again():
+            arguments, named = own(before)
+            returned = self.backward(*arguments, **named)
+            return gradients_by_name(returned, self.wrt, self.inputs)[0].values()
+
+        return changes("backward", list(gradients.values()), again, repeats=2)
 
     def _arguments(self, upstream, inputs, outputs):
         """Positional and named arguments of the backward pass, with upstream gradients copied."""
@@ -194,16 +207,10 @@ class _Pair:
         if self.saved is not None:
             saved = self.saved(saved, outputs)
         if isinstance(saved, dict):
-            return own(upstream), saved
+            if by_keyword("backward", self.backward, len(upstream), saved):
+                return own(upstream), saved
+            saved = tuple(saved.values())
         return (*own(upstream), *(saved if type(saved) in (tuple, list) else (saved,))), {}
-
-    def _by_name(self, returned):
-        """The returned gradients, by name; there is none for an input that is None."""
-        return {
-            key: g
-            for key, g in zip(self.wrt, returned, strict=False)
-            if self.inputs[key] is not None
-        }
 
     def _at(self, values):
         """Copies of all inputs, with those in `values` replaced and moved to their device."""
@@ -216,8 +223,18 @@ class _Pair:
         outputs = self.outputs(inputs)
         moved = (array_module(y).asarray(dy) for dy, y in zip(upstream, outputs, strict=False))
         arguments, named = self._arguments(tuple(moved), inputs, outputs)
-        returned = self._by_name(as_tuple(self.backward(*arguments, **named)))
-        return {key: to_host(g) for key, g in returned.items() if hasattr(g, "shape")}
+        returned = self.backward(*arguments, **named)
+        found, _ = gradients_by_name(returned, self.wrt, self.inputs)
+        return {key: to_host(g) for key, g in found.items() if hasattr(g, "shape")}
 
     def _host_outputs(self, values):
         return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
+
+
+def _positional(forward, inputs):
+    """Inputs that were given by position, by name. A single array is one input."""
+    if inputs is None or isinstance(inputs, str | bytes) or callable(inputs):
+        raise TypeError(f"inputs must be a dict, a tuple or an array, got {describe(inputs)}")
+    if type(inputs) not in (tuple, list):
+        inputs = (inputs,)
+    return dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))

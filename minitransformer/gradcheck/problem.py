@@ -38,7 +38,10 @@ class Problem:
     def terms(self, values, upstream=None):
         """Products of outputs and upstream gradients; their sum is the scalar to differentiate."""
         upstream = self.upstream if upstream is None else upstream
-        outputs = self.forward(values)
+        try:
+            outputs = self.forward(values)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+            return np.full(1, np.nan)  # a step may leave the domain of the function
         return np.concatenate([(dy * y).ravel() for dy, y in zip(upstream, outputs, strict=True)])
 
     def natural_scales(self):

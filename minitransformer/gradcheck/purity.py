@@ -1,4 +1,4 @@
-"""Passes must be pure: finds out whether a pass wrote into its arguments.
+"""Passes must be pure: finds out whether a pass wrote into its arguments, or is random.
 
 The upstream gradient matters most. The oracles differentiate sum(dy * y) with the same dy, so a
 backward pass that changed dy could make its own wrong answer look right.
@@ -10,6 +10,8 @@ import numpy as np
 
 from minitransformer.backend import to_host
 
+REPEATS = 8  # calls with the same arguments; a few dropout masks may be equal by chance
+SAME = 1e-9  # results that agree to this fraction of the largest number count as the same
 NUMBERS = "biufcSU"  # kinds of dtype that are compared
 
 
@@ -33,6 +35,38 @@ def written_into(which, now, before):
         if not _same(value, before[key]):
             return f"the {which} pass wrote into its argument {key}: passes must be pure"
     return None
+
+
+def changes(which, first, run, repeats=REPEATS):
+    """What is wrong if a pass gives different results for the same arguments; None if it does not.
+
+    Parameters
+    ----------
+    which : {"forward", "backward"}
+    first : list of arrays
+        The results of the first call.
+    run : callable
+        Calls the pass again.
+    repeats : int
+        The number of further calls.
+    """
+    for _ in range(repeats):
+        if not all(map(_alike, first, run())):
+            return (
+                f"the {which} pass gives different results for the same arguments, so it is "
+                "random, or changes something: draw dropout masks once, outside, and pass them in"
+            )
+    return None
+
+
+def _alike(x, y):
+    if x is None or not hasattr(x, "dtype") or x.dtype.kind not in "fc":
+        return True
+    x, y = to_host(x), np.asarray(to_host(y))
+    if np.shape(x) != y.shape:
+        return False
+    size = np.abs(x, where=np.isfinite(x), out=np.zeros(np.shape(x))).max(initial=0.0)
+    return np.allclose(x, y, rtol=0.0, atol=SAME * size, equal_nan=True)
 
 
 def _same(x, y):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from minitransformer.gradcheck.compare import Tolerance
 from minitransformer.gradcheck.layers import check_layer
 from minitransformer.gradcheck.pairs import check
+from minitransformer.gradcheck.row import Tolerance
 
 # Stricter for central differences than the checker's defaults, because our functions are smooth.
 PAIR = Tolerance(complex_step=1e-14, central=1e-10)

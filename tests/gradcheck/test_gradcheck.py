@@ -85,20 +85,20 @@ def test_complex_step_is_exact_and_central_differences_close():
     terms = lambda v: np.exp(v["x"]) * np.sin(v["x"])  # noqa: E731
     exact = np.exp(values["x"]) * (np.sin(values["x"]) + np.cos(values["x"]))
     np.testing.assert_allclose(oracles.complex_gradient(terms, values, "x"), exact, rtol=4e-16)
-    central, kinks = oracles.central_gradient(terms, values, "x", scale=1.0)
+    central, gaps, kinks = oracles.central_gradient(terms, values, "x", scale=1.0)
     assert kinks == 0
+    assert (gaps < 1e-10).all()
     np.testing.assert_allclose(central, exact, rtol=1e-12)
 
 
-@pytest.mark.parametrize("distance", [0.0, 1e-9, -1e-9])
-def test_an_entry_at_a_kink_is_skipped_and_counted(distance):
-    x = np.array([distance, 1.0, -1.0])
+def test_an_entry_at_a_kink_is_skipped_and_counted():
+    x = np.array([0.0, 1.0, -1.0])
     report = gradcheck.check(absolute, absolute_backward, {"x": x}, analytic=False)
     assert report.ok
     assert report.row("x").skipped == 1
 
 
-@pytest.mark.parametrize("distance", [1e-4, -3e-3, 5e-6])
+@pytest.mark.parametrize("distance", [1e-4, -3e-3, 5e-6, 1e-9, -1e-9])
 def test_an_entry_near_a_kink_is_checked_with_smaller_steps(distance):
     x = np.array([distance, 1.0])
     report = gradcheck.check(absolute, absolute_backward, {"x": x}, analytic=False)
@@ -239,9 +239,11 @@ def test_a_direction_through_all_entries_sees_what_the_complex_step_cannot():
     assert not report.ok
 
 
-def test_a_complex_step_that_fails_is_a_failure():
+def test_a_complex_step_that_fails_leaves_the_judgement_to_differences():
     def only_real(x):
         return x * x if x.dtype.kind == "f" else x * np.nan
 
-    assert "complex step gives NaN" in str(gradcheck.check(only_real, square_backward, {"x": X}))
-    assert gradcheck.check(only_real, square_backward, {"x": X}, analytic=False).ok
+    for analytic in (True, False):
+        given = {"forward": only_real, "inputs": {"x": X}, "analytic": analytic}
+        assert gradcheck.check(backward=square_backward, **given).ok
+        assert not gradcheck.check(backward=lambda dy, x: x * dy, **given).ok
