@@ -166,7 +166,8 @@ def test_save_and_load(tmp_path):
     assert Vocabulary.load(tmp_path / "vocab.txt") == vocabulary
     lines = (tmp_path / "vocab.txt").read_bytes().decode("utf-8").split("\n")
     assert lines[:2] == ["<pad>", "<unk>"]
-    assert len(lines) == len(vocabulary) + 1
+    assert lines[-2:] == ["<split 2>", ""]
+    assert len(lines) == len(vocabulary) + 2
 
 
 def test_a_vocabulary_is_a_tokenizer(tmp_path):

@@ -5,6 +5,8 @@ import unicodedata
 from collections import Counter
 from decimal import Decimal
 
+from minitransformer.data.tokenizers.word_split import without_long_marks
+
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 MAX_SHOWN = 5
@@ -69,7 +71,7 @@ def _note_variants(name, class_names, on_note):
     """Say which classes differ only in capitals, spaces or the form of a character."""
     alike = {}
     for class_name in class_names:
-        folded = unicodedata.normalize("NFKC", class_name).casefold()
+        folded = unicodedata.normalize("NFKC", without_long_marks(class_name)).casefold()
         alike.setdefault(" ".join(folded.split()), []).append(class_name)
     for same in alike.values():
         if len(same) > 1:

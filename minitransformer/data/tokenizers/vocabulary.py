@@ -8,11 +8,12 @@ import numpy as np
 
 from minitransformer.checks import check_choice, check_count, check_texts, check_tokens
 from minitransformer.data.tokenizers.tokenizer import PAD_TOKEN, PADDING, UNKNOWN, Tokenizer
-from minitransformer.data.tokenizers.word_split import join, tokenize
+from minitransformer.data.tokenizers.word_split import VERSION, join, tokenize
 from minitransformer.storage import write_text
 
 SPECIAL_TOKENS = (PAD_TOKEN, "<unk>")
 """Tokens 0 and 1. They cannot occur in a text, because :func:`tokenize` splits at "<"."""
+_LAST_LINE = "<split {}>"  # of a file; it has a space, so it is not a token
 
 
 class Vocabulary(Tokenizer):
@@ -24,6 +25,8 @@ class Vocabulary(Tokenizer):
     ----------
     tokens : sequence of str
         The tokens with ids 2, 3, ..., all different.
+    version : {1, 2}
+        The version of :func:`tokenize` that splits texts.
 
     Examples
     --------
@@ -38,7 +41,8 @@ class Vocabulary(Tokenizer):
     file_start = "\n".join((*SPECIAL_TOKENS, "")).encode()
     pad_id, unknown_id = PADDING, UNKNOWN
 
-    def __init__(self, tokens: Sequence[str]):
+    def __init__(self, tokens: Sequence[str], version: int = VERSION):
+        self.version = check_choice("version", version, (1, VERSION))
         self.tokens = (*SPECIAL_TOKENS, *check_tokens(tokens))
         for token in check_tokens(self.tokens)[len(SPECIAL_TOKENS) :]:
             if any(character.isspace() for character in token):
@@ -93,7 +97,7 @@ class Vocabulary(Tokenizer):
         if max_len is not None:
             check_count("max_len", max_len, 1)
         check_choice("truncate", truncate, ("end", "ends"))
-        tokens = tokenize(text)
+        tokens = tokenize(text, self.version)
         if not tokens:
             raise ValueError(f"text must contain at least one word, got {text[:40]!r}")
         if max_len is not None and len(tokens) > max_len:
@@ -117,8 +121,12 @@ class Vocabulary(Tokenizer):
         return join(self.tokens[i] for i in self._text_ids(ids))
 
     def save(self, path):
-        """Write the tokens to a text file (UTF-8), one per line; line 1 is id 0."""
-        write_text(path, "".join(f"{token}\n" for token in self.tokens))
+        """Write the tokens to a text file (UTF-8), one per line; line 1 is id 0.
+
+        The last line, such as ``<split 2>``, is not a token: it is the version of the splitting.
+        """
+        last = [] if self.version == 1 else [_LAST_LINE.format(self.version)]
+        write_text(path, "".join(f"{token}\n" for token in (*self.tokens, *last)))
 
     @classmethod
     def load(cls, path):
@@ -134,8 +142,12 @@ class Vocabulary(Tokenizer):
                 f"{path} is not a complete vocabulary: its first lines must be "
                 f"{' and '.join(SPECIAL_TOKENS)}, and its last line must end with a line break"
             )
+        tokens, version = lines[2:-1], 1
+        if tokens and tokens[-1] == _LAST_LINE.format(VERSION):
+            version = VERSION
+            tokens.pop()
         try:
-            return cls(lines[2:-1])
+            return cls(tokens, version)
         except ValueError as error:
             raise ValueError(f"{path} is not a vocabulary: {error}") from None
 
@@ -143,7 +155,7 @@ class Vocabulary(Tokenizer):
         return token in self._ids
 
     def _content(self):
-        return {"words": self.tokens[len(SPECIAL_TOKENS) :]}
+        return {"words": self.tokens[len(SPECIAL_TOKENS) :], "version": self.version}
 
 
 def frequent_words(texts: Iterable[str], max_words: int, min_count: int) -> list[str]:

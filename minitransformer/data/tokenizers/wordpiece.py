@@ -11,7 +11,7 @@ import numpy as np
 
 from minitransformer.checks import check_flag, check_text, check_tokens
 from minitransformer.data.tokenizers.tokenizer import Tokenizer
-from minitransformer.data.tokenizers.word_split import join
+from minitransformer.data.tokenizers.word_split import join, without_long_marks
 from minitransformer.storage.text_files import find, read_text
 
 PAD, UNK, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
@@ -161,7 +161,8 @@ def _cleaned(character):
 def _without_accents(text):
     if text.isascii():
         return text
-    return "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn")
+    text = unicodedata.normalize("NFD", without_long_marks(text))
+    return "".join(c for c in text if unicodedata.category(c) != "Mn")
 
 
 def _is_punctuation(character):

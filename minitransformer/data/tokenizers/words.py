@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from minitransformer.checks import check_count, check_texts, check_tokens
+from minitransformer.checks import check_choice, check_count, check_texts, check_tokens
 from minitransformer.data.tokenizers.tokenizer import SPECIAL_TOKENS, Tokenizer
 from minitransformer.data.tokenizers.vocabulary import frequent_words
-from minitransformer.data.tokenizers.word_split import join, tokenize
+from minitransformer.data.tokenizers.word_split import VERSION, join, tokenize
 
 
 class WordTokenizer(Tokenizer):
@@ -21,6 +21,8 @@ class WordTokenizer(Tokenizer):
     words : sequence of str
         The words, whose ids start at 4; ``<pad>``, ``<unknown>``, ``<start>`` and ``<end>`` have
         the ids 0 to 3.
+    version : {1, 2}
+        The version of :func:`minitransformer.data.tokenize`.
 
     Examples
     --------
@@ -34,7 +36,8 @@ class WordTokenizer(Tokenizer):
     kind = "words"
     pad_id, unknown_id, start_id, end_id = range(len(SPECIAL_TOKENS))
 
-    def __init__(self, words: Sequence[str]):
+    def __init__(self, words: Sequence[str], version: int = VERSION):
+        self.version = check_choice("version", version, (1, VERSION))
         self.tokens = check_tokens([*SPECIAL_TOKENS, *check_tokens(words)])
         self._ids = {token: i for i, token in enumerate(self.tokens)}
 
@@ -58,15 +61,17 @@ class WordTokenizer(Tokenizer):
     def encode(self, text: str) -> np.ndarray:
         """The ids of a text's words; ``unknown_id`` for unknown words."""
         unknown = self.unknown_id
-        return np.array([self._ids.get(word, unknown) for word in tokenize(text)], dtype=np.int64)
+        words = tokenize(text, self.version)
+        return np.array([self._ids.get(word, unknown) for word in words], dtype=np.int64)
 
     def decode(self, ids) -> str:
         """The words of `ids`, with punctuation attached; unknown is ``<unknown>``."""
         return join(self.tokens[i] for i in self._text_ids(ids))
 
     def _content(self):
-        return {"words": self.tokens[len(SPECIAL_TOKENS) :]}
+        version = {} if self.version == 1 else {"version": self.version}
+        return {"words": self.tokens[len(SPECIAL_TOKENS) :], **version}
 
     @classmethod
     def _from_content(cls, content):
-        return cls(content["words"])
+        return cls(content["words"], content.get("version", 1))
