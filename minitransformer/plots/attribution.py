@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.plots.canvas import BLUE, ORANGE, blank, literal, short
+from minitransformer.plots.canvas import BLUE, ORANGE, blank, literal, readable_on, short, signed
 
 DPI = 110
 
@@ -93,28 +93,14 @@ def heads(changes, *, label, form="{:+.2f}"):
     largest = np.abs(matrix).max() or 1.0
     figure = blank(width=max(3.4, 2.6 + 0.72 * H), height=1.4 + 0.5 * R, dpi=DPI)
     axes = figure.subplots()
-    image = axes.imshow(matrix, cmap=_diverging(), vmin=-largest, vmax=largest, aspect="auto")
+    image = axes.imshow(matrix, cmap=signed(), vmin=-largest, vmax=largest, aspect="auto")
     for i, j in np.ndindex(R, H):
-        dark = abs(matrix[i, j]) > 0.75 * largest
-        axes.text(
-            j,
-            i,
-            form.format(matrix[i, j]),
-            ha="center",
-            va="center",
-            fontsize="small",
-            color="white" if dark else "black",
-        )
+        colour = readable_on(image.cmap(image.norm(matrix[i, j])))
+        style = {"ha": "center", "va": "center", "fontsize": "small", "color": colour}
+        axes.text(j, i, form.format(matrix[i, j]), **style)
     axes.set_xticks(range(H), [f"head {h + 1}" for h in range(H)], fontsize="small")
     axes.set_yticks(range(R), [literal(name) for name in names], fontsize="small")
     axes.set_xlabel("left out")
     axes.set_title(label, fontsize="medium")
     figure.colorbar(image, ax=axes).ax.tick_params(labelsize="small")
     return figure
-
-
-def _diverging():
-    """Blue below 0, white at 0, orange above it; the farther from 0, the darker."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])

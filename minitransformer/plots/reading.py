@@ -1,6 +1,7 @@
 """Figures of attention weights, and of words coloured by their scores."""
 
 import numpy as np
+from rich.cells import cell_len
 
 from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal, short
 
@@ -100,12 +101,12 @@ def _lay_out(tokens, width=72):
     """Lines of (column, token index), at most `width` characters wide, and their actual width."""
     lines, column = [[]], 0
     for index, token in enumerate(tokens):
-        if column and column + len(token) > width:
+        if column and column + cell_len(token) > width:
             lines.append([])
             column = 0
         lines[-1].append((column, index))
-        column += len(token) + 1
-    used = max(start + len(tokens[index]) for line in lines for start, index in line)
+        column += cell_len(token) + 1
+    used = max(start + cell_len(tokens[index]) for line in lines for start, index in line)
     return lines, max(used, 52)
 
 
@@ -116,13 +117,14 @@ def _word(axes, column, row, token, strength):
 
     full = np.array(to_rgb(ORANGE if strength > 0 else BLUE))
     background = 1 - 0.75 * abs(strength) * (1 - full)
+    width = cell_len(
+        token
+    )  # a Chinese character is twice as wide as a letter, an accent has no width
     axes.add_patch(
-        Rectangle(
-            (column - 0.35, row - 0.42), len(token) + 0.7, 0.84, color=background, linewidth=0
-        )
+        Rectangle((column - 0.35, row - 0.42), width + 0.7, 0.84, color=background, linewidth=0)
     )
     axes.text(
-        column + len(token) / 2,
+        column + width / 2,
         row,
         literal(token),
         ha="center",

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minitransformer.plots.canvas import BLUE, GREY, HEAT, ORANGE, blank, literal
+from minitransformer.plots.canvas import (
+    BLUE,
+    GREY,
+    HEAT,
+    ORANGE,
+    blank,
+    literal,
+    readable_on,
+    signed,
+    whole_ticks,
+)
 
 DPI = 110  # low, because a notebook has many figures
 
@@ -93,6 +103,8 @@ def _draw_panel(axes, panel):
         axes.plot(panel.x, values, label=name, markersize=4, linewidth=1.6, **style)
     if "x" in panel.log:
         axes.set_xscale("log", base=2)
+    elif np.issubdtype(np.asarray(panel.x).dtype, np.integer):
+        whole_ticks(axes.xaxis)
     if "y" in panel.log:
         axes.set_yscale("log")
     axes.set_xlabel(panel.xlabel)
@@ -105,7 +117,10 @@ def _draw_panel(axes, panel):
 
 
 def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form="{:.2f}"):
-    """Matrices side by side with a number in every cell; larger numbers are darker.
+    """Matrices side by side with a number in every cell.
+
+    Without negative numbers, a larger number is a darker blue. With negative and positive numbers,
+    the colours are centred at 0: blue below, white at 0, orange above, as a bar at the side shows.
 
     Parameters
     ----------
@@ -138,29 +153,35 @@ def numbers(matrices, rows, columns, *, labels=None, xlabel="", ylabel="", form=
         if matrix.shape != (R, C):
             raise ValueError(f"{title!r} must be ({R}, {C}) like the names, got {matrix.shape}")
     everything = np.concatenate([matrix.ravel() for matrix in arrays.values()])
-    low, high = np.nanmin(everything), np.nanmax(everything)
-    figure = blank(width=len(arrays) * (0.62 * C + 0.9) + 0.5, height=0.46 * R + 1.3, dpi=DPI)
+    low, high, both = _scale(everything)
+    width = len(arrays) * (0.62 * C + 0.9) + 0.5 + 0.7 * both
+    figure = blank(width=width, height=0.46 * R + 1.3, dpi=DPI)
     grid = np.ravel(figure.subplots(1, len(arrays), squeeze=False))
+    colours = {"cmap": signed() if both else HEAT, "vmin": low, "vmax": high, "aspect": "auto"}
     for axes, (title, matrix) in zip(grid, arrays.items(), strict=True):
-        axes.imshow(matrix, cmap=HEAT, vmin=low, vmax=high + (high == low), aspect="auto")
+        image = axes.imshow(matrix, **colours)
         for i, j in np.ndindex(R, C):
             text = form.format(matrix[i, j]) if labels is None else labels[title][i][j]
-            darkness = (matrix[i, j] - low) / ((high - low) or 1)
-            axes.text(
-                j,
-                i,
-                literal(text),
-                ha="center",
-                va="center",
-                fontsize="small",
-                color="white" if darkness > 0.6 else "black",
-            )
+            colour = readable_on(image.cmap(image.norm(matrix[i, j])))
+            style = {"ha": "center", "va": "center", "fontsize": "small", "color": colour}
+            axes.text(j, i, literal(text), **style)
         axes.set_title(title, fontsize="medium")
         axes.set_xticks(range(C), [literal(name) for name in columns], fontsize="small")
         axes.set_yticks(range(R), [literal(name) for name in rows], fontsize="small")
         axes.set_xlabel(xlabel)
     grid[0].set_ylabel(ylabel)
+    if both:
+        figure.colorbar(image, ax=list(grid)).ax.tick_params(labelsize="small")
     return figure
+
+
+def _scale(values):
+    """The ends of a colour scale, and whether it has both signs and is centred at 0."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low < 0 < high:
+        largest = max(-low, high)
+        return -largest, largest, True
+    return low, high + (high == low), False
 
 
 def paths(f, tracks, xlim, ylim, *, minimum=None, xlabel="", ylabel="", levels=9):

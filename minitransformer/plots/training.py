@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.plots.canvas import BLUE, HEAT, ORANGE, blank, short
+from minitransformer.plots.canvas import BLUE, HEAT, ORANGE, blank, readable_on, short, whole_ticks
 
 
 def curves(history):
@@ -44,7 +44,8 @@ def curves(history):
         )
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        whole_ticks(axes.xaxis)
+        axes.set_title(key, fontsize="medium")
         if len(values["loss"]) == 1:
             axes.set_xlim(0.5, 1.5)
         axes.grid(alpha=0.3)
@@ -89,20 +90,15 @@ def confusion(matrix, class_names):
     image = axes.imshow(100 * fraction, cmap=HEAT, vmin=0, vmax=100)
     small = "small" if C <= 6 else "xx-small"
     for i, j in np.ndindex(C, C):
-        colour = "white" if fraction[i, j] > 0.5 else "black"
-        axes.text(
-            j,
-            i,
-            f"{matrix[i, j]}\n{100 * fraction[i, j]:.1f} %",
-            ha="center",
-            va="center",
-            color=colour,
-            fontsize=small,
-        )
+        colour = readable_on(image.cmap(image.norm(100 * fraction[i, j])))
+        style = {"ha": "center", "va": "center", "fontsize": small, "color": colour}
+        axes.text(j, i, f"{matrix[i, j]}\n{100 * fraction[i, j]:.1f} %", **style)
     names = [short(name, 14) for name in class_names]
     axes.set_xticks(range(C), names, rotation=45 if C > 3 else 0, ha="right" if C > 3 else "center")
     axes.set_yticks(range(C), names)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
+    right, texts = np.trace(matrix), matrix.sum()
+    axes.set_title(f"confusion matrix: {right} of {texts} texts right", fontsize="medium")
     figure.colorbar(image, ax=axes, label="fraction of the true class (%)")
     return figure

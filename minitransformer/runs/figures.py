@@ -1,7 +1,6 @@
 """The figures of a classifier's run, and how figures are written to files."""
 
 import io
-import warnings
 
 import numpy as np
 
@@ -74,8 +73,5 @@ def check_place(path, suffix=".png"):
 def save_figure(figure, path):
     """Write a figure as PNG, atomically."""
     file = io.BytesIO()
-    with warnings.catch_warnings():
-        # a token in a script that the font lacks is drawn as a box, without a warning
-        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        figure.savefig(file, format="png")
+    figure.savefig(file, format="png")
     atomic_write(path, file.getvalue())

@@ -53,6 +53,7 @@ def test_curves_show_the_values_with_units_and_a_legend():
     assert loss.get_ylabel() == "loss (nats)"
     assert accuracy.get_ylabel() == "accuracy (%)"
     assert loss.get_xlabel() == "epoch"
+    assert (loss.get_title(), accuracy.get_title()) == ("loss", "accuracy")
     np.testing.assert_allclose(loss.lines[0].get_xydata(), [[1, 0.7], [2, 0.4], [3, 0.2]])
     np.testing.assert_allclose(accuracy.lines[1].get_ydata(), [50, 75, 80])
     assert [t.get_text() for t in loss.get_legend().get_texts()] == ["training", "validation"]
@@ -78,6 +79,7 @@ def test_confusion_shows_counts_and_percentages_of_the_true_class():
     assert texts[(1, 0)] == "10\n25.0 %"
     assert texts[(0, 1)] == "0\n0.0 %"
     assert axes.get_ylabel() == "true class"
+    assert axes.get_title() == "confusion matrix: 30 of 40 texts right"
     assert [t.get_text() for t in axes.get_xticklabels()] == ["bad", "good"]
 
 

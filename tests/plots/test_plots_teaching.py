@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import plots
+from minitransformer.plots.canvas import readable_on
 from tests.support.drawn import pixels
 
 
@@ -24,6 +25,7 @@ FIGURES = {
     "lines": lambda: plots.lines(panel()),
     "lines in two panels": lambda: plots.lines(panel(log="xy"), panel(log="y", title="b")),
     "numbers": lambda: plots.numbers({"A": np.eye(3), "B": np.ones((3, 3))}, "abc", "def"),
+    "signed numbers": lambda: plots.numbers({"A": -np.eye(3), "B": np.eye(3)}, "abc", "def"),
     "one number": lambda: plots.numbers({"A": [[2.0]]}, ["a"], ["b"]),
     "paths": lambda: plots.paths(bowl, {"a": TRACK, "b": TRACK}, (-1, 1), (-1, 1)),
     "four paths": lambda: plots.paths(bowl, dict.fromkeys("abcd", TRACK), (-1, 1), (-1, 1)),
@@ -64,6 +66,41 @@ def test_numbers_are_written_readably_in_every_cell():
     assert written[(1, 1)] == ("1.00", "white")
     assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("key", "query")
+
+
+def test_signed_numbers_are_white_at_0_and_a_bar_shows_the_scale():
+    figure = plots.numbers({"J": [[-3.0, 0.0]], "K": [[1.0, np.nan]]}, "a", "bc")
+    left, right, bar = figure.axes
+    for axes in (left, right):
+        assert axes.images[0].get_clim() == (-3, 3)
+    image = left.images[0]
+    np.testing.assert_allclose(image.cmap(image.norm(0.0))[:3], 1, atol=0.02)
+    below, above = (np.array(image.cmap(image.norm(v))) for v in (-3.0, 3.0))
+    assert below[2] > below[0]  # blue
+    assert above[0] > above[2]  # orange
+    assert bar.get_ylim() == (-3, 3)
+
+
+@pytest.mark.parametrize("matrix", [[[0.0, 2.0]], [[-2.0, 0.0]], [[-2.0, -1.0]]])
+def test_numbers_of_one_sign_keep_one_colour(matrix):
+    (axes,) = plots.numbers({"P": matrix}, "a", "bc").axes
+    assert axes.images[0].get_clim() == (np.min(matrix), np.max(matrix))
+
+
+def test_the_text_on_a_colour_contrasts_with_it():
+    assert [readable_on(c) for c in ((1, 1, 1, 1), (0, 0, 0, 1))] == ["black", "white"]
+    assert readable_on((0, 0.45, 0.7, 1)) == "white"  # blue
+    assert readable_on((0.84, 0.37, 0, 1)) == "black"  # orange
+
+
+@pytest.mark.parametrize("x", [[1, 2, 3], range(2), np.arange(4)])
+def test_layers_have_ticks_at_whole_numbers_only(x):
+    figure = plots.lines(panel(x=x, series={"one": list(x)}, xlabel="layer"))
+    pixels(figure)
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    ticks = [t for t in axes.get_xticks() if low <= t <= high]
+    assert ticks == list(x)
 
 
 def test_labels_replace_the_numbers():
