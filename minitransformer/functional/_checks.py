@@ -26,8 +26,9 @@ def shared_dtype(values):
     for value in values:
         if type(value) is np.ndarray:
             dtype = value.dtype
+            # `is` is the fast test; an array that was pickled has an equal dtype object of its own
             if dtype.kind in "fc" and dtype is not shared:
-                if shared is not None or dtype.char not in "fd":
+                if dtype.char not in "fd" or (shared is not None and dtype != shared):
                     return None
                 shared = dtype
         elif type(value) not in _PLAIN:  # np.float64 is a float, but has a dtype

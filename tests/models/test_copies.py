@@ -27,7 +27,7 @@ MODELS = {
     "llama": lambda: GPT(
         vocab_size=20, norm_kind="rms", activation="swiglu", positions="rotary", **SIZES
     ),
-    "transformer": lambda: Transformer(source_vocab_size=20, target_vocab_size=20, **SIZES),
+    "transformer": lambda: Transformer(vocab_size=20, target_vocab_size=20, **SIZES),
 }
 
 LAYERS = {
