@@ -1,6 +1,17 @@
 """LEVEL 3: optimisers, schedules, regularisation, the training loop, workers, compile/fit."""
 
-from minitransformer.training.callbacks import BestWeights, Callback, Checkpoint, EarlyStopping
+from minitransformer.training.callbacks import (
+    BestWeights,
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.objective import losses, metrics

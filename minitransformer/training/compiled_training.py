@@ -75,6 +75,7 @@ class CompiledTraining:
         precision,
     ):
         self.optimizer = optimizers.get(optimizer).fresh()
+        self._optimizer = self.optimizer.config()
         self.loss = losses.get(loss)
         self.metrics = _metrics(metrics)
         self.schedule = schedules.get(schedule)
@@ -103,7 +104,7 @@ class CompiledTraining:
         """Everything that decides the result, as a dict that JSON can store."""
         schedule = self.schedule
         return {
-            "optimizer": self.optimizer.config(),
+            "optimizer": self._optimizer,  # a callback may have changed the learning rate since
             "loss": self.loss.config(),
             "metrics": [metric.name for metric in self.metrics],
             "schedule": schedule.config()

@@ -7,6 +7,8 @@ import time
 
 from minitransformer.backend import to_host
 from minitransformer.training import checkpoint
+from minitransformer.training.callbacks import TerminateOnNaN
+from minitransformer.training.callbacks.calling import call_all, prepare
 from minitransformer.training.divergence import TrainingDiverged
 from minitransformer.training.history import History
 from minitransformer.training.interrupts import Interrupts
@@ -74,7 +76,11 @@ class Run:
         if settings.class_weights is not None:
             self._weighted = copy.copy(recipe)
             self._weighted.loss = recipe.loss.weighted(settings.class_weights)
+        self._logs = {}
         self._start_epoch(settings.initial_epoch)
+        params = {"verbose": progress.verbose, "epochs": self.plan.epochs}
+        for callback in callbacks:
+            prepare(callback, model, self, {**params, "steps": self.plan.per_epoch})
 
     @property
     def step(self):
@@ -93,6 +99,16 @@ class Run:
         penalty = ["penalty"] if self._penalty else []
         validation = [f"val_{name}" for name in names] if self.validation else []
         return [*names, *penalty, *validation, "learning_rate", "seconds"]
+
+    def mode_of(self, name):
+        """Whether a column of the history should be low ("min") or high ("max"); None: unknown."""
+        name = name.removeprefix("val_")
+        modes = {metric.name: metric.mode for metric in self.recipe.metrics}
+        return "min" if name in ("loss", "penalty") else modes.get(name)
+
+    def in_steps(self, name):
+        """Whether the logs of a step have `name`, and not only those of an epoch."""
+        return not name.startswith("val_") and name not in ("learning_rate", "seconds")
 
     def weights_in_use(self):
         """The parameters, (n,), that validation uses: the averages if there are any."""
@@ -134,10 +150,8 @@ class Run:
             If the loss or a gradient is NaN or infinite.
         """
         self.model.stop_training = False
-        for callback in self.callbacks:
-            callback.model, callback.run = self.model, self
         with Interrupts() as interrupts:
-            self._call(interrupts, "on_train_begin")
+            self._call(interrupts, "on_train_begin", {})
             with self._pool() as pool, self.progress:
                 self._steps = Steps(train_step, self.model, self._weighted, pool, self.train)
                 self._epochs(pool, interrupts)
@@ -145,7 +159,7 @@ class Run:
                 self._call(interrupts, "on_interrupt")
             if self.recipe.averages is not None and self.step:
                 self.model.flat.values[...] = self.recipe.averages.values
-            self._call(interrupts, "on_train_end")
+            self._call(interrupts, "on_train_end", self._logs)
         return self.history
 
     def _pool(self):
@@ -168,14 +182,7 @@ class Run:
         return any(pressed)
 
     def _call(self, interrupts, event, *arguments):
-        """Call all callbacks; a Ctrl-C that interrupts one of them is noted, not lost."""
-        for callback in self.callbacks:
-            try:
-                getattr(callback, event)(*arguments)
-            except KeyboardInterrupt:
-                if interrupts.pressed:  # this is the second Ctrl-C
-                    raise
-                interrupts.pressed = True
+        call_all(self.callbacks, interrupts, event, *arguments)
 
     def _epochs(self, pool, interrupts):
         plan, epochs = self.plan, self.plan.epochs
@@ -193,16 +200,19 @@ class Run:
                     return
         except TrainingDiverged as error:
             error.history = self.history
-            raise
+            if not any(isinstance(callback, TerminateOnNaN) for callback in self.callbacks):
+                raise
+            self.progress.line(str(error))
         self.history.stopped_early = self.epoch < epochs
 
     def _epoch(self, pool, interrupts, multiplier):
         """Finish the current epoch; return False if Ctrl-C came first."""
         batches = self.plan.batches(self.epoch)
         if self.batch == 0:
-            self._call(interrupts, "on_epoch_begin", self.epoch)
+            self._call(interrupts, "on_epoch_begin", self.epoch, {})
         start, before = time.perf_counter() - self.seconds, self.epoch * self.plan.per_epoch
         for batch in range(self.batch, len(batches)):
+            self._call(interrupts, "on_train_batch_begin", batch, {})
             factor = multiplier(before + batch + 1)
             self._steps.take(self.running, batches[batch], factor)
             self.batch, self.seconds = batch + 1, time.perf_counter() - start
@@ -220,14 +230,16 @@ class Run:
         """Validate, record the epoch, and call the callbacks."""
         logs = self.running.means(self._penalty)
         if self.validation:
+            self._call(interrupts, "on_test_begin", {})
             with applied(self.recipe.averages, self.model.flat.values):
                 values = evaluate(self.model, self.recipe, pool, self.validation)
             logs |= {f"val_{name}": value for name, value in values.items()}
+            self._call(interrupts, "on_test_end", values)
         logs["learning_rate"] = self.recipe.optimizer.learning_rate * factor
         logs["seconds"] = time.perf_counter() - start
         if self.processes is not None:
             self.processes.check_same("weights", to_host(self.model.flat.values).tobytes())
-        epoch = self.epoch
+        epoch, self._logs = self.epoch, logs
         self.history.add(epoch + 1, logs)
         self.progress.epoch(epoch, logs)
         self._start_epoch(epoch + 1)

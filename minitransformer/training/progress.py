@@ -71,6 +71,7 @@ class Progress:
         self.line(f"epoch {epoch + 1}/{self.epochs}  {duration}  {numbers(logs)}")
 
     interval = LOG_INTERVAL
+    verbose = 0
 
     def draw(self, text):
         """Show `text` until the next text replaces it."""
@@ -163,18 +164,29 @@ def in_notebook():
 
 
 def choose(verbose):
-    """The progress display for `verbose`: 0 nothing, 1 what suits the output, 2 epoch lines.
+    """The display for `verbose`: 0 nothing, 1 or "auto" what suits the output, 2 epoch lines.
 
     Raises
     ------
     ValueError
         If `verbose` is anything else.
     """
-    check_choice("verbose", verbose, (0, 1, 2))
-    if verbose == 0:
-        return Progress()
-    if verbose == 2:
-        return EpochLines()
-    if in_notebook():
-        return Notebook()
-    return Terminal() if sys.stdout.isatty() else Lines()
+    verbose = check_verbose(verbose)
+    if verbose == 1:
+        shown = Notebook() if in_notebook() else Terminal() if sys.stdout.isatty() else Lines()
+    else:
+        shown = EpochLines() if verbose else Progress()
+    shown.verbose = verbose
+    return shown
+
+
+def check_verbose(verbose):
+    """`verbose` as 0, 1 or 2; "auto" means 1.
+
+    Raises
+    ------
+    ValueError
+        If `verbose` is anything else.
+    """
+    check_choice("verbose", verbose, ("auto", 0, 1, 2))
+    return 1 if verbose == "auto" else int(verbose)

@@ -3,12 +3,13 @@
 import numpy as np
 
 from minitransformer import functional
-from minitransformer.training import callbacks as callback_module
-from minitransformer.training import checkpoint, passes, progress, step
+from minitransformer.training import passes, progress, step
 from minitransformer.training.arguments import read_fit_arguments, split_off
+from minitransformer.training.callbacks.calling import arrange
 from minitransformer.training.compiled_training import CompiledTraining
 from minitransformer.training.loop import Run
 from minitransformer.training.parallel.workers import WorkerPool, default_workers
+from minitransformer.training.restoring import restore
 from minitransformer.training.steps import READ_EVERY
 from minitransformer.training.stored_model import StoredModel
 
@@ -80,7 +81,7 @@ class Trainable(StoredModel):
         batch_size=32,
         validation_data=None,
         validation_split=0.0,
-        callbacks=(),
+        callbacks=None,
         verbose=1,
         shuffle=True,
         class_weight=None,
@@ -153,10 +154,10 @@ class Trainable(StoredModel):
         self.learns_from.check_training(self, train)
         if arguments.steps is not None and arguments.shuffle:
             train = train.to_draw_from()
-        shown, called = progress.choose(verbose), callback_module.arrange(callbacks)
+        shown, called = progress.choose(verbose), arrange(callbacks)
         run = Run(self, recipe, train, validation, arguments, called, shown, processes)
         if resume is not None:
-            checkpoint.restore(resume, run)
+            restore(resume, run)
         return run.go()
 
     def train_on_batch(self, x, y=None, *, mask=None, return_dict=False):
@@ -195,6 +196,11 @@ class Trainable(StoredModel):
         return passes.as_result(means, return_dict)
 
     @property
+    def optimizer(self):
+        """The optimiser in use; ``model.optimizer.learning_rate`` can be read and set."""
+        return self._compiled("optimizer").optimizer
+
+    @property
     def metrics_names(self):
         """Names of the numbers that :meth:`evaluate` returns, in its order."""
         return ["loss", *(metric.name for metric in self._compiled("metrics_names").metrics)]
@@ -225,6 +231,6 @@ class Trainable(StoredModel):
         if self.recipe is None:
             call = self.learns_from.compile_call
             raise RuntimeError(f"call compile before {method}, for instance {call}")
-        if method not in ("evaluate", "metrics_names") and self.dtype == np.float16:
+        if method in ("fit", "train_on_batch") and self.dtype == np.float16:
             raise ValueError("dtype: float16 models cannot be trained yet: train in float32")
         return self.recipe

@@ -153,7 +153,7 @@ def test_labels_of_one_class(model):
         ({"batch_size": "32"}, TypeError, "batch_size must be a whole number >= 1, got '32'"),
         ({"initial_epoch": -1}, ValueError, "initial_epoch must be >= 0"),
         ({"shuffle": "yes"}, TypeError, "shuffle must be True or False, got 'yes'"),
-        ({"verbose": 3}, ValueError, "verbose must be one of 0, 1, 2, got 3"),
+        ({"verbose": 3}, ValueError, "verbose must be one of auto, 0, 1, 2, got 3"),
         ({"validation_split": 1.0}, ValueError, "validation_split must be finite and > 0 and < 1"),
         ({"validation_split": -0.1}, ValueError, "validation_split must be"),
         ({"validation_data": X}, TypeError, r"validation_data must be \(x, y\) or .* length 10"),
@@ -165,8 +165,12 @@ def test_labels_of_one_class(model):
         ),
         ({"class_weight": [1.0]}, ValueError, "class_weight must give 2 weights, one per class"),
         ({"class_weight": {0: -1.0}}, ValueError, "class_weight must be finite and >= 0"),
-        ({"callbacks": [3]}, TypeError, r"callbacks must be Callback objects or functions"),
-        ({"callbacks": [EarlyStopping]}, TypeError, "callbacks must be Callback objects"),
+        ({"callbacks": [3]}, TypeError, r"callbacks must be objects with methods"),
+        (
+            {"callbacks": [EarlyStopping]},
+            TypeError,
+            r"got <class .*EarlyStopping.*write \(\) after",
+        ),
         (
             {"callbacks": [EarlyStopping()]},
             ValueError,

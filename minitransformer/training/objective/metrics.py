@@ -16,9 +16,12 @@ class Metric:
     ----------
     name : str
         Name of the metric's column in the history.
+    mode : "min", "max" or None
+        Whether a low or a high value is good; None if that is unknown.
     """
 
     name = "metric"
+    mode = None
 
     def measure(self, logits, targets, ignore_index=None):
         """Sum of the metric over the targets of a micro-batch that count, and their number.
@@ -51,6 +54,7 @@ class Accuracy(Metric):
     """Fraction of the targets for which the largest logit is that of the correct class."""
 
     name = "accuracy"
+    mode = "max"
 
     def measure(self, logits, targets, ignore_index=None):
         xp = array_module(logits, targets)
@@ -73,6 +77,7 @@ class Perplexity(Metric):
     """
 
     name = "perplexity"
+    mode = "min"
 
     def measure(self, logits, targets, ignore_index=None):
         return _nats(log_softmax(logits), targets, ignore_index)

@@ -9,6 +9,7 @@ import numpy as np
 
 from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_number
+from minitransformer.training.keywords import NamedArguments
 
 # Elements in a block: six float32 arrays of this length take 1.5 MiB. Smaller blocks would fit in
 # the second-level cache, but threads would then pass Python's lock to each other too often.
@@ -26,7 +27,7 @@ def blocks(xp, size):
     return [slice(start, start + block) for start in range(0, size, block)]
 
 
-class Optimizer:
+class Optimizer(NamedArguments):
     """An optimiser that works in place on the flat array of all parameters.
 
     A subclass names its state arrays in `slots` and implements its equation in :meth:`update`.
@@ -38,10 +39,23 @@ class Optimizer:
 
     Attributes
     ----------
+    learning_rate : float
+        Can be set at any time, also in a callback; >= 0.
     t : int
         Number of steps taken.
     """
 
+    keras_hints = {
+        "beta_1": "it is called beta1",
+        "beta_2": "it is called beta2",
+        "epsilon": "it is called eps",
+        "lr": "it is called learning_rate",
+        "clipnorm": "use compile(clip=...)",
+        "global_clipnorm": "use compile(clip=...)",
+        "clipvalue": "use compile(clip=...), which limits the norm",
+        "use_ema": "use compile(average=...)",
+        "weight_decay": "use AdamW, or compile(l2=...)",
+    }
     slots = ()
     kernel = None  # name of the update in `ops`, which may have it as a single kernel for a device
 
@@ -49,6 +63,13 @@ class Optimizer:
         self.learning_rate = check_number("learning_rate", learning_rate, above=0)
         self.t = 0
         self._arrays = {}
+
+    def __setattr__(self, name, value):
+        if name == "lr":
+            raise AttributeError("an optimiser has no attribute 'lr': set learning_rate")
+        if name == "learning_rate":
+            value = check_number(name, value, 0)
+        super().__setattr__(name, value)
 
     def config(self):
         """Name and hyperparameters, as a dict that JSON can store."""
