@@ -17,10 +17,22 @@ def evaluate(
         Path | None, typer.Option(help="Location of the published data set.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The file with your own texts, if it has been moved.")
+        Path | None,
+        typer.Option(
+            help="Another file, which is scored whole; or the new place of the run's own file, "
+            "whose test part is scored."
+        ),
     ] = None,
     target: Annotated[
-        Path | None, typer.Option(help="The file with their translations, if it has been moved.")
+        Path | None, typer.Option(help="The translations of --data, line by line.")
+    ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(help="The column of --data with the texts, if its name differs."),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="The column of --data with the labels, if its name differs."),
     ] = None,
     windows: Annotated[
         bool | None,
@@ -31,8 +43,13 @@ def evaluate(
     ] = None,
     device: Annotated[str, DEVICE] = "cpu",
 ):
-    """Evaluate a run on data that training never saw: loss and accuracy, exact strings, or BLEU."""
+    """Evaluate a run on data that training never saw: loss and accuracy, exact strings, or BLEU.
+
+    A file given with --data is scored whole, and the output says how many of its texts the model
+    was trained on.
+    """
     evaluate_run(
-        RunFolder.open(run), data=data, target=target, data_dir=data_dir, windows=windows,
+        RunFolder.open(run), data=data, target=target, text_column=text_column,
+        label_column=label_column, data_dir=data_dir, windows=windows,
         device=choose_device(device), on_progress=say,
     )  # fmt: skip

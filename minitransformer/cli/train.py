@@ -11,6 +11,8 @@ from minitransformer.cli.options import DEVICE_HELP, INTERRUPTED, Stop, refuse, 
 from minitransformer.cli.together import together
 from minitransformer.runs import TASKS, resume, start
 from minitransformer.runs import train as train_run
+from minitransformer.runs.resuming import LONGER
+from minitransformer.runs.source import FIELDS
 from minitransformer.runs.training import leads
 
 DATA, TABLE, RUN = "The data", "How a table is written", "The run"
@@ -110,7 +112,9 @@ def train(
         Path | None,
         _option(
             RUN,
-            "Resume this run; it ends exactly as the uninterrupted run would have.",
+            "Resume this run; it ends exactly as the uninterrupted run would have. With --data, "
+            "its file is in a new place; with more --epochs or --steps, or a longer --patience, it "
+            "is trained for longer.",
             "--resume",
         ),
     ] = None,
@@ -156,9 +160,11 @@ def train(
         if resume_from is None:
             folder, texts = start(**options, **common)
         else:
+            places = {name: options.pop(name) for name in FIELDS if name in options}
+            longer = {name: options.pop(name) for name in LONGER if name in options}
             given = [name for name in options if name != "table"] + list(table)
             refuse("a run is resumed with the settings it was started with", given)
-            folder, texts = resume(resume_from, **common)
+            folder, texts = resume(resume_from, places=places, longer=longer, **common)
         try:
             model, history = train_run(
                 folder, texts, resume=resume_from is not None, device=device, processes=processes,

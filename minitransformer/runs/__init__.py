@@ -21,11 +21,12 @@ from minitransformer.runs.config import Config
 from minitransformer.runs.evaluation import evaluate
 from minitransformer.runs.explain import Prediction, draw, explain
 from minitransformer.runs.generation import generate, translate
+from minitransformer.runs.resuming import resume
 from minitransformer.runs.run_folder import RunFolder
 from minitransformer.runs.source import Source
 from minitransformer.runs.summary import summary
 from minitransformer.runs.tasks import TASKS
-from minitransformer.runs.training import resume, start, train
+from minitransformer.runs.training import start, train
 
 __all__ = [
     "Config", "Prediction", "RunFolder", "Source", "TASKS", "draw", "evaluate", "explain",

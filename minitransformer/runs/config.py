@@ -33,6 +33,9 @@ class Config:
         Names of the classes; empty if there are none.
     windows : bool
         For a classifier: whether it is evaluated on long texts in overlapping windows.
+    steps_per_epoch : int or None
+        For a run that was extended and whose length is set in steps: the steps between two rows of
+        the history. By default a tenth of the run.
     """
 
     task: str
@@ -42,6 +45,12 @@ class Config:
     workers: int
     class_names: tuple = ()
     windows: bool = False
+    steps_per_epoch: int | None = None
+
+    def length(self):
+        """How long `fit` trains: ``{"epochs": ...}``, or ``{"steps": ...}`` and its rows."""
+        rows = self.steps_per_epoch and {"steps_per_epoch": self.steps_per_epoch}
+        return self.recipe.length() | (rows or {})
 
     def as_dict(self):
         """The configuration as plain values, for JSON."""
@@ -54,6 +63,7 @@ class Config:
             "windows": self.windows,
             "workers": self.workers,
             "recipe": self.recipe.as_dict(),
+            **({"steps_per_epoch": self.steps_per_epoch} if self.steps_per_epoch else {}),
         }
 
     @classmethod
@@ -70,7 +80,11 @@ class Config:
         check_flag("windows", values["windows"])
         recipe = task.recipe_class.from_dict(values["recipe"])
         source = task.checked(Source(**values["data"]))
-        return cls(task.name, source, recipe, seed, workers, tuple(names), values["windows"])
+        pace = values.get("steps_per_epoch")
+        if pace is not None:
+            check_count("steps_per_epoch", pace)
+        windows = values["windows"]
+        return cls(task.name, source, recipe, seed, workers, tuple(names), windows, pace)
 
 
 def sealed(values):

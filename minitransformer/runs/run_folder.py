@@ -4,10 +4,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from minitransformer.runs.config import Config, sealed
+from minitransformer.runs.run_place import CHECKPOINT, CONFIG, WEIGHTS, claim, remove_empty
 from minitransformer.runs.tasks import TASKS
+from minitransformer.runs.text_record import TextRecord
 from minitransformer.storage import read_json, write_json
-
-PARENT, CHECKPOINT = Path("runs"), "checkpoint.safetensors"
 
 
 class RunFolder:
@@ -23,18 +23,20 @@ class RunFolder:
         The task of the run.
     tokenizer : Vocabulary or tokenizer
         The run's tokenizer.
-    weights, checkpoint, history : Path
-        Paths of files in the folder. A file exists once training has written it.
+    weights, checkpoint, history, texts : Path
+        Paths of files in the folder. A file exists once training has written it. In `texts` is the
+        record of the run's texts; tasks that make their own texts have none.
     """
 
     def __init__(self, path, config, tokenizer):
         self.path, self.config, self.tokenizer = Path(path), config, tokenizer
         self.task = TASKS[config.task]
         self._created = None  # the folders that `create` made
+        self._digests = {}  # of the tokenizer's file and of the record of texts
 
     @property
     def weights(self):
-        return self.path / "model.safetensors"
+        return self.path / WEIGHTS
 
     @property
     def checkpoint(self):
@@ -44,8 +46,12 @@ class RunFolder:
     def history(self):
         return self.path / "history.csv"
 
+    @property
+    def texts(self):
+        return self.path / "texts.safetensors"
+
     @classmethod
-    def create(cls, path, config, tokenizer):
+    def create(cls, path, config, tokenizer, record=None):
         """Create the folder, and write configuration and tokenizer.
 
         Parameters
@@ -54,6 +60,8 @@ class RunFolder:
             None means ``runs/<data>-<seed>``, followed by a number if that folder exists.
         config : Config
         tokenizer : Vocabulary or tokenizer
+        record : TextRecord, optional
+            Which texts are in which part.
 
         Returns
         -------
@@ -66,20 +74,30 @@ class RunFolder:
         OSError
             If the folder cannot be written. In that case, no folder is left behind.
         """
-        path = _free_folder(config) if path is None else Path(path)
-        check_free(path)
+        path, created = claim(path, f"{config.source.name}-{config.seed}")
         folder = cls(path, config, tokenizer)
-        folder._created = [part for part in (path, *path.parents) if not part.exists()]
+        folder._created = created
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            file = path / folder.task.tokenizer_file
-            tokenizer.save(file)
-            digest = {"tokenizer_sha256": _digest(file)}
-            write_json(path / "config.json", sealed(config.as_dict() | digest))
+            folder._write(record)
         except BaseException:
             folder.discard()
             raise
         return folder
+
+    def _write(self, record):
+        """Write tokenizer, record and configuration."""
+        file = self.path / self.task.tokenizer_file
+        self.tokenizer.save(file)
+        self._digests = {"tokenizer_sha256": _digest(file)}
+        if record is not None:
+            record.save(self.texts)
+            self._digests["texts_sha256"] = _digest(self.texts)
+        self.write_config(self.config)
+
+    def write_config(self, config):
+        """Write another configuration of the same run, for instance with a file's new place."""
+        write_json(self.path / CONFIG, sealed(config.as_dict() | self._digests))
+        self.config = config
 
     @classmethod
     def open(cls, path, *tasks):
@@ -108,7 +126,7 @@ class RunFolder:
             raise FileNotFoundError(f"there is no run folder {path}")
         what = "is truncated or altered"
         try:
-            values = read_json(path / "config.json")
+            values = read_json(path / CONFIG)
             if sealed(values) != values:
                 raise ValueError("its SHA-256 does not match the stored one")
             what = "was written by another version of minitransformer"
@@ -125,7 +143,24 @@ class RunFolder:
         file = path / TASKS[config.task].tokenizer_file
         if _digest(file) != digest:
             raise ValueError(f"{file} is truncated or altered, or belongs to another run")
-        return cls(path, config, TASKS[config.task].load_tokenizer(file))
+        folder = cls(path, config, TASKS[config.task].load_tokenizer(file))
+        names = ("tokenizer_sha256", "texts_sha256")
+        folder._digests = {name: values[name] for name in names if name in values}
+        return folder
+
+    def record(self):
+        """The record of the run's texts, or None if the run has none.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If the record is missing or altered.
+        """
+        if "texts_sha256" not in self._digests:
+            return None
+        if _digest(self.texts) != self._digests["texts_sha256"]:
+            raise ValueError(f"{self.texts} is truncated or altered, or belongs to another run")
+        return TextRecord.load(self.texts)
 
     def new_model(self):
         """The untrained model of this run."""
@@ -179,29 +214,11 @@ class RunFolder:
         """Remove what :meth:`create` made, if nothing has been trained in it yet."""
         if self._created is None or self.weights.exists() or self.checkpoint.exists():
             return
-        for name in ("config.json", self.task.tokenizer_file):
+        for name in (CONFIG, self.task.tokenizer_file, self.texts.name):
             (self.path / name).unlink(missing_ok=True)
-        for folder in self._created:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        remove_empty(self._created)
 
 
 def _digest(path):
     """SHA-256 of a file, in hexadecimal."""
     return sha256(path.read_bytes()).hexdigest()
-
-
-def check_free(path):
-    """Raise ValueError if `path` exists and is not an empty folder."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        hint = f", or resume it with --resume {path}" if (path / CHECKPOINT).exists() else ""
-        raise ValueError(f"{path} exists already: choose another folder{hint}")
-
-
-def _free_folder(config):
-    name = f"{config.source.name}-{config.seed}"
-    path, number = PARENT / name, 1
-    while path.exists():
-        number += 1
-        path = PARENT / f"{name}-{number}"
-    return path

@@ -7,6 +7,12 @@ from pathlib import Path
 
 from minitransformer.data import TableOptions
 
+FIELDS = {
+    "data": "file", "target": "target", "validation_data": "validation_file",
+    "test_data": "test_file",
+}  # fmt: skip
+"""The field of a Source for each option that names a file."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -53,27 +59,39 @@ class Source:
             test_file=test_data and absolute(test_data), **more,
         )  # fmt: skip
 
-    def moved(self, path=None, target=None):
-        """The same source, with the new locations of files that have been moved.
+    def moved(self, **places):
+        """The same source, with the new places of files that have been moved.
 
         Parameters
         ----------
-        path, target : path-like, optional
-            The new locations of the file and of the file of translations.
+        **places : path-like or None
+            The new places of ``data``, ``target``, ``validation_data`` and ``test_data``.
 
         Raises
         ------
         ValueError
             If this source has no such file.
         """
-        given = {"file": ("data", path), "target": ("target", target)}
-        given = {name: (option, now) for name, (option, now) in given.items() if now is not None}
-        for name, (option, _) in given.items():
-            if getattr(self, name) is None:
-                raise ValueError(
-                    f"{option} is only for runs on your own file; this run is on {self.name}"
+        given = {name: path for name, path in places.items() if path is not None}
+        for name in given:
+            if getattr(self, FIELDS[name]) is None:
+                own = "your own file" if name == "data" else f"{name.replace('_', ' ')} of your own"
+                raise ValueError(f"{name} is only for runs on {own}; this run is on {self.name}")
+        return replace(self, **{FIELDS[name]: absolute(path) for name, path in given.items()})
+
+    def check_files(self):
+        """Raise FileNotFoundError if one of your own files is not in its place."""
+        for name, field in FIELDS.items():
+            path = getattr(self, field)
+            if path is not None and not Path(path).exists():
+                option = "--" + name.replace("_", "-")
+                raise FileNotFoundError(
+                    f"{path} does not exist: if it was moved, give its new place with {option}"
                 )
-        return replace(self, **{name: absolute(now) for name, (_, now) in given.items()})
+
+    def files(self):
+        """The paths of your own files, by field."""
+        return {name: path for name in FIELDS.values() if (path := getattr(self, name)) is not None}
 
     @property
     def name(self):

@@ -1,4 +1,4 @@
-"""A run, from its settings to its trained model: start or resume a run, then train it."""
+"""A run, from its settings to its trained model: start it, then train it."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -6,8 +6,10 @@ from pathlib import Path
 
 from minitransformer.checks import check_count, lookup
 from minitransformer.runs.progress import silent
-from minitransformer.runs.run_folder import Config, RunFolder, check_free
+from minitransformer.runs.run_folder import Config, RunFolder
+from minitransformer.runs.run_place import check_free
 from minitransformer.runs.tasks import TASKS
+from minitransformer.runs.text_record import TextRecord
 from minitransformer.training import Checkpoint, TrainingDiverged
 from minitransformer.training.parallel.workers import default_workers
 
@@ -95,56 +97,19 @@ def start(
         check_free(Path(out))
     recipe.check(workers)
     workers, seed = _workers(workers, processes), check_count("seed", seed, 0)
-    texts = _load(task, source, recipe, data_dir, processes, on_progress)
+    texts = load(task, source, recipe, data_dir, processes, on_progress)
     tokenizer = task.build_tokenizer(texts, recipe)
-    names = task.class_names(texts)
+    names, parts = task.class_names(texts), task.parts_of(texts)
     config = Config(task.name, source, recipe, seed, workers, names, bool(windows))
     if not leads(processes):
         return RunFolder(out or "", config, tokenizer), texts
-    return RunFolder.create(out, config, tokenizer), texts
+    record = TextRecord.of(source, parts) if parts else None
+    return RunFolder.create(out, config, tokenizer, record), texts
 
 
 def _changed(task, recipe, settings):
     recipe.check_names(settings, task.name)
     return replace(recipe, **settings)
-
-
-def resume(path, *, data_dir=None, processes=None, on_progress=silent):
-    """Open an interrupted run, so that it can be trained to the end.
-
-    Parameters
-    ----------
-    path : path-like
-        The folder of the run.
-    data_dir, processes, on_progress
-        As in :func:`start`.
-
-    Returns
-    -------
-    folder : RunFolder
-    texts
-        The data, as the task loads them. Pass both to :func:`train`, with ``resume=True``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder, or no checkpoint in it.
-    ValueError
-        If the folder or its data have been altered, or the number of processes is not the run's
-        number of workers.
-    """
-    folder = RunFolder.open(path)
-    if not folder.checkpoint.exists():
-        raise FileNotFoundError(f"{path} has no checkpoint.safetensors to resume from")
-    config = folder.config
-    if processes is not None and config.workers != processes.size:
-        raise ValueError(
-            f"{path} was trained by {config.workers} workers: resume it with as many processes, "
-            "or with one"
-        )
-    texts = _load(folder.task, config.source, config.recipe, data_dir, processes, on_progress)
-    folder.check_classes(texts)
-    return folder, texts
 
 
 def train(
@@ -156,7 +121,7 @@ def train(
     ----------
     folder : RunFolder
     texts
-        Both as :func:`start` or :func:`resume` returned them.
+        Both as :func:`start` or :func:`~minitransformer.runs.resume` returned them.
     resume : bool
         Whether to continue from the folder's checkpoint.
     device : {"numpy", "cupy"}
@@ -188,7 +153,7 @@ def train(
         history = model.fit(
             *prepared.examples,
             validation_data=prepared.validation,
-            **recipe.length(),
+            **folder.config.length(),
             batch_size=recipe.batch_size,
             callbacks=[*keepers, *([Checkpoint(folder.checkpoint)] if leads(processes) else [])],
             resume=folder.checkpoint if resume else None,
@@ -220,7 +185,8 @@ def _workers(workers, processes):
     return processes.size
 
 
-def _load(task, source, recipe, data_dir, processes, on_progress):
+def load(task, source, recipe, data_dir, processes, on_progress):
+    """The data of a run; of several processes, one after the other reads them."""
     on_progress(f"loading {source.file or source.dataset} ...")
     with nullcontext() if processes is None else processes.in_turn():
         return task.read(source, recipe, data_dir, on_progress)

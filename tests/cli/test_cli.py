@@ -18,7 +18,7 @@ from tests.support.commands import TINY
 
 FILES = {
     "attention.png", "checkpoint.safetensors", "config.json", "confusion.png", "curves.png",
-    "history.csv", "model.safetensors", "results.json", "vocab.txt",
+    "history.csv", "model.safetensors", "results.json", "vocab.txt", "texts.safetensors",
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ import pytest
 from minitransformer import plots
 from minitransformer.data import CharacterTokenizer, is_held_out, read_parallel
 from minitransformer.data.corpora.plain_text import PlainText
-from minitransformer.runs import bleu, recipes
+from minitransformer.runs import bleu, recipes, start
+from minitransformer.runs import train as train_run
 from minitransformer.runs.recipes.language_model import TEXT as TEXT_RECIPE
 from minitransformer.runs.recipes.recipe import TRAINING, Recipe, setting
 from minitransformer.runs.results import what_next
@@ -37,7 +38,7 @@ TEXT = [*SMALL, *"--steps 20 --max-len 8 --batch-size 4 --warmup 0.1".split()]
 SENTENCES = [*SMALL, *"--epochs 2 --merges 60 --max-len 32 --batch-size 16 --beams 2".split()]
 WRITTEN = {
     "config.json", "tokenizer.json", "model.safetensors", "checkpoint.safetensors", "history.csv",
-    "curves.png", "results.json",
+    "curves.png", "results.json", "texts.safetensors",
 }  # fmt: skip
 
 
@@ -100,7 +101,8 @@ def test_reverse_ends_with_the_count_of_exact_strings(reverse, call):
     path, out = reverse
     last = out.splitlines()[-1]
     assert re.fullmatch(r"held-out exact: \d+/500", last)
-    assert {file.name for file in path.iterdir()} == WRITTEN | {"cross_attention.png"}
+    made_here = WRITTEN - {"texts.safetensors"}
+    assert {file.name for file in path.iterdir()} == made_here | {"cross_attention.png"}
     assert len(re.findall(r"^[a-z]{1,5} -> ", out, re.MULTILINE)) == 5
     assert call("evaluate", path)[1].splitlines()[-1] == last
 
@@ -167,8 +169,8 @@ def test_the_language_model_is_judged_on_the_whole_last_tenth(language_model, te
     model, held_out = folder.load_model(), content[int(len(content) * 0.9) :]
     ids = folder.tokenizer.encode(held_out)
     nats = []
-    for start in range(0, len(ids) - 1, model.max_len):
-        piece = ids[start : start + model.max_len + 1]
+    for first in range(0, len(ids) - 1, model.max_len):
+        piece = ids[first : first + model.max_len + 1]
         logits, _ = model.forward(piece[None, :-1])
         shifted = logits[0] - logits[0].max(axis=-1, keepdims=True)
         p = np.exp(shifted) / np.exp(shifted).sum(axis=-1, keepdims=True)
@@ -475,13 +477,74 @@ def test_a_run_of_another_task_is_refused_by_name(call, reverse, language_model)
     with pytest.raises(ValueError, match="must be one of translation, reverse, got language-model"):
         RunFolder.open(language_model[0], "translation", "reverse")
     assert "windows is not an option of the task" in call("evaluate", reverse[0], "--windows")[2]
-    assert "data is only for runs on your own" in call("evaluate", reverse[0], "--data", "x")[2]
+    assert (
+        "data is not an option of the task reverse"
+        in call("evaluate", reverse[0], "--data", "x")[2]
+    )
 
 
 def test_evaluate_takes_files_from_elsewhere(call, translation, pairs, tmp_path):
     moved = [shutil.copy(pairs[i], tmp_path / f"moved{i}") for i in (3, 5)]
     found = call("evaluate", translation[0], "--data", moved[0], "--target", moved[1])
     assert found[:2] == call("evaluate", translation[0])[:2]
+
+
+def test_another_text_is_scored_whole(call, language_model, text, tmp_path):
+    held_out = text.read_text()[int(len(text.read_text()) * 0.9) :]
+    other = tmp_path / "other.txt"
+    other.write_text(held_out)
+    code, out, _ = call("evaluate", language_model[0], "--data", other)
+    assert code == 0
+    assert call("evaluate", language_model[0])[1].splitlines()[-2:] == out.splitlines()[-2:]
+    # every line of the text occurs six times
+    lines = [line.strip() for line in held_out.split("\n") if len(line.strip()) >= 20]
+    assert f"all of other.txt is scored: {len(lines)} lines of text" in out
+    assert f"\n{len(lines)} of them were trained on" in out
+    other.write_text(text.read_text())
+    assert call("evaluate", language_model[0], "--data", other)[1].endswith(
+        call("evaluate", language_model[0])[1].split("...\n")[-1]
+    )
+
+
+def test_a_text_that_has_changed_is_not_divided_anew(call, text, tmp_path):
+    own = tmp_path / "own.txt"
+    own.write_text(text.read_text())
+    run = tmp_path / "run"
+    tiny = {"d_model": 8, "n_heads": 2, "d_ff": 8, "n_layers": 1, "max_len": 8, "workers": 1}
+    train_run(*start("language-model", data=own, out=run, steps=1, warmup=0.1, **tiny))
+    own.write_text(text.read_text() + "The cat sat down.\n" * 3)
+    code, _, err = call("evaluate", run)
+    assert code == 2
+    assert_one_line(err)
+    assert "the text has changed since training, so its last part is not the one" in err
+    assert "all of own.txt is scored" in call("evaluate", run, "--data", own)[1]
+    assert "own.txt has changed since the run began" in call("train", "--resume", run)[2]
+
+
+def test_other_sentences_are_scored_whole(call, translation, pairs, tmp_path):
+    files = []
+    for name, path in (("--data", pairs[3]), ("--target", pairs[5])):
+        files += [name, tmp_path / path.name]
+        files[-1].write_text("".join(path.read_text().splitlines(keepends=True)[:7]) + "New.\n")
+    code, out, _ = call("evaluate", translation[0], *files)
+    assert code == 0
+    assert "all of s.en is scored: 8 texts" in out
+    assert re.search(r"^[0-7] of them were trained on", out, re.MULTILINE)
+    assert re.search(r"^test BLEU on unseen sentences: ", out, re.MULTILINE)
+
+
+def test_a_sentence_more_does_not_move_sentences_into_the_test_part(call, translation, pairs):
+    before = call("evaluate", translation[0])[1]
+    contents = [pairs[i].read_text() for i in (3, 5)]
+    try:
+        for i, content in zip((3, 5), contents, strict=True):
+            pairs[i].write_text(content + "New.\n")
+        code, out, _ = call("evaluate", translation[0])
+    finally:
+        for i, content in zip((3, 5), contents, strict=True):
+            pairs[i].write_text(content)
+    assert code == 0
+    assert out.replace("texts added since training, which are not scored: 1\n", "") == before
 
 
 def test_a_spoilt_tokenizer_is_refused(call, language_model, tmp_path):

@@ -1,5 +1,10 @@
 """The task of predicting the class of a text."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from minitransformer import data
 from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
 from minitransformer.data.corpora.table_options import OLD
 from minitransformer.models import TransformerClassifier
@@ -38,6 +43,23 @@ class Classification(Task):
             )  # fmt: skip
         return load_imdb(data_dir) if source.dataset == "imdb" else load_reviews()
 
+    def parts_of(self, dataset):
+        return {name: getattr(dataset, name).texts for name in ("train", "validation", "test")}
+
+    def restored(self, dataset, record, on_progress=silent):
+        parts = dataset.train, dataset.validation, dataset.test
+        texts = [text for part in parts for text in part.texts]
+        chosen = record.pick("test", texts, on_progress)
+        labels = np.concatenate([part.labels for part in parts])[chosen]
+        return replace(dataset, test=data.Split([texts[i] for i in chosen], labels))
+
+    def load_file(self, folder, source, on_progress=silent):
+        part = data.load_labelled(
+            source.file, source.text_column, source.label_column, folder.config.class_names,
+            options=source.table or OLD, on_note=on_progress,
+        )  # fmt: skip
+        return part, part.texts
+
     def class_names(self, dataset):
         return tuple(dataset.class_names)
 
@@ -61,6 +83,23 @@ class Classification(Task):
 
     def report(self, folder, model, dataset, began, on_progress=silent):
         return classifier_report.report(folder, model, dataset, began, on_progress)
+
+    def evaluate_file(self, folder, model, part, seen, windows=None, on_progress=silent):
+        windows = folder.config.windows if windows is None else windows
+        p = classify.probabilities(
+            model, folder.tokenizer, part.texts, folder.config.recipe, windows
+        )
+        whole = classify.Score.of(p, part.labels)
+        results = {"test loss": whole.loss, "test accuracy": whole.accuracy}
+        if seen is not None and seen.any() and not seen.all():
+            unseen = classify.Score.of(p[~seen], part.labels[~seen])
+            results["accuracy on unseen texts"] = unseen.accuracy
+        on_progress(f"test loss: {whole.loss:.4f}")
+        for name in list(results)[1:]:
+            on_progress(f"{name}: {results[name]:.3f}")
+        names = folder.config.class_names
+        on_progress(f"\n{classify.confusion_table(whole.confusion, names)}")
+        return results
 
     def evaluate(self, folder, model, dataset, windows=None, on_progress=silent):
         config = folder.config

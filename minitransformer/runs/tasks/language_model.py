@@ -12,6 +12,8 @@ from minitransformer.storage import write_text
 PROMPT, WRITTEN = 16, 400
 """Number of held-out tokens with which the sample begins, and of tokens that the model adds."""
 TEMPERATURE = 0.8
+LONG_LINE = 20
+"""Lines with fewer characters than this occur in many texts."""
 
 
 class LanguageModel(Task):
@@ -34,6 +36,19 @@ class LanguageModel(Task):
             source.file, source.text_column, options=source.table, on_note=on_progress
         )
 
+    def parts_of(self, text):
+        parts = {"train": text.train, "test": text.held_out}
+        return {name: [part, *_lines_of(part)] for name, part in parts.items()}
+
+    def load_file(self, folder, source, on_progress=silent):
+        text = data.load_text(
+            source.file, source.text_column, options=source.table, on_note=on_progress
+        ).text
+        return text, [line for line in _lines_of(text) if len(line) >= LONG_LINE]
+
+    def evaluate_file(self, folder, model, text, seen, windows=None, on_progress=silent):
+        return self._judge(folder, model, text, on_progress)
+
     def build_tokenizer(self, text, recipe):
         if recipe.tokenizer == "characters":  # an alphabet gives away no held-out text
             return data.CharacterTokenizer.build([text.text], specials=False)
@@ -50,7 +65,7 @@ class LanguageModel(Task):
         return Prepared((train,), None, summary)
 
     def report(self, folder, model, text, began, on_progress=silent):
-        results = held_out_loss(folder, model, text)
+        results = held_out_loss(folder, model, text.held_out)
         draw_curves(folder)
         prompt, written = sample(folder, model, text)
         write_text(folder.path / "sample.txt", prompt + written)
@@ -64,10 +79,18 @@ class LanguageModel(Task):
         return results
 
     def evaluate(self, folder, model, text, windows=None, on_progress=silent):
-        results = held_out_loss(folder, model, text)
+        return self._judge(folder, model, text.held_out, on_progress)
+
+    def _judge(self, folder, model, held_out, on_progress):
+        results = held_out_loss(folder, model, held_out)
         for line in _lines(results):
             on_progress(line)
         return results
+
+
+def _lines_of(text):
+    """The lines of a text that are not blank."""
+    return [line for line in map(str.strip, text.split("\n")) if line]
 
 
 def _lines(results):
@@ -75,14 +98,13 @@ def _lines(results):
     yield f"held-out perplexity: {results['held-out perplexity']:.3f}"
 
 
-def held_out_loss(folder, model, text):
-    """Mean cross-entropy (nats per token) of the held-out text, and its exponential, by name.
+def held_out_loss(folder, model, held_out):
+    """Mean cross-entropy (nats per token) of a text, and its exponential, by name.
 
     The whole text is read, in windows of `max_len` tokens that do not overlap.
     """
-    perplexity = model.evaluate(folder.tokenizer.encode(text.held_out), return_dict=True)[
-        "perplexity"
-    ]
+    scores = model.evaluate(folder.tokenizer.encode(held_out), return_dict=True)
+    perplexity = scores["perplexity"]
     return {"held-out loss": math.log(perplexity), "held-out perplexity": perplexity}
 
 

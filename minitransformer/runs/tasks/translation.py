@@ -1,5 +1,7 @@
 """Translating sentences from one language into another."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minitransformer import data
@@ -10,7 +12,7 @@ from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.encoder_decoder import EncoderDecoder, draw_cross_attention
 from minitransformer.storage import write_text
 
-JUDGED = "test_2016_flickr"
+JUDGED, TEST = "test_2016_flickr", "test"
 SHOWN = 20
 EXAMPLE_LENGTH = 12
 MAX_HELD_OUT, HELD_OUT_FRACTION = 1000, 0.1
@@ -45,6 +47,35 @@ class Translation(EncoderDecoder):
         if source.file is None:
             return data.load_multi30k(data_dir)
         return split(data.read_parallel(source.file, source.target), source.name)
+
+    def parts_of(self, dataset):
+        parts = {"train": dataset.train, "validation": dataset.validation, **dataset.tests}
+        return {name: part.source for name, part in parts.items()}
+
+    def restored(self, dataset, record, on_progress=silent):
+        if dataset.tests.keys() != {TEST}:
+            return super().restored(dataset, record, on_progress)
+        parts = dataset.train, dataset.validation, dataset.tests[TEST]
+        whole = data.Parallel(
+            [text for part in parts for text in part.source],
+            [text for part in parts for text in part.target],
+        )
+        chosen = record.pick(TEST, whole.source, on_progress)
+        return replace(dataset, tests={TEST: _chosen(whole, chosen)})
+
+    def load_file(self, folder, source, on_progress=silent):
+        part = data.read_parallel(source.file, source.target)
+        return part, part.source
+
+    def evaluate_file(self, folder, model, part, seen, windows=None, on_progress=silent):
+        figures, written = self._judge(folder, model, part, on_progress)
+        if available() and seen is not None and seen.any() and not seen.all():
+            rest = np.flatnonzero(~seen)
+            unseen = bleu([written[i] for i in rest], [part.target[i] for i in rest])[0]
+            figures["BLEU on unseen sentences"] = unseen
+        for line in figure_lines(TEST, figures):
+            on_progress(line)
+        return {f"{TEST} {key}": value for key, value in figures.items()}
 
     def build_tokenizer(self, dataset, recipe):
         texts = [*dataset.train.source, *dataset.train.target]
@@ -149,7 +180,7 @@ def split(pairs, name):
         _chosen(pairs, [i for group in part for i in groups[group]])
         for part in (order[:n], order[n : 2 * n], np.sort(order[2 * n :]))
     )
-    return data.ParallelDataset(name, train, validation, {"test": test})
+    return data.ParallelDataset(name, train, validation, {TEST: test})
 
 
 def _chosen(pairs, rows):
