@@ -166,6 +166,10 @@ def train(
         if leads(processes):
             _save(folder, model, error.history)
         raise
+    for keeper in keepers:
+        if keeper.best_epoch is not None:
+            best = f"{keeper.monitor} {keeper.best:.4f}"
+            on_progress(f"kept the weights of epoch {keeper.best_epoch + 1}: {best}")
     if leads(processes):
         _save(folder, model, history)
     return model, history

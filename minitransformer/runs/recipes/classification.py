@@ -2,12 +2,8 @@
 
 from dataclasses import dataclass
 
-from minitransformer.checks import lookup
 from minitransformer.models import TransformerClassifier
 from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
-from minitransformer.training import EarlyStopping
-
-MONITORS = ("val_loss", "val_accuracy")
 
 
 @dataclass(frozen=True)
@@ -26,10 +22,6 @@ class ClassificationRecipe(Recipe):
 
     epochs: int = setting(10, TRAINING, "maximum number of passes over the training texts")
     word_dropout: float = setting(0.0, TRAINING, "fraction of words hidden in training")
-    monitor: str = setting(
-        "val_loss", TRAINING, "measure that decides which epoch is best: val_loss, val_accuracy"
-    )
-    patience: int = setting(3, TRAINING, "stop after this many epochs without improvement")
 
     def model(self, vocab_size, seed, n_classes=None):
         return TransformerClassifier(vocab_size, n_classes, seed=seed, **self.model_settings())
@@ -37,13 +29,8 @@ class ClassificationRecipe(Recipe):
     def compile(self, model, workers=None, **more):
         super().compile(model, workers, word_dropout=self.word_dropout, **more)
 
-    def callbacks(self):
-        """Early stopping, which also restores the best weights."""
-        return [EarlyStopping(self.monitor, patience=self.patience)]
-
     def check(self, workers=None, **more):
         super().check(workers, **more)
-        lookup("monitor", self.monitor, dict.fromkeys(MONITORS))
         self.at_least(3, "vocab_size")
         self.at_least(1, "min_count")
         self.one_of("truncate", "end", "ends")

@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from minitransformer import models
-from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
+from minitransformer.runs.recipes.recipe import (
+    MEASURES,
+    MODEL,
+    TRAINING,
+    VOCABULARY,
+    Recipe,
+    setting,
+)
 
 TOKENIZERS = ("characters", "words", "bpe")
 
@@ -24,6 +31,8 @@ class LanguageModelRecipe(Recipe):
     steps: int = setting(2000, TRAINING, "training steps")
 
     metrics = ("accuracy", "perplexity")
+    monitors = (*MEASURES, "none", "off")
+    added = {"monitor": "off", "patience": 0}
 
     def model(self, vocab_size, seed, n_classes=None):
         chosen = self.model_settings()
@@ -41,6 +50,7 @@ class LanguageModelRecipe(Recipe):
 
 
 NANOGPT = LanguageModelRecipe(
+    monitor="none",
     d_model=128,
     n_heads=4,
     d_ff=512,
@@ -59,9 +69,13 @@ NANOGPT = LanguageModelRecipe(
     floor=0.1,
     clip=1.0,
 )
-"""The CPU example in nanoGPT's README, whose published loss serves as a comparison."""
+"""The CPU example in nanoGPT's README, whose published loss serves as a comparison.
+
+Validation decides nothing here, so that all of the last tenth can be tested on, as it is there.
+"""
 
 OURS = LanguageModelRecipe(
+    monitor="none",
     d_model=128,
     n_heads=4,
     d_ff=344,
@@ -84,6 +98,8 @@ OURS = LanguageModelRecipe(
 """Improvements found since GPT-2, trained for the same wall time."""
 
 TEXT = LanguageModelRecipe(
+    monitor="val_loss",
+    patience=3,
     d_model=128,
     n_heads=4,
     d_ff=344,

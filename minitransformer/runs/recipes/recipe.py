@@ -3,10 +3,11 @@
 from dataclasses import asdict, dataclass, field, fields
 
 from minitransformer.checks import check_choice, check_count, lookup, near_names
-from minitransformer.training import CategoricalCrossentropy
+from minitransformer.training import BestWeights, CategoricalCrossentropy, EarlyStopping
 from minitransformer.training.optim import optimizers, schedules
 
 MODEL, TRAINING, VOCABULARY = "The model", "Training", "The vocabulary"
+MEASURES = ("val_loss", "val_accuracy", "val_perplexity")
 _SCHEDULES = "constant, warmup_inverse_sqrt, warmup_cosine"
 
 
@@ -56,9 +57,21 @@ class Recipe:
         0.0, TRAINING, "fraction of the target spread over all classes"
     )
     average: float = setting(0.0, TRAINING, "decay of averaged weights; 0: none")
+    monitor: str = setting(
+        "val_loss",
+        TRAINING,
+        "which weights are kept: those of the epoch with the best val_loss, val_accuracy or, for "
+        "generative models, val_perplexity; none: the last weights",
+    )
+    patience: int = setting(
+        0, TRAINING, "stop after this many epochs without improvement; 0: never"
+    )
     precision: str = setting("single", TRAINING, "single; mixed: float16 passes, meant for a GPU")
 
     metrics = ("accuracy",)
+    monitors = ("val_loss", "val_accuracy", "none")
+    added = {}
+    """Settings that older runs lack, with the values that describe what was done then."""
 
     def model(self, vocab_size, seed, n_classes=None):
         """The untrained model; `n_classes` is for a classifier."""
@@ -69,8 +82,12 @@ class Recipe:
         return {"epochs": self.epochs}
 
     def callbacks(self):
-        """The callbacks of `fit`, without the checkpoint."""
-        return []
+        """The callbacks of `fit`, without the checkpoint: which weights are kept, and how long."""
+        if self.monitor not in MEASURES:
+            return []
+        if self.patience:
+            return [EarlyStopping(self.monitor, patience=self.patience)]
+        return [BestWeights(self.monitor)]
 
     def loss(self):
         """The training loss."""
@@ -119,7 +136,8 @@ class Recipe:
     def check(self, workers=None, **more):
         """Raise ValueError or TypeError for impossible settings, before data are loaded."""
         self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers, **more)
-        self.callbacks()
+        lookup("monitor", self.monitor, dict.fromkeys(self.monitors))
+        self.at_least(0, "patience")
         self.at_least(1, "batch_size", *self.length())
 
     def at_least(self, low, *names):
@@ -152,7 +170,7 @@ class Recipe:
     @classmethod
     def from_dict(cls, values):
         """Undo :meth:`as_dict`; ValueError if a setting is missing, unknown or of wrong type."""
-        expected = {f.name: f.type for f in fields(cls)}
+        expected, values = {f.name: f.type for f in fields(cls)}, cls.added | values
         wrong = sorted(set(values) ^ set(expected))
         if wrong:
             raise ValueError(f"settings missing or unknown: {', '.join(wrong)}")

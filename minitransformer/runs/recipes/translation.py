@@ -5,8 +5,14 @@ from dataclasses import dataclass, replace
 from minitransformer import models
 from minitransformer.checks import check_number
 from minitransformer.inference.beam import LARGEST_ALPHA, LENGTH_PENALTY
-from minitransformer.runs.recipes.recipe import MODEL, TRAINING, VOCABULARY, Recipe, setting
-from minitransformer.training import BestWeights
+from minitransformer.runs.recipes.recipe import (
+    MEASURES,
+    MODEL,
+    TRAINING,
+    VOCABULARY,
+    Recipe,
+    setting,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,8 @@ class EncoderDecoderRecipe(Recipe):
     )
 
     metrics = ("accuracy", "perplexity")
+    monitors = (*MEASURES, "none")
+    added = {"monitor": "val_loss", "patience": 0}
 
     def model(self, vocab_size, seed, n_classes=None):
         chosen = self.model_settings()
@@ -39,6 +47,8 @@ class StringsRecipe(EncoderDecoderRecipe):
     strings: int = setting(120_000, VOCABULARY, "number of strings to train on")
 
     steps: int = setting(2000, TRAINING, "training steps")
+
+    added = {"monitor": "none", "patience": 0}
 
     def length(self):
         return {"steps": self.steps}
@@ -64,10 +74,6 @@ class TranslationRecipe(EncoderDecoderRecipe):
         LENGTH_PENALTY, TRAINING, "for beam search: a higher value favours longer translations"
     )
 
-    def callbacks(self):
-        """A callback that restores the weights of the epoch with the best validation loss."""
-        return [BestWeights("val_loss")]
-
     def check(self, workers=None, **more):
         super().check(workers, **more)
         self.at_least(1, "merges", "beams")
@@ -76,6 +82,7 @@ class TranslationRecipe(EncoderDecoderRecipe):
 
 
 REVERSE = StringsRecipe(
+    monitor="none",
     d_model=64,
     n_heads=2,
     d_ff=128,

@@ -1,10 +1,12 @@
 """The task of predicting the next token of a text."""
 
 import math
+from dataclasses import replace
 
 from minitransformer import data, inference, models
 from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT, LanguageModelRecipe
+from minitransformer.runs.recipes.recipe import MEASURES
 from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.task import Prepared, Task
 from minitransformer.storage import write_text
@@ -12,6 +14,8 @@ from minitransformer.storage import write_text
 PROMPT, WRITTEN = 16, 400
 """Number of held-out tokens with which the sample begins, and of tokens that the model adds."""
 TEMPERATURE = 0.8
+VALIDATION = 20_000
+"""Maximum number of characters to validate on."""
 LONG_LINE = 20
 """Lines with fewer characters than this occur in many texts."""
 
@@ -57,14 +61,23 @@ class LanguageModel(Task):
         return data.ByteLevelBPE.train([text.train], recipe.merges, specials=False)
 
     def prepare(self, text, tokenizer, recipe):
-        train, held_out = (tokenizer.encode(part) for part in (text.train, text.held_out))
+        train = tokenizer.encode(text.train)
+        parts = [tokenizer.encode(part) for part in held_out_parts(text, recipe)]
+        for ids in parts:
+            if len(ids) < 2:
+                raise ValueError(
+                    f"the text must be longer: its last tenth, {len(text.held_out)} characters, is "
+                    "held out, and has fewer than 2 tokens to validate on or to test on"
+                )
+        validation, test = parts
         summary = (
-            f"{len(train):,} tokens to train on, {len(held_out):,} held out, "
-            f"{len(tokenizer):,} different ones"
+            f"{len(train):,} tokens to train on, {len(validation):,} to validate on, "
+            f"{len(test):,} to test on, {len(tokenizer):,} different ones"
         )
-        return Prepared((train,), None, summary)
+        return Prepared((train,), None if recipe.monitor == "off" else validation, summary)
 
     def report(self, folder, model, text, began, on_progress=silent):
+        text = replace(text, held_out=held_out_parts(text, folder.config.recipe)[1])
         results = held_out_loss(folder, model, text.held_out)
         draw_curves(folder)
         prompt, written = sample(folder, model, text)
@@ -79,13 +92,25 @@ class LanguageModel(Task):
         return results
 
     def evaluate(self, folder, model, text, windows=None, on_progress=silent):
-        return self._judge(folder, model, text.held_out, on_progress)
+        test = held_out_parts(text, folder.config.recipe)[1]
+        return self._judge(folder, model, test, on_progress)
 
     def _judge(self, folder, model, held_out, on_progress):
         results = held_out_loss(folder, model, held_out)
         for line in _lines(results):
             on_progress(line)
         return results
+
+
+def held_out_parts(text, recipe):
+    """What is validated on and what is tested on, from the held-out end of a text.
+
+    If validation decides which weights are kept, the two do not overlap. If it decides nothing, all
+    of the held-out text is tested on.
+    """
+    cut = min(len(text.held_out) // 2, VALIDATION)
+    tested = text.held_out[cut:] if recipe.monitor in MEASURES else text.held_out
+    return text.held_out[:cut], tested
 
 
 def _lines_of(text):
