@@ -163,8 +163,6 @@ def test_greedy_decoding_is_what_a_full_forward_pass_would_choose(reverse):
 
 
 def test_the_language_model_is_judged_on_what_decides_nothing(language_model, text, call):
-    language_model, text, call
-):
     path, out = language_model
     assert {file.name for file in path.iterdir()} == WRITTEN | {"sample.txt"}
     folder, content = RunFolder.open(path, "language-model"), text.read_text()
