@@ -2,6 +2,7 @@
 
 from minitransformer.data import UNLABELLED
 from minitransformer.runs.baselines import baseline_accuracies
+from minitransformer.runs.class_scores import MEASURES, class_scores, score_table
 from minitransformer.runs.classify import Score, probabilities, score
 from minitransformer.runs.figures import draw
 from minitransformer.runs.progress import silent
@@ -25,7 +26,7 @@ def report(folder, model, texts, began, on_progress=silent):
     Returns
     -------
     dict of str to float
-        The accuracies, as in results.json.
+        The accuracies. In results.json, there are also the scores of each class.
     """
     config = folder.config
     p = probabilities(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
@@ -36,13 +37,19 @@ def report(folder, model, texts, began, on_progress=silent):
     draw(folder, model, texts, p, test)
     on_progress("training the bag-of-words baselines ...")
     results |= baseline_accuracies(texts)
-    seconds = save_results(folder, results, began)
-    on_progress("")
+    scores = class_scores(test.confusion, texts.class_names)
+    seconds = save_results(folder, results | saved(*scores), began)
+    on_progress(f"\n{score_table(*scores)}\n")
     for name, accuracy in results.items():
         on_progress(f"{name}: {accuracy:.3f}")
     on_progress(f"total time: {seconds:.0f} s")
     on_progress(what_next(folder, ("predict", _example_text(texts)), ("evaluate",)))
     return results
+
+
+def saved(classes, macro):
+    """What results.json says about the classes: the macro means, and the scores of each class."""
+    return {**{f"macro {name}": macro[name] for name in MEASURES}, "classes": classes}
 
 
 def extra_accuracies(folder, model, texts, windows):

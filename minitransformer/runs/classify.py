@@ -75,17 +75,3 @@ def score(model, vocabulary, split, recipe, windows=False):
     """The :class:`Score` of a model on a Split, one part of a data set."""
     p = probabilities(model, vocabulary, split.texts, recipe, windows)
     return Score.of(p, split.labels)
-
-
-def confusion_table(matrix, class_names):
-    """The confusion matrix as lines of text."""
-    corner = "true \\ predicted"
-    rows = [[corner, *class_names]]
-    rows += [[name, *map(str, row)] for name, row in zip(class_names, matrix, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *rest in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
-        lines.append("  ".join(cells))
-    return "\n".join(lines)

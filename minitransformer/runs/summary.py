@@ -35,6 +35,7 @@ def summary(folder):
         state = "none yet" if folder.weights.exists() else "none (training did not finish)"
         return [*rows, ("results", state)]
     try:
-        return [*rows, *read_json(file).items()]
+        results = read_json(file).items()
+        return [*rows, *((name, value) for name, value in results if not isinstance(value, dict))]
     except ValueError as error:
         raise ValueError(f"{file} is truncated or altered: {error}") from None

@@ -9,6 +9,7 @@ from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
 from minitransformer.data.corpora.table_options import OLD
 from minitransformer.models import TransformerClassifier
 from minitransformer.runs import classifier_report, classify
+from minitransformer.runs.class_scores import class_scores, confusion_table, score_table
 from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.classification import IMDB, REVIEWS, TABLE, ClassificationRecipe
 from minitransformer.runs.tasks.task import Prepared, Task
@@ -97,9 +98,7 @@ class Classification(Task):
         on_progress(f"test loss: {whole.loss:.4f}")
         for name in list(results)[1:]:
             on_progress(f"{name}: {results[name]:.3f}")
-        names = folder.config.class_names
-        on_progress(f"\n{classify.confusion_table(whole.confusion, names)}")
-        return results
+        return results | _shown(whole.confusion, folder.config.class_names, on_progress)
 
     def evaluate(self, folder, model, dataset, windows=None, on_progress=silent):
         config = folder.config
@@ -110,5 +109,12 @@ class Classification(Task):
         on_progress(f"test accuracy: {test.accuracy:.3f}")
         for name, accuracy in extra.items():
             on_progress(f"{name}: {accuracy:.3f}")
-        on_progress(f"\n{classify.confusion_table(test.confusion, dataset.class_names)}")
-        return {"test loss": test.loss, "test accuracy": test.accuracy, **extra}
+        scores = _shown(test.confusion, dataset.class_names, on_progress)
+        return {"test loss": test.loss, "test accuracy": test.accuracy, **extra, **scores}
+
+
+def _shown(confusion, class_names, on_progress):
+    """Show the scores of each class and the confusion matrix; return the former."""
+    scores = class_scores(confusion, class_names)
+    on_progress(f"\n{score_table(*scores)}\n\n{confusion_table(confusion, class_names)}")
+    return classifier_report.saved(*scores)
