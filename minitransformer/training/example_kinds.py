@@ -11,10 +11,13 @@ import numpy as np
 
 from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_count
+from minitransformer.data.examples.labels import read_labels
 from minitransformer.data.examples.next_tokens import NO_TARGET, pieces_of, read_rows, read_windows
 from minitransformer.data.examples.pairs import read_pairs
-from minitransformer.data.examples.reading import read_labels, read_sequences
+from minitransformer.data.examples.reading import read_sequences
+from minitransformer.data.examples.sample_weights import read_sample_weight
 from minitransformer.training.arguments import check_not_one_class, validation_parts
+from minitransformer.training.objective import losses
 from minitransformer.training.objective.losses import TokenCrossentropy
 
 # Measured: activations of about 1,000 tokens fit into the caches, and every worker gets some work.
@@ -86,14 +89,19 @@ class LabelledSequences(ExampleKind):
         """Check the inputs; return examples without targets, for `predict`."""
         return read_sequences(x, mask, model.vocab_size, model.max_len)
 
-    def read_examples(self, model, x, y, mask, loss):
-        """Check inputs and targets; return examples with both."""
+    def read_examples(self, model, x, y, mask, loss, sample_weight=None):
+        """Check inputs, targets and weights; return examples with all of them."""
         inputs = self.read_inputs(model, x, mask)
-        return inputs.with_targets(read_labels(y, len(inputs), model.n_classes, loss.one_hot))
+        targets = read_labels(y, len(inputs), model.n_classes, loss.one_hot)
+        if sample_weight is None:
+            return inputs.with_targets(targets)
+        loss.check_sample_weight()
+        return inputs.with_targets(targets, read_sample_weight(sample_weight, len(inputs)))
 
     def read_validation(self, model, data, loss):
         """The examples in the `validation_data` of `fit`."""
-        return self.read_examples(model, *validation_parts(data), loss)
+        x, y, mask, sample_weight = validation_parts(data)
+        return self.read_examples(model, x, y, mask, loss, sample_weight)
 
     def check_training(self, model, examples):
         check_not_one_class(examples.targets, model.n_classes)
@@ -127,7 +135,7 @@ class TokenSequences(ExampleKind):
         _, ids = super().check_compile(model, loss, word_dropout, start_id, end_id)
         if word_dropout:
             raise ValueError("word_dropout is only for classifiers")
-        return TokenCrossentropy.like(loss), ids
+        return TokenCrossentropy.like(losses.get(loss)), ids
 
     def read_inputs(self, model, x, mask):
         """Check the sequences, which stay whole; `predict` scores the token after each of them."""
@@ -139,7 +147,8 @@ class TokenSequences(ExampleKind):
         pieces.lengths = lengths
         return pieces
 
-    def read_examples(self, model, x, y, mask, loss):
+    def read_examples(self, model, x, y, mask, loss, sample_weight=None):
+        _refuse_weights(sample_weight)
         if y is not None or mask is not None:
             raise ValueError("a language model takes ids alone: the next ids are the targets")
         if _is_flat(x):
@@ -192,7 +201,8 @@ class SequencePairs(TokenSequences):
         """Check sources and beginnings of targets; `predict` scores the token that comes next."""
         return self._pairs(model, x, None, mask, None)
 
-    def read_examples(self, model, x, y, mask, loss):
+    def read_examples(self, model, x, y, mask, loss, sample_weight=None):
+        _refuse_weights(sample_weight)
         return self._pairs(model, x, y, mask, model.end_id)
 
     def _pairs(self, model, x, y, mask, end_id):
@@ -221,6 +231,11 @@ def on_device_of(model, *arrays):
     """Copy arrays from the host to the model's device; None stays None."""
     device = array_module(model.flat.values).__name__
     return [None if array is None else to_device(array, device) for array in arrays]
+
+
+def _refuse_weights(sample_weight):
+    if sample_weight is not None:
+        raise ValueError("sample_weight must be None for models of sequences")
 
 
 def _is_flat(x):

@@ -4,6 +4,43 @@ import inspect
 
 from minitransformer.checks import near_names
 
+COMPILE_NAMES = (
+    "optimizer", "loss", "metrics", "schedule", "clip", "l1", "l2", "word_dropout", "average",
+    "workers", "micro_batch_tokens", "precision", "start_id", "end_id",
+)  # fmt: skip
+FIT_NAMES = (
+    "x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data",
+    "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch",
+    "validation_freq", "mask", "resume", "processes", "steps",
+)  # fmt: skip
+PREDICT_NAMES = ("x", "batch_size", "verbose", "mask")
+EVALUATE_NAMES = ("x", "y", "batch_size", "verbose", "sample_weight", "mask", "return_dict")
+
+COMPILE_HINTS = {
+    "loss_weights": "a model has one loss",
+    "weighted_metrics": "metrics are not weighted",
+    "run_eagerly": "leave it out: nothing is compiled",
+    "jit_compile": "leave it out: nothing is compiled",
+    "steps_per_execution": "leave it out; model.read_every is similar on a GPU",
+    "auto_scale_loss": "use precision='mixed', which scales the loss",
+}
+"""What to say about arguments that Keras has."""
+
+FIT_HINTS = {
+    "validation_steps": "all of validation_data are used: give fewer",
+    "validation_batch_size": "leave it out: micro_batch_tokens of compile decides",
+    "workers": "use compile(workers=...)",
+    "use_multiprocessing": "use compile(workers=...)",
+    "max_queue_size": "leave it out: nothing is queued",
+    "nb_epoch": "it is called epochs",
+}
+EVALUATE_HINTS = {
+    "steps": "all examples are used: give fewer",
+    "callbacks": "callbacks are only for fit",
+    "sample_weight": "weights are only for fit and evaluate",
+    "workers": "use compile(workers=...)",
+}
+
 
 def refuse_unknown(owner, given, known, hints=None):
     """Refuse keyword arguments that do not exist.

@@ -229,7 +229,7 @@ class Run:
     def _close_epoch(self, pool, interrupts, start, factor):
         """Validate, record the epoch, and call the callbacks."""
         logs = self.running.means(self._penalty)
-        if self.validation:
+        if self.validation and self.settings.validates(self.epoch + 1):
             self._call(interrupts, "on_test_begin", {})
             with applied(self.recipe.averages, self.model.flat.values):
                 values = evaluate(self.model, self.recipe, pool, self.validation)

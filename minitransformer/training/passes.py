@@ -3,8 +3,9 @@
 import numpy as np
 
 from minitransformer.backend import is_cupy, read_numbers, to_device, to_host
-from minitransformer.checks import check_flag
+from minitransformer.checks import check_count, check_flag
 from minitransformer.functional import softmax
+from minitransformer.training.progress import check_verbose
 
 
 class RunningMeans:
@@ -74,6 +75,16 @@ def device_of(array):
     return "cupy" if is_cupy(array) else "numpy"
 
 
+def loss_of(loss, batch, logits, total, ops):
+    """The `loss` of a micro-batch: the targets on the device, the value, and what is saved."""
+    device = device_of(logits)
+    targets = to_device(batch.targets, device)
+    weights = getattr(batch, "weights", None)
+    if weights is None:
+        return targets, *loss.forward(logits, targets, total, ops)
+    return targets, *loss.forward(logits, targets, total, ops, weights=to_device(weights, device))
+
+
 def measure(recipe, logits, targets, saved):
     """Sum and count of each metric; `saved` is what the loss saved for its backward pass."""
     return [metric.measure_with(recipe.loss, logits, targets, saved) for metric in recipe.metrics]
@@ -103,8 +114,7 @@ def evaluate(model, recipe, pool, examples):
         batch = examples.batch(job[1])
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             logits, _ = model.run(batch, None)
-            targets = to_device(batch.targets, device_of(logits))
-            value, saved = recipe.loss.forward(logits, targets, total, model.ops)
+            targets, value, saved = loss_of(recipe.loss, batch, logits, total, model.ops)
             return value, measure(recipe, logits, targets, saved)
 
     everything = np.arange(len(examples))
@@ -121,6 +131,13 @@ def as_result(means, return_dict):
     if check_flag("return_dict", return_dict):
         return means
     return list(means.values()) if len(means) > 1 else means["loss"]
+
+
+def check_showing(batch_size, verbose):
+    """Check two arguments of `evaluate` and `predict`; return whether to print the result."""
+    if batch_size is not None:
+        check_count("batch_size", batch_size)
+    return check_verbose(verbose) > 0 and verbose != "auto"
 
 
 def predict(model, pool, examples, max_tokens):

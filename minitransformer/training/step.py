@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.backend import array_module, generator, is_cupy, read_numbers, to_device
+from minitransformer.backend import array_module, generator, is_cupy, read_numbers
 from minitransformer.training.compiled_training import UNKNOWN_ID
 from minitransformer.training.divergence import check_finite, check_update
 from minitransformer.training.optim.regularisation import (
@@ -11,7 +11,7 @@ from minitransformer.training.optim.regularisation import (
     global_norm,
     word_dropout,
 )
-from minitransformer.training.passes import device_of, jobs_of, measure, sum_up
+from minitransformer.training.passes import jobs_of, loss_of, measure, sum_up
 
 
 def train_step(model, recipe, pool, examples, indices, multiplier=1.0):
@@ -160,8 +160,7 @@ class GradientTask:
             if self.mixed is not None:
                 replica = self.mixed.float16_replica(replica)
             logits, cache = replica.run(batch, rng)
-            targets = to_device(batch.targets, device_of(logits))
-            value, saved = self.loss.forward(logits, targets, self.total, replica.ops)
+            targets, value, saved = loss_of(self.loss, batch, logits, self.total, replica.ops)
             measures = measure(self, logits, targets, saved)
             dlogits = self.loss.backward(saved, replica.ops)
             # With a large vocabulary, these two are as large as all activations together.

@@ -271,7 +271,6 @@ def test_a_counted_run_has_ten_rows_by_default():
     [
         ({"steps": 5, "epochs": 2}, "give epochs or steps, not both"),
         ({"steps": 0}, "steps must be >= 1, got 0"),
-        ({"steps_per_epoch": 3}, "steps_per_epoch requires steps"),
         ({"steps": 5, "steps_per_epoch": 0}, "steps_per_epoch must be >= 1"),
         ({"class_weight": [1.0] * VOCAB}, "class_weight must be None for models of sequences"),
         ({"y": [3]}, "takes ids alone"),

@@ -19,11 +19,14 @@ class Batch(NamedTuple):
         True for tokens, False for padding; None if there is no padding.
     targets : (B, ...) int array or None
         The values that the model is to predict.
+    weights : (B,) float64 array or None
+        Weight of each example in the loss; None if all have the weight 1.
     """
 
     ids: np.ndarray
     mask: np.ndarray | None
     targets: np.ndarray | None
+    weights: np.ndarray | None = None
 
 
 class ExampleSet:
@@ -82,15 +85,18 @@ class Examples(ExampleSet):
         False for ids to be masked out; by default, no id is.
     targets : (n, ...) array, optional
         The target of each sequence.
+    weights : (n,) float64 array, optional
+        The weight of each sequence in the loss.
     """
 
-    def __init__(self, ids, lengths, inside=None, targets=None):
-        self.ids, self.lengths, self.inside, self.targets = ids, lengths, inside, targets
+    def __init__(self, ids, lengths, inside=None, targets=None, weights=None):
+        self.ids, self.lengths, self.inside = ids, lengths, inside
+        self.targets, self.weights = targets, weights
         self._ends = np.cumsum(lengths)
 
-    def with_targets(self, targets):
-        """The same sequences, with `targets`."""
-        return type(self)(self.ids, self.lengths, self.inside, targets)
+    def with_targets(self, targets, weights=None):
+        """The same sequences, with `targets` and, if given, `weights`."""
+        return type(self)(self.ids, self.lengths, self.inside, targets, weights)
 
     def _spans(self, indices):
         return [(self._ends[i] - self.lengths[i], self._ends[i]) for i in indices]
@@ -102,11 +108,14 @@ class Examples(ExampleSet):
         if self.inside is not None:
             mask[mask] = np.concatenate([self.inside[a:b] for a, b in spans])
         targets = None if self.targets is None else self.targets[indices]
-        return Batch(ids, None if mask.all() else mask, targets)
+        weights = None if self.weights is None else self.weights[indices]
+        return Batch(ids, None if mask.all() else mask, targets, weights)
 
     def weight(self, loss, indices=slice(None)):
         """The divisor of the loss of the examples at `indices`, by default all."""
-        return loss.normaliser(self.targets[indices])
+        if self.weights is None:
+            return loss.normaliser(self.targets[indices])
+        return loss.normaliser(self.targets[indices], self.weights[indices])
 
     def part(self, start, stop):
         """Examples `start` to `stop` - 1."""
@@ -117,6 +126,7 @@ class Examples(ExampleSet):
             self.lengths[start:stop],
             None if self.inside is None else self.inside[a:b],
             None if self.targets is None else self.targets[start:stop],
+            None if self.weights is None else self.weights[start:stop],
         )
 
     def fingerprint(self):
@@ -124,4 +134,6 @@ class Examples(ExampleSet):
         digest = hashlib.sha256()
         for array in (self.ids, self.lengths, self.inside, self.targets):
             digest.update(b"none" if array is None else np.ascontiguousarray(array))
+        if self.weights is not None:
+            digest.update(np.ascontiguousarray(self.weights))
         return digest.hexdigest()

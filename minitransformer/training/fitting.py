@@ -1,0 +1,72 @@
+"""What `fit` does with its data: read, split and check the examples, and make a run of them."""
+
+from minitransformer.training.arguments import read_class_weights, read_fit_arguments, split_off
+from minitransformer.training.loop import Run
+from minitransformer.training.restoring import restore
+
+
+class FitData:
+    """The arguments of `fit` that are about data, as given by the user."""
+
+    def __init__(
+        self, x, y, mask, sample_weight, validation_data, validation_split, class_weight
+    ):  # fmt: skip
+        self.x, self.y, self.mask, self.sample_weight = x, y, mask, sample_weight
+        self.validation_data, self.validation_split = validation_data, validation_split
+        self.class_weight = class_weight
+
+
+def make_run(model, data, numbers, callbacks, shown, resume, processes):
+    """Check all arguments of `fit`; return a :class:`Run` that is ready to go.
+
+    Parameters
+    ----------
+    model : Trainable
+        The model to train.
+    data : FitData
+        The examples.
+    numbers : tuple
+        The arguments of :func:`~minitransformer.training.arguments.read_fit_arguments`.
+    callbacks, shown : list of callbacks, and Progress
+        What is called and shown.
+    resume, processes
+        As for :meth:`Trainable.fit`.
+    """
+    settings = read_fit_arguments(*numbers)
+    train, validation = read_parts(model, data)
+    weights = read_class_weights(data.class_weight, model.n_classes, train)
+    settings = settings._replace(class_weights=weights)
+    if settings.steps is not None and settings.shuffle:
+        train = train.to_draw_from()
+    run = Run(model, model.recipe, train, validation, settings, callbacks, shown, processes)
+    if resume is not None:
+        restore(resume, run)
+    elif settings.initial_epoch >= run.plan.epochs:
+        raise ValueError(
+            f"initial_epoch must be below epochs={run.plan.epochs}, the number at which training "
+            f"ends, got {settings.initial_epoch}: nothing would be trained"
+        )
+    return run
+
+
+def read_parts(model, data):
+    """The examples to train on, and those to validate on, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are wrong, or both kinds of validation data are given.
+    """
+    loss, validation = model.recipe.loss, None
+    if data.validation_data is not None and data.validation_split:
+        raise ValueError(
+            "give validation_data or validation_split, not both: "
+            f"validation_split={data.validation_split}"
+        )
+    train = model.read_examples(data.x, data.y, data.mask, loss, data.sample_weight)
+    if data.validation_data is not None:
+        validation = model.learns_from.read_validation(model, data.validation_data, loss)
+    elif data.validation_split:
+        train, validation = split_off(train, data.validation_split)
+    model.learns_from.check_training(model, train)
+    return train, validation
