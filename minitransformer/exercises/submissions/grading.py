@@ -7,24 +7,31 @@ all the rights of the user who runs it.
 
 from __future__ import annotations
 
+import json
 import os
+import queue
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from minitransformer.checks import check_count, check_number
 from minitransformer.exercises.catalogue.registry import EXERCISES
+from minitransformer.exercises.contract import error_words
 from minitransformer.exercises.submissions.child import ERROR, LOADING, TIMED_OUT
-from minitransformer.exercises.submissions.notebook import functions_of
-from minitransformer.storage import strict_json
+from minitransformer.exercises.submissions.notebook import MAX_FILE
 
 CHILD = "minitransformer.exercises.submissions.child"
 PACKAGES = Path(__file__).parents[3]
 START = 60.0  # seconds that the process may take to import the package
+MAX_SECONDS = 3600.0
 SUFFIXES = (".py", ".ipynb")
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,16 @@ class Graded:
 
 
 def submissions(folder):
-    """(name, files) of each submission in a folder with one file or folder per student.
+    """The submissions in a folder with one file or folder per student.
+
+    Hidden files and ``__pycache__`` are skipped.
+
+    Returns
+    -------
+    found : list of (name, files)
+        The submissions, sorted by name.
+    others : list of (name, reason)
+        What else is in the folder, and why it is not graded.
 
     Raises
     ------
@@ -47,56 +63,76 @@ def submissions(folder):
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder")
-    found = [
-        (path.name, files_of(path))
-        for path in sorted(folder.iterdir())
-        if not path.name.startswith((".", "_")) and (path.is_dir() or path.suffix in SUFFIXES)
-    ]
-    found = [(name, files) for name, files in found if files]
+    found, others = [], []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name == "__pycache__":
+            continue
+        try:
+            files = files_of(path)
+        except OSError as error:
+            others.append((path.name, error.strerror or "it cannot be read"))
+            continue
+        if files:
+            found.append((path.name, files))
+        else:
+            kind = "the folder contains" if path.is_dir() else "it is"
+            others.append((path.name, f"{kind} no .py file and no notebook"))
     if not found:
         raise ValueError(
             f"{folder} contains no submission: it must have a .py file, a notebook or a folder per "
             "student"
         )
-    return found
+    return found, others
 
 
 def files_of(path):
     """The files of one submission: the file itself, or those in the folder."""
     path = Path(path)
     if not path.is_dir():
-        return [path]
-    return [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and p.name[0] not in "._"]
+        return [path] if path.suffix.lower() in SUFFIXES else []
+    return [
+        p for p in sorted(path.iterdir())
+        if p.suffix.lower() in SUFFIXES and p.name[0] not in "._" and not p.is_dir()
+    ]  # fmt: skip
 
 
-def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0):
+def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0, alone=False):
     """Check the functions of one submission.
 
     Parameters
     ----------
     files : list of path
-        .py files and notebooks, of which only the imports and functions are used.
+        .py files and notebooks. Of a notebook, only the imports and functions are used.
     names : sequence of str
         The exercises to check.
     seconds : float
-        Time limit for each exercise, and for loading the files.
+        Time limit for each exercise, and for loading the files: above 0, and at most an hour.
     seed : int
-        Seed of the random inputs.
+        Seed of the random inputs, 0 or more.
+    alone : bool
+        Whether to copy each file into a folder of its own first. It then cannot import the files
+        beside it, which may be those of other students.
 
     Returns
     -------
     list of Graded, in the order of `names`
+
+    Raises
+    ------
+    ValueError
+        If `seconds` or `seed` is not allowed. Nothing in a submission raises an error.
     """
+    seconds, seed = check_limits(seconds, seed)
     done = {}
-    with tempfile.TemporaryDirectory() as folder:
-        sources = [_as_python(path, folder, i) for i, path in enumerate(files)]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        try:
+            sources = [_copied(path, folder) if alone else Path(path).resolve() for path in files]
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a link to itself
+            fault = f"does not load: {error_words(error)}"
+            return [Graded(name, ERROR, fault) for name in names]
         while left := [name for name in names if name not in done]:
-            results = Path(folder) / f"results{len(done)}.jsonl"
-            end = _run(results, sources, left, seconds, seed, folder)
-            found, begun = _read(results)
-            done |= {graded.name: graded for graded in found}
-            if all(name in done for name in left):
-                break
+            found, begun, end = _run(sources, left, seconds, seed, folder)
+            done |= found
             if begun is None or begun == LOADING:
                 done |= {name: Graded(name, *end) for name in left if name not in done}
             else:
@@ -104,75 +140,108 @@ def grade(files, names=tuple(EXERCISES), *, seconds=10.0, seed=0):
     return [done[name] for name in names]
 
 
-def _as_python(path, folder, number):
-    """The path of a .py file with a submission's functions."""
-    path = Path(path)
-    if path.suffix != ".ipynb":
-        return path.resolve()
-    source = Path(folder) / f"{path.stem}_{number}.py"
-    source.write_text(functions_of(path), encoding="utf-8")
-    return source
+def check_limits(seconds, seed):
+    """The time limit and the seed of :func:`grade`; ValueError if one is not allowed."""
+    seconds = check_number("seconds", seconds, above=0, high=MAX_SECONDS)
+    return seconds, check_count("seed", seed, low=0)
 
 
-def _run(results, sources, names, seconds, seed, folder):
-    """Run the process to its end; return state and words for the step that it did not finish."""
-    command = [sys.executable, "-m", CHILD, str(results), str(seed)]
-    path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    process = subprocess.Popen(
-        [*command, ",".join(names), *map(str, sources)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        cwd=folder, env={**os.environ, **threads, "PYTHONPATH": path,
-                         "PYTHONDONTWRITEBYTECODE": "1"},
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        if _wait(process, results, seconds):
-            return ERROR, f"it ended the process with exit status {process.returncode}"
-        return TIMED_OUT, f"it took more than {seconds:g} s: an endless loop?"
-    finally:
-        _kill(process)
+def _copied(path, folder):
+    """A copy of the file in a new folder."""
+    if (size := Path(path).stat().st_size) > MAX_FILE:
+        raise ValueError(f"the file has {size:,} bytes; at most {MAX_FILE:,} are read")
+    return shutil.copyfile(path, Path(tempfile.mkdtemp(dir=folder)) / Path(path).name)
 
 
-def _wait(process, results, seconds):
-    """Wait: True once the process has ended, False if it writes no line within its time."""
-    size, since = 0, time.monotonic()
-    while True:
+def _run(sources, names, seconds, seed, folder):
+    """Run the process to its end.
+
+    Returns
+    -------
+    found : dict of str to Graded
+        The exercises that were graded.
+    begun : str or None
+        The step that was not finished.
+    end : (str, str)
+        The state and words for that step.
+    """
+    slow = TIMED_OUT, f"it took more than {seconds:g} s: an endless loop?"
+    with _Child(folder) as child:
+        limit = int(START + seconds * (len(names) + 1)) + 1
+        child.send(seed=seed, names=names, files=list(map(str, sources)), seconds=limit)
+        found, begun, patience = {}, None, START
+        while len(found) < len(names):
+            try:
+                line = child.lines.get(timeout=patience)
+                if line is None:
+                    return found, begun, (ERROR, _how_it_ended(child.process.wait(seconds)))
+            except (queue.Empty, subprocess.TimeoutExpired):
+                return found, begun, slow
+            patience = seconds
+            if "begin" in line:
+                begun = line["begin"]
+            else:
+                found[line["name"]] = Graded(line["name"], line["state"], line["fault"])
+                begun = None
+    return found, None, None
+
+
+def _how_it_ended(status):
+    if status < 0:
+        return f"it ended the process by signal {-status}"
+    return f"it ended the process with exit status {status}"
+
+
+class _Child:
+    """A process for one submission; a context manager that ends the process.
+
+    Attributes
+    ----------
+    lines : queue.Queue
+        What the process reports, as dicts, and None when it has ended.
+    """
+
+    def __init__(self, folder):
+        path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
+        self.key, self.lines = secrets.token_hex(16), queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", CHILD],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            start_new_session=True,
+        )  # fmt: skip
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def send(self, **request):
+        """Tell the process what to check. Standard input stays open as long as this process."""
         try:
-            process.wait(0.05)
-            return True
-        except subprocess.TimeoutExpired:
-            now = results.stat().st_size if results.exists() else 0
-            if now != size:
-                size, since = now, time.monotonic()
-            if time.monotonic() - since > (seconds if size else START):
-                return False
+            self.process.stdin.write(json.dumps({"key": self.key, **request}).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the process has ended already, and `lines` says so
 
+    def _listen(self):
+        key = self.key.encode()
+        for line in iter(lambda: self.process.stdout.readline(1 << 20), b""):
+            if line.startswith(key):  # no other line is the process's own
+                self.lines.put(json.loads(line.removeprefix(key)))
+        self.lines.put(None)
 
-def _kill(process):
-    """Kill the process, and all processes in its group; these were started by it."""
-    if hasattr(os, "killpg"):
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    else:
-        process.kill()
-    process.wait()
-
-
-def _read(results):
-    """The exercises that were graded, and the one that was running when the process ended."""
-    found, begun = [], None
-    lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
-    for line in lines:
-        try:
-            entry = strict_json(line)
-        except ValueError:
-            continue  # the line was cut off in the middle
-        if "begin" in entry:
-            begun = entry["begin"]
-        elif entry.get("name") in EXERCISES:
-            found.append(Graded(entry["name"], str(entry["state"]), str(entry["fault"])))
-            begun = None if entry["name"] == begun else begun
-    return found, begun
+    def __exit__(self, *error):
+        """Kill the process, and all processes in its group; these were started by it."""
+        if hasattr(os, "killpg"):
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        else:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass

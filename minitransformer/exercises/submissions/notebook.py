@@ -4,8 +4,9 @@ import ast
 import re
 import textwrap
 
-from minitransformer.storage import read_json
+from minitransformer.storage import strict_json
 
+MAX_FILE = 16 << 20  # in bytes
 CHECKED = re.compile(r"\bcheck\.(\w+)\(\w")
 
 
@@ -23,17 +24,19 @@ def functions_of(path):
         If the file is not a notebook.
     """
     try:
-        cells = read_json(path)["cells"]
+        cells = strict_json(path.read_bytes().decode("utf-8-sig"))["cells"]
         code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path} is not a notebook") from None
+    except (KeyError, TypeError):
+        raise ValueError("the file is not a notebook: it must have cells") from None
+    except ValueError as error:
+        raise ValueError(f"the file is not a notebook: {error}") from None
     found, answers = [], set()
     for source in code:
         answers |= set(CHECKED.findall(source))
         plain = [line if line[:1] not in ("%", "!") else "" for line in source.splitlines()]
         try:
             tree = ast.parse("\n".join(plain))
-        except SyntaxError:
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # a cell that does not parse has no functions
         found += filter(None, map(_import_or_function, tree.body))
     return "\n\n\n".join([*found, f"__answers__ = {sorted(answers)}"]) + "\n"
