@@ -146,8 +146,9 @@ def train(
     recipe = folder.config.recipe
     prepared = folder.task.prepare(texts, folder.tokenizer, recipe)
     model = folder.new_model().to(device)
-    parameters = f"{model.flat.values.size:,} parameters"
-    on_progress(f"{prepared.summary}, {parameters}; run folder: {folder.path}")
+    on_progress(prepared.summary)
+    on_progress(f"{len(folder.tokenizer):,} tokens, {model.flat.values.size:,} parameters")
+    on_progress(f"run folder: {folder.path}")
     keepers = recipe.callbacks()
     try:
         history = model.fit(

@@ -1,7 +1,11 @@
 """Progress of training, shown in a terminal, in a notebook, or in a log file."""
 
+import math
+import shutil
 import sys
 import time
+
+from rich.cells import cell_len
 
 from minitransformer.checks import check_choice
 
@@ -19,13 +23,30 @@ def clock(seconds):
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def numbers(logs):
-    """Logs as text, such as ``loss 0.4102  accuracy 0.8125``."""
-    return "  ".join(
-        f"{name} {value:.3g}" if name == "learning_rate" else f"{name} {value:.4f}"
-        for name, value in logs.items()
-        if name != "seconds"
-    )
+def numbers(logs, room=math.inf):
+    """Logs as text, such as ``loss 0.4102  accuracy 0.8125``.
+
+    If that needs more than `room` columns, a number and its validation are written together, as in
+    ``loss 0.4102 (val 0.5310)``, and what still does not fit is left out, apart from the first. The
+    history has all numbers.
+    """
+    cells = {name: f"{name} {_number(name, value)}" for name, value in logs.items()}
+    cells.pop("seconds", None)
+    if cell_len(text := "  ".join(cells.values())) <= room:
+        return text
+    text = ""
+    for name, cell in cells.items():
+        if name.startswith("val_") and name.removeprefix("val_") in logs:
+            continue
+        if f"val_{name}" in logs:
+            cell += f" (val {_number(name, logs[f'val_{name}'])})"
+        if not text or cell_len(text) + 2 + cell_len(cell) <= room:
+            text += ("  " if text else "") + cell
+    return text
+
+
+def _number(name, value):
+    return f"{value:.3g}" if name == "learning_rate" else f"{value:.4f}"
 
 
 class Progress:
@@ -60,17 +81,22 @@ class Progress:
         self.done += 1
         if time.monotonic() - self._drawn_at >= self.interval:
             self._drawn_at = time.monotonic()
-            self.draw(
-                f"epoch {epoch + 1}/{self.epochs}  step {batch + 1}/{self.steps}  "
-                f"{clock(self.time_left())} left  {numbers(logs)}"
-            )
+            place = f"epoch {epoch + 1}/{self.epochs}  step {batch + 1}/{self.steps}"
+            place += f"  {clock(self.time_left())} left  "
+            self.draw(place + numbers(logs, self.columns() - self.bar - len(place)))
 
     def epoch(self, epoch, logs):
         """Note that `epoch` (from 0) is done; `logs` is its row of the history."""
-        duration = clock(logs["seconds"])
-        self.line(f"epoch {epoch + 1}/{self.epochs}  {duration}  {numbers(logs)}")
+        place = f"epoch {epoch + 1}/{self.epochs}  {clock(logs['seconds'])}  "
+        self.line(place + numbers(logs, self.columns() - len(place)))
+
+    @staticmethod
+    def columns():
+        """Columns of a line: those of the terminal, or 80."""
+        return shutil.get_terminal_size().columns
 
     interval = LOG_INTERVAL
+    bar = 0
     verbose = 0
 
     def draw(self, text):
@@ -102,12 +128,15 @@ class Terminal(Progress):
     """A moving progress bar, with one line per epoch above it."""
 
     interval = DRAW_INTERVAL
+    bar = 11  # columns of the progress bar and of the space after it
 
     def __enter__(self):
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        self._bar = Bar(BarColumn(bar_width=24), TextColumn("{task.description}"), transient=True)
+        self._bar = Bar(
+            BarColumn(bar_width=self.bar - 1), TextColumn("{task.description}"), transient=True
+        )
         self._bar.start()
         return self
 

@@ -28,7 +28,7 @@ def steps(page):
 
 def form(line):
     """A line without its numbers, and without the words that depend on them."""
-    line = re.sub(r"^(  (?:attention|gradient):).*", r"\1", line)
+    line = re.sub(r"^(  (?:attention|\+ for, - against):).*", r"\1", line)
     line = re.sub(r"^loading .*", "loading", line)
     return " ".join(NUMBER.sub("#", line).split())
 

@@ -1,6 +1,7 @@
 """The progress of training, as shown in a terminal, in a notebook, and in a log file."""
 
 import io
+import re
 import sys
 import types
 
@@ -20,9 +21,30 @@ def test_verbose(capsys):
     assert shown(capsys, verbose=0) == []
     lines = shown(capsys, verbose=2)
     assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
-    for word in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"):
-        assert f" {word} " in lines[0]
+    assert re.search(r" loss \d\S+ \(val \d\S+\)  accuracy \d\S+ \(val \d\S+\)$", lines[0])
+    assert max(map(len, lines)) <= 80
     assert [line.split()[1] for line in shown(capsys)] == ["1/2", "2/2"], "no terminal: plain lines"
+
+
+def test_the_line_of_an_epoch_fits_its_columns(capsys, monkeypatch):
+    logs = {"loss": 0.5, "accuracy": 0.25, "perplexity": 12345.5, "val_loss": 1.5}
+    logs |= {"val_accuracy": 0.75, "val_perplexity": 2.0, "learning_rate": 1e-3, "seconds": 750}
+    shown = progress.EpochLines()
+    shown.start(epochs=200, steps=10)
+    found = {}
+    for columns in (20, 80, 100, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        shown.epoch(99, logs)
+        found[columns] = capsys.readouterr().out.rstrip("\n")
+        assert len(found[columns]) <= max(columns, 50)
+    place = "epoch 100/200  12:30  "
+    assert found[20] == place + "loss 0.5000 (val 1.5000)"
+    assert found[80] == place + "loss 0.5000 (val 1.5000)  accuracy 0.2500 (val 0.7500)"
+    assert found[100] == found[80] + "  learning_rate 0.001"
+    assert found[200] == place + (
+        "loss 0.5000  accuracy 0.2500  perplexity 12345.5000  val_loss 1.5000  "
+        "val_accuracy 0.7500  val_perplexity 2.0000  learning_rate 0.001"
+    )
 
 
 def test_lines_for_a_log_file_come_every_ten_seconds(capsys, monkeypatch):

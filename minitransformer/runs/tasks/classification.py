@@ -78,8 +78,7 @@ class Classification(Task):
         return Prepared(
             (x, dataset.train.labels),
             (val_x, dataset.validation.labels),
-            f"{len(x):,} texts to train on, {len(val_x):,} to validate on, "
-            f"{len(tokenizer):,} words",
+            f"{len(x):,} texts to train on, {len(val_x):,} to validate on",
         )
 
     def report(self, folder, model, dataset, began, on_progress=silent):

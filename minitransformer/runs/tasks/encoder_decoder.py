@@ -28,7 +28,7 @@ class EncoderDecoder(Task):
         summary = f"{len(train[0]):,} pairs to train on, {len(validation[0]):,} to validate on"
         if left_out := long + long_too:
             summary += f" ({left_out:,} of more than {recipe.max_len} tokens left out)"
-        return Prepared(train, validation, f"{summary}, {len(tokenizer):,} tokens")
+        return Prepared(train, validation, summary)
 
     def write(self, model, tokenizer, texts, beams=1, length_penalty=1.0):
         """The model's output for each of `texts`.

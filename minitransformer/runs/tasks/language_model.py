@@ -72,7 +72,7 @@ class LanguageModel(Task):
         validation, test = parts
         summary = (
             f"{len(train):,} tokens to train on, {len(validation):,} to validate on, "
-            f"{len(test):,} to test on, {len(tokenizer):,} different ones"
+            f"{len(test):,} to test on"
         )
         return Prepared((train,), None if recipe.monitor == "off" else validation, summary)
 
