@@ -137,7 +137,20 @@ def test_perplexity_of_any_loss_and_without_bounds():
     impossible = TokenCrossentropy()
     certain = np.array([[0.0, 5000.0]])
     _, saved = impossible.forward(certain, np.array([0]), 1.0)
-    assert 700 < Perplexity().measure_with(impossible, certain, np.array([0]), saved)[0] < 710
+    assert Perplexity().measure_with(impossible, certain, np.array([0]), saved)[0] == 5000
+    assert np.isnan(Perplexity().finish(np.nan))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("gap", [0.0, 10.3, 20.0, 90.0, 700.0])
+def test_perplexity_without_underflow_in_every_dtype(dtype, gap):
+    """Two logits: -log p of the other class is log(1 + e^gap)."""
+    logits, loss = np.array([[gap, 0.0], [0.0, gap]], dtype), TokenCrossentropy()
+    targets, gap = np.array([1, 0]), float(logits[0, 0])
+    _, saved = loss.forward(logits, targets, 2.0)
+    total, count = Perplexity().measure_with(loss, logits, targets, saved)
+    assert count == 2
+    assert total / 2 == pytest.approx(gap + np.log1p(np.exp(-gap)), rel=1e-6)
 
 
 def test_it_learns_what_comes_next():

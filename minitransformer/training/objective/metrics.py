@@ -80,27 +80,35 @@ class Perplexity(Metric):
     mode = "min"
 
     def measure(self, logits, targets, ignore_index=None):
-        return _nats(log_softmax(logits), targets, ignore_index)
+        return _nats(logits, targets, ignore_index)
 
     def measure_with(self, loss, logits, targets, saved):
         probabilities = loss.probabilities(saved)
-        if probabilities is None:
+        if probabilities is None or probabilities.dtype == np.float16:
             return self.measure(logits, targets, loss.ignore_index)
-        return _nats(probabilities, targets, loss.ignore_index, of_logarithms=False)
+        return _nats(logits, targets, loss.ignore_index, probabilities)
 
     def finish(self, mean):
-        return math.exp(mean) if mean < LARGEST_EXPONENT else math.inf
+        return math.inf if mean > LARGEST_EXPONENT else math.exp(mean)
 
 
-def _nats(table, targets, ignore_index, of_logarithms=True):
-    """Sum of -log p over the `targets` that count, and their number, given p or log p (..., C)."""
-    xp = array_module(table, targets)
+def _nats(logits, targets, ignore_index, probabilities=None):
+    """Sum of -log p over the `targets` that count, and their number.
+
+    The logarithm of the largest probability never underflows, and those of the others differ from
+    it by a difference of logits: log p_y = x_y - max x + log max p. This saves the exponential
+    function of every logit if the `probabilities` (..., C) are known.
+    """
+    xp = array_module(logits, targets)
     counts = xp.ones(targets.shape, bool) if ignore_index is None else targets != ignore_index
-    chosen = xp.take_along_axis(table, xp.where(counts, targets, 0)[..., None], axis=-1)[..., 0]
-    if not of_logarithms:
-        # A probability that underflowed is replaced with the smallest normal number.
-        chosen = xp.log(xp.maximum(chosen, np.finfo(chosen.dtype).tiny))
-    return as_number(-xp.where(counts, chosen, 0).sum(dtype=np.float64)), as_number(counts.sum())
+    if probabilities is None:
+        table = log_softmax(logits.astype(np.float32) if logits.dtype == np.float16 else logits)
+    else:
+        table = logits
+    nats = -xp.take_along_axis(table, xp.where(counts, targets, 0)[..., None], axis=-1)[..., 0]
+    if probabilities is not None:
+        nats = (logits.max(axis=-1) + nats) - xp.log(probabilities.max(axis=-1))
+    return as_number(xp.where(counts, nats, 0).sum(dtype=np.float64)), as_number(counts.sum())
 
 
 LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
