@@ -12,12 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, WRONG
+from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, RIGHT_BUT_FLOAT64, WRONG
 from minitransformer.exercises.contract import printable
 from minitransformer.exercises.submissions.child import ERROR, TIMED_OUT
 from minitransformer.exercises.submissions.grading import check_limits, submissions
 from minitransformer.exercises.submissions.grading import grade as grade_one
-from minitransformer.exercises.verdict import RIGHT_BUT_FLOAT64
 from minitransformer.runs.figures import check_place
 from minitransformer.storage import write_text
 

@@ -21,8 +21,9 @@ from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.check import check
 from minitransformer.exercises.exercise import Case, Exercise
 from minitransformer.exercises.judge import judge
-from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, WRONG, Verdict
+from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, RIGHT_BUT_FLOAT64, WRONG, Verdict
 
 __all__ = [
-    "EXERCISES", "NOT_WRITTEN", "RIGHT", "WRONG", "Case", "Exercise", "Verdict", "check", "judge",
+    "EXERCISES", "NOT_WRITTEN", "RIGHT", "RIGHT_BUT_FLOAT64", "WRONG", "Case", "Exercise",
+    "Verdict", "check", "judge",
 ]  # fmt: skip

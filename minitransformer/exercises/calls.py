@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from minitransformer.exercises.contract import contract_fault, describe_error, name_results
+from minitransformer.exercises.contract import (
+    FLOAT64,
+    contract_fault,
+    describe_error,
+    name_results,
+)
 from minitransformer.gradcheck.arguments import as_tuple
 
 TOLERANCE = {"f4": 1e-4, "f8": 1e-9}
@@ -24,7 +30,8 @@ class Trial:
     """The results of a function on one case.
 
     `fault` says in words why the results cannot be compared. `gaps` gives, for each wrong result,
-    the place of the largest error and the values of both functions there.
+    the place of the largest error and the values of both functions there. `wide` says in words
+    which result is float64 although the arguments are float32.
     """
 
     case: object
@@ -33,6 +40,7 @@ class Trial:
     values: dict = field(default_factory=dict)
     right: dict = field(default_factory=dict)
     gaps: dict = field(default_factory=dict)
+    wide: str = ""
 
     @property
     def ok(self):
@@ -58,9 +66,13 @@ def attempt(exercise, function, case):
         returned = function(*given[:n], **dict(zip(options, given[n:], strict=True)))
     except NotImplementedError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a learner's function may raise anything
         return Trial(case, describe_error(error, function))
     trial = compare(exercise, case, returned)
+    if exercise.judge and not trial.fault:
+        trial.fault = exercise.judge(case, trial.values, partial(_again, exercise, function, case))
     names = [*_required(exercise), *options]
     changed = [k for k, a, b in zip(names, before, given, strict=False) if not _same(a, b)]
     if changed and not trial.fault:
@@ -69,6 +81,14 @@ def attempt(exercise, function, case):
             "array instead of changing the argument (x = x - m, not x -= m)"
         )
     return trial
+
+
+def _again(exercise, function, case, **changes):
+    """The results of `function` by name, for arguments of which some are changed."""
+    changed = replace(case, arguments={**case.arguments, **changes})
+    positional, options = bind(exercise, function, changed)
+    returned = function(*positional, **options)
+    return dict(zip(exercise.results, as_tuple(returned), strict=False))
 
 
 def bind(exercise, function, case):
@@ -86,6 +106,8 @@ def bind(exercise, function, case):
             elif name in case.about:
                 raise CannotTry(name)
         elif name in accepted and accepted[name].default is EMPTY:
+            if name in case.about:
+                raise CannotTry(f"{name}={parameter.default}")
             options[name] = parameter.default
     return positional, options
 
@@ -109,11 +131,14 @@ def compare(exercise, case, returned):
     if fault:
         return trial
     if exercise.judge:
-        trial.fault = exercise.judge(case, values) or ""
         return trial
     for name, value in values.items():
         if not trial.fault:
-            trial.fault, trial.kind = contract_fault(name, value, right[name])
+            fault, kind = contract_fault(name, value, right[name])
+            if kind == FLOAT64 and "dtype" not in case.arguments:
+                trial.wide = trial.wide or fault
+            else:
+                trial.fault, trial.kind = fault, kind
     if not trial.fault:
         trial.values = {name: np.asarray(value) for name, value in values.items()}
         for name, value in trial.values.items():

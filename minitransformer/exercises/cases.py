@@ -29,7 +29,7 @@ class Variant:
 
     Attributes
     ----------
-    label, blame, tolerance
+    label, blame, tolerance, limit, sure
         As in :class:`Case`.
     sizes : dict
         Sizes that differ from :data:`SIZES`.
@@ -48,13 +48,16 @@ class Variant:
     blame: str = ""
     dtype: type = np.float64
     tolerance: float | None = None
+    limit: bool = False
+    sure: bool = False
 
 
 BATCH_OF_ONE = Variant("B = 1", {"B": 1})
 BATCH = Variant("B = 3")
 SMALL = Variant("B = T = 1", {"B": 1, "T": 1})
 SINGLE = Variant("float32", dtype=np.float32, blame="right in float64, wrong in float32")
-USUAL = (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
+EMPTY = Variant("an empty batch", {"B": 0}, limit=True)
+USUAL = (BATCH_OF_ONE, BATCH, SMALL, SINGLE, EMPTY)
 
 
 def inputs_of(pair, variant, rng):
@@ -90,8 +93,8 @@ def backward_case(pair, twin, variant, rng, inputs=None):
     )
     names = list(inspect.signature(twin).parameters)
     arguments = dict(zip(names, upstream, strict=False))
-    saved = pair.saved(inputs, outputs)
-    arguments |= {k: v for k, v in saved.items() if k in names and v is not None}
+    saved = {**inputs, **pair.saved(inputs, outputs)}
+    arguments |= {k: v for k, v in saved.items() if k in names[pair.upstream :] and v is not None}
     return Case(
         variant.label,
         arguments,
@@ -101,6 +104,8 @@ def backward_case(pair, twin, variant, rng, inputs=None):
         about=variant.options,
         blame=variant.blame,
         tolerance=variant.tolerance,
+        limit=variant.limit,
+        sure=variant.sure,
         rebuild=lambda changed: backward_case(pair, twin, variant, rng, changed),
     )
 
@@ -116,6 +121,8 @@ def forward_case(example, variant, rng, inputs=None):
         about=variant.options,
         blame=variant.blame,
         tolerance=variant.tolerance,
+        limit=variant.limit,
+        sure=variant.sure,
         rebuild=lambda changed: forward_case(example, variant, rng, changed),
     )
 

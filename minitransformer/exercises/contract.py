@@ -7,7 +7,9 @@ import numpy as np
 
 from minitransformer.gradcheck.arguments import as_tuple
 
-DTYPE, NOT_FINITE = "dtype", "not finite"  # kinds of faults that are treated specially
+# kinds of faults that are treated specially
+DTYPE, FLOAT64, NOT_FINITE = "dtype", "float64", "not finite"
+MAX_MESSAGE = 300  # characters of an error's message that are shown
 
 
 def name_results(exercise, returned, right):
@@ -51,20 +53,25 @@ def contract_fault(name, value, right):
     if right.dtype == bool and value.dtype != bool:
         return dtype_words(name, value.dtype, right.dtype), DTYPE
     if value.dtype.kind == "f" and not np.isfinite(value).all() and np.isfinite(right).all():
-        found = "NaN" if np.isnan(value).any() else "infinity"
+        nan = np.isnan(value).any()
         return (
-            f"{name} contains {found} where it should not: from a division 0 / 0, the logarithm "
-            "of 0, or an exponential that overflowed",
+            f"{name} contains {'NaN' if nan else 'infinity'} where it should not: from "
+            f"{'a division 0 / 0' if nan else 'a division by 0'}, the logarithm of "
+            f"{'a negative number' if nan else '0'}, or an exponential that overflowed",
             NOT_FINITE,
         )
     if value.dtype != right.dtype and not python_number:
-        return dtype_words(name, value.dtype, right.dtype), DTYPE
+        wide = (value.dtype, right.dtype) == (np.float64, np.float32)
+        return dtype_words(name, value.dtype, right.dtype), FLOAT64 if wide else DTYPE
     return "", ""
 
 
 def shape_words(name, shape, right):
     """Describe a wrong shape in words: which axis was summed, kept or moved."""
     words = f"{name} has the shape {shape}; it should be {right}"
+    if not right:
+        mean = ": the mean over all of them" if name == "loss" else ""
+        return f"{words}: one number for all entries together, not an array{mean}"
     if sorted(shape) == sorted(right):
         return f"{words}: the axes are in another order (a transpose)"
     if len(shape) < len(right):
@@ -91,8 +98,9 @@ def dtype_words(name, dtype, right):
     words = f"{name} has the dtype {dtype}; it should be {right}"
     if (dtype, right) == (np.float64, np.float32):
         words += (
-            ", like the arguments: np.zeros without a dtype is float64, and a NumPy scalar such as "
-            "np.sqrt(64) turns float32 into float64 (64**0.5, a Python number, does not)"
+            ", like the arguments: np.zeros, np.empty, np.eye and random numbers are float64 "
+            "unless you pass a dtype, and a NumPy scalar such as np.sqrt(64) turns float32 into "
+            "float64 (64**0.5, a Python number, does not)"
         )
     if right.kind == "b":
         words += ": a mask is boolean, and True means that a key may be seen"
@@ -101,10 +109,28 @@ def dtype_words(name, dtype, right):
 
 def describe_error(error, function):
     """Describe an error in words, with the line of the function in which it was raised."""
-    words = f"it raises {type(error).__name__}: {error}"
+    words = f"it raises {error_words(error)}"
     code = getattr(function, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if code is not None and frame.filename == code.co_filename:
             line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-            return f"{words}\n          in line {frame.lineno}: {line}"
+            return f"{words}\n          in line {frame.lineno}: {printable(line)}"
     return words
+
+
+def error_words(error):
+    """The type and message of an error, on one line, with nothing that a terminal would obey."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its message cannot be shown, because its __str__ fails)"
+    return printable(f"{type(error).__name__}: {message}".strip(" :"))
+
+
+def printable(text):
+    """`text` on one line and cut to :data:`MAX_MESSAGE`, with unprintable characters escaped."""
+    shown = " ".join(text[: 4 * MAX_MESSAGE].split())
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
+    if len(shown) <= MAX_MESSAGE and len(text) <= 4 * MAX_MESSAGE:
+        return shown
+    return f"{shown[:MAX_MESSAGE]} ... ({len(text):,} characters)"

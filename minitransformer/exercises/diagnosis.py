@@ -26,15 +26,19 @@ def name_fault(exercise, function, trials):
     """
     failed = [trial for trial in trials if not trial.ok]
     first = next((trial for trial in failed if trial.gaps or trial.kind != DTYPE), failed[0])
-    if first.fault:
-        known = first.kind == NOT_FINITE and first.case.blame
-        return f"{first.case.blame} ({first.fault})" if known else first.fault
+    if first.kind == NOT_FINITE:
+        known = known_mistake(exercise, first, trials, only_everywhere=True) or first.case.blame
+        return f"{known} ({first.fault})" if known else first.fault
+    if first.fault or first.case.sure:
+        return first.fault or first.case.blame
     wrong = [trial for trial in failed if trial.gaps]
     main = next((trial for trial in wrong if trial.case.label == BATCH.label), wrong[0])
     for trial in (main, *(trial for trial in wrong if trial is not main)):
-        for rule in (exchanged_results, batch_factor, known_mistake, parts_wrong):
+        for rule in (exchanged_results, batch_factor, known_mistake):
             if words := rule(exercise, trial, trials):
                 return words
+        if trial is main and (words := parts_wrong(exercise, trial)):
+            return words  # in a small case, wrong terms often fit by chance
     return pattern(exercise, function, main) or "no known pattern"
 
 
@@ -66,7 +70,7 @@ def batch_factor(exercise, trial, trials):
     return ""
 
 
-def parts_wrong(exercise, trial, trials):
+def parts_wrong(exercise, trial):
     """Rule: in a result that is a sum, terms are missing or have a wrong sign or factor."""
     if exercise.parts is None:
         return ""
@@ -80,8 +84,10 @@ def parts_wrong(exercise, trial, trials):
         shape = trial.right[name].shape
         basis = np.stack([np.broadcast_to(t, shape).ravel() for t in terms.values()], axis=1)
         target = trial.values[name].ravel()
+        if target.size < 3 * len(terms):
+            continue  # a few numbers can be made of any terms
         found, _, rank, _ = np.linalg.lstsq(basis, target, rcond=None)
-        if rank < len(terms) or not _alike(target, basis @ found, trial.right[name]):
+        if rank < len(terms) or not _alike(target, basis @ found, trial.right[name].ravel()):
             continue
         if np.abs(found - found[0]).max() < 1e-6:
             continue  # the same factor for all terms, so the fault is not in one term
@@ -101,12 +107,12 @@ def _coefficient(found, term):
     return f"the term {term} is {found:.4g} times what it should be"
 
 
-def known_mistake(exercise, trial, trials):
+def known_mistake(exercise, trial, trials, only_everywhere=False):
     """Rule: a known mistake gives this result; if several do, take one that does in every case."""
     found = [
         (name, words, compute)
         for words, compute in exercise.mistakes.items()
-        for name in trial.gaps
+        for name in trial.gaps or trial.values
         if _makes(exercise, compute, trial, name)
     ]
     everywhere = [
@@ -114,7 +120,7 @@ def known_mistake(exercise, trial, trials):
         for name, words, compute in found
         if all(_makes(exercise, compute, other, name) is not False for other in trials)
     ]
-    for name, words, _ in everywhere or found:
+    for name, words, _ in everywhere if only_everywhere else everywhere or found:
         return words if len(exercise.results) == 1 else f"{name}: {words}"
     return ""
 
@@ -126,20 +132,30 @@ def _makes(exercise, compute, trial, name):
     except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
         return None  # the mistake cannot be made in this case
     made = made if isinstance(made, dict) else {exercise.results[0]: made}
-    value = trial.values.get(name)
-    if made.get(name) is None or value is None or value.dtype == np.float32:
+    if made.get(name) is None or name not in trial.values:
         return None
-    return _alike(value, np.asarray(made[name]), trial.right[name])
+    value, right = np.asarray(trial.values[name]), np.asarray(trial.right[name])
+    if np.float32 in (value.dtype, right.dtype):
+        return None
+    return _alike(value, np.asarray(made[name]), right)
 
 
 def _alike(x, y, right):
-    """Whether two results agree to nine digits, which is enough to notice a different eps."""
+    """Whether two results agree to nine digits, which is enough to notice a different eps.
+
+    Entries that are infinite or NaN must be so in both: they say nothing about the size of the
+    others.
+    """
     if x.shape != y.shape or not x.size:
         return False
     if x.dtype.kind != "f" or y.dtype.kind not in "fiu":
         return np.array_equal(x, y)
-    size = max(np.abs(right).max(), np.abs(y).max())
-    return bool(np.abs(x - y).max() <= 1e-9 * size)
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+        return False
+    sizes = [np.abs(z[finite & np.isfinite(right)]).max(initial=0) for z in (x, y, right)]
+    size = max(sizes[2], min(sizes[:2]))  # a mistake may be far too large
+    return bool(np.abs(x[finite] - y[finite]).max(initial=0) <= 1e-9 * size)
 
 
 def pattern(exercise, function, trial):

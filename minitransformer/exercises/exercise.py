@@ -31,6 +31,10 @@ class Case:
         ``rebuild(inputs)`` -> Case: the same case with different inputs, for rules that need them.
     tolerance : float or None
         The relative error that counts as rounding. None means the default for the dtype.
+    limit : bool
+        Whether a function that fails in this case is right all the same, with a limit to mention.
+    sure : bool
+        Whether `blame` is the fault, whatever the rules say, if this is the first case that fails.
     """
 
     label: str
@@ -42,6 +46,8 @@ class Case:
     blame: str = ""
     rebuild: Callable | None = None
     tolerance: float | None = None
+    limit: bool = False
+    sure: bool = False
 
     @property
     def names(self):
@@ -81,8 +87,8 @@ class Exercise:
         Common mistakes. The key describes a mistake in words, and the value ``compute(names)``
         returns the wrong result, or a dict of wrong results by name.
     judge : callable or None
-        ``judge(case, results)`` judges a random result: it describes the fault in words, or returns
-        None if there is none.
+        ``judge(case, results, again)`` judges a random result: it describes the fault in words, or
+        returns None if there is none. ``again(**changes)`` returns the results for other arguments.
     """
 
     name: str

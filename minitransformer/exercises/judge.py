@@ -8,7 +8,13 @@ import numpy as np
 
 from minitransformer.exercises.calls import CannotTry, attempt
 from minitransformer.exercises.diagnosis import name_fault
-from minitransformer.exercises.verdict import NOT_WRITTEN, RIGHT, WRONG, Verdict
+from minitransformer.exercises.verdict import (
+    NOT_WRITTEN,
+    RIGHT,
+    RIGHT_BUT_FLOAT64,
+    WRONG,
+    Verdict,
+)
 
 
 def judge(exercise, function, seed=0):
@@ -45,6 +51,8 @@ def judge(exercise, function, seed=0):
 
 
 def _verdict(exercise, function, trials, untried):
+    limits = tuple(_limit(trial) for trial in trials if trial.case.limit and not trial.ok)
+    trials = [trial for trial in trials if not trial.case.limit]
     missing = [name for name in dict.fromkeys(untried) if name in exercise.needed]
     good = tuple(trial.case.label for trial in trials if trial.ok)
     bad = tuple(trial.case.label for trial in trials if not trial.ok)
@@ -57,7 +65,15 @@ def _verdict(exercise, function, trials, untried):
     results = exercise.results
     seen = set().union(*(trial.values for trial in trials))
     absent = [name for name in results if name not in seen] if not exercise.judge else []
-    return Verdict(exercise.name, RIGHT, right=good, untried=(*dict.fromkeys(untried), *absent))
+    wide = next((trial.wide for trial in trials if trial.wide), "")
+    state = RIGHT_BUT_FLOAT64 if wide else RIGHT
+    untried = (*dict.fromkeys(untried), *absent)
+    return Verdict(exercise.name, state, wide, right=good, untried=untried, limits=limits)
+
+
+def _limit(trial):
+    why = trial.case.blame or trial.fault or f"{', '.join(trial.gaps)} is wrong"
+    return f"{trial.case.label}: {why.splitlines()[0]}"
 
 
 def _place(trials):
@@ -65,9 +81,17 @@ def _place(trials):
         for name, (place, yours, right) in trial.gaps.items():
             where = f"{name}[{', '.join(map(str, place))}]" if place else name
             label = f" where {trial.case.label}"
-            return f"{where}{label}: yours is {_number(yours)}, right is {_number(right)}"
+            yours, right = _numbers(yours, right)
+            return f"{where}{label}: yours is {yours}, right is {right}"
     return ""
 
 
-def _number(x):
-    return f"{float(x):.6g}" if np.asarray(x).dtype.kind == "f" else str(x)
+def _numbers(*values):
+    """The values in words, with as many digits as it takes to tell them apart."""
+    if any(np.asarray(x).dtype.kind != "f" for x in values):
+        return [str(x) for x in values]
+    for digits in (6, 9, 12, 17):
+        shown = [f"{float(x):.{digits}g}" for x in values]
+        if shown[0] != shown[1]:
+            break
+    return shown

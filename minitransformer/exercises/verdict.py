@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NOT_WRITTEN, WRONG, RIGHT = "not written", "wrong", "right"
+RIGHT_BUT_FLOAT64 = "right, but float64"  # right numbers, but in float64 for float32 arguments
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,17 @@ class Verdict:
     name : str
         The name of the exercise.
     state : str
-        "not written", "wrong" or "right".
+        "not written", "wrong", "right", or "right, but float64".
     fault : str
-        What is wrong, in words; empty unless the state is "wrong".
+        What is wrong, in words, or where the float64 comes from; empty if there is nothing to say.
     right, wrong : tuple of str
         The cases in which the function is right, and those in which it is wrong.
     place : str
         The place of the largest error, with the function's value and the right value.
     untried : tuple of str
         Options and results that were not tested, because the function does not have them.
+    limits : tuple of str
+        Unusual cases in which a right function fails, each with the reason.
     """
 
     name: str
@@ -34,11 +37,12 @@ class Verdict:
     wrong: tuple = ()
     place: str = ""
     untried: tuple = ()
+    limits: tuple = ()
 
     @property
     def ok(self):
-        """Whether the function is right."""
-        return self.state == RIGHT
+        """Whether the numbers are right."""
+        return self.state in (RIGHT, RIGHT_BUT_FLOAT64)
 
     def __str__(self):
         if self.state == NOT_WRITTEN:
@@ -51,10 +55,12 @@ class Verdict:
         if self.place:
             lines.append(f"  worst   {self.place}")
         if self.fault:
-            lines.append(f"  fault   {self.fault}")
+            lines.append(f"  {'dtype' if self.ok else 'fault'}   {self.fault}")
+        if self.state == WRONG:
             lines.append(f"  hints   check.{self.name}.hint(1), .hint(2), .hint(3)")
         if self.untried:
             lines.append(f"  untried {', '.join(self.untried)}: your function does not have them")
+        lines += [f"  limits  {limit}" for limit in self.limits]
         return "\n".join(lines)
 
     def __repr__(self):

@@ -64,7 +64,7 @@ def test_the_terms_of_a_result_add_up_to_it(exercise):
 @each
 def test_every_mistake_is_one(exercise):
     """A listed mistake can be made in some case, and its result there is not the right one."""
-    cases = exercise.draw(np.random.default_rng(1))
+    cases = [case for case in exercise.draw(np.random.default_rng(1)) if not case.limit]
     for words, compute in exercise.mistakes.items():
         differs = False
         for case in cases:
@@ -194,7 +194,7 @@ def test_optional_results_may_be_left_out():
     twin = EXERCISES["layer_norm"].twin
     verdict = judge(EXERCISES["layer_norm"], lambda x, gamma, beta: twin(x, gamma, beta)[0])
     assert verdict.ok
-    assert verdict.untried == ("xhat", "rstd")
+    assert verdict.untried == ("eps", "xhat", "rstd")
 
 
 def test_the_issue_s_examples():

@@ -62,6 +62,13 @@ def _tanh_parts(c):
     }
 
 
+TANH = Variant(
+    'approximate = "tanh"',
+    options=("approximate",),
+    adjust=lambda inputs, rng: inputs | {"approximate": "tanh"},
+    blame='right with erf, but `approximate` is not used: approximate="tanh" is the tanh form',
+    sure=True,
+)
 KINK = Variant(
     "x = 0",
     adjust=lambda inputs, rng: {"x": inputs["x"] * (rng.random(inputs["x"].shape) < 0.5)},
@@ -110,6 +117,7 @@ EXERCISES = [
             "NumPy has no erf. Use minitransformer.functional.erf, which takes whole arrays.",
             "x / 2 times (1 + erf(x / sqrt(2))).",
         ),
+        variants=(*USUAL, TANH),
         parts=lambda c: {
             "y": {"x / 2": c.x / 2, "x / 2 erf(x / sqrt 2)": c.x / 2 * erf(c.x / math.sqrt(2))}
         },
@@ -132,6 +140,7 @@ EXERCISES = [
             "The derivative of Phi is the density of the normal distribution.",
             "dy times (Phi(x) + x phi(x)), with phi(x) = exp(-x^2/2) / sqrt(2 pi).",
         ),
+        variants=(*USUAL, TANH),
         parts=lambda c: {"dx": {"Phi(x)": c.dy * Phi(c.x), "x phi(x)": c.dy * c.x * _phi(c.x)}},
         mistakes={
             "the density phi(x) is without its factor x": lambda c: c.dy * (Phi(c.x) + _phi(c.x)),

@@ -1,8 +1,10 @@
 """Notebook 6: attention."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from minitransformer.exercises.cases import SINGLE, SMALL, Variant
+from minitransformer.exercises.cases import EMPTY, SINGLE, SMALL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward, scaled
 
 ATTENTION = "06_attention"
@@ -81,6 +83,13 @@ PLAIN = (
     Variant("T = S", {"T": 4, "S": 4}),
     SMALL,
     SINGLE,
+    EMPTY,
+)
+BIAS = Variant(
+    "a bias",
+    {},
+    ("bias",),
+    blame="right without a bias: it is added to the scores before the softmax",
 )
 DROPOUT = Variant(
     "dropout of the weights",
@@ -160,6 +169,11 @@ EXERCISES = [
         variants=(
             *PLAIN,
             *MASKED,
+            replace(
+                DROPOUT,
+                blame="right without dropout: O = (P keep) V, and P is returned without keep",
+            ),
+            BIAS,
             scaled(
                 "Q",
                 1e4,

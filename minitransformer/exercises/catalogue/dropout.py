@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
-from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
+from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import alone, backward
 
 BLOCK = "08_the_block"
 
 
-def _mask_arguments(p, dtype=np.float64):
+def _mask_arguments(p, dtype=np.float64, shape=(40, 50)):
     def drawn(inputs, rng):
         return {
             "rng": np.random.default_rng(int(rng.integers(1 << 30))),
-            "shape": (40, 50),
+            "shape": shape,
             "p": p,
             "dtype": dtype,
         }
@@ -22,15 +22,44 @@ def _mask_arguments(p, dtype=np.float64):
     return drawn
 
 
-def judge_mask(case, values):
+def judge_mask(case, values, again):
     """What is wrong, in words, with a dropout mask; it is random, so statistics decide."""
     c, keep = case.names, values["keep"]
+    return _wrong_array(c, keep) or _wrong_numbers(c, keep) or _wrong_source(c, keep, again)
+
+
+def _wrong_array(c, keep):
+    """A type, shape or dtype that is wrong, or rows that are all the same."""
     if not hasattr(keep, "dtype"):
         return f"it returns a {type(keep).__name__}; an array is expected"
     if keep.shape != c.shape:
         return f"keep has the shape {keep.shape}; it should be {c.shape}"
     if keep.dtype != c.dtype:
         return f"keep has the dtype {keep.dtype}; it should be `dtype`, {c.dtype.__name__}"
+    for axis, size in enumerate(c.shape):
+        if c.p and size > 1 and (keep == keep.take([0], axis=axis)).all():
+            return f"the mask is the same all along axis {axis}: draw one number for each entry"
+    return None
+
+
+def _wrong_source(c, keep, again):
+    """The numbers of a mask are right, but they may not come from `rng`."""
+    if not c.p:
+        return None
+    seed = np.random.default_rng(7)
+    if not np.array_equal(again(rng=seed)["keep"], again(rng=np.random.default_rng(7))["keep"]):
+        return "two generators with the same seed give different masks: draw from rng, and only it"
+    if np.array_equal(again(rng=np.random.default_rng(7))["keep"], keep):
+        return (
+            "every generator gives the same mask: draw from rng, not from a generator of your own"
+        )
+    if np.array_equal(again(rng=seed)["keep"], again(rng=np.random.default_rng(7))["keep"]):
+        return "the second mask from a generator is the first one again: draw from rng itself"
+    return None
+
+
+def _wrong_numbers(c, keep):
+    """Which entries are kept, and what they are multiplied by."""
     fraction, found = float((keep != 0).mean()), np.unique(keep)
     right = 1 / (1 - c.p)
     if found.min() < 0 or len(found) > 2:
@@ -74,6 +103,7 @@ EXERCISES = [
                 blame="wrong if nothing is dropped: every entry should be 1 then",
             ),
             Variant("float32", adjust=_mask_arguments(0.3, np.float32)),
+            Variant("three axes", adjust=_mask_arguments(0.5, shape=(8, 15, 20))),
         ),
     ),
     backward(
@@ -86,8 +116,8 @@ EXERCISES = [
             "It is one product of two arrays, dy and keep.",
         ),
         variants=tuple(
-            Variant(v.label, v.sizes, ("keep",), blame=v.blame, dtype=v.dtype)
-            for v in (BATCH_OF_ONE, BATCH, SMALL, SINGLE)
+            Variant(v.label, v.sizes, ("keep",), blame=v.blame, dtype=v.dtype, limit=v.limit)
+            for v in USUAL
         ),
         mistakes={
             "dropped entries pass: where keep is 0, the gradient is 0": lambda c: c.dy,

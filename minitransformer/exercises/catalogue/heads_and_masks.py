@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.exercises.cases import SINGLE, Variant
+from minitransformer.exercises.cases import EMPTY, SINGLE, Variant
 from minitransformer.exercises.catalogue.entries import alone, backward, forward
 
 HEADS = "07_heads_and_masks"
@@ -56,6 +56,7 @@ SPLIT_CASES = (
     Variant("B = 3"),
     Variant("H = T", {"H": 3, "T": 3}),
     SINGLE,
+    EMPTY,
 )
 MERGED_CASES = (
     Variant("one head", {"H": 1}),
@@ -63,6 +64,7 @@ MERGED_CASES = (
     Variant("B = 3", {"E": 3}),
     Variant("H = T", {"H": 3, "T": 3}),
     SINGLE,
+    EMPTY,
 )
 
 

@@ -1,10 +1,11 @@
 """Notebooks 2, 3 and 6: linear maps, the embedding, and the projection to Q, K and V."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, USUAL, Variant
+from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward
 
 LINEAR, EMBEDDING, ATTENTION = "02_linear_layers", "03_embeddings", "06_attention"
@@ -57,6 +58,14 @@ SQUARE = Variant(
     {"D": 4, "F": 4},
     blame="right unless W is square: does your code decide something by comparing shapes?",
 )
+WITHOUT_BIAS = Variant(
+    "without b",
+    options=("b",),
+    adjust=lambda inputs, rng: {name: x for name, x in inputs.items() if name != "b"},
+    blame="right with b, but b may also be left out (None), and then nothing is added",
+)
+# as in a transformer: x has as many features as Q, K and V
+SQUARE_MAPS = tuple(replace(v, sizes={**v.sizes, "D": 7, "F": 7}) for v in USUAL)
 ONCE = Variant(
     "no id twice",
     {"V": 40},
@@ -95,9 +104,10 @@ EXERCISES = [
         (
             "It is one matrix product, over the last axis of x and the first axis of W.",
             "x (B, T, D_in) @ W (D_in, D_out) works as it is: NumPy keeps the leading axes.",
-            "x @ W + b: the shape of b, (D_out,), is broadcast over all tokens.",
+            "x @ W + b: the shape of b, (D_out,), is broadcast over all tokens. If b is None, add "
+            "nothing.",
         ),
-        variants=(*USUAL, ROWS, SQUARE),
+        variants=(*USUAL, ROWS, SQUARE, WITHOUT_BIAS),
         parts=lambda c: {
             "y": {"x W": c.x @ c.W, "b": np.broadcast_to(c.b, c.x.shape[:-1] + c.b.shape)}
         },
@@ -129,7 +139,7 @@ EXERCISES = [
             "NumPy indexes with whole arrays of integers.",
             "W[ids] has the shape of ids, followed by the features.",
         ),
-        variants=(BATCH_OF_ONE, BATCH, SMALL, SINGLE, UNUSED),
+        variants=(*USUAL, UNUSED),
         mistakes={
             "the rows are counted from 1: row 0 belongs to id 0": lambda c: c.W[c.ids - 1],
             "each id looks up the row after its own": lambda c: c.W[(c.ids + 1) % len(c.W)],
@@ -182,6 +192,7 @@ EXERCISES = [
             "linear map.",
             "With d of shape (tokens, 3D): dx = d W^T, dW = x^T d, and db is the sum of d's rows.",
         ),
+        variants=SQUARE_MAPS,
         mistakes={
             "only the path through Q: x was used three times": lambda c: _blocks(c, "dQ"),
             "only the path through K: x was used three times": lambda c: _blocks(c, "dK"),

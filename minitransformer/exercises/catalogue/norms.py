@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.exercises.cases import SINGLE, SMALL, Variant
+from minitransformer.exercises.cases import EMPTY, SINGLE, SMALL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward
 
 NORM = "04_layer_norm"
@@ -32,12 +32,22 @@ NORM_CASES = (
     Variant("B = 3", blame=GAMMA),
     SMALL,
     SINGLE,
+    EMPTY,
     Variant("two features", {"D": 2}),
 )
-EPS = Variant(
-    "rows that hardly vary",
-    adjust=_flat,
-    blame="right for rows that vary: eps belongs inside the root, added to the variance",
+EPS = (
+    Variant(
+        "rows that hardly vary",
+        adjust=_flat,
+        blame="right for rows that vary: eps belongs inside the root, added to the variance",
+    ),
+    Variant(
+        "eps = 0.1",
+        options=("eps",),
+        adjust=lambda inputs, rng: inputs | {"eps": 0.1},
+        blame="right for the usual eps, but here it is 0.1: the parameter eps is not used",
+        sure=True,
+    ),
 )
 OFFSET = Variant(
     "an offset of 3000 in float32",
@@ -99,6 +109,9 @@ def backward_mistakes(centred):
                 * (c.dy - centred * mean(c.dy) - c.xhat * mean(c.dy * c.xhat))
             }
         ),
+        "gamma is left out of mean(gamma dy xhat): it multiplies dy inside both means": lambda c: {
+            "dx": c.rstd * (dxhat(c) - centred * mean(dxhat(c)) - c.xhat * mean(c.dy * c.xhat))
+        },
         "right while gamma is 1: gamma is left out": lambda c: {
             "dx": c.rstd * (c.dy - centred * mean(c.dy) - c.xhat * mean(c.dy * c.xhat))
         },
@@ -152,7 +165,7 @@ EXERCISES = [
             "variance (divided by D). keepdims=True keeps the axis.",
             "xhat = centred / sqrt(variance + eps), and y = gamma xhat + beta.",
         ),
-        variants=(*NORM_CASES, EPS, OFFSET),
+        variants=(*NORM_CASES, *EPS, OFFSET),
         required=1,
         parts=lambda c: {
             "y": {"gamma xhat": c.gamma * norm(c.x), "beta": np.broadcast_to(c.beta, c.x.shape)}
@@ -185,8 +198,21 @@ EXERCISES = [
             "gamma is left out": lambda c: {"y": norm(c.x) + c.beta},
             "gamma multiplies beta too": lambda c: {"y": c.gamma * (norm(c.x) + c.beta)},
             "gamma and beta are exchanged": lambda c: {"y": c.beta * norm(c.x) + c.gamma},
+            "gamma is a factor too many: xhat is what gamma and beta are applied to": lambda c: {
+                "xhat": c.gamma * norm(c.x)
+            },
+            "this is y: xhat comes before gamma and beta": lambda c: {
+                "xhat": c.gamma * norm(c.x) + c.beta
+            },
+            "it is not yet divided by the standard deviation": lambda c: {"xhat": c.x - mean(c.x)},
             "this is the standard deviation: rstd is one over it": lambda c: {
                 "rstd": np.sqrt(c.x.var(-1, keepdims=True) + 1e-5)
+            },
+            "this is the variance: rstd is one over its root": lambda c: {
+                "rstd": c.x.var(-1, keepdims=True) + 1e-5
+            },
+            "this is one over the variance: the root is missing": lambda c: {
+                "rstd": 1 / (c.x.var(-1, keepdims=True) + 1e-5)
             },
         },
     ),
@@ -204,6 +230,11 @@ EXERCISES = [
         ),
         variants=NORM_CASES,
         parts=_layer_parts,
-        mistakes=backward_mistakes(1),
+        mistakes={
+            "gamma is left out of mean(gamma dy): it multiplies dy inside both means": lambda c: {
+                "dx": c.rstd * (dxhat(c) - mean(c.dy) - c.xhat * mean(dxhat(c) * c.xhat))
+            },
+            **backward_mistakes(1),
+        },
     ),
 ]

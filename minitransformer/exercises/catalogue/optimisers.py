@@ -35,6 +35,21 @@ def _moment(sizes, rng):
     return {"theta": theta, "g": g, "v": v, "lr": 0.1, "beta": 0.8}
 
 
+def _other_rates(inputs, rng):
+    """Other values of all the rates: a function that has them built in is wrong."""
+    rates = ("lr", "beta", "beta1", "beta2", "eps", "weight_decay")
+    return {k: float(rng.uniform(0.2, 0.8)) if k in rates else v for k, v in inputs.items()}
+
+
+RATES = Variant(
+    "other rates",
+    adjust=_other_rates,
+    blame="right for lr = 0.1 and the usual other rates: are some built in, instead of being taken "
+    "from the arguments?",
+    sure=True,
+)
+
+
 def _mv(c):
     m = c.beta1 * c.m + (1 - c.beta1) * c.g
     return m, c.beta2 * c.v + (1 - c.beta2) * c.g * c.g
@@ -89,6 +104,7 @@ EXERCISES = [
             Variant("a later step"),
             Variant("float32", dtype=np.float32),
             Variant("without momentum", adjust=lambda i, rng: i | {"beta": 0.0}),
+            RATES,
         ),
         parts=lambda c: {
             "theta": {"theta": c.theta, "- lr g": -c.lr * c.g, "- lr beta v": -c.lr * c.beta * c.v},
@@ -107,6 +123,8 @@ EXERCISES = [
             "the velocity contains the learning rate: only the step has it": lambda c: {
                 "v": c.beta * c.v + c.lr * c.g
             },
+            "the velocity contains minus the learning rate, as in some libraries: here it is "
+            "beta v + g, and the step is lr v": lambda c: {"v": c.beta * c.v - c.lr * c.g},
             "this is the step, not the velocity": lambda c: {"v": c.lr * (c.beta * c.v + c.g)},
             "this is Nesterov's step, which looks ahead": lambda c: {
                 "theta": c.theta - c.lr * (c.g + c.beta * (c.beta * c.v + c.g))
@@ -135,6 +153,7 @@ EXERCISES = [
             ),
             Variant("a later step"),
             Variant("no decay", adjust=lambda i, rng: i | {"weight_decay": 0.0}),
+            RATES,
             Variant("float32", dtype=np.float32),
         ),
         parts=_adam_parts,
@@ -168,13 +187,18 @@ EXERCISES = [
                 "v": _mv(c)[1] / (1 - c.beta2**c.t)
             },
             "g is not squared": lambda c: {"v": c.beta2 * c.v + (1 - c.beta2) * c.g},
-            "beta1 and beta2 are exchanged": lambda c: {
-                "m": c.beta2 * c.m + (1 - c.beta2) * c.g,
-                "v": c.beta1 * c.v + (1 - c.beta1) * c.g**2,
-            },
+            "beta2 is used, which belongs to the mean of the squares: are beta1 and beta2 "
+            "exchanged?": lambda c: {"m": c.beta2 * c.m + (1 - c.beta2) * c.g},
+            "beta1 is used, which belongs to the mean of the gradients: the squares have beta2": (
+                lambda c: {"v": c.beta1 * c.v + (1 - c.beta1) * c.g**2}
+            ),
             "beta and 1 - beta are exchanged": lambda c: {
                 "m": (1 - c.beta1) * c.m + c.beta1 * c.g,
                 "v": (1 - c.beta2) * c.v + c.beta2 * c.g**2,
+            },
+            "the factor 1 - beta is missing": lambda c: {
+                "m": c.beta1 * c.m + c.g,
+                "v": c.beta2 * c.v + c.g**2,
             },
         },
     ),

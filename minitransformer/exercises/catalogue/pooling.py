@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
+from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward
 
 CLASSIFIER = "10_classifier"
@@ -20,7 +20,7 @@ MASKED = Variant(
     lambda i, rng: i | {"mask": np.arange(i["x"].shape[1]) < [[2], [5], [4]]},
     "right without padding: padding counts neither in the sum nor in the number of tokens",
 )
-POOL_CASES = (BATCH_OF_ONE, BATCH, SMALL, SINGLE, MASKED, WITHOUT_TOKENS)
+POOL_CASES = (*USUAL, MASKED, WITHOUT_TOKENS)
 
 
 def _where(c):
@@ -162,10 +162,7 @@ EXERCISES = [
             "tokens. Multiply it by dy.",
         ),
         variants=(
-            BATCH_OF_ONE,
-            BATCH,
-            SMALL,
-            SINGLE,
+            *USUAL,
             Variant(
                 "padding in front",
                 {"mask": True},

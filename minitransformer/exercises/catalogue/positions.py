@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE, SINGLE, SMALL, Variant
+from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import alone, backward, forward
 
 POSITIONS = "05_positions"
@@ -83,6 +83,12 @@ EXERCISES = [
             Variant("random sizes", adjust=_drawn),
             Variant("one position", adjust=lambda i, rng: i | {"max_len": 1}),
             Variant(
+                "dtype = float32",
+                options=("dtype",),
+                adjust=lambda i, rng: i | {"dtype": np.float32},
+                blame="right in float64, but the parameter dtype is not used",
+            ),
+            Variant(
                 "odd D",
                 adjust=lambda i, rng: i | {"d_model": 7},
                 blame="right for even D: an odd D ends with a sine, and has one cosine fewer",
@@ -132,10 +138,7 @@ EXERCISES = [
             "(x1 cos - x2 sin, x1 sin + x2 cos), concatenated along the last axis.",
         ),
         variants=(
-            BATCH_OF_ONE,
-            BATCH,
-            SMALL,
-            SINGLE,
+            *USUAL,
             Variant("positions of each text", {"rows": 1}),
         ),
         mistakes=_rotary_mistakes(lambda c: c.x, 1),
@@ -150,10 +153,7 @@ EXERCISES = [
             "It is the forward pass with the sign of the sine changed in both halves.",
         ),
         variants=(
-            BATCH_OF_ONE,
-            BATCH,
-            SMALL,
-            SINGLE,
+            *USUAL,
             Variant("positions of each text", {"rows": 1}),
         ),
         mistakes=_rotary_mistakes(lambda c: c.dy, -1),

@@ -3,23 +3,25 @@
 from minitransformer.exercises.catalogue import (
     activations,
     attention,
+    cross_entropy,
     dropout,
     gated_activations,
     heads_and_masks,
     linear_and_embedding,
-    losses,
     norms,
     optimisers,
     pooling,
     positions,
     rms_norm,
     softmax,
+    squared_error,
     tiled_attention,
 )
 
 TOPICS = (
-    softmax, losses, linear_and_embedding, activations, gated_activations, norms, rms_norm,
-    positions, attention, tiled_attention, heads_and_masks, dropout, optimisers, pooling,
+    softmax, squared_error, cross_entropy, linear_and_embedding, activations, gated_activations,
+    norms, rms_norm, positions, attention, tiled_attention, heads_and_masks, dropout, optimisers,
+    pooling,
 )  # fmt: skip
 _ALL = [exercise for topic in TOPICS for exercise in topic.EXERCISES]
 EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=lambda e: e.notebook)}

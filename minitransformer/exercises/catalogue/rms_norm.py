@@ -39,7 +39,7 @@ EXERCISES = [
             "Take the mean of the squares over the last axis, with keepdims=True.",
             "xhat = x / sqrt(mean square + eps), and y = gamma xhat.",
         ),
-        variants=(*NORM_CASES, EPS),
+        variants=(*NORM_CASES, *EPS),
         required=1,
         mistakes={
             "eps is added outside the root": _rms(lambda x: x / (np.sqrt(mean_square(x)) + 1e-6)),
@@ -60,6 +60,15 @@ EXERCISES = [
                 lambda x: x / np.sqrt((x * x).mean(1, keepdims=True) + 1e-6)
             ),
             "gamma is left out": lambda c: {"y": c.x / np.sqrt(mean_square(c.x) + 1e-6)},
+            "gamma is a factor too many: xhat is what gamma is applied to": lambda c: {
+                "xhat": c.gamma * c.x / np.sqrt(mean_square(c.x) + 1e-6)
+            },
+            "this is the mean square: rstd is one over its root": lambda c: {
+                "rstd": mean_square(c.x) + 1e-6
+            },
+            "this is one over the mean square: the root is missing": lambda c: {
+                "rstd": 1 / (mean_square(c.x) + 1e-6)
+            },
             "this is the root mean square: rstd is one over it": lambda c: {
                 "rstd": np.sqrt(mean_square(c.x) + 1e-6)
             },

@@ -1,5 +1,7 @@
 """Notebook 1: softmax and its logarithm."""
 
+from functools import partial
+
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
@@ -13,7 +15,29 @@ LARGE = scaled(
     "right for small scores, but exp overflows for large ones: subtract the largest score of each "
     "row first, which does not change the result",
 )
-AXIS = Variant("axis = 1", options=("axis",), adjust=lambda inputs, rng: inputs | {"axis": 1})
+AXES = tuple(
+    Variant(
+        f"axis = {axis}",
+        options=("axis",),
+        adjust=lambda inputs, rng, axis=axis: inputs | {"axis": axis},
+        blame="right along the last axis, but here `axis` names another one: pass it to every "
+        "maximum and sum",
+        sure=True,
+    )
+    for axis in (1, 0)
+)
+TINY = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # what learners add where they fear a 0
+
+
+def added(words, compute, tiny=TINY):
+    """The mistakes of adding a small number, each as an entry of `mistakes`."""
+    return {f"{number:g} is added {words}": partial(compute, tiny=number) for number in tiny}
+
+
+LOG_OF_SOFTMAX = (
+    "right for small scores, but this is the logarithm of softmax: for large scores, a softmax is "
+    "rounded to 0, whose logarithm is -inf. Take the logarithm of the fraction on paper first"
+)
 
 
 def _exp(x):
@@ -41,7 +65,7 @@ EXERCISES = [
             "overflows. Then exponentiate.",
             "Divide the exponentials by their sum along the axis, again with keepdims=True.",
         ),
-        variants=(*USUAL, LARGE, AXIS),
+        variants=(*USUAL, LARGE, *AXES),
         mistakes={
             "each row should sum to 1, but the sum runs over the whole array": lambda c: (
                 np.exp(c.x) / np.exp(c.x).sum()
@@ -57,6 +81,15 @@ EXERCISES = [
                 lambda c: softmax_rows(-c.x)
             ),
             "this is the logarithm of softmax": lambda c: np.log(softmax_rows(c.x)),
+            **added(
+                "to the sum: then a row no longer sums to 1. The sum is never 0, because the "
+                "largest exponential is 1",
+                lambda c, tiny: _exp(c.x) / (sum_rows(_exp(c.x)) + tiny),
+            ),
+            **added(
+                "to the sum, so a row no longer sums to 1",
+                lambda c, tiny: np.exp(c.x) / (sum_rows(np.exp(c.x)) + tiny),
+            ),
         },
     ),
     backward(
@@ -70,6 +103,7 @@ EXERCISES = [
             "There are two terms: y_i times its own upstream gradient dy_i, minus y_i times one "
             "number for the whole row, the sum of y_j dy_j.",
         ),
+        variants=(*USUAL, *AXES),
         parts=lambda c: {"dx": {"y dy": c.y * c.dy, "- y sum(y dy)": -c.y * sum_rows(c.y * c.dy)}},
         mistakes={
             "y (1 - y) dy is only the diagonal of the Jacobian: x_i also changes the other y_j in "
@@ -106,7 +140,7 @@ EXERCISES = [
             "First subtract each row's largest entry. Then subtract the logarithm of the sum of "
             "the exponentials of what is left.",
         ),
-        variants=(*USUAL, LARGE, AXIS),
+        variants=(*USUAL, LARGE, *AXES),
         mistakes={
             "the logarithm is missing: this is softmax": lambda c: softmax_rows(c.x),
             "the logarithm is missing around the sum": lambda c: c.x - sum_rows(np.exp(c.x)),
@@ -129,6 +163,35 @@ EXERCISES = [
             "a mean of the exponentials instead of a sum": lambda c: (
                 np.log(softmax_rows(c.x)) + np.log(c.x.shape[-1])
             ),
+            LOG_OF_SOFTMAX: lambda c: np.log(softmax_rows(c.x)),
+            **added(
+                "to the softmax before its logarithm is taken: that changes every value. Take the "
+                "logarithm of the fraction on paper first",
+                lambda c, tiny: np.log(softmax_rows(c.x) + tiny),
+                (*TINY, 1e-9),
+            ),
+            **added(
+                "inside the logarithm: the sum of the exponentials is never 0",
+                lambda c, tiny: (
+                    c.x - c.x.max(axis=-1, keepdims=True) - np.log(sum_rows(_exp(c.x)) + tiny)
+                ),
+            ),
+            **{
+                f"the logarithm has base {base}: take the natural logarithm": (
+                    lambda c, base=base: (
+                        c.x
+                        - c.x.max(axis=-1, keepdims=True)
+                        - np.log(sum_rows(_exp(c.x))) / np.log(base)
+                    )
+                )
+                for base in (2, 10)
+            },
+            **{
+                f"all of it has base {base}: take the natural logarithm": (
+                    lambda c, base=base: np.log(softmax_rows(c.x)) / np.log(base)
+                )
+                for base in (2, 10)
+            },
         },
     ),
     backward(
@@ -140,6 +203,7 @@ EXERCISES = [
             "The derivative of the log of the sum with respect to x_i is the softmax, exp(y_i).",
             "From dy, subtract the softmax times one number per row: the sum of dy.",
         ),
+        variants=(*USUAL, *AXES),
         parts=lambda c: {"dx": {"dy": c.dy, "- exp(y) sum(dy)": -np.exp(c.y) * sum_rows(c.dy)}},
         mistakes={
             "y is already a logarithm: the softmax is exp(y)": lambda c: (

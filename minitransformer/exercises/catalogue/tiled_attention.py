@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from minitransformer.exercises.cases import Variant
 from minitransformer.exercises.catalogue.attention import (
+    BIAS,
     GRADIENTS,
     MASKED,
     PLAIN,
@@ -15,6 +17,13 @@ from minitransformer.exercises.catalogue.attention import (
 from minitransformer.exercises.catalogue.entries import backward
 
 HEADS = "07_heads_and_masks"
+
+
+DRAWN = Variant(
+    "dropout from a seed",
+    options=("dropout", "seed"),
+    blame="right without dropout: the same mask must be drawn again from the seed",
+)
 
 
 def _weights(c):
@@ -41,10 +50,7 @@ EXERCISES = [
             "dS = P (dP - sum(dO O)) / sqrt(E), and the rest is as in attention_backward. Masked "
             "scores are -inf, so P is 0 there.",
         ),
-        variants=(
-            *PLAIN,
-            *(v for v in MASKED[:2]),
-        ),
+        variants=(*PLAIN, *MASKED[:2], BIAS, DRAWN),
         mistakes={
             **attention_mistakes(_weights),
             "the mask is forgotten when P is computed again": lambda c: gradients(c, _unmasked(c)),

@@ -1,12 +1,12 @@
-"""Notebooks 0 and 1: the losses."""
+"""Notebook 1: cross-entropy."""
 
 import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward, scaled
-from minitransformer.exercises.catalogue.softmax import softmax_rows, sum_rows
+from minitransformer.exercises.catalogue.softmax import TINY, added, softmax_rows, sum_rows
 
-FIRST, HERE = "00_gradients", "01_softmax_and_cross_entropy"
+HERE = "01_softmax_and_cross_entropy"
 
 
 def _onehot(c):
@@ -43,7 +43,7 @@ def _log_p_y(c):
 
 
 LOSS_CASES = (
-    *USUAL,
+    *USUAL[:-1],
     Variant(
         "some targets ignored",
         {"ignored": 0.4},
@@ -64,6 +64,42 @@ LOSS_CASES = (
         ("label_smoothing",),
         blame="right without label smoothing: the target has eps / C on every class, and another "
         "1 - eps on the right class",
+    ),
+    Variant(
+        "less label smoothing",
+        {},
+        ("label_smoothing",),
+        lambda i, rng: i | {"label_smoothing": 0.1},
+        blame="right for the label smoothing 0.2, but here it is 0.1: is it built in?",
+        sure=True,
+    ),
+    Variant(
+        "another ignore_index",
+        {"ignored": 0.4},
+        ("ignore_index",),
+        lambda i, rng: (
+            i | {"targets": np.where(i["targets"] < 0, 2, i["targets"]), "ignore_index": 2}
+        ),
+        blame="right if the ignored positions have the target -100: `ignore_index` may be any "
+        "number, even one that would be a class",
+        sure=True,
+    ),
+    Variant(
+        "all options together",
+        {"ignored": 0.4},
+        ("ignore_index", "class_weights", "label_smoothing"),
+        lambda i, rng: i | {"label_smoothing": 0.1},
+        blame="right with each option alone, but not with all of them together: the smoothed part "
+        "has its class weights too, and it skips ignored positions",
+        sure=True,
+    ),
+    Variant(
+        "every target ignored",
+        {"ignored": 0.4},
+        ("ignore_index",),
+        lambda i, rng: i | {"targets": np.full_like(i["targets"], -100), "ignore_index": -100},
+        blame="the loss and its gradient are 0 there",
+        limit=True,
     ),
 )
 
@@ -86,8 +122,9 @@ EXERCISES = [
                 "logits",
                 500.0,
                 "large logits",
-                "right for small logits, but a probability of 0 has no logarithm: use log_softmax, "
-                "after subtracting the largest logit",
+                "right for small logits, but for large ones exp overflows, or a probability is "
+                "rounded to 0, whose logarithm is -inf: use log_softmax, and not the logarithm of "
+                "softmax",
             ),
         ),
         mistakes={
@@ -111,8 +148,17 @@ EXERCISES = [
             "a sum over all classes: only the target's log-probability counts": lambda c: (
                 -sum_rows(np.log(softmax_rows(c.logits))).mean()
             ),
-            "the logarithm has base 2: take the natural logarithm": lambda c: (
-                -_log_p_y(c).mean() / np.log(2)
+            **{
+                f"the logarithm has base {base}: take the natural logarithm": (
+                    lambda c, base=base: -_log_p_y(c).mean() / np.log(base)
+                )
+                for base in (2, 10)
+            },
+            **added(
+                "to the probability before its logarithm is taken: that changes every value. "
+                "Use log_softmax, which needs no such number",
+                lambda c, tiny: -np.log(np.exp(_log_p_y(c)) + tiny).mean(),
+                (*TINY, 1e-9),
             ),
         },
     ),
@@ -151,76 +197,6 @@ EXERCISES = [
             ),
             "the gradient with respect to the probabilities, not to the logits": lambda c: (
                 -_onehot(c) / c.saved.probabilities * c.dloss / c.saved.normaliser
-            ),
-        },
-    ),
-    forward(
-        "mean_squared_error",
-        ("loss", "difference"),
-        FIRST,
-        (
-            "It is a mean over all entries, whatever the shape.",
-            "First compute the difference y - target, which the backward pass needs, then square "
-            "it.",
-            "loss = (difference * difference).mean(), without a factor of one half.",
-        ),
-        required=1,
-        mistakes={
-            "half the loss: there is no factor 1/2 here": lambda c: {
-                "loss": ((c.y - c.target) ** 2).mean() / 2
-            },
-            "a sum instead of the mean": lambda c: {"loss": ((c.y - c.target) ** 2).sum()},
-            "divided by the batch size only: the mean runs over all entries": lambda c: {
-                "loss": ((c.y - c.target) ** 2).sum() / len(c.y)
-            },
-            "a mean over the tokens, but a sum over the features": lambda c: {
-                "loss": ((c.y - c.target) ** 2).sum(axis=-1).mean()
-            },
-            "the absolute value instead of the square": lambda c: {
-                "loss": np.abs(c.y - c.target).mean()
-            },
-            "this is the root of the mean square: take no root": lambda c: {
-                "loss": ((c.y - c.target) ** 2).mean() ** 0.5
-            },
-            "the square of the mean, not the mean of the squares": lambda c: {
-                "loss": (c.y - c.target).mean() ** 2
-            },
-            "the square is missing": lambda c: {"loss": (c.y - c.target).mean()},
-            "the sign is wrong: it is y - target": lambda c: {"difference": c.target - c.y},
-        },
-    ),
-    backward(
-        "mean_squared_error_backward",
-        ("dy",),
-        FIRST,
-        (
-            "The loss is a sum of squares divided by a number. What is the derivative of a square?",
-            "Each entry occurs in only one square: its gradient is 2 times its difference, divided "
-            "by n.",
-            "n is difference.size, the number of all entries, and dloss is one more factor.",
-        ),
-        mistakes={
-            "dloss is not used: the upstream gradient is a factor": lambda c: (
-                2 * c.difference / c.difference.size
-            ),
-            "the derivative of a square has a factor 2": lambda c: (
-                c.dloss * c.difference / c.difference.size
-            ),
-            "the mean's factor 1/n is missing": lambda c: 2 * c.dloss * c.difference,
-            "divided by the batch size only: n is the number of all entries": lambda c: (
-                2 * c.dloss * c.difference / len(c.difference)
-            ),
-            "divided by the number of features only: n is the number of all entries": lambda c: (
-                2 * c.dloss * c.difference / c.difference.shape[-1]
-            ),
-            "divided by the number of tokens only: n is the number of all entries": lambda c: (
-                2 * c.dloss * c.difference * c.difference.shape[-1] / c.difference.size
-            ),
-            "only the sign of the difference is used, not its size": lambda c: (
-                c.dloss * np.sign(c.difference) / c.difference.size
-            ),
-            "the square is not differentiated": lambda c: (
-                c.dloss * c.difference**2 / c.difference.size
             ),
         },
     ),
