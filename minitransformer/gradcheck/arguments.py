@@ -112,12 +112,26 @@ def gradient_failure(gradient, x):
     if not hasattr(gradient, "shape"):
         return f"the gradient is not an array but a {type(gradient).__name__}"
     if gradient.shape != x.shape:
-        return f"the gradient has the wrong shape {gradient.shape}; the input has {x.shape}"
+        return (
+            f"the gradient has the wrong shape {gradient.shape}; the input has {x.shape}"
+            f"{_shape_advice(gradient.shape, x.shape)}"
+        )
     if gradient.dtype != x.dtype:
         return f"the gradient has the wrong dtype {gradient.dtype}; the input has {x.dtype}"
     if not np.isfinite(to_host(gradient)).all():
         return "the gradient contains NaN or infinity"
     return None
+
+
+def _shape_advice(shape, right):
+    """How the wrong shape may have come about."""
+    if shape == right[::-1]:
+        return ": it is transposed"
+    try:
+        broadcast = np.broadcast_shapes(shape, right) == shape
+    except ValueError:
+        return ""
+    return ": sum it over the axes along which the input was broadcast" if broadcast else ""
 
 
 def gradients_by_name(returned, wrt, inputs):

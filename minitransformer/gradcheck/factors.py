@@ -32,6 +32,9 @@ def candidates(fault):
     single = roots[: len(_sizes(fault))]
     ratios = [(x / y, f"{p} / {q}") for x, p in single for y, q in single if x != y]
     once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
+    for size, text in _sizes(fault):
+        once.append((size / (size - 1), f"n / (n - 1) for n = {text} (Bessel's correction)"))
+    once += _numbers(fault)
     words = [(value, f"a factor {text} too much") for value, text in once]
     words += [(1 / value, f"a factor {text} too little") for value, text in once]
     return words + [(value, f"a factor {text} too much") for value, text in ratios]
@@ -49,6 +52,17 @@ def _sizes(fault):
         elif isinstance(value, int) and not isinstance(value, bool):
             named.setdefault(value, f"{key} = {value}")
     return [(float(size), words) for size, words in named.items() if size > 1]
+
+
+def _numbers(fault):
+    """Numbers among the inputs, such as a probability p, and 1 - p."""
+    found = []
+    for key, value in fault.inputs.items():
+        if isinstance(value, float) and value > 0:
+            found.append((value, f"{key} = {value:.4g}"))
+            if value < 1:
+                found.append((1 - value, f"1 - {key} = {1 - value:.4g}"))
+    return found
 
 
 def _letters(key, value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,8 @@ class Fault:
         Names of the variables whose gradient is right.
     again : callable
         ``again(inputs)`` -> Report of the same check on other inputs.
+    jacobian : Jacobian, optional
+        Both Jacobians, if they are small enough to compute.
     """
 
     name: str
@@ -46,9 +48,10 @@ class Fault:
     oracles: dict
     right: frozenset
     again: Callable
+    jacobian: object = None
 
     @classmethod
-    def of(cls, row, rows, problem, inputs, again):
+    def of(cls, row, rows, problem, inputs, again, jacobian=None):
         """The fault that the failing `row` shows."""
         known = ~np.isnan(row.oracle)
         return cls(
@@ -61,7 +64,20 @@ class Fault:
             oracles={r.name: r.oracle for r in rows if r.oracle is not None},
             right=frozenset(r.name for r in rows if r.ok),
             again=again,
+            jacobian=jacobian,
         )
+
+    def others(self, count=2):
+        """The same fault as it shows with other upstream gradients, by the Jacobians."""
+        rng = np.random.default_rng(5)
+        for _ in range(count):
+            upstream = tuple(np.asarray(rng.standard_normal(np.shape(dy))) for dy in self.upstream)
+            dy = np.concatenate([np.ravel(part) for part in upstream])
+            a, n = (
+                (dy @ matrix).reshape(self.n.shape)
+                for matrix in (self.jacobian.claimed, self.jacobian.right)
+            )
+            yield replace(self, a=a, n=n, upstream=upstream)
 
     @property
     def x(self):
@@ -90,4 +106,6 @@ def close(x, y):
     if np.shape(x) != np.shape(y) or not np.size(x):
         return False
     size = max(np.abs(x).max(), np.abs(y).max())
-    return bool(size > 0 and np.abs(np.asarray(x) - y).max() <= CLOSE * size)
+    if not 0 < size < np.inf:
+        return False  # zeros, infinities and NaN agree with everything
+    return bool(np.abs(np.asarray(x) - y).max() <= CLOSE * size)

@@ -215,7 +215,7 @@ class Judge:
 
         A saturated softmax has gradients of 1e-50, but they are computed from 1 - 1.
         """
-        for factor in SHRUNK:
+        for factor in SHRUNK if error <= EXCUSED * self.natural else ():
             values = {key: x * factor for key, x in self.problem.values.items()}
             n = self._steps(values, self.problem.upstream)
             if n is None or error > 8 * EPS * largest(n):

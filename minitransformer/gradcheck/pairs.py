@@ -124,7 +124,7 @@ def check(
                 diagnose=False,
             )
 
-        report.diagnose(problem, setting.inputs, again)
+        report.diagnose(problem, setting.inputs, again, setting.host_outputs)
     return report
 
 
@@ -184,7 +184,7 @@ class _Pair:
         failures = {key: impure or gradient_failure(gradients[key], x) for key, x in values.items()}
         return Problem(
             values={key: to_host(value) for key, value in values.items()},
-            forward=self._host_outputs,
+            forward=self.host_outputs,
             upstream=tuple(to_host(dy) for dy in upstream),
             gradients={
                 key: gradients[key] if failures[key] else to_host(gradients[key]) for key in values
@@ -214,7 +214,10 @@ class _Pair:
 
     def _at(self, values):
         """Copies of all inputs, with those in `values` replaced and moved to their device."""
-        moved = {key: array_module(self.inputs[key]).array(value) for key, value in values.items()}
+        moved = {
+            key: array_module(self.inputs[key]).array(x) if hasattr(x, "shape") else x
+            for key, x in values.items()
+        }
         return {key: moved[key] if key in moved else own(x) for key, x in self.inputs.items()}
 
     def _host_gradients(self, values, upstream):
@@ -227,7 +230,8 @@ class _Pair:
         found, _ = gradients_by_name(returned, self.wrt, self.inputs)
         return {key: to_host(g) for key, g in found.items() if hasattr(g, "shape")}
 
-    def _host_outputs(self, values):
+    def host_outputs(self, values):
+        """The outputs that take an upstream gradient, with some inputs replaced, on the host."""
         return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minitransformer.gradcheck.diagnosis import diagnose
 from minitransformer.gradcheck.fault import Fault
+from minitransformer.gradcheck.jacobians.jacobian import build
 
 
 class GradientError(AssertionError):
@@ -45,7 +46,7 @@ class Report:
         errors = [getattr(row, oracle) for row in self.rows]
         return max((error for error in errors if error is not None), default=None)
 
-    def diagnose(self, problem, inputs, again):
+    def diagnose(self, problem, inputs, again, run=None):
         """Look for the likely fault of every failing row.
 
         Parameters
@@ -55,12 +56,20 @@ class Report:
             All arguments of the forward pass, including masks and ids.
         again : callable
             ``again(changed_inputs)`` -> Report of the same check on other inputs.
+        run : callable, optional
+            ``run(changed_inputs)`` -> tuple of outputs. Without it, only variables are changed.
         """
         for row in self.failed:
             words = row.failure
-            if words is None:
-                words = diagnose(Fault.of(row, self.rows, problem, inputs, again))
+            if words is None and not row.unclear:
+                analytic = row.complex_error is not None and not row.not_analytic
+                jacobian = build(problem, row.name, inputs, run, row.oracle, analytic)
+                words = diagnose(Fault.of(row, self.rows, problem, inputs, again, jacobian))
             self.diagnosis[row.name] = words
+        named = [row.name for row in self.failed if self.diagnosis[row.name]]
+        for row in self.failed:
+            if named and not row.unclear and not self.diagnosis[row.name]:
+                self.diagnosis[row.name] = f"no pattern of its own: see {named[0]} first"
 
     def raise_if_failed(self):
         """Raise :class:`GradientError` with the printed report unless every gradient is right."""

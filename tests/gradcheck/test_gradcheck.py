@@ -10,6 +10,7 @@ from minitransformer import gradcheck
 from minitransformer.gradcheck import diagnosis, oracles
 from minitransformer.gradcheck import report as report_module
 from tests.support.broken_gradients import GALLERY
+from tests.support.wrong_backwards import CASES
 
 
 def square(x):
@@ -46,17 +47,27 @@ def test_every_broken_gradient_is_caught_and_named(name):
     assert report.diagnosis[broken.where] in str(report)
 
 
+@pytest.mark.parametrize("wrong", CASES, ids=[wrong.name for wrong in CASES])
+def test_the_named_fault_is_the_true_one(wrong):
+    report = gradcheck.check(wrong.forward, wrong.backward, wrong.inputs)
+    assert not report.ok
+    assert wrong.named in " ".join(report.diagnosis.values()), wrong.truth
+
+
 def test_every_rule_of_the_diagnosis_names_something(monkeypatch):
     used = set()
 
     def watched(fault):
         for rule in diagnosis.RULES:
-            if words := rule(fault):
+            if words := diagnosis.apply(rule, fault):
                 used.add(rule)
                 return words
         return None
 
     monkeypatch.setattr(report_module, "diagnose", watched)
+    for wrong in CASES:
+        gradcheck.check(wrong.forward, wrong.backward, wrong.inputs)
+    monkeypatch.setattr(report_module, "build", lambda *arguments: None)  # as for large inputs
     for broken in GALLERY.values():
         gradcheck.check(**broken.arguments())
     assert used == set(diagnosis.RULES)

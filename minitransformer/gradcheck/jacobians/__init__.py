@@ -1,0 +1,32 @@
+"""Rules that compare Jacobians: the derivative of every output by every entry of one input.
+
+A gradient is one combination of the rows of the Jacobian. The Jacobian itself shows where a wrong
+backward pass is wrong: which outputs, which entries, and along which axes.
+"""
+
+from minitransformer.gradcheck.jacobians import (
+    blocks,
+    coupling,
+    elementwise,
+    other_inputs,
+    places,
+    positions,
+    scaled,
+    upstream,
+)
+
+FIRST = (*upstream.RULES, *places.FIRST)
+RULES = (
+    *positions.RULES,
+    *blocks.FIRST,
+    *places.RULES,
+    *coupling.RULES,
+    *elementwise.RULES,
+    *other_inputs.RULES,
+    *scaled.RULES,
+    *blocks.RULES,
+    *positions.LOOSE,
+    *coupling.LOOSE,
+    *places.LOOSE,
+    *scaled.LOOSE,
+)

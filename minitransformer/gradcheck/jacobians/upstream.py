@@ -1,0 +1,66 @@
+"""Rules for backward passes that are not linear in the upstream gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minitransformer.gradcheck.fault import close
+
+
+def not_linear(fault):
+    """The gradient for 2 dy is not twice the gradient for dy."""
+    jacobian = fault.jacobian
+    dy = np.concatenate([np.ravel(part) for part in fault.upstream])
+    once, twice = jacobian.backward(dy), jacobian.backward(2 * dy)
+    minus, zero = jacobian.backward(-dy), jacobian.constant
+    other = jacobian.backward(np.random.default_rng(3).standard_normal(dy.shape))
+    size = max(np.abs(once).max(), np.abs(twice).max(), np.abs(zero).max())
+    linear = lambda a, b: np.abs(a - b).max() <= 1e-7 * size  # noqa: E731
+    if linear(once, dy @ jacobian.claimed) and linear(zero, 0 * zero):
+        return None
+    low, high = fault.a.min(), fault.a.max()
+    if low < high and close(fault.a, np.clip(fault.n, low, high)):
+        return f"the gradient is clipped to [{low:.4g}, {high:.4g}]: clip in the optimiser instead"
+    if linear(once, zero) and linear(other, zero) and not linear(once, 0 * once):
+        return "the upstream gradient is ignored: the result is the same for every dy"
+    if not linear(zero, 0 * zero):
+        return _constant_part(fault, once, zero)
+    if linear(twice, 4 * once):
+        return "the upstream gradient is used twice: the result grows with the square of dy"
+    if linear(twice, once):
+        return (
+            "the result does not grow with the upstream gradient (it is the same for 2 dy): it is "
+            "normalised or clipped, or only the sign of dy is used"
+        )
+    if linear(twice, 2 * once) and linear(minus, once):
+        return "the sign of the upstream gradient is lost: -dy gives the same result as dy"
+    if linear(twice, 2 * once):
+        return (
+            "a mask (or a maximum) is taken from the upstream gradient instead of the input: the "
+            "result is not linear in dy, and depends on the sign of dy"
+        )
+    return "it is not linear in the upstream gradient: 2 dy must give twice the result of dy"
+
+
+def _constant_part(fault, once, zero):
+    words = (
+        "a part of it does not depend on the upstream gradient: it is not 0 for dy = 0, so a term "
+        "is added that is not multiplied by dy"
+    )
+    if close(once - zero, np.ravel(fault.n)):
+        for key, value in fault.arrays("f").items():
+            factor = _multiple(zero, np.ravel(value))
+            if factor:
+                return f"{factor:.4g} * {key} is added to it (weight decay?), which is not a part"
+    return words
+
+
+def _multiple(a, b):
+    """The factor f with a = f b, or None."""
+    if a.shape != b.shape or not b.any():
+        return None
+    factor = float(a @ b / (b @ b))
+    return factor if close(a, factor * b) else None
+
+
+RULES = (not_linear,)

@@ -1,0 +1,71 @@
+"""Wrong choices of the outputs that send a gradient to an entry."""
+
+import numpy as np
+
+from tests.support.wrong_backwards.common import X, case
+
+ROWS = np.array([[1.0], [2.0], [-0.5]])
+
+
+def scaled_rows(x):
+    return x * ROWS
+
+
+@case(
+    "batch mean",
+    scaled_rows,
+    "The upstream gradient is averaged over the batch.",
+    "averaged over axis 0 before it is used",
+    x=X,
+)
+def scaled_rows_mean(dy, x):
+    return dy.mean(0) * ROWS
+
+
+def doubled(x):
+    return 2 * x
+
+
+@case(
+    "one row",
+    doubled,
+    "The gradient of the first row is counted twice.",
+    "wrong only at x[0], where it is 2 times",
+    x=X,
+)
+def doubled_first_row(dy, x):
+    dx = 2 * dy
+    dx[0] *= 2
+    return dx
+
+
+def neighbours(x):
+    return x[:-1] * x[1:]
+
+
+@case(
+    "neighbours",
+    neighbours,
+    "Only the path through the left factor is there.",
+    "a path is missing: 50%",
+    x=X[0],
+)
+def neighbours_left_only(dy, x):
+    dx = np.zeros_like(x)
+    dx[:-1] = dy * x[1:]
+    return dx
+
+
+def pair_sums(x):
+    return x[:-1] + x[1:]
+
+
+@case(
+    "pair sums",
+    pair_sums,
+    "Every output sends its gradient to all entries.",
+    "not 0 where they do not",
+    x=X[0],
+)
+def pair_sums_everywhere(dy, x):
+    return np.ones_like(x) * dy.sum()
