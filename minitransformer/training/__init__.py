@@ -23,9 +23,12 @@ from minitransformer.training.objective.losses import (
     TokenCrossentropy,
 )
 from minitransformer.training.objective.metrics import (
+    F1,
     Accuracy,
     Metric,
     Perplexity,
+    Precision,
+    Recall,
     confusion_matrix,
 )
 from minitransformer.training.optim import optimizers, schedules

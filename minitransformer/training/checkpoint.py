@@ -18,7 +18,7 @@ FORMAT = "minitransformer checkpoint 2"
 
 def plain(value):
     """`value` as it comes back from JSON: tuples become lists, NumPy scalars become numbers."""
-    return json.loads(json.dumps(value, default=lambda x: x.item()))
+    return json.loads(json.dumps(value, default=lambda x: x.tolist()))
 
 
 def identity(run):

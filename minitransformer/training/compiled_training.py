@@ -22,8 +22,9 @@ class CompiledTraining:
     loss : str or Loss
         What training minimises. A generative model needs a cross-entropy, such as
         ``CategoricalCrossentropy(label_smoothing=0.1)``.
-    metrics : list of str or Metric
-        What is measured in addition to the loss, as a mean over examples or over target tokens.
+    metrics : list of str, Metric or function
+        What is measured in addition to the loss. A name is also the name in the history. For a
+        function, see :class:`~minitransformer.training.objective.counted_metrics.FunctionMetric`.
     schedule : None, str, Schedule or callable
         Gives the factor by which the learning rate is multiplied in each step.
     clip : float, optional
@@ -96,6 +97,12 @@ class CompiledTraining:
     def checked_for(self, model):
         """Return this object; raise ValueError if loss or precision does not suit the `model`."""
         self.loss.check_classes(model.n_classes)
+        functions = [metric.name for metric in self.metrics if hasattr(metric, "function")]
+        if functions and self.loss.ignore_index is not None:
+            raise ValueError(
+                f"metrics must not be functions for models of sequences, got {functions[0]}: "
+                "write a subclass of Metric"
+            )
         if self.mixed is not None and model.dtype != np.float32:
             raise ValueError(f"precision 'mixed' needs a float32 model, got {model.dtype}")
         return self
@@ -122,7 +129,10 @@ class CompiledTraining:
     def can_be_sent(self):
         """Whether loss and metrics can be sent to forked workers; a user's own may have a state."""
         parts = (self.loss, *self.metrics)
-        ours = all(type(part).__module__.startswith("minitransformer.") for part in parts)
+        ours = all(
+            type(part).__module__.startswith("minitransformer.") and not hasattr(part, "function")
+            for part in parts
+        )
         return ours and self.mixed is None
 
     def to(self, device):

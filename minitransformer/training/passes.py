@@ -21,13 +21,15 @@ class RunningMeans:
 
     def __init__(self, metrics, sums=None):
         self._finish = {metric.name: metric.finish for metric in metrics}
-        self.sums = sums or {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
+        self.sums = {name: [0.0, 0.0] for name in ["loss", *self._finish, "penalty"]}
+        for name, (total, count) in (sums or {}).items():
+            self.sums[name] = [np.array(total) if isinstance(total, list) else total, count]
 
     def add(self, loss, weight, measures, penalty=0.0):
         """Add a batch: its mean loss, the weight of that mean, and (sum, count) of each metric."""
         parts = [(loss * weight, weight), *measures, (penalty * weight, weight)]
         for name, (total, count) in zip(self.sums, parts, strict=True):
-            self.sums[name][0] += total
+            self.sums[name][0] = self.sums[name][0] + total  # which may be an array
             self.sums[name][1] += count
 
     def means(self, penalty=False):
@@ -90,13 +92,10 @@ def measure(recipe, logits, targets, saved):
     return [metric.measure_with(recipe.loss, logits, targets, saved) for metric in recipe.metrics]
 
 
-def sum_up(results, n_metrics):
+def sum_up(results, metrics):
     """Loss, and (sum, count) of each metric, added up over the micro-batches in their order."""
     loss = sum(value for value, _ in results)
-    measures = [
-        (sum(m[k][0] for _, m in results), sum(m[k][1] for _, m in results))
-        for k in range(n_metrics)
-    ]
+    measures = [m.add_up([found[k] for _, found in results]) for k, m in enumerate(metrics)]
     return loss, measures
 
 
@@ -120,7 +119,7 @@ def evaluate(model, recipe, pool, examples):
     everything = np.arange(len(examples))
     jobs, costs = jobs_of(model, examples, everything, recipe.micro_batch_tokens)
     results = pool.map(task, jobs, costs)
-    loss, measures = sum_up(results, len(recipe.metrics))
+    loss, measures = sum_up(results, recipe.metrics)
     running = RunningMeans(recipe.metrics)
     running.add(*read_numbers([loss, total, measures]))
     return running.means()

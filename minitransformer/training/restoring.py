@@ -1,5 +1,7 @@
 """Put a run into the state of a checkpoint: check everything first, then change the run."""
 
+import numpy as np
+
 from minitransformer.backend import array_module
 from minitransformer.checks import check_count, check_number
 from minitransformer.storage.finite import check_finite
@@ -157,8 +159,12 @@ def _checked_position(position, run):
     sums, own = position["sums"], run.running.sums
     if list(sums) != list(own):
         raise ValueError(f"sums must have the names {list(own)}, got {list(sums)}")
+    counted = {metric.name for metric in run.recipe.metrics if hasattr(metric, "sums")}
     for name, (total, count) in sums.items():
-        if not isinstance(total, float | int) or isinstance(total, bool):
+        if name in counted and isinstance(total, list):
+            if np.asarray(total, np.float64).shape != (3, run.model.n_classes):
+                raise ValueError(f"the counts of {name} do not fit {run.model.n_classes} classes")
+        elif not isinstance(total, float | int) or isinstance(total, bool):
             raise ValueError(f"the sum of {name} must be a number, got {total!r}")
         check_number(f"count of {name}", count, 0)
     return position

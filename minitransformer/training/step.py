@@ -85,7 +85,7 @@ def take_step(model, recipe, pool, examples, indices, multiplier=1.0, checked=Tr
     jobs, costs = jobs_of(model, examples, indices, recipe.micro_batch_tokens)
     jobs = [(number, examples.batch(rows)) for number, rows in jobs]
     results = pool.add_gradients(task, jobs, costs)
-    loss, measures = sum_up(results, len(recipe.metrics))
+    loss, measures = sum_up(results, recipe.metrics)
 
     # An overflow makes a norm non-finite; norms are checked before and after the optimiser's step.
     with np.errstate(over="ignore", invalid="ignore"):

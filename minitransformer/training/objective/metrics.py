@@ -7,47 +7,8 @@ import numpy as np
 from minitransformer.backend import array_module, as_number
 from minitransformer.checks import lookup
 from minitransformer.functional import log_softmax
-
-
-class Metric:
-    """A mean over the targets that count, computed from the sums of the micro-batches.
-
-    Attributes
-    ----------
-    name : str
-        Name of the metric's column in the history.
-    mode : "min", "max" or None
-        Whether a low or a high value is good; None if that is unknown.
-    """
-
-    name = "metric"
-    mode = None
-
-    def measure(self, logits, targets, ignore_index=None):
-        """Sum of the metric over the targets of a micro-batch that count, and their number.
-
-        Parameters
-        ----------
-        logits : (..., C) array
-            Scores of the classes.
-        targets : (...) int array
-            Class numbers.
-        ignore_index : int, optional
-            Targets with this number do not count.
-
-        Returns
-        -------
-        total, count : float, or 0-d arrays on a device
-        """
-        raise NotImplementedError
-
-    def measure_with(self, loss, logits, targets, saved):
-        """:meth:`measure`, for a metric that can use what the `loss` has already computed."""
-        return self.measure(logits, targets, loss.ignore_index)
-
-    def finish(self, mean):
-        """The number to report, given the mean over all examples."""
-        return mean
+from minitransformer.training.objective.counted_metrics import F1, FunctionMetric, Precision, Recall
+from minitransformer.training.objective.metric import Metric
 
 
 class Accuracy(Metric):
@@ -112,11 +73,24 @@ def _nats(logits, targets, ignore_index, probabilities=None):
 
 
 LARGEST_EXPONENT = math.log(np.finfo(np.float64).max)
-NAMES = {"accuracy": Accuracy, "acc": Accuracy, "perplexity": Perplexity}
+NAMES = {
+    "accuracy": Accuracy,
+    "acc": Accuracy,
+    "sparse_categorical_accuracy": Accuracy,
+    "categorical_accuracy": Accuracy,
+    "binary_accuracy": Accuracy,
+    "perplexity": Perplexity,
+    "f1": F1,
+    "f1_score": F1,
+    "precision": Precision,
+    "recall": Recall,
+}
 
 
 def get(metric):
-    """A metric from its name, its class or an object.
+    """A metric from its name, its class, an object, or a function of labels and probabilities.
+
+    A metric given by name is reported under that name.
 
     Raises
     ------
@@ -125,9 +99,14 @@ def get(metric):
     """
     if isinstance(metric, Metric):
         return metric
-    if isinstance(metric, type) and issubclass(metric, Metric):
-        return metric()
-    return lookup("metric", metric, NAMES)()
+    if isinstance(metric, type):
+        if issubclass(metric, Metric):
+            return metric()
+    elif callable(metric):
+        return FunctionMetric(metric)
+    found = lookup("metric", metric, NAMES)()
+    found.name = metric
+    return found
 
 
 def confusion_matrix(labels, predictions, n_classes):
