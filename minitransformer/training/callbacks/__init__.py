@@ -9,3 +9,16 @@ __all__ = [
     "BestWeights", "CSVLogger", "Callback", "Checkpoint", "EarlyStopping", "LambdaCallback",
     "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau", "TerminateOnNaN",
 ]  # fmt: skip
+
+REFUSED = {
+    "BackupAndRestore": "use Checkpoint(path) and fit(resume=path)",
+    "TensorBoard": "use CSVLogger",
+    "RemoteMonitor": "use LambdaCallback",
+    "SwapEMAWeights": "use compile(average=...)",
+}
+"""Callbacks of Keras that do not exist, and what to use."""
+
+
+def __getattr__(name):
+    hint = f": {REFUSED[name]}" if name in REFUSED else ""
+    raise AttributeError(f"there is no callback {name!r}{hint}")
