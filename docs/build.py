@@ -1,7 +1,7 @@
 """Build the site: `python -m docs.build [folder]`, by default into build/site.
 
 The result is a folder of static files: open them locally or host them anywhere. Every warning of
-Sphinx is an error.
+Sphinx is an error. A build takes two to five minutes, and shows how far it is.
 """
 
 import argparse
@@ -32,6 +32,7 @@ def build(folder):
         shutil.rmtree(folder)  # pages that no longer exist must not stay on the site
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
+        print("preparing the pages; the build takes two to five minutes...", flush=True)
         Stage(ROOT, source).write()
         arguments = ["-b", "html", "-W", "--keep-going", "-q", "-E", "-j", "2"]
         arguments += ["-c", ROOT / "docs", "-d", Path(work) / "trees"]

@@ -1,5 +1,7 @@
 """Settings of Sphinx, which `python -m docs.build` starts after staging the pages."""
 
+from pathlib import Path
+
 from minitransformer import __version__
 
 project = "minitransformer"
@@ -8,9 +10,11 @@ version = release = __version__
 
 extensions = [
     "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon",
-    "docs.builder.katex", "docs.builder.docstrings",
+    "sphinx_copybutton", "docs.builder.katex", "docs.builder.docstrings", "docs.builder.search",
+    "docs.builder.progress",
 ]  # fmt: skip
 root_doc = "index"
+exclude_patterns = ["downloads"]  # the notebooks as they are, beside their pages
 
 # Notebooks are shown as committed; `python -m pytest --notebooks` runs them.
 nb_execution_mode = "off"
@@ -38,6 +42,13 @@ html_css_files = ["katex/katex.min.css", "site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_search_summary = False  # it would fetch pages, which browsers forbid for file://
+html_search_scorer = str(Path(__file__).parent / "builder" / "scorer.js")
 html_permalinks_icon = "#"
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_theme_options = {"navigation_with_keys": False}
+
+# What a button copies: the code of an example, without prompts, output and line numbers.
+copybutton_selector = "div:not(.output) > div.highlight > pre, .annotated pre, .listing pre"
+copybutton_exclude = ".number, .gp"
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True

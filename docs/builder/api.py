@@ -47,9 +47,7 @@ def page(name):
     package = importlib.import_module(f"{ROOT}.{name}")
     values = {n: getattr(package, n) for n in offered(package)}
     words = ["", name, "=" * len(name), "", f".. automodule:: {ROOT}.{name}", ""]
-    words += [".. autosummary::", "   :nosignatures:", ""]
-    words += [f"   {n}" for n, v in values.items() if inspect.isroutine(v) or inspect.isclass(v)]
-    words += ["", "In detail", "-" * 9, ""]
+    words += [*summary(name), "In detail", "-" * 9, ""]
     words += [entry(n, v) for n, v in values.items() if not described_before(name, v)]
     return "\n".join(words)
 
@@ -63,13 +61,34 @@ def described_before(name, value):
 
 
 def index():
-    """The first page of the reference."""
+    """The first page of the reference: every public name, with the first line about it."""
     title = "API reference"
     words = [
         title, "=" * len(title), "",
-        "Every public name, with its shapes, its errors and its source. The Keras-like classes of "
-        "``minitransformer`` itself, such as :class:`~minitransformer.models.TransformerClassifier`"
-        ", are described in the package that defines them.", "",
-        ".. toctree::", "   :maxdepth: 1", "",
+        "Every public name. The page of each package gives their shapes, errors and sources. The "
+        "Keras-like classes of ``minitransformer`` itself, such as "
+        ":class:`~minitransformer.models.TransformerClassifier`, are described in the package that "
+        "defines them.", "",
     ]  # fmt: skip
-    return "\n".join([*words, *(f"   {name}" for name in PACKAGES), ""])
+    for name in PACKAGES:
+        words += [name, "-" * len(name), "", about(name), f"(:doc:`in detail <{name}>`)", ""]
+        words += summary(name)
+    words += ["", ".. toctree::", "   :hidden:", "", *(f"   {name}" for name in PACKAGES), ""]
+    return "\n".join(words)
+
+
+def about(name):
+    """The first sentence of a package's docstring, on one line."""
+    first = inspect.getdoc(importlib.import_module(f"{ROOT}.{name}")).partition("\n\n")[0]
+    return first.replace("\n", " ")
+
+
+def summary(name):
+    """A table with one line for each function and class of a package."""
+    package = importlib.import_module(f"{ROOT}.{name}")
+    values = {n: getattr(package, n) for n in offered(package)}
+    shown = [n for n, v in values.items() if inspect.isroutine(v) or inspect.isclass(v)]
+    return [
+        f".. currentmodule:: {ROOT}.{name}", "", ".. autosummary::", "   :nosignatures:", "",
+        *(f"   {n}" for n in shown), "",
+    ]  # fmt: skip

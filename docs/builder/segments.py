@@ -151,8 +151,8 @@ LEFT_SIDE = re.compile(rf"{PARTIAL}|(?P<plain>.+)", re.DOTALL)
 def left_sides(tex):
     r"""The symbols that an equation defines, as the code spells them.
 
-    >>> left_sides(r"dV &= A^\top dO, \qquad dP = (dO \, V^\top) \\ dS_{ij} &= P_{ij}")
-    ['dV', 'dP', 'dS']
+    >>> left_sides(r"dV &= A^\top dO, \qquad dP = (dO \, V^\top) \\ dZ_{ij} &= P_{ij}")
+    ['dV', 'dP', 'dZ']
     >>> left_sides(r"\frac{\partial L}{\partial x_i} = y_i, \quad \hat x = \mu")
     ['dx', 'xhat']
     """

@@ -15,8 +15,10 @@ from docs.builder import api
 from docs.builder.annotate import Annotator, listing
 from docs.builder.facts import Facts
 
+DOWNLOADS = "downloads"  # not pages: conf.py excludes this folder
 ANNOTATED = ("functional", "layers", "models")
 LINK = re.compile(r"(?<!!)(\[[^\]]*\]\()([^)\s#]*)(#[^)\s]*)?(\))")
+SIBLING = re.compile(r"\]\((\w+\.(?:md|ipynb))\)")
 FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 COPIED = ("*.md", "images/**/*", "derivations/**/*.md", "solutions/**/*.md", "howto/**/*.md")
 INSTEAD = {
@@ -68,8 +70,7 @@ class Stage:
             path = file.relative_to(self.root).as_posix()
             place = INSTEAD.get(path, path)
             if file.suffix == ".md":
-                text = self.with_links(file.read_text("utf-8"), path)
-                self._put(place, self._with_children(place, text))
+                self.write_page(place, self.with_links(file.read_text("utf-8"), path))
             else:
                 (self.target / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, self.target / path)
@@ -77,22 +78,21 @@ class Stage:
         data = (docs / "live_figure.json").read_text("utf-8").replace("</", "<\\/")
         self._put("live_figure.html", figure.replace("{{data}}", data))
 
-    def _with_children(self, place, text):
-        """`text`, with a hidden list of the other pages if it is the first page of a folder.
+    def write_page(self, place, text):
+        """Write a page, with a hidden list of the other pages if it is the first of a folder.
+
+        The other pages follow each other in the order in which the first page links to them.
 
         The solutions are not listed: you reach them from their exercises, once you have tried.
         Neither are the pages for GitHub, such as the README.
         """
         alone = place in ("readme.md", "contributing.md", "changelog.md")
         if alone or (place.startswith("docs/solutions/") and not place.endswith("/index.md")):
-            return "---\norphan: true\n---\n" + text
-        folder = PurePosixPath(place).parent
-        if not place.endswith("/index.md") or place.startswith("docs/solutions/"):
-            return text
-        files = sorted((self.root / folder).glob("*"))
-        names = [f.stem for f in files if f.suffix in (".md", ".ipynb")]
-        names = [n for n in names if n not in ("index", "README")]
-        return text + "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
+            text = "---\norphan: true\n---\n" + text
+        elif place.endswith("/index.md") and not place.startswith("docs/solutions/"):
+            names = [PurePosixPath(name).stem for name in dict.fromkeys(SIBLING.findall(text))]
+            text += "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
+        self._put(place, text)
 
     def with_links(self, text, path):
         """The `text` of the file at `path`, with its links changed to the pages of the site."""
@@ -133,10 +133,16 @@ class Stage:
         return "minitransformer/index.rst" if target.startswith("minitransformer") else None
 
     def _notebooks(self):
-        """The notebooks with their outputs; figures get a text for screen readers."""
+        """The notebooks with their outputs; figures get a text for screen readers.
+
+        Each page has a link to the notebook itself, which is copied to the site unchanged.
+        """
         for file in sorted((self.root / "notebooks").glob("*.ipynb")):
             path = file.relative_to(self.root).as_posix()
-            notebook = json.loads(file.read_text("utf-8"))
+            text = file.read_text("utf-8")
+            self._put(f"{DOWNLOADS}/{file.name}", text)
+            notebook = json.loads(text)
+            notebook["cells"].insert(1, download_cell(file.name))
             heading = ""
             for cell in notebook["cells"]:
                 text = "".join(cell["source"])
@@ -174,6 +180,12 @@ class Stage:
         for name in api.PACKAGES:
             self._put(f"api/{name}.rst", api.page(name))
         self._put("api/index.rst", api.index())
+
+
+def download_cell(name):
+    """A markdown cell with a link to the notebook of this name."""
+    words = f"{{download}}`Download {name} </{DOWNLOADS}/{name}>`, to run it in Jupyter."
+    return {"cell_type": "markdown", "id": "download", "metadata": {}, "source": words}
 
 
 def folders_below(package, names):

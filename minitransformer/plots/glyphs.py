@@ -12,9 +12,9 @@ MAX_QUOTED = 12
 @cache
 def figure_class():
     """matplotlib's Figure, except that it looks for fonts just before it is drawn."""
-    from matplotlib.figure import Figure
+    from matplotlib import figure
 
-    class Lettered(Figure):
+    class Figure(figure.Figure):
         """A figure whose texts may be in any script that an installed font has."""
 
         warned = False
@@ -28,7 +28,7 @@ def figure_class():
                 warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
                 super().draw(renderer)
 
-    return Lettered
+    return Figure
 
 
 def choose_fonts(figure):

@@ -56,13 +56,16 @@ class Browser:
     def close(self):
         self.driver.quit()
 
-    def look(self, size="desktop", scheme="light", motion="no-preference"):
-        """Set the size of the window, the colour scheme, and whether things may move."""
+    def look(self, size="desktop", scheme="light", motion="no-preference", medium="screen"):
+        """Set the size of the window, the colour scheme, whether things may move, and the medium.
+
+        The medium is "screen" or "print".
+        """
         width, height = SIZES[size]
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone",
         })  # fmt: skip
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium, "features": [
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": motion},
         ]})  # fmt: skip

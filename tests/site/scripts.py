@@ -67,3 +67,28 @@ for (const e of document.body.querySelectorAll("*:not(script, style, noscript, o
 }
 return found.slice(0, 8);
 """
+
+# What would spoil a printed page: elements that stay in the window while the text moves (a printer
+# repeats them on every page), and code of which a part would have to be scrolled into view.
+UNPRINTABLE = """
+const seen = (e) => e.checkVisibility() && e.getBoundingClientRect().width > 1;
+const named = (e) => e.tagName.toLowerCase() + "." + e.className;
+const all = [...document.body.querySelectorAll("*")].filter(seen);
+const stays = (e) => ["fixed", "sticky"].includes(getComputedStyle(e).position);
+const cut = (e) => getComputedStyle(e).overflow !== "visible"
+  && (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1);
+return all.filter(stays).map((e) => "stays: " + named(e)).concat(
+  all.filter((e) => e.tagName === "PRE" && cut(e)).map((e) => "cut off: " + named(e))).slice(0, 5);
+"""
+
+# The colour of the paper of each figure, as it is shown: "white" or "dark".
+PAPER = """
+return [...document.querySelectorAll("article img")].map((e) =>
+  getComputedStyle(e).filter.startsWith("invert(1)") ? "dark" : "white");
+"""
+
+# The addresses of the search's results, in their order.
+FOUND = """
+return [...document.querySelectorAll("#search-results li > a:first-of-type")]
+  .map((e) => e.getAttribute("href"));
+"""

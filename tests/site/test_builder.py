@@ -5,11 +5,13 @@ import doctest
 import importlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from docutils import nodes
 
 from docs.build import build
-from docs.builder import annotate, api, docstrings, facts, katex, segments
+from docs.builder import annotate, api, docstrings, facts, katex, progress, search, segments
 from docs.builder.stage import Stage, folders_below
 from minitransformer import functional
 
@@ -124,6 +126,41 @@ def test_the_reference_has_every_public_name():
         assert len(names) > 5
         page = api.page(name)
         assert [n for n in names if f"{n}\n" not in page] == []
+
+
+def test_the_index_of_the_reference_has_a_line_for_each_name():
+    lines = api.index().splitlines()
+    for name in api.PACKAGES:
+        package = importlib.import_module(f"minitransformer.{name}")
+        named = [n for n in api.offered(package) if callable(getattr(package, n))]
+        assert [n for n in named if f"   {n}" not in lines] == []
+
+
+def test_the_pages_of_a_folder_follow_the_links_of_its_first_page(tmp_path):
+    stage = Stage(ROOT, tmp_path)
+    stage.write_page("docs/derivations/index.md", "[b](b.md), [a](a.md), [b](b.md), [x](../x.md)")
+    text = (tmp_path / "docs/derivations/index.md").read_text()
+    assert text.partition(":hidden:")[2].split() == ["b", "a", "```"]
+
+
+def test_a_build_says_how_far_it_is(capsys):
+    calls = {}
+    progress.setup(SimpleNamespace(connect=calls.__setitem__))
+    env = SimpleNamespace(found_docs=["a", "b", "c"])
+    calls["env-before-read-docs"](None, env, ["a", "b", "c"])
+    calls["env-merge-info"](None, env, ["a"], None)
+    calls["env-merge-info"](None, env, ["b", "c"], None)
+    calls["env-check-consistency"](None, env)
+    said = ["reading 3 pages...", "  read 1 of 3", "  read 3 of 3", "writing the pages..."]
+    assert capsys.readouterr().out.splitlines() == said
+
+
+def test_the_text_that_the_search_shows_has_no_formulas_and_no_titles():
+    page = nodes.document(None, None)
+    page += nodes.title("", "Softmax")
+    page += nodes.paragraph("", "", nodes.Text("With "), nodes.math("", "x^2"), nodes.Text(" two"))
+    page += nodes.paragraph("", "lines\nof text")
+    assert search.text_of(page) == "With … two lines of text"
 
 
 def test_the_stored_ledger_has_no_wrong_gradient():

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from tests.site.browser import SIZES, Browser
 from tests.site.pages import dead_links, read_all, unreached, unrendered
-from tests.site.scripts import MOVING, PALE
+from tests.site.scripts import FOUND, MOVING, PALE, PAPER, UNPRINTABLE
 
 ROOT = Path(__file__).parents[2]
 KINDS = (
@@ -136,16 +137,94 @@ def test_every_kind_of_page_from_a_server(served, browser, screenshots, size, sc
     assert len(list(screenshots.glob(f"*-{size}-{scheme}.png"))) == len(KINDS)
 
 
-def test_the_search_works_from_the_disk(site, browser):
-    """Its index is a script, because a page opened from a disk cannot fetch anything."""
+def search(site, browser, query):
+    """The addresses that the search finds, once it is done."""
     browser.look()
-    address = (site / "search.html").as_uri() + "?q=softmax_backward"
+    address = (site / "search.html").as_uri() + f"?q={query}"
     assert browser.faults(address, site.as_uri() + "/") == []
     for _ in range(100):
-        if found := browser.ask("return [...document.querySelectorAll('#search-results li a')]"):
+        if "finished" in browser.ask("return document.querySelector('.search-summary').innerText"):
             break
         time.sleep(0.1)
-    assert any("softmax" in link.get_attribute("href") for link in found)
+    return browser.ask(FOUND)
+
+
+def test_the_search_works_from_the_disk(site, browser):
+    """Its index is a script, because a page opened from a disk cannot fetch anything."""
+    assert any("softmax" in address for address in search(site, browser, "softmax_backward"))
+
+
+@pytest.mark.parametrize("query", ["softmax", "attention", "layer+norm", "dropout", "embedding"])
+def test_the_search_shows_what_explains_before_solutions_and_tests(site, browser, query):
+    found = search(site, browser, query)
+    last = ("docs/solutions/", "tests/")
+    kinds = [address.startswith(last) for address in found]
+    assert kinds == sorted(kinds), found
+    notebook = next(i for i, address in enumerate(found) if address.startswith("notebooks/"))
+    assert notebook < 5, found[:6]
+
+
+def test_a_result_of_the_search_shows_where_the_word_is(site, browser):
+    search(site, browser, "softmax")
+    for _ in range(100):
+        if shown := browser.ask("return [...document.querySelectorAll('p.context mark')]"):
+            break
+        time.sleep(0.1)
+    assert {mark.text.lower().startswith("softmax") for mark in shown} == {True}
+
+
+def test_nothing_covers_or_cuts_off_a_printed_page(site, browser):
+    browser.look(medium="print")
+    found = []
+    for kind in KINDS:
+        browser.driver.get((site / f"{kind}.html").as_uri())
+        found += [f"{kind}: {fault}" for fault in browser.ask(UNPRINTABLE)]
+    browser.look()
+    assert not found, report(found)
+
+
+@pytest.mark.parametrize(("scheme", "medium", "paper"), [
+    ("light", "screen", "white"), ("dark", "screen", "dark"), ("dark", "print", "white"),
+])  # fmt: skip
+def test_figures_are_dark_on_dark_pages_and_white_on_paper(site, browser, scheme, medium, paper):
+    browser.look(scheme=scheme, medium=medium)
+    for page in ("notebooks/06_attention", "docs/using"):
+        browser.driver.get((site / f"{page}.html").as_uri())
+        assert set(browser.ask(PAPER)) == {paper}, page
+    browser.look()
+
+
+def test_examples_have_a_button_that_copies_them_and_output_has_none(site, browser):
+    browser.look()
+    browser.driver.get((site / "notebooks/06_attention.html").as_uri())
+    buttons = "return document.querySelectorAll('{} .copybtn').length"
+    cells = browser.ask("return document.querySelectorAll('.cell_input pre').length")
+    assert browser.ask(buttons.format(".cell_input")) == cells > 5
+    assert browser.ask(buttons.format(".cell_output")) == 0
+
+
+def test_every_notebook_can_be_downloaded_as_it_is(site, pages):
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        path = site / "notebooks" / f"{notebook.stem}.html"
+        (link,) = [link for _, link in pages[path].links if link.endswith(".ipynb")]
+        assert (path.parent / link).read_bytes() == notebook.read_bytes()
+
+
+def test_next_leads_through_the_derivations_in_the_order_of_the_notebooks(site):
+    following = re.compile(r'<link rel="next" [^>]*href="([^"]+)"')
+    notebook = re.compile(r"notebooks/(\d\d)_\w+\.html")
+    path, order = site / "docs/derivations/index.html", []
+    while len(order) < len(list((ROOT / "docs/derivations").glob("*.md"))) - 1:
+        path = path.parent / following.search(path.read_text("utf-8"))[1]
+        article = path.read_text("utf-8").partition("<article")[2]
+        order.append(notebook.search(article)[1])
+    assert order == sorted(order)
+
+
+def test_the_notebooks_have_one_name(pages):
+    found = [path.name for path, page in pages.items()
+             if any(text.strip() == "Tutorial" for text in page.prose)]  # fmt: skip
+    assert found == []
 
 
 def test_nothing_moves_for_readers_who_ask_for_no_motion(site, browser):
