@@ -63,14 +63,14 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
 def attention_backward(dO, Q, K, V, P, *, keep=None):
     r"""Vector-Jacobian product of :func:`attention`.
 
-    With :math:`A = P \odot \mathrm{keep}`, :math:`S = QK^\top / \sqrt{d_k}`:
+    With :math:`A = P \odot \mathrm{keep}`, :math:`Z = QK^\top / \sqrt{d_k}`:
 
     .. math::
         dV &= A^\top dO, \qquad dP = (dO \, V^\top) \odot \mathrm{keep} \\
-        dS_{ij} &= P_{ij} \Big( dP_{ij} - \sum_k P_{ik} \, dP_{ik} \Big) \\
-        dQ &= \frac{dS \, K}{\sqrt{d_k}}, \qquad dK = \frac{dS^\top Q}{\sqrt{d_k}}
+        dZ_{ij} &= P_{ij} \Big( dP_{ij} - \sum_k P_{ik} \, dP_{ik} \Big) \\
+        dQ &= \frac{dZ \, K}{\sqrt{d_k}}, \qquad dK = \frac{dZ^\top Q}{\sqrt{d_k}}
 
-    The mask is not needed: where it was False, both P and dS are 0.
+    The mask is not needed: where it was False, both P and dZ are 0.
 
     Parameters
     ----------
@@ -100,11 +100,11 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
     if keep is not None:
         dP *= keep
     # P = softmax(scores)
-    dS = softmax_backward(dP, P)  # (B, H, T, S)
+    dZ = softmax_backward(dP, P)  # (B, H, T, S)
     # scores = Q K^T / sqrt(E)
-    dS *= scale
-    dQ = dS @ K_used  # (B, H, T, E)
-    dK = swap(dS) @ Q  # (B, H, S, E)
+    dZ *= scale
+    dQ = dZ @ K_used  # (B, H, T, E)
+    dK = swap(dZ) @ Q  # (B, H, S, E)
     return dQ, sum_groups(dK, like=K), sum_groups(dV, like=V)
 
 

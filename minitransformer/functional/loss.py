@@ -88,9 +88,9 @@ def what_counts(logits, targets, class_weights, ignore_index):
 def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, ignore_index=None):
     r"""Cross-entropy between softmax(logits) and the target classes, as a weighted mean.
 
-    .. math:: L = -\frac{1}{Z} \sum_i \Big( (1 - \varepsilon) \, w_{y_i} \log p_{i y_i}
+    .. math:: L = -\frac{1}{\Omega} \sum_i \Big( (1 - \varepsilon) \, w_{y_i} \log p_{i y_i}
         + \frac{\varepsilon}{C} \sum_c w_c \log p_{ic} \Big),
-        \qquad p = \mathrm{softmax}(\mathrm{logits}), \quad Z = \sum_i w_{y_i}
+        \qquad p = \mathrm{softmax}(\mathrm{logits}), \quad \Omega = \sum_i w_{y_i}
 
     The sums run over the positions that are not ignored. If all are ignored, the loss and its
     gradient are 0.
@@ -143,7 +143,7 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
 def cross_entropy_backward(dloss, saved):
     r"""Vector-Jacobian product of :func:`cross_entropy`.
 
-    .. math:: \frac{\partial L}{\partial \mathrm{logits}_{ij}} = \frac{dL}{Z} \Big(
+    .. math:: \frac{\partial L}{\partial \mathrm{logits}_{ij}} = \frac{dL}{\Omega} \Big(
         s_i \, p_{ij} - (1 - \varepsilon) \, w_{y_i} [\, j = y_i \,]
         - \frac{\varepsilon}{C} w_j \Big),
         \qquad s_i = (1 - \varepsilon) \, w_{y_i} + \frac{\varepsilon}{C} \sum_c w_c
@@ -169,7 +169,8 @@ def cross_entropy_backward(dloss, saved):
     C = p.shape[-1]
     counts = y >= 0
     w_y = target_weights(y, w)
-    # L = -1/Z sum_i ((1 - eps) w_y log p_y + eps/C sum_c w_c log p_c), log p_c = x_c - logsumexp x
+    # L = -1/normaliser sum_i ((1 - eps) w_y log p_y + eps/C sum_c w_c log p_c),
+    # log p_c = x_c - logsumexp x
     s = (1 - eps) * w_y + eps / C * w.sum() * counts
     rows = s.reshape(y.size, 1) * p.reshape(y.size, C)
     rows[xp.arange(y.size), xp.maximum(y, 0).reshape(-1)] -= (1 - eps) * w_y.reshape(-1)

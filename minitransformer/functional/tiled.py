@@ -134,9 +134,9 @@ def tiled_attention_backward(
 
     .. math::
         dV &= \sum_{\text{blocks}} A^\top dO, \qquad dP = (dO \, V^\top) \odot \mathrm{keep} \\
-        dS_{ij} &= P_{ij} \, ( dP_{ij} - dO_i \cdot O_i ) \\
-        dQ &= \frac{dS \, K}{\sqrt{d_k}}, \qquad
-        dK = \sum_{\text{blocks}} \frac{dS^\top Q}{\sqrt{d_k}}
+        dZ_{ij} &= P_{ij} \, ( dP_{ij} - dO_i \cdot O_i ) \\
+        dQ &= \frac{dZ \, K}{\sqrt{d_k}}, \qquad
+        dK = \sum_{\text{blocks}} \frac{dZ^\top Q}{\sqrt{d_k}}
 
     Parameters
     ----------
@@ -180,11 +180,11 @@ def tiled_attention_backward(
         if keep is not None:
             dP *= keep
         # P = softmax(scores); summing P dP over the keys gives the sum of dO O over the features
-        dS = dP
-        dS -= dO_O[..., rows, :]
-        dS *= P
+        dZ = dP
+        dZ -= dO_O[..., rows, :]
+        dZ *= P
         # scores = Q K^T / sqrt(E)
-        dS *= scale
-        dQ[..., rows, :] = dS @ K_used
-        dK += swap(dS) @ Q[..., rows, :]
+        dZ *= scale
+        dQ[..., rows, :] = dZ @ K_used
+        dK += swap(dZ) @ Q[..., rows, :]
     return dQ, sum_groups(dK, like=K), sum_groups(dV, like=V)

@@ -172,15 +172,15 @@ def attention_backward(dO, Q, K, V, P, *, keep=None):
         # O = (P * keep) V
         A = p if keep is None else np.multiply(p, keep[part], out=scratch)
         np.matmul(A.swapaxes(-1, -2), dO[part], out=dV[part])
-        dS = np.matmul(dO[part], V[part].swapaxes(-1, -2), out=scratch)
+        dZ = np.matmul(dO[part], V[part].swapaxes(-1, -2), out=scratch)
         if keep is not None:
-            dS *= keep[part]
+            dZ *= keep[part]
         # P = softmax(scores)
-        dS -= np.vecdot(dS, p)[..., None]
-        dS *= p
+        dZ -= np.vecdot(dZ, p)[..., None]
+        dZ *= p
         # scores = Q K^T / sqrt(E)
-        np.matmul(dS, K[part], out=dQ[part])
-        np.matmul(dS.swapaxes(-1, -2), Q[part], out=dK[part])
+        np.matmul(dZ, K[part], out=dQ[part])
+        np.matmul(dZ.swapaxes(-1, -2), Q[part], out=dK[part])
     dQ *= scale
     dK *= scale
     return dQ, dK, dV

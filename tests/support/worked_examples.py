@@ -18,6 +18,7 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 SPACING = re.compile(r"\\(?:thinspace|enspace|big|Big|left|right|tag\{\d+\}|displaystyle)(?![a-z])")
+GREEK = "gamma|beta|sigma|mu|theta|phi|Phi|ell|Omega"
 FUNCTIONS = {r"\exp": np.exp, r"\log": np.log, r"\tanh": np.tanh, r"\sqrt": np.sqrt}
 
 
@@ -30,7 +31,7 @@ def normalised(latex):
     latex = SPACING.sub(" ", latex).replace("{}", " ")
     latex = re.sub(r"\\mathrm\{(\w+)\}", r"\1", latex)
     latex = re.sub(r"\\hat\{? ?(\w)\}?", r"\1hat", latex)
-    latex = re.sub(r"\\(?:var)?(gamma|beta|sigma|mu|theta|phi|Phi|ell)(?![a-z])", r"\1", latex)
+    latex = re.sub(rf"\\(?:var)?({GREEK})(?![a-z])", r"\1", latex)
     latex = re.sub(r"([Wb])\^([QKV])", r"\1\2", latex)
     latex = re.sub(r"\be\^", r"\\exp ", latex)
     return latex.strip().rstrip(".,").strip()
