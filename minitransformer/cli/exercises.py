@@ -4,14 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.text import Text
 
-from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, WRONG
+from minitransformer.exercises import EXERCISES, NOT_WRITTEN, RIGHT, RIGHT_BUT_FLOAT64, WRONG
 from minitransformer.exercises.submissions.grading import files_of, grade
 from minitransformer.exercises.submissions.stubs import stubs
 
-STYLES = {RIGHT: "green", WRONG: "red", NOT_WRITTEN: "dim"}
+STYLES = {RIGHT: "green", RIGHT_BUT_FLOAT64: "green", WRONG: "red", NOT_WRITTEN: "dim"}
 
 
 def exercises(
@@ -53,13 +54,18 @@ def write_stubs(path):
 
 
 def progress(graded):
-    """The table of all exercises: for each its notebook, its state, and what is wrong."""
-    right = sum(one.state == RIGHT for one in graded)
-    table = Table(title=f"{right} of {len(graded)} right", title_justify="left")
-    for heading in ("exercise", "notebook", "state", "fault"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "exercise")
+    """The exercises of each notebook: for each its state and name, and what is wrong with it.
+
+    There are no columns, so that nothing is lost on a narrow terminal.
+    """
+    right = sum(one.state in (RIGHT, RIGHT_BUT_FLOAT64) for one in graded)
+    lines = [Text(f"{right} of {len(graded)} right", style="italic")]
+    notebook = None
     for one in graded:
-        number = EXERCISES[one.name].notebook.partition("_")[0]
-        state = f"[{STYLES.get(one.state, 'yellow')}]{one.state}"
-        table.add_row(one.name, number, state, one.fault.replace("[", "\\["))
-    return table
+        if EXERCISES[one.name].notebook != notebook:
+            notebook = EXERCISES[one.name].notebook
+            lines.append(Text(f"\n{notebook}", style="bold"))
+        lines.append(Text.assemble((one.state, STYLES.get(one.state, "yellow")), f"  {one.name}"))
+        if one.fault:
+            lines.append(Padding(Text(" ".join(one.fault.split())), (0, 0, 0, 4)))
+    return Group(*lines)

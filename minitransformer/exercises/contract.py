@@ -9,7 +9,7 @@ from minitransformer.gradcheck.arguments import as_tuple
 
 # kinds of faults that are treated specially
 DTYPE, FLOAT64, NOT_FINITE = "dtype", "float64", "not finite"
-MAX_MESSAGE = 300  # characters of an error's message that are shown
+MAX_MESSAGE, MAX_FAULT = 200, 600  # characters of an error's message and of a fault that are shown
 
 
 def name_results(exercise, returned, right):
@@ -114,7 +114,7 @@ def describe_error(error, function):
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if code is not None and frame.filename == code.co_filename:
             line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-            return f"{words}\n          in line {frame.lineno}: {printable(line)}"
+            return f"{words}\n          in line {frame.lineno}: {printable(line, MAX_MESSAGE)}"
     return words
 
 
@@ -124,13 +124,13 @@ def error_words(error):
         message = str(error)
     except Exception:
         message = "(its message cannot be shown, because its __str__ fails)"
-    return printable(f"{type(error).__name__}: {message}".strip(" :"))
+    return printable(f"{type(error).__name__}: {message}".strip(" :"), MAX_MESSAGE)
 
 
-def printable(text):
-    """`text` on one line and cut to :data:`MAX_MESSAGE`, with unprintable characters escaped."""
-    shown = " ".join(text[: 4 * MAX_MESSAGE].split())
+def printable(text, most=MAX_FAULT):
+    """`text` on one line and cut to `most` characters, with unprintable characters escaped."""
+    shown = " ".join(text[: 4 * most].split())
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown)
-    if len(shown) <= MAX_MESSAGE and len(text) <= 4 * MAX_MESSAGE:
+    if len(shown) <= most and len(text) <= 4 * most:
         return shown
-    return f"{shown[:MAX_MESSAGE]} ... ({len(text):,} characters)"
+    return f"{shown[:most]} ... ({len(text):,} characters)"

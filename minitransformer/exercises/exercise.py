@@ -76,6 +76,8 @@ class Exercise:
     wrt : tuple of str
         For a backward pass, the inputs of the forward pass to which the gradients belong; otherwise
         empty.
+    forward : callable or None
+        For a backward pass, the forward pass that it belongs to.
     required : int or None
         Number of results that must be returned; the rest are optional. None means all.
     needed : tuple of str
@@ -98,6 +100,7 @@ class Exercise:
     hints: tuple
     notebook: str
     wrt: tuple = ()
+    forward: Callable | None = None
     required: int | None = None
     needed: tuple = ()
     parts: Callable | None = None

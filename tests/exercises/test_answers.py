@@ -1,12 +1,17 @@
 """No right answer is called wrong, no wrong one right, and the words say what happened."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from minitransformer.exercises import EXERCISES, RIGHT, RIGHT_BUT_FLOAT64, WRONG, judge
+from minitransformer.exercises.docstrings import equation
+from minitransformer.exercises.submissions.stubs import stub, stubs
 from minitransformer.functional import layer_norm, softmax, softmax_backward
+from minitransformer.functional.loss import CrossEntropySaved
 from tests.support import right_solutions
 
 TWIN = {name: exercise.twin for name, exercise in EXERCISES.items()}
@@ -222,7 +227,7 @@ def test_whatever_an_error_says_is_shown_on_one_line_without_effect():
         "it raises Silent: (its message cannot be shown, because its __str__ fails)"
     )
     assert fault(ValueError("x" * 100_000)).endswith("... (100,012 characters)")
-    assert len(fault(ValueError("x\n" * 100_000))) < 400
+    assert len(fault(ValueError("x\n" * 100_000))) < 300
     assert fault(GeneratorExit()) == "it raises GeneratorExit"
 
 
@@ -231,3 +236,44 @@ def test_the_projection_s_gradients_are_drawn_in_the_shapes_of_its_docstring():
         D = case.arguments["x"].shape[-1]
         assert case.arguments["dQ"].shape[-1] == D
         assert case.arguments["W"].shape == (D, 3 * D)
+
+
+def test_the_template_has_equations_hints_and_the_fields_of_saved_values():
+    text = stubs("mine.py")
+    assert r"y_i = \frac{e^{x_i}}{\sum_j e^{x_j}}" in text
+    assert text.count(".hint(1), hint(2), hint(3)") == len(EXERCISES)
+    assert not re.search(r":\w+:`|^ *\.\. |``", text, re.M)
+    assert max(map(len, text.splitlines())) <= 100
+    for name in CrossEntropySaved._fields:
+        assert f"saved.{name} : " in text
+    for exercise in EXERCISES.values():
+        if exercise.forward and equation(exercise.twin):  # that would be the solution
+            shown = re.sub(r"^ +", "", stub(exercise), flags=re.M)
+            assert equation(exercise.forward) in shown
+            assert equation(exercise.twin) not in shown
+
+
+def test_the_template_and_the_help_are_complete_without_docstrings():
+    code = (
+        "from minitransformer.exercises.submissions.stubs import stubs; "
+        "import sys; sys.stdout.write(stubs('mine.py'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-OO", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == stubs("mine.py")
+
+
+@pytest.mark.parametrize("columns", ["80", "20"])
+def test_progress_shows_every_name_and_state_however_narrow(columns, tmp_path, call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    path = tmp_path / "mine.py"
+    path.write_text("def softmax(x):\n    raise ValueError('[/red] ' + 'word ' * 30)\n")
+    status, shown, _ = call("exercises", path)
+    assert status == 0
+    together = re.sub(r"\s", "", shown)
+    assert "wrongsoftmaxitraisesValueError:[/red]word" in together
+    for name in EXERCISES:
+        assert name in together
+    assert together.count("notwritten") == len(EXERCISES) - 1
+    assert max(map(len, shown.splitlines())) <= int(columns)

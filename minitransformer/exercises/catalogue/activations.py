@@ -6,7 +6,7 @@ import numpy as np
 
 from minitransformer.exercises.cases import USUAL, Variant
 from minitransformer.exercises.catalogue.entries import backward, forward
-from minitransformer.functional import erf, gelu_backward
+from minitransformer.functional import erf, gelu, gelu_backward
 
 LINEAR = "02_linear_layers"
 
@@ -35,6 +35,22 @@ def _tanh(x):
     """t and du/dx of GELU's tanh form."""
     k = math.sqrt(2 / math.pi)
     return np.tanh(k * (x + 0.044715 * x**3)), k * (1 + 3 * 0.044715 * x**2)
+
+
+def gelu_tanh(x):
+    r"""GELU's tanh form.
+
+    .. math:: y = \frac{x}{2} \Big(1 + \tanh\big(\sqrt{2 / \pi} \, (x + 0.044715 \, x^3)\big)\Big)
+
+    Parameters
+    ----------
+    x : (...) array
+
+    Returns
+    -------
+    y : (...) array
+    """
+    return gelu(x, "tanh")
 
 
 def gelu_tanh_backward(dy, x):
@@ -172,6 +188,7 @@ EXERCISES = [
             "0.044715 x^2).",
         ),
         pair="gelu_tanh",
+        forward=gelu_tanh,
         twin=gelu_tanh_backward,
         parts=_tanh_parts,
         mistakes={

@@ -17,7 +17,8 @@ def backward(name, results, notebook, hints, *, variants=USUAL, pair=None, twin=
     pair = PAIRS[pair or name.removesuffix("_backward")]
     twin = twin or getattr(functional, name)
     draw = backward_cases(pair, twin, variants)
-    return Exercise(name, twin, results, draw, hints, notebook, wrt=pair.wrt, **more)
+    more = {"wrt": pair.wrt, "forward": pair.forward, **more}
+    return Exercise(name, twin, results, draw, hints, notebook, **more)
 
 
 def forward(name, results, notebook, hints, *, variants=USUAL, **more):
