@@ -22,6 +22,8 @@ class FitArguments(NamedTuple):
 
     def plan(self, examples, seed):
         """The plan that assigns the `examples` to the steps of the run."""
+        if hasattr(examples, "plan"):  # a Stream
+            return examples.plan(self.epochs)
         order = self.batch_size, self.shuffle, seed
         if self.steps is None:
             return Epochs(examples, self.epochs, *order)

@@ -107,6 +107,12 @@ class CompiledTraining:
             raise ValueError(f"precision 'mixed' needs a float32 model, got {model.dtype}")
         return self
 
+    def mode_of(self, name):
+        """Whether a column of the history should be low ("min") or high ("max"); None: unknown."""
+        name = name.removeprefix("val_")
+        modes = {metric.name: metric.mode for metric in self.metrics}
+        return "min" if name in ("loss", "penalty") else modes.get(name)
+
     def config(self):
         """Everything that decides the result, as a dict that JSON can store."""
         schedule = self.schedule

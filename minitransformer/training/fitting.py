@@ -3,6 +3,7 @@
 from minitransformer.training.arguments import read_class_weights, read_fit_arguments, split_off
 from minitransformer.training.loop import Run
 from minitransformer.training.restoring import restore
+from minitransformer.training.streams import Stream, is_stream, read_all
 
 
 class FitData:
@@ -33,10 +34,14 @@ def make_run(model, data, numbers, callbacks, shown, resume, processes):
         As for :meth:`Trainable.fit`.
     """
     settings = read_fit_arguments(*numbers)
-    train, validation = read_parts(model, data)
+    if data.y is None and is_stream(data.x):
+        train = read_stream(model, data, settings)
+        validation = read_validation(model, data.validation_data)
+    else:
+        train, validation = read_parts(model, data)
     weights = read_class_weights(data.class_weight, model.n_classes, train)
     settings = settings._replace(class_weights=weights)
-    if settings.steps is not None and settings.shuffle:
+    if settings.steps is not None and settings.shuffle and not isinstance(train, Stream):
         train = train.to_draw_from()
     run = Run(model, model.recipe, train, validation, settings, callbacks, shown, processes)
     if resume is not None:
@@ -49,6 +54,27 @@ def make_run(model, data, numbers, callbacks, shown, resume, processes):
     return run
 
 
+def read_stream(model, data, settings):
+    """The batches that `x` gives, as a :class:`Stream` whose first batch has been read."""
+    for name in ("mask", "sample_weight", "class_weight", "validation_split"):
+        if getattr(data, name) not in (None, 0):
+            raise ValueError(
+                f"{name} cannot be used if x gives batches: each batch may be (x, y, sample_weight)"
+            )
+    stream = Stream(data.x, model, settings.steps_per_epoch, settings.initial_epoch)
+    stream.read_first()
+    return stream
+
+
+def read_validation(model, given):
+    """The examples in `validation_data`, which may also be batches; None if there are none."""
+    if given is None:
+        return None
+    if is_stream(given):
+        return read_all(model, given)
+    return model.learns_from.read_validation(model, given, model.recipe.loss)
+
+
 def read_parts(model, data):
     """The examples to train on, and those to validate on, or None.
 
@@ -57,16 +83,14 @@ def read_parts(model, data):
     TypeError, ValueError
         If the data are wrong, or both kinds of validation data are given.
     """
-    loss, validation = model.recipe.loss, None
     if data.validation_data is not None and data.validation_split:
         raise ValueError(
             "give validation_data or validation_split, not both: "
             f"validation_split={data.validation_split}"
         )
-    train = model.read_examples(data.x, data.y, data.mask, loss, data.sample_weight)
-    if data.validation_data is not None:
-        validation = model.learns_from.read_validation(model, data.validation_data, loss)
-    elif data.validation_split:
+    train = model.read_examples(data.x, data.y, data.mask, model.recipe.loss, data.sample_weight)
+    validation = read_validation(model, data.validation_data)
+    if data.validation_split:
         train, validation = split_off(train, data.validation_split)
     model.learns_from.check_training(model, train)
     return train, validation

@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import time
+import warnings
 
 from minitransformer.backend import to_host
 from minitransformer.training import checkpoint
@@ -99,16 +100,6 @@ class Run:
         penalty = ["penalty"] if self._penalty else []
         validation = [f"val_{name}" for name in names] if self.validation else []
         return [*names, *penalty, *validation, "learning_rate", "seconds"]
-
-    def mode_of(self, name):
-        """Whether a column of the history should be low ("min") or high ("max"); None: unknown."""
-        name = name.removeprefix("val_")
-        modes = {metric.name: metric.mode for metric in self.recipe.metrics}
-        return "min" if name in ("loss", "penalty") else modes.get(name)
-
-    def in_steps(self, name):
-        """Whether the logs of a step have `name`, and not only those of an epoch."""
-        return not name.startswith("val_") and name not in ("learning_rate", "seconds")
 
     def weights_in_use(self):
         """The parameters, (n,), that validation uses: the averages if there are any."""
@@ -212,9 +203,13 @@ class Run:
             self._call(interrupts, "on_epoch_begin", self.epoch, {})
         start, before = time.perf_counter() - self.seconds, self.epoch * self.plan.per_epoch
         for batch in range(self.batch, len(batches)):
+            what = batches[batch]
+            if what is None:  # a generator has ended
+                warnings.warn(f"x has ended after step {self.step}: training stops", stacklevel=2)
+                self.model.stop_training = True
+                break
             self._call(interrupts, "on_train_batch_begin", batch, {})
-            factor = multiplier(before + batch + 1)
-            self._steps.take(self.running, batches[batch], factor)
+            self._steps.take(self.running, what, multiplier(before + batch + 1))
             self.batch, self.seconds = batch + 1, time.perf_counter() - start
             logs = self.running.means(self._penalty)
             self.progress.step(self.epoch, batch, logs)
@@ -223,7 +218,8 @@ class Run:
                 self._steps.read()
                 return False
         self._steps.read()
-        self._close_epoch(pool, interrupts, start, multiplier(before + len(batches)))
+        if self.batch:
+            self._close_epoch(pool, interrupts, start, multiplier(before + self.batch))
         return True
 
     def _close_epoch(self, pool, interrupts, start, factor):

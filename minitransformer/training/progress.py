@@ -202,7 +202,13 @@ def choose(verbose):
     """
     verbose = check_verbose(verbose)
     if verbose == 1:
-        shown = Notebook() if in_notebook() else Terminal() if sys.stdout.isatty() else Lines()
+        shown = (
+            Notebook()
+            if in_notebook()
+            else Terminal()
+            if sys.stdout and sys.stdout.isatty()
+            else Lines()
+        )
     else:
         shown = EpochLines() if verbose else Progress()
     shown.verbose = verbose

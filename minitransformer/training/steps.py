@@ -9,7 +9,10 @@ occurs again, and the check that fails names the step and the parameter.
 
 import math
 
+import numpy as np
+
 from minitransformer.backend import is_cupy, read_numbers
+from minitransformer.data.examples.examples import ExampleSet
 from minitransformer.training.step import take_step
 
 READ_EVERY = 16
@@ -39,12 +42,17 @@ class Steps:
     def take(self, running, indices, multiplier=1.0):
         """Take a step, and add its results to the RunningMeans `running`, now or later.
 
+        The examples of the step are those at `indices`, or `indices` itself is a set of examples.
+
         Raises
         ------
         TrainingDiverged
             If a number of this step, or of an earlier step not yet read, is not finite.
         """
-        step = self.model, self.recipe, self.pool, self.examples, indices, multiplier
+        examples = self.examples
+        if isinstance(indices, ExampleSet):  # a batch from a generator
+            examples, indices = indices, np.arange(len(indices))
+        step = self.model, self.recipe, self.pool, examples, indices, multiplier
         if self.every == 1:
             running.add(*self.train_step(*step))
             return

@@ -1,5 +1,6 @@
 """The table of Keras's names in docs/howto/keras.md: every row is run."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -38,6 +39,8 @@ CHECKS = {
     ),
     "model.fit(x, y, initial_epoch=1, epochs=2)": "_.epoch == [2]",
     "model.fit(x, y, steps_per_epoch=2, epochs=3)": "len(_) == 3 and model.optimizer.t == 6",
+    "model.fit(generator, steps_per_epoch=2, epochs=3)": "len(_) == 3 and model.optimizer.t == 6",
+    "model.fit(dataset, epochs=2)": "len(_) == 2 and model.optimizer.t == 4",
     "model.fit(x, y, validation_data=(x, y), validation_freq=2, epochs=4)": (
         'len(_.history["loss"]) == 4 and len(_.history["val_loss"]) == 2'
     ),
@@ -93,6 +96,8 @@ def names():
     fit = model.fit
     vars(model)["fit"] = quiet
     exported = {name: getattr(training, name) for name in training.__all__}
+    halves = [(X[:12], Y[:12]), (X[12:], Y[12:])]
+    dataset, generator = dict(enumerate(halves)).values(), itertools.cycle(halves)
     own = {"callbacks": callbacks, "x": X, "y": Y, "MyCallback": MyCallback}
     return {**exported, **locals(), **own}
 

@@ -50,7 +50,7 @@ class Monitor(Callback):
                 f"{near_names(str(self.monitor), self.run.log_names)}"
                 + ("" if self.run.validation else "; val_... needs validation data")
             )
-        mode = self.run.mode_of(self.monitor) if self.mode == "auto" else self.mode
+        mode = self.run.recipe.mode_of(self.monitor) if self.mode == "auto" else self.mode
         if mode is None:
             raise ValueError(
                 f"mode must be 'min' or 'max' to monitor {self.monitor!r}, got 'auto': "

@@ -8,6 +8,8 @@ from minitransformer.training.callbacks.callback import Callback
 from minitransformer.training.callbacks.monitoring import Monitor
 from minitransformer.training.optim.averaging import applied
 
+OF_EPOCHS = ("learning_rate", "seconds")  # columns that the logs of a step do not have
+
 
 class Checkpoint(Callback):
     """Write everything that a bit-identical resume needs, atomically, to one file.
@@ -91,7 +93,7 @@ class ModelCheckpoint(Monitor):
             super().on_train_begin()
         names = self.run.log_names
         if self.save_freq != "epoch":
-            names = [name for name in names if self.run.in_steps(name)]
+            names = [n for n in names if not n.startswith("val_") and n not in OF_EPOCHS]
         self.path(1, dict.fromkeys(names, 0.0)).parent.mkdir(parents=True, exist_ok=True)
 
     def path(self, epoch, logs):

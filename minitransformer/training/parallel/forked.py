@@ -36,6 +36,10 @@ def shared_zeros(like):
     return np.frombuffer(mmap.mmap(-1, max(like.nbytes, 1)), like.dtype, like.size)
 
 
+class WorkerEnded(RuntimeError):
+    """A worker process ended before it had answered, for instance because memory ran out."""
+
+
 class ForkedWorker:
     """A process that does jobs on a replica of the model.
 
@@ -80,7 +84,7 @@ class ForkedWorker:
         self._process.join()
         status = self._process.exitcode or 0  # None if other code has already reaped the process
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        return RuntimeError(
+        return WorkerEnded(
             f"a worker process {how}; is there enough memory? "
             "Set MINITRANSFORMER_FORK=0 to use threads as workers"
         )
