@@ -74,8 +74,8 @@ def attention_received(model, cache):
 def attention_rollout(cache, *, mask=None):
     r"""How much each input token contributes to every token after the last block, by attention.
 
-    .. math:: A^{(l)} = \tfrac{1}{2} \bar P^{(l)} + \tfrac{1}{2} I, \qquad
-        R = A^{(N)} A^{(N-1)} \cdots A^{(1)}
+    .. math:: \tilde P^{(l)} = \tfrac{1}{2} \bar P^{(l)} + \tfrac{1}{2} I, \qquad
+        R = \tilde P^{(N)} \tilde P^{(N-1)} \cdots \tilde P^{(1)}
 
     where :math:`\bar P` is the mean over the heads. A block adds the result of attention to the
     token itself, so each of the two counts as one half. The identity I represents the token itself.
@@ -114,9 +114,9 @@ def attention_rollout(cache, *, mask=None):
         if layer.memory is not None:
             continue  # cross-attention reads from the other stack
         P = to_host(layer.P).mean(axis=1)  # (B, T, T)
-        A = P + np.eye(P.shape[1])
-        A /= A.sum(axis=-1, keepdims=True)  # 2, or 1 if a query had nothing to attend to
-        rollout = A @ rollout
+        mixed = P + np.eye(P.shape[1])
+        mixed /= mixed.sum(axis=-1, keepdims=True)  # 2, or 1 if a query had nothing to attend to
+        rollout = mixed @ rollout
     real = real_tokens(cache, rollout.shape[:2], mask)
     return np.where(real[:, :, None], rollout, 0)
 

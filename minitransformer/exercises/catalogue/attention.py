@@ -14,8 +14,8 @@ def swap(x):
     return x.swapaxes(-1, -2)
 
 
-def _softmax(S, axis=-1):
-    P = np.exp(S - S.max(axis=axis, keepdims=True))
+def _softmax(Z, axis=-1):
+    P = np.exp(Z - Z.max(axis=axis, keepdims=True))
     return P / P.sum(axis=axis, keepdims=True)
 
 
@@ -104,12 +104,12 @@ def gradients(c, P=None, minus=None, scale=0.5, dP=None):
     """dQ, dK, dV without dropout; the arguments after `c` introduce a mistake."""
     P = c.P if P is None else P
     dP = c.dO @ swap(c.V) if dP is None else dP
-    dS = P * (dP - (P * dP).sum(-1, keepdims=True) if minus is None else minus(P, dP))
-    dS = dS / c.Q.shape[-1] ** scale
-    return {"dQ": dS @ c.K, "dK": swap(dS) @ c.Q, "dV": swap(P) @ c.dO}
+    dZ = P * (dP - (P * dP).sum(-1, keepdims=True) if minus is None else minus(P, dP))
+    dZ = dZ / c.Q.shape[-1] ** scale
+    return {"dQ": dZ @ c.K, "dK": swap(dZ) @ c.Q, "dV": swap(P) @ c.dO}
 
 
-SUM = "the sum term of softmax's backward pass, - P sum(P dP), is missing: dS = P (dP - sum(P dP))"
+SUM = "the sum term of softmax's backward pass, - P sum(P dP), is missing: dZ = P (dP - sum(P dP))"
 GRADIENTS = ("dQ", "dK", "dV")
 
 
@@ -143,7 +143,7 @@ def attention_mistakes(weights):
         "P (1 - P) is only the diagonal of the softmax's Jacobian": lambda c: only(
             gradients(c, weights(c), lambda P, dP: dP * (1 - P)), "dQ", "dK"
         ),
-        "the softmax is left out on the way back: dP is used as dS": lambda c: only(
+        "the softmax is left out on the way back: dP is used as dZ": lambda c: only(
             {
                 "dQ": (c.dO @ swap(c.V)) @ c.K / c.Q.shape[-1] ** 0.5,
                 "dK": swap(c.dO @ swap(c.V)) @ c.Q / c.Q.shape[-1] ** 0.5,
@@ -221,9 +221,9 @@ EXERCISES = [
         ATTENTION,
         (
             "Take the four steps in reverse. For each, you need only its own forward line.",
-            "dV and dP come from O = P V. Then dS = P (dP - sum of P dP along the keys). Scale it. "
+            "dV and dP come from O = P V. Then dZ = P (dP - sum of P dP along the keys). Scale it. "
             "dQ and dK come from Q K^T.",
-            "dV = P^T dO, dP = dO V^T, dQ = dS K / sqrt(E), dK = dS^T Q / sqrt(E), where ^T is "
+            "dV = P^T dO, dP = dO V^T, dQ = dZ K / sqrt(E), dK = dZ^T Q / sqrt(E), where ^T is "
             "swapaxes(-1, -2).",
         ),
         variants=(*PLAIN, *MASKED, DROPOUT),
@@ -238,7 +238,7 @@ EXERCISES = [
             "divided by sqrt(d_k), which belongs to the scores only": lambda c: {
                 "dV": swap(c.P) @ c.dO / c.Q.shape[-1] ** 0.5
             },
-            "dS is not transposed: dK = dS^T Q, summed over the queries": lambda c: {
+            "dZ is not transposed: dK = dZ^T Q, summed over the queries": lambda c: {
                 "dK": swap(gradients(c)["dQ"]) if c.Q.shape[-2] == c.K.shape[-2] else None
             },
         },

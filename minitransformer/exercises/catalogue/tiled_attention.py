@@ -28,10 +28,10 @@ DRAWN = Variant(
 
 def _weights(c):
     """P, computed from the inputs because tiled attention does not save it."""
-    S = scores(c)
+    Z = scores(c)
     if getattr(c, "mask", None) is not None:
-        S = np.where(c.mask, S, -np.inf)
-    return np.exp(S - c.logsumexp[..., None])
+        Z = np.where(c.mask, Z, -np.inf)
+    return np.exp(Z - c.logsumexp[..., None])
 
 
 def _unmasked(c):
@@ -47,7 +47,7 @@ EXERCISES = [
             "P was not saved, but logsumexp was: P = exp(scores - logsumexp).",
             "The sum of P dP along the keys equals the sum of dO O along the features, so it needs "
             "no second pass over the keys.",
-            "dS = P (dP - sum(dO O)) / sqrt(E), and the rest is as in attention_backward. Masked "
+            "dZ = P (dP - sum(dO O)) / sqrt(E), and the rest is as in attention_backward. Masked "
             "scores are -inf, so P is 0 there.",
         ),
         variants=(*PLAIN, *MASKED[:2], BIAS, DRAWN),

@@ -41,12 +41,12 @@ def gradients(softmax_part=None, power=0.5, dV=None, dK=None, order=(0, 1, 2), d
         dP = dO @ swap(V)
         if keep is not None and drop == "both":
             dP = dP * keep
-        dS = P * (dP - (P * dP).sum(-1, keepdims=True))
+        dZ = P * (dP - (P * dP).sum(-1, keepdims=True))
         if softmax_part is not None:
-            dS = softmax_part(P, dP)
-        dS = dS / Q.shape[-1] ** power
-        key = swap(dS) @ Q if dK is None else dK(dS, Q, K)
-        found = dS @ K, key, value
+            dZ = softmax_part(P, dP)
+        dZ = dZ / Q.shape[-1] ** power
+        key = swap(dZ) @ Q if dK is None else dK(dZ, Q, K)
+        found = dZ @ K, key, value
         return tuple(found[i] for i in order)
 
     return function
@@ -98,8 +98,8 @@ WRONG = {
         ("right without dropout|keep", gradients(drop="none")),
         ("right without dropout|keep", gradients(drop="values")),
         ("diagonal", gradients(lambda P, dP: P * (1 - P) * dP)),
-        ("dP is used as dS", gradients(lambda P, dP: dP)),
-        ("ValueError", gradients(dK=lambda dS, Q, K: dS @ Q)),
+        ("dP is used as dZ", gradients(lambda P, dP: dP)),
+        ("ValueError", gradients(dK=lambda dZ, Q, K: dZ @ Q)),
         ("batch|first|no known", gradients(dV=lambda A, dO, V, Q: 0 * V + (swap(A) @ dO)[:1])),
         ("sign", gradients(lambda P, dP: P * ((P * dP).sum(-1, keepdims=True) - dP))),
         ("dV: .*sqrt", gradients(dV=lambda A, dO, V, Q: swap(A) @ dO / Q.shape[-1] ** 0.5)),
