@@ -1,5 +1,8 @@
 """Options of the tests, and fixtures for the commands: a call, a table of texts, a trained run."""
 
+import tests.support.one_blas_thread  # noqa: F401 - before NumPy is loaded
+
+# isort: split
 import shutil
 import signal
 import subprocess
