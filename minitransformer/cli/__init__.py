@@ -4,8 +4,13 @@ They turn the arguments of the command line into function calls, and errors into
 The work is done in the other packages.
 """
 
+import os
+import sys
+from typing import Annotated
+
 import typer
 
+from minitransformer import __version__
 from minitransformer.cli import (
     bench,
     evaluate,
@@ -18,7 +23,7 @@ from minitransformer.cli import (
     train,
     translate,
 )
-from minitransformer.cli.options import command, recipe_options
+from minitransformer.cli.options import OnceCommand, command, recipe_options
 
 app = typer.Typer(
     name="minitransformer",
@@ -27,7 +32,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(command(recipe_options(train.train)))
+app.command(cls=OnceCommand)(command(recipe_options(train.train)))
 for function in (
     evaluate.evaluate,
     predict.predict,
@@ -39,9 +44,28 @@ for function in (
     info.info,
     bench.bench,
 ):
-    app.command()(command(function))
+    app.command(cls=OnceCommand)(command(function))
+
+
+def _show_version(asked):
+    if asked:
+        print(f"minitransformer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _minitransformer(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+):
+    """A transformer you can look inside: train it, use it, check its gradients."""
 
 
 def main():
     """The entry point of the command ``minitransformer``."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, or a program without a console
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
     app(prog_name="minitransformer")

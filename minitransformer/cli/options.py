@@ -9,11 +9,19 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
+from minitransformer.exercises.docstrings import docstring
 from minitransformer.runs.recipes import settings
 from minitransformer.training import TrainingDiverged
+from minitransformer.training.parallel.forked import WorkerEnded
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+ONCE = (
+    "task", "dataset", "data", "target", "text_column", "label_column", "validation_data",
+    "test_data", "data_dir", "recipe", "out", "resume_from", "figure", "prompt",
+)  # fmt: skip
+"""Options that name data and places. Settings can be given again, to change an earlier value."""
 RUN = typer.Argument(help="Folder written by train.", show_default=False)
 DEVICE_HELP = "cpu, gpu, or auto: the GPU if one can be used."
 DEVICE = typer.Option(help=DEVICE_HELP)
@@ -56,7 +64,7 @@ def clear_errors(debug=False):
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone, so nobody would read an error message
         raise typer.Exit(FAILED) from None
-    except TrainingDiverged as error:
+    except (TrainingDiverged, WorkerEnded) as error:
         _raise_or_end(error, debug, FAILED)
     except (ValueError, TypeError, OSError, MemoryError) as error:
         _raise_or_end(error, debug, BAD_INPUT)
@@ -66,7 +74,7 @@ def clear_errors(debug=False):
         if debug or type(error).__module__.split(".")[0] in ("typer", "click"):
             raise  # typer and click print their own errors
         hint = "; this is a bug in minitransformer: --debug shows where"
-        _end(f"error: {type(error).__name__}: {error}{hint}", FAILED)
+        _end(f"error: {type(error).__name__}: {describe(error)}{hint}", FAILED)
 
 
 @contextmanager
@@ -101,7 +109,8 @@ def describe(error):
         text = error.strerror + (f": {error.filename}" if error.filename else "")
         if error.errno == errno.ENOSPC and "space" not in text.lower():
             text = f"no space left: {text}"
-    return " ".join(text.split())
+    notes = getattr(error, "__notes__", ())  # such as how to resume the run
+    return "; ".join(" ".join(part.split()) for part in (text, *notes))
 
 
 def command(function):
@@ -112,7 +121,7 @@ def command(function):
         with clear_errors(debug):
             return function(**arguments)
 
-    wrapped.__doc__ = unwrapped(function.__doc__)
+    wrapped.__doc__ = unwrapped(docstring(function))
     option = typer.Option(help="Show the traceback if there is an error.", rich_help_panel="Other")
     return with_parameters(wrapped, function, {"debug": (Annotated[bool, option], False)})
 
@@ -121,6 +130,22 @@ def unwrapped(text):
     """A docstring with each paragraph on one line, so that the terminal can wrap it."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+class OnceCommand(TyperCommand):
+    """A command that refuses an option of :data:`ONCE` that is given twice.
+
+    By default, the last one would count, and the others would be ignored without a word.
+    """
+
+    def parse_args(self, ctx, args):
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option in given:
+            if option.name in ONCE and given.count(option) > 1:
+                raise typer.BadParameter(
+                    "it is given more than once, but only one value can be used", ctx, option
+                )
+        return super().parse_args(ctx, args)
 
 
 def recipe_options(function):

@@ -12,7 +12,7 @@ from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN
 from minitransformer.cli.standard_input import given_lines
 from minitransformer.runs import RunFolder, draw, explain
-from minitransformer.runs.figures import check_place
+from minitransformer.runs.figures import check_drawing, check_place
 
 WIDTH = 80
 
@@ -58,6 +58,7 @@ def predict(
         if len(given) > 1:
             raise ValueError(f"--figure draws one text, but {len(given)} were given")
         check_place(figure)
+        check_drawing()
     found = explain(folder, model, [text for text in given if text.strip()], windows, words=words)
     for text in given:
         if not text.strip():  # a blank line of standard input gives one line of output too

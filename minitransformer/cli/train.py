@@ -176,6 +176,10 @@ def train(
                 folder.task.report(folder, model.to("numpy"), texts, began, say)
         except KeyboardInterrupt:
             raise Stop(_what_is_left(folder), INTERRUPTED) from None
+        except Exception as error:
+            if folder.checkpoint.exists():
+                error.add_note(f"to resume: python -m minitransformer train --resume {folder.path}")
+            raise
         finally:
             folder.discard()  # does nothing once there is a checkpoint
 

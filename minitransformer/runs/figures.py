@@ -62,6 +62,17 @@ def attention_figure(folder, model, ids):
     return figure
 
 
+def check_drawing():
+    """Raise ValueError if no figure can be drawn; call it before doing the work.
+
+    For instance, matplotlib cannot be imported if ``MPLBACKEND`` names no backend.
+    """
+    try:
+        plots.blank(1, 1)
+    except (ImportError, ValueError) as error:
+        raise ValueError(f"matplotlib cannot draw figures: {error}") from error
+
+
 def check_place(path, suffix=".png"):
     """Raise ValueError if no file can be written to `path`; call it before doing the work."""
     if path.suffix.lower() != suffix:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from minitransformer.runs.figures import check_drawing
 from minitransformer.runs.progress import silent
 from minitransformer.runs.run_folder import RunFolder
 from minitransformer.runs.source import FIELDS
@@ -54,6 +55,7 @@ def resume(path, *, places=None, longer=None, data_dir=None, processes=None, on_
             f"{path} was trained by {config.workers} workers: resume it with as many processes, "
             "or with one"
         )
+    check_drawing()
     source = config.source.moved(**(places or {}))
     _check_moved(source, record, places or {})
     source.check_files()

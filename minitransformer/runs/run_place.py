@@ -59,7 +59,10 @@ def claim(path, name):
 
 def _claim(path):
     created = [part for part in (path, *path.parents) if not part.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except RecursionError:
+        raise ValueError(f"{path.parts[0]}/... must have fewer folders inside each other") from None
     try:
         (path / CONFIG).touch(exist_ok=False)
     except FileExistsError:

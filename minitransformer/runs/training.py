@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from minitransformer.checks import check_count, lookup
+from minitransformer.runs.figures import check_drawing
 from minitransformer.runs.progress import silent
 from minitransformer.runs.run_folder import Config, RunFolder
 from minitransformer.runs.run_place import check_free
@@ -96,6 +97,7 @@ def start(
     if out is not None:
         check_free(Path(out))
     recipe.check(workers)
+    check_drawing()
     workers, seed = _workers(workers, processes), check_count("seed", seed, 0)
     texts = load(task, source, recipe, data_dir, processes, on_progress)
     tokenizer = task.build_tokenizer(texts, recipe)

@@ -202,13 +202,8 @@ def choose(verbose):
     """
     verbose = check_verbose(verbose)
     if verbose == 1:
-        shown = (
-            Notebook()
-            if in_notebook()
-            else Terminal()
-            if sys.stdout and sys.stdout.isatty()
-            else Lines()
-        )
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        shown = Notebook() if in_notebook() else Terminal() if terminal else Lines()
     else:
         shown = EpochLines() if verbose else Progress()
     shown.verbose = verbose

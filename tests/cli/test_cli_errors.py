@@ -15,7 +15,7 @@ from tests.support.commands import TINY, assert_one_line
     ("options", "message"),
     [
         ("--n-heads 3 --d-model 8", "n_heads must divide d_model = 8, got 3"),
-        ("--label-column star", "no column 'star'; .* did you mean 'stars'"),
+        ("--text-column review --label-column star", "no column 'star'; .* did you mean 'stars'"),
         ("--text-column stars --label-column review", "is this the right column"),
         ("--optimizer adm", "unknown optimizer 'adm'; did you mean 'adam'"),
         ("--schedule cosine", "unknown schedule 'cosine'; did you mean 'warmup_cosine'"),
@@ -29,12 +29,13 @@ from tests.support.commands import TINY, assert_one_line
         ("--seed -1", "seed must be >= 0, got -1"),
         ("--workers 0", "workers must be >= 1"),
         ("--dataset imdb", "data and dataset exclude each other"),
-        ("--resume elsewhere", "leave out --data"),
+        ("--resume elsewhere", "leave out --text-column"),
     ],
 )
 def test_bad_options_of_train(call, columns, tmp_path, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
-    code, _, err = call("train", *columns, *options.split())
+    rest = [] if "column" in options else columns[2:]
+    code, _, err = call("train", *columns[:2], *rest, *options.split())
     assert code == 2
     assert_one_line(err)
     assert re.search(message, err)

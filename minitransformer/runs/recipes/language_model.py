@@ -44,6 +44,11 @@ class LanguageModelRecipe(Recipe):
         return {"steps": self.steps}
 
     def check(self, workers=None, **more):
+        if self.window > self.max_len:
+            raise ValueError(
+                f"window must be <= max_len = {self.max_len}, the most that a model reads, got "
+                f"{self.window}; 0 means all of it"
+            )
         super().check(workers, **more)
         self.one_of("tokenizer", *TOKENIZERS)
         self.at_least(1, "merges")

@@ -8,6 +8,7 @@ from minitransformer.training.optim import optimizers, schedules
 
 MODEL, TRAINING, VOCABULARY = "The model", "Training", "The vocabulary"
 MEASURES = ("val_loss", "val_accuracy", "val_perplexity")
+MAX_LAYERS, MAX_WORKERS, MAX_COUNT = 1000, 1000, 2**31 - 1
 _SCHEDULES = "constant, warmup_inverse_sqrt, warmup_cosine"
 
 
@@ -43,7 +44,7 @@ class Recipe:
     dtype: str = setting("float32", MODEL, "float32, float64")
 
     batch_size: int = setting(32, TRAINING, "number of texts per step")
-    optimizer: str = setting("adamw", TRAINING, "sgd, momentum, adagrad, rmsprop, adam, adamw")
+    optimizer: str = setting("adamw", TRAINING, ", ".join(optimizers.NAMES))
     learning_rate: float = setting(1e-3, TRAINING, "highest learning rate")
     beta2: float = setting(0.999, TRAINING, "decay of the squared gradients in adam and adamw")
     weight_decay: float = setting(0.01, TRAINING, "decoupled weight decay; AdamW only")
@@ -135,6 +136,12 @@ class Recipe:
 
     def check(self, workers=None, **more):
         """Raise ValueError or TypeError for impossible settings, before data are loaded."""
+        for f in fields(self):
+            high = MAX_LAYERS if f.name.endswith("layers") else MAX_COUNT
+            if f.type is int and getattr(self, f.name) > high:
+                raise ValueError(f"{f.name} must be <= {high:,}, got {getattr(self, f.name):,}")
+        if workers is not None and workers > MAX_WORKERS:
+            raise ValueError(f"workers must be <= {MAX_WORKERS:,}, got {workers:,}")
         self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers, **more)
         lookup("monitor", self.monitor, dict.fromkeys(self.monitors))
         self.at_least(0, "patience")
