@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minitransformer.checks import check_count
 from minitransformer.gradcheck.judge import Judge
 from minitransformer.gradcheck.row import Row, Tolerance
 
@@ -35,6 +36,8 @@ def compare(problem, *, analytic, tolerance, entries, rng):
     ValueError
         If there is nothing to differentiate, since a check of nothing must not pass.
     """
+    if entries is not None:
+        check_count("entries", entries, 0)
     if not problem.values:
         raise ValueError("nothing to check: there is no floating input or parameter")
     scales = problem.natural_scales()

@@ -233,7 +233,7 @@ class Judge:
         moved = along(problem.terms, problem.values, row.name, direction)
         smallest = np.abs(self.x[self.x != 0]).min(initial=np.inf)
         sizes = sizes_of(smallest if np.isfinite(smallest) else 0.0, largest(self.x))
-        value, gap, kink = central_derivative(moved, self._expected_size(), sizes)
+        value, gap, kink, _ = central_derivative(moved, self._expected_size(), sizes)
         row.visited += 1
         row.skipped += kink
         if kink:

@@ -34,10 +34,14 @@ UNSETTLED = 100.0  # without such an agreement, two combinations may be near eac
 LAST_RESORT = (
     2.0**-13
 )  # steps this much smaller, for functions that vary faster than their argument
+RESOLVED = 0.1  # a gap above this fraction of the slopes is mostly rounding
+KINK_RESOLVED = 1e-3  # the same, where wider steps see a kink
+ROUNDED = 1e-7  # the last bit of the outputs may be this fraction of a derivative that agrees
 NEAR = 30.0  # two sizes closer than this factor need no steps of their own
 
-Derivative = namedtuple("Derivative", ["value", "gap", "kink"])
-Derivative.__doc__ = """A derivative, its uncertainty, and whether the point is at a kink."""
+Derivative = namedtuple("Derivative", ["value", "gap", "kink", "slope"])
+Derivative.__doc__ = """A derivative, its uncertainty, whether the point is at a kink, and the
+larger of the slopes on both sides."""
 
 
 def complex_gradient(terms, values, name):
@@ -138,9 +142,13 @@ def _most_certain(found):
     """The derivative with the smallest gap that does not contradict one from smaller steps.
 
     The derivatives are sorted by the size of their steps. Steps that are too wide see nothing of a
-    function that varies faster, and may agree on a wrong result.
+    function that varies faster, and may agree on a wrong result. Steps that are too small see only
+    rounding, and do not count.
     """
-    smooth = [each for each in found if not each.kink] or found
+    resolved = [each for each in found if each.gap <= RESOLVED * each.slope] or found
+    smooth = [each for each in resolved if not each.kink] or resolved
+    if len(smooth) < len(resolved):  # a kink that rounding hides is one, too
+        smooth = [each for each in smooth if each.gap <= KINK_RESOLVED * each.slope] or resolved
     best = smooth[0]
     for i, new in enumerate(smooth):
         fits = all(abs(new.value - each.value) <= DOUBT * each.gap for each in smooth[:i])
@@ -163,7 +171,9 @@ def _extrapolated(moved, scale, first_step):
         for order, coarse in enumerate(older[: ORDER - 1], start=1):
             row.append(row[-1] + (row[-1] - coarse) / (4**order - 1))
             gap = max(abs(row[-1] - row[-2]), abs(row[-1] - coarse))
-            settled = settled or gap <= AGREEMENT * max(abs(row[-1]), scale)
+            size = max(abs(row[-1]), scale)
+            # differences of a few last bits may agree by chance, or because they are all 0
+            settled = settled or (gap <= AGREEMENT * size and last_bit / step <= ROUNDED * size)
             if gap + last_bit / step <= best_gap and np.isfinite(row[-1]):
                 best, best_gap = row[-1], gap + last_bit / step
         if settled:
@@ -171,7 +181,7 @@ def _extrapolated(moved, scale, first_step):
     else:
         best_gap *= UNSETTLED
     kink = _is_kink(bends, max(KINK * slopes, 10 * AGREEMENT * scale, 8 * last_bit / step))
-    return Derivative(best, best_gap, kink or not np.isfinite(best_gap)), settled
+    return Derivative(best, best_gap, kink or not np.isfinite(best_gap), slopes), settled
 
 
 def _is_kink(bends, threshold):

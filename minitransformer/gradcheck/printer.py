@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+
+WIDE = 200  # columns if the output is not a terminal, and nothing says how wide it is
 
 
 class Printer:
     """Context manager with `start(subject)` and `done(line)`; silent unless `enabled`."""
 
-    def __init__(self, enabled, subjects, headings):
+    def __init__(self, enabled, headings):
         self.enabled, self.headings, self.status, self.console = enabled, headings, None, None
-        longest = max((len(subject.name) for subject in subjects), default=4)
-        self.widths = (max(longest, 4), 5, 6, 12, 7, 7, 13, 7, 7)
+        self.widths = [len(heading) for heading in headings]
 
     def __enter__(self):
         if self.enabled:
@@ -38,10 +40,16 @@ class Printer:
 
     def _write(self, cells, style):
         text = "  ".join(c.ljust(w) for c, w in zip(cells, self.widths, strict=True)).rstrip()
+        text = cut(text, shutil.get_terminal_size((WIDE, 24)).columns)
         if self.console is None:
             print(text, flush=True)
         else:
             self.console.print(text, style=style, highlight=False, no_wrap=True)
+
+
+def cut(text, width):
+    """The line, shortened with dots if it is wider than the terminal."""
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _rich_console():

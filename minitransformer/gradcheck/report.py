@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from minitransformer.gradcheck.diagnosis import diagnose
 from minitransformer.gradcheck.fault import Fault
 from minitransformer.gradcheck.jacobians.jacobian import build
@@ -43,7 +45,10 @@ class Report:
 
     def worst(self, oracle):
         """The largest "complex_error" or "central_error" of all rows; None if not measured."""
-        errors = [getattr(row, oracle) for row in self.rows]
+        rows = self.rows
+        if oracle == "complex_error":
+            rows = [row for row in rows if not row.not_analytic]
+        errors = [getattr(row, oracle) for row in rows]
         return max((error for error in errors if error is not None), default=None)
 
     def diagnose(self, problem, inputs, again, run=None):
@@ -76,9 +81,16 @@ class Report:
         if not self.ok:
             raise GradientError(str(self))
 
+    @property
+    def verdict(self):
+        """One of "ok", "WRONG" and "unclear": the worst verdict of all rows."""
+        verdicts = {row.verdict for row in self.rows}
+        return next((v for v in ("WRONG", "unclear") if v in verdicts), "ok")
+
     def __str__(self):
-        lines = [f"{self.name}: {'ok' if self.ok else 'WRONG'}", _line(_HEADINGS)]
+        lines = [f"{self.name}: {self.verdict}", _line(_HEADINGS)]
         lines += [_line(_cells(row)) for row in self.rows]
+        lines += [f"\n{_NOT_ANALYTIC.format(row.name)}" for row in self.rows if row.not_analytic]
         for row in self.failed:
             lines += ["", *self._explain(row)]
         return "\n".join(lines)
@@ -88,7 +100,7 @@ class Report:
     def _explain(self, row):
         words = self.diagnosis.get(row.name) or row.failure
         if row.failure is not None:
-            return [f"{row.name}: {words}"]
+            return _wrapped(f"{row.name}: ", words)
         place = f"{row.name}[{', '.join(map(str, row.index))}]" if row.index else row.name
         lines = [
             f"worst place     {place}",
@@ -96,10 +108,29 @@ class Report:
             f"oracle says     {row.numeric:.17g}",
             f"ratio           {ratio(row.analytic, row.numeric)}",
         ]
-        return [*lines, f"likely fault    {words or 'no known pattern'}"]
+        if row.unclear:
+            return _wrapped(f"{row.name}: ", f"cannot be judged: {row.unclear}") + lines
+        return [*lines, *_wrapped("likely fault    ", words or "no known pattern")]
 
 
-_HEADINGS = ("gradient of", "shape", "complex step", "central", "skipped", "verdict")
+WIDTH = 79
+_HEADINGS = ("verdict", "complex step", "central", "skipped", "shape", "gradient of")
+_NOT_ANALYTIC = (
+    "{}: not analytic (abs, a norm, a cast to float), so that the complex step cannot\n"
+    "be used; judged by central differences alone"
+)
+
+
+def _wrapped(start, words):
+    """`words` after `start`, as lines of at most 79 characters, without breaking a word."""
+    return textwrap.wrap(
+        words,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * min(len(start), 16),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def ratio(a, n):
@@ -113,14 +144,14 @@ def figure(error):
 
 
 def _cells(row):
-    verdict = "ok" if row.ok else "WRONG"
     shape = "x".join(map(str, row.shape)) or "scalar"
     if row.failure is not None:
-        return row.name, shape, "-", "-", "-", verdict
-    errors = figure(row.complex_error), figure(row.central_error)
-    return row.name, shape, *errors, str(row.skipped), verdict
+        return row.verdict, "-", "-", "-", shape, row.name
+    complex_error = None if row.not_analytic else row.complex_error
+    errors = figure(complex_error), figure(row.central_error)
+    return row.verdict, *errors, str(row.skipped), shape, row.name
 
 
 def _line(cells):
-    name, shape, complex_step, central, skipped, verdict = cells
-    return f"  {name:<28} {shape:>12} {complex_step:>13} {central:>9} {skipped:>8}  {verdict}"
+    verdict, complex_step, central, skipped, shape, name = cells
+    return f"  {verdict:<7} {complex_step:>12} {central:>8} {skipped:>7} {shape:>9}  {name}"
