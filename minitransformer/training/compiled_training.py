@@ -158,8 +158,10 @@ def _metrics(given):
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         raise TypeError(f"metrics must be a list of names or objects, got {given!r}")
     found = [metrics.get(metric) for metric in given]
-    names = ["loss", "penalty", *(metric.name for metric in found)]
+    names = ["loss", "penalty", "learning_rate", "seconds", *(metric.name for metric in found)]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"metrics would put {name!r} into the history twice, got {given!r}")
+        if name.startswith("val_"):
+            raise ValueError(f"metrics must not have names that begin with 'val_', got {name!r}")
     return found

@@ -44,11 +44,17 @@ def make_run(model, data, numbers, callbacks, shown, resume, processes):
     if settings.steps is not None and settings.shuffle and not isinstance(train, Stream):
         train = train.to_draw_from()
     run = Run(model, model.recipe, train, validation, settings, callbacks, shown, processes)
+    epochs = run.plan.epochs
+    if validation and not any(map(settings.validates, range(1, epochs + 1))):
+        raise ValueError(
+            f"validation_freq must name one of the {epochs} epochs, got {numbers[-1]}: "
+            "the validation data would never be used"
+        )
     if resume is not None:
         restore(resume, run)
-    elif settings.initial_epoch >= run.plan.epochs:
+    elif settings.initial_epoch >= epochs:
         raise ValueError(
-            f"initial_epoch must be below epochs={run.plan.epochs}, the number at which training "
+            f"initial_epoch must be below epochs={epochs}, the number at which training "
             f"ends, got {settings.initial_epoch}: nothing would be trained"
         )
     return run

@@ -150,6 +150,13 @@ def test_model_checkpoint(tmp_path):
         ModelCheckpoint("x", save_weights_only=True)
 
 
+def test_a_checkpoint_in_a_missing_folder_is_noticed_before_training(tmp_path):
+    model = compiled()
+    with pytest.raises(FileNotFoundError, match="the folder of the checkpoint .* does not exist"):
+        model.fit(X, Y, callbacks=[Checkpoint(tmp_path / "no" / "c")], **SHORT)
+    assert model.optimizer.t == 0
+
+
 def test_csv_logger(tmp_path):
     path = tmp_path / "log.csv"
     _, history = fitted(fit={"callbacks": [CSVLogger(path)]})

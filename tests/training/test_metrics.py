@@ -120,6 +120,12 @@ def test_a_run_with_counts_resumes_in_the_middle_of_an_epoch(tmp_path):
     assert resumed.history["f1"] == whole.history["f1"]
 
 
+@pytest.mark.parametrize("name", ["loss", "seconds", "learning_rate", "val_f1"])
+def test_a_metric_must_not_take_the_name_of_another_column(name):
+    with pytest.raises(ValueError, match=f"metrics .*{name}"):
+        toy_model().compile(metrics=["f1", F1(name=name)])
+
+
 def test_unknown_metrics():
     for metric in ("auc", 3, Callback, None):
         with pytest.raises((TypeError, ValueError), match="metric"):

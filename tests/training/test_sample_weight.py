@@ -158,6 +158,7 @@ def test_balanced_classes(given, expected):
         ({"initial_epoch": 5, "epochs": 2}, "initial_epoch must be below epochs=2"),
         ({"initial_epoch": 1}, "initial_epoch must be below epochs=1"),
         ({"validation_split": 0.2, "validation_data": (X, Y)}, "not both: validation_split=0.2"),
+        ({"validation_freq": 5, "validation_split": 0.5}, "must name one of the 1 epochs, got 5"),
         ({"validation_freq": 0}, "validation_freq must be >= 1, got 0"),
         ({"validation_steps": 3}, "fit has no argument 'validation_steps'; all of"),
         ({"epoch": 3}, "fit has no argument 'epoch'; did you mean 'epochs'"),

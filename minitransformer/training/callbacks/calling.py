@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from contextlib import suppress
 
 from minitransformer.checks import near_names
 from minitransformer.training.callbacks.callback import (
@@ -59,7 +60,8 @@ def prepare(callback, model, run, params):
     if hasattr(callback, "set_model"):
         callback.set_model(model)
     else:
-        callback.model = model
+        with suppress(AttributeError):  # an object that takes no new attributes
+            callback.model = model
     if hasattr(callback, "set_params"):
         callback.set_params(params)
 

@@ -30,6 +30,10 @@ class Checkpoint(Callback):
         self.path = path
         self.every = every if every == "epoch" else check_count("every", every)
 
+    def on_train_begin(self, logs=None):
+        if not Path(self.path).absolute().parent.is_dir():
+            raise FileNotFoundError(f"the folder of the checkpoint {self.path} does not exist")
+
     def on_train_batch_end(self, batch, logs=None):
         if self.every != "epoch" and self.run.step % self.every == 0:
             self.save()
@@ -122,8 +126,8 @@ class ModelCheckpoint(Monitor):
 
     def save(self, epoch, logs):
         """Write the file now."""
-        path, processes = self.path(epoch + 1, logs), self.run.processes
-        if processes is not None and processes.rank:
+        path = self.path(epoch + 1, logs)
+        if not _leads(self.run):
             return
         with applied(self.run.recipe.averages, self.model.flat.values):
             self.model.save(path)
@@ -150,6 +154,8 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs=None):
         self.names = ["epoch", *self.run.log_names]
+        if not _leads(self.run):
+            return
         continued = (self.append or self.run.resumed) and self.filename.exists()
         if not continued or self.filename.stat().st_size == 0:
             self._write("w", self.names)
@@ -162,8 +168,14 @@ class CSVLogger(Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        self._write("a", [epoch, *(logs.get(name, "") for name in self.names[1:])])
+        if _leads(self.run):
+            self._write("a", [epoch, *(logs.get(name, "") for name in self.names[1:])])
 
     def _write(self, mode, row):
         with open(self.filename, mode, encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerow(row)
+
+
+def _leads(run):
+    """Whether this process writes the files: the first of several MPI processes does."""
+    return run.processes is None or run.processes.rank == 0
