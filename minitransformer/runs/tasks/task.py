@@ -7,6 +7,7 @@ from minitransformer import data
 from minitransformer.checks import lookup, near_names
 from minitransformer.runs.progress import silent
 from minitransformer.runs.source import Source
+from minitransformer.runs.tasks.texts import TaskTexts
 
 COLUMNS = ("text_column", "label_column", "target", "validation_data", "test_data")
 """Options that describe your own files. Only some tasks have them, and only some have "table"."""
@@ -30,7 +31,7 @@ class Prepared(NamedTuple):
     summary: str
 
 
-class Task(ABC):
+class Task(TaskTexts, ABC):
     """A task, from the data to the report. It has no state, so there is one object of each class.
 
     Attributes
@@ -137,68 +138,6 @@ class Task(ABC):
         on_progress : function of str
             As in :meth:`read`.
         """
-
-    def parts_of(self, texts):
-        """The texts of each part, as a dict of lists, for the run's record; {} if made here."""
-        return {}
-
-    def restored(self, texts, record, on_progress=silent):
-        """The data of a run whose file has changed, with the parts that they had when it began.
-
-        Parameters
-        ----------
-        texts
-            What :meth:`load` returned.
-        record : TextRecord
-        on_progress : function of str
-            Receives a line about texts that are new.
-
-        Raises
-        ------
-        ValueError
-            If a text to be judged is no longer there.
-        """
-        raise ValueError(
-            "the text has changed since training, so its last part is not the one that was held "
-            "out: to score all of it, give it with --data"
-        )
-
-    def load_file(self, folder, source, on_progress=silent):
-        """Everything in a file, as one part, to be judged by :meth:`evaluate_file`.
-
-        Parameters
-        ----------
-        folder : RunFolder
-        source : Source
-            The file, and how it is written.
-        on_progress : function of str
-            As in :meth:`read`.
-
-        Returns
-        -------
-        part
-        texts : list of str
-            The texts of which the record may have some.
-        """
-        raise ValueError(f"data is not an option of the task {self.name}")
-
-    def evaluate_file(self, folder, model, part, seen, windows=None, on_progress=silent):
-        """Judge the model on all of a file.
-
-        Parameters
-        ----------
-        folder, model, windows, on_progress
-            As in :meth:`evaluate`.
-        part
-            What :meth:`load_file` returned.
-        seen : (n,) bool array or None
-            Which of the texts the model was trained or validated on; None if it is not known.
-
-        Returns
-        -------
-        dict of str to number or text
-        """
-        raise NotImplementedError
 
     def class_names(self, texts):
         """Names of the classes in the data; () if there are none."""
