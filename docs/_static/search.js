@@ -27,9 +27,9 @@
   }
 
   function snippet(text, found) {
-    found.lastIndex = 0;
-    const first = found.exec(text);
-    let start = first ? Math.max(0, first.index - BEFORE) : 0;
+    const whole = text.toLowerCase().indexOf(query.toLowerCase().trim());
+    const first = whole >= 0 ? whole : text.search(found);
+    let start = Math.max(0, first - BEFORE);
     if (start) start = text.indexOf(" ", start) + 1;
     const end = text.length - start > LENGTH ? text.lastIndexOf(" ", start + LENGTH) : text.length;
     const words = text.slice(start, end), line = document.createElement("p");
