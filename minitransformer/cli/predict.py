@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN
 from minitransformer.cli.standard_input import given_lines
+from minitransformer.data import tokenize
 from minitransformer.runs import RunFolder, draw, explain
 from minitransformer.runs.figures import check_drawing, check_place
 
@@ -54,6 +55,9 @@ def predict(
     for number, text in enumerate(texts or (), start=1):
         if not text.strip():
             raise ValueError(f"text {number} is empty: every text needs at least one word")
+    for number, text in enumerate(given, start=1):
+        if text.strip() and not tokenize(text):
+            raise ValueError(f"text {number} has no word and no punctuation mark: {text[:40]!r}")
     if figure is not None:
         if len(given) > 1:
             raise ValueError(f"--figure draws one text, but {len(given)} were given")

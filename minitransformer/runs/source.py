@@ -75,8 +75,9 @@ class Source:
         given = {name: path for name, path in places.items() if path is not None}
         for name in given:
             if getattr(self, FIELDS[name]) is None:
-                own = "your own file" if name == "data" else f"{name.replace('_', ' ')} of your own"
-                raise ValueError(f"{name} is only for runs on {own}; this run is on {self.name}")
+                raise ValueError(
+                    f"{name} is only for runs that were started with it; this run is on {self.name}"
+                )
         return replace(self, **{FIELDS[name]: absolute(path) for name, path in given.items()})
 
     def check_files(self):

@@ -79,6 +79,13 @@ def test_the_contributions_are_those_of_integrated_gradients(trained):
     assert found.contributions.sum() - found.gap == pytest.approx(change[0], abs=1e-5)
 
 
+def test_a_text_without_words_is_named(call, trained, typed):
+    typed("A dull film\n\n\u200b\n")
+    code, out, err = call("predict", trained[0])
+    assert (code, out) == (2, "")
+    assert r"text 3 has no word and no punctuation mark: '\u200b'" in err
+
+
 def made_up(contributions, gap=0.0, unknown=(), words=4, label="good"):
     return Prediction(
         "w " * 4, np.array([0.1, 0.9]), ("bad", label), unknown, words, tuple("wxyz"),
