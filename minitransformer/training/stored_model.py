@@ -5,6 +5,16 @@ from minitransformer.layers import Layer
 from minitransformer.training import model_file, summary
 from minitransformer.training.example_kinds import LabelledSequences
 
+KERAS_HINTS = {
+    "fit_generator": "use fit",
+    "load_weights": "use load, a method of the class",
+    "predict_classes": "use predict(x).argmax(axis=1)",
+    "predict_on_batch": "use predict",
+    "save_weights": "use save",
+    "test_on_batch": "use evaluate",
+}
+"""Methods of Keras that a model does not have, and what to use."""
+
 
 class StoredModel(Layer):
     """A model with all its parameters in one flat array, `flat`, and its arguments in `config`.
@@ -19,6 +29,10 @@ class StoredModel(Layer):
 
     learns_from = LabelledSequences()
     recipe = None
+
+    def __getattr__(self, name):
+        hint = f"; {KERAS_HINTS[name]}" if name in KERAS_HINTS else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")
 
     def to(self, device):
         """Move the model and the state of its training to "numpy" or "cupy"; return the model."""

@@ -146,6 +146,8 @@ def test_model_checkpoint(tmp_path):
     for path, error in [("{val_los}", "did you mean 'val_loss'"), ("{}", "cannot be filled in")]:
         with pytest.raises(ValueError, match=error):
             model.fit(X, Y, validation_data=(X, Y), callbacks=ModelCheckpoint(path), **SHORT)
+    with pytest.raises(IsADirectoryError, match="filepath must name a file, got the folder"):
+        model.fit(X, Y, callbacks=ModelCheckpoint(tmp_path), **SHORT)
     with pytest.raises(TypeError, match="no argument 'save_weights_only'; the file always has"):
         ModelCheckpoint("x", save_weights_only=True)
 

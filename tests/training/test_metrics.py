@@ -89,6 +89,7 @@ def test_functions_as_metrics(workers):
     ("function", "message"),
     [
         (lambda y, p: y.nothing, "failed: AttributeError.*y_pred, .n, C. probabilities"),
+        (lambda y, p: None, "failed: TypeError: it returned None"),
         (lambda y, p: [1.0, 2.0], "must return a number or one number per example .40., got"),
     ],
 )

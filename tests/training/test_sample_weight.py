@@ -119,6 +119,8 @@ class Mine(Loss):
         (-COUNTS, r"sample_weight\[1\] must be finite and >= 0, got -1"),
         (np.full(14, np.nan), r"sample_weight\[0\] must be finite"),
         (np.zeros(14), "must not be 0 for all examples"),
+        (np.full(14, 1e39), r"sample_weight\[0\] must be 0 or from 1e-30 to 1e\+30, got 1e\+39"),
+        (COUNTS * 1e-40, r"sample_weight\[1\] must be 0 or from 1e-30 to 1e\+30"),
         (["a"] * 14, "must hold numbers"),
         (3, r"got shape \(\)"),
         ([[1], [1, 2]], "must be a flat list of numbers"),

@@ -4,6 +4,9 @@ import numpy as np
 
 from minitransformer.data.examples.foreign_arrays import host_array
 
+# float32 has these numbers, and the sums of many of them.
+SMALLEST, LARGEST = 1e-30, 1e30
+
 
 def read_sample_weight(weights, n):
     """Check the weights of `n` examples.
@@ -11,7 +14,7 @@ def read_sample_weight(weights, n):
     Parameters
     ----------
     weights : (n,) or (n, 1) sequence of float
-        Weight of each example; >= 0, and not all 0.
+        Weight of each example; 0, or from 1e-30 to 1e30. Not all may be 0.
     n : int
         Number of examples.
 
@@ -40,6 +43,12 @@ def read_sample_weight(weights, n):
     weights = weights.astype(np.float64)
     for i in np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))[:1]:
         raise ValueError(f"sample_weight[{i}] must be finite and >= 0, got {weights[i]}")
+    for i in np.flatnonzero((weights != 0) & ((weights < SMALLEST) | (weights > LARGEST)))[:1]:
+        raise ValueError(
+            f"sample_weight[{i}] must be 0 or from {SMALLEST:g} to {LARGEST:g}, "
+            f"got {weights[i]:g}: "
+            "only the ratios of the weights matter"
+        )
     if not weights.any():
         raise ValueError("sample_weight must not be 0 for all examples: none would count")
     return weights

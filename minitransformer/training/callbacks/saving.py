@@ -98,7 +98,10 @@ class ModelCheckpoint(Monitor):
         names = self.run.log_names
         if self.save_freq != "epoch":
             names = [n for n in names if not n.startswith("val_") and n not in OF_EPOCHS]
-        self.path(1, dict.fromkeys(names, 0.0)).parent.mkdir(parents=True, exist_ok=True)
+        path = self.path(1, dict.fromkeys(names, 0.0))
+        if path.is_dir():
+            raise IsADirectoryError(f"filepath must name a file, got the folder {path}")
+        path.parent.mkdir(parents=True, exist_ok=True)
 
     def path(self, epoch, logs):
         """The file to write after `epoch` (from 1).

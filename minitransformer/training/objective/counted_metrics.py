@@ -124,7 +124,10 @@ class FunctionMetric(Metric):
         """The function of all examples, times their number; and their number."""
         y_true, y_pred = (np.concatenate([parts[i] for parts, _ in measures]) for i in range(2))
         try:
-            value = np.asarray(self.function(y_true, y_pred), np.float64)
+            value = self.function(y_true, y_pred)
+            if value is None:
+                raise TypeError("it returned None")
+            value = np.asarray(value, np.float64)
         except Exception as error:
             raise ValueError(
                 f"the metric {self.name} failed: {type(error).__name__}: {error}; it is called "
