@@ -95,8 +95,9 @@ class Trainable(StoredModel):
 
         Parameters
         ----------
-        x : list of id sequences, or (n, T) int array
-            In a list, every id is a token. In an array, trailing zeros are padding.
+        x : list of id sequences, (n, T) int array, or iterable of batches
+            In a list, every id is a token. In an array, zeros around the tokens are padding. A
+            generator or another iterable gives batches ``(x, y)`` or ``(x, y, sample_weight)``.
         y : (n,) int array, or (n, n_classes) one-hot rows
             The classes. Generative models take different data, which their docstrings describe.
         batch_size, epochs : int, optional
@@ -148,9 +149,7 @@ class Trainable(StoredModel):
         """
         refuse_unknown("fit", others, FIT_NAMES, FIT_HINTS)
         self._compiled("fit")
-        data = FitData(
-            x, y, mask, sample_weight, validation_data, validation_split, class_weight
-        )  # fmt: skip
+        data = FitData(x, y, mask, sample_weight, validation_data, validation_split, class_weight)
         numbers = (
             epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, validation_freq,
         )  # fmt: skip
