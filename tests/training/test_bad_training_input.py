@@ -214,7 +214,7 @@ def test_bad_arguments_of_fit(model, arguments, error, message):
         ({"loss": WEIGHTED}, ValueError, "class_weights must have 2 weights, one per class, got 1"),
         ({"metrics": ["acuracy"]}, ValueError, "unknown metric 'acuracy'; did you mean 'accuracy'"),
         ({"metrics": "accuracy"}, TypeError, "metrics must be a list"),
-        ({"metrics": ["accuracy", "acc"]}, ValueError, "'accuracy' into the history twice"),
+        ({"metrics": ["accuracy", "accuracy"]}, ValueError, "'accuracy' into the history twice"),
         ({"schedule": "cosine"}, ValueError, "did you mean 'warmup_cosine'"),
         ({"clip": 0}, ValueError, "clip must be finite and > 0, got 0"),
         ({"clip": "much"}, TypeError, "clip must be a number, got 'much'"),
