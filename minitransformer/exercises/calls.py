@@ -72,7 +72,11 @@ def attempt(exercise, function, case):
         return Trial(case, describe_error(error, function))
     trial = compare(exercise, case, returned)
     if exercise.judge and not trial.fault:
-        trial.fault = exercise.judge(case, trial.values, partial(_again, exercise, function, case))
+        try:
+            again = partial(_again, exercise, function, case)
+            trial.fault = exercise.judge(case, trial.values, again) or ""
+        except Exception as error:  # from the learner's code, which the judge calls again
+            trial.fault = describe_error(error, function)
     names = [*_required(exercise), *options]
     changed = [k for k, a, b in zip(names, before, given, strict=False) if not _same(a, b)]
     if changed and not trial.fault:
@@ -85,7 +89,8 @@ def attempt(exercise, function, case):
 
 def _again(exercise, function, case, **changes):
     """The results of `function` by name, for arguments of which some are changed."""
-    changed = replace(case, arguments={**case.arguments, **changes})
+    arguments = {name: _copy(value) for name, value in case.arguments.items()}
+    changed = replace(case, arguments={**arguments, **changes})
     positional, options = bind(exercise, function, changed)
     returned = function(*positional, **options)
     return dict(zip(exercise.results, as_tuple(returned), strict=False))
@@ -126,6 +131,8 @@ def _parameters(function):
 def compare(exercise, case, returned):
     """The trial of the results that were `returned`: a fault in words, or the wrong results."""
     right = dict(zip(exercise.results, expected(exercise, case), strict=False))
+    if right[exercise.results[0]] is None:
+        return Trial(case, "" if returned is None else case.blame)
     values, fault = name_results(exercise, returned, right)
     trial = Trial(case, fault, values=values, right=right)
     if fault:
@@ -179,15 +186,17 @@ def worst_gap(value, right, tolerance):
 def _copy(value):
     if isinstance(value, np.random.Generator):
         return copy.deepcopy(value)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         parts = [_copy(part) for part in value]
+        if isinstance(value, list):
+            return parts
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _same(x, y):
-    if isinstance(x, tuple):
-        return all(_same(a, b) for a, b in zip(x, y, strict=True))
+    if isinstance(x, tuple | list):
+        return len(x) == len(y) and all(_same(a, b) for a, b in zip(x, y, strict=True))
     if isinstance(x, np.ndarray):
         return np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
     return True

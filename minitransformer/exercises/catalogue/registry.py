@@ -3,11 +3,17 @@
 from minitransformer.exercises.catalogue import (
     activations,
     attention,
+    broken_gradients,
+    closures,
     cross_entropy,
+    decoder,
+    devices,
     dropout,
+    encoder_decoder,
     gated_activations,
     heads_and_masks,
     linear_and_embedding,
+    looking_inside,
     norms,
     optimisers,
     pooling,
@@ -21,7 +27,7 @@ from minitransformer.exercises.catalogue import (
 TOPICS = (
     softmax, squared_error, cross_entropy, linear_and_embedding, activations, gated_activations,
     norms, rms_norm, positions, attention, tiled_attention, heads_and_masks, dropout, optimisers,
-    pooling,
+    pooling, looking_inside, decoder, encoder_decoder, devices, broken_gradients, closures,
 )  # fmt: skip
 _ALL = [exercise for topic in TOPICS for exercise in topic.EXERCISES]
 EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=lambda e: e.notebook)}

@@ -10,6 +10,7 @@ from tests.support.wrong_solutions import (
     attention,
     dropout_and_optimisers,
     heads_and_masks,
+    later_notebooks,
     linear_and_embedding,
     losses,
     norms,
@@ -20,6 +21,6 @@ from tests.support.wrong_solutions import (
 
 TOPICS = (
     softmax, losses, linear_and_embedding, activations, norms, positions, attention,
-    heads_and_masks, dropout_and_optimisers, pooling,
+    heads_and_masks, dropout_and_optimisers, pooling, later_notebooks,
 )  # fmt: skip
 WRONG = {name: cases for topic in TOPICS for name, cases in topic.WRONG.items()}
