@@ -49,6 +49,6 @@ html_theme_options = {"navigation_with_keys": False}
 
 # What a button copies: the code of an example, without prompts, output and line numbers.
 copybutton_selector = "div:not(.output) > div.highlight > pre, .annotated pre, .listing pre"
-copybutton_exclude = ".number, .gp"
+copybutton_exclude = ".number"
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -31,7 +31,7 @@ def code_lines(source):
     shown = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
     return [
         f'<span class="line" id="L{n}"><a class="number" href="#L{n}" tabindex="-1">{n}</a>'
-        f"<span>{line or ' '}</span></span>"
+        f"<span>{line}</span></span>"
         for n, line in enumerate(shown.splitlines(), 1)
     ]
 

@@ -92,3 +92,11 @@ FOUND = """
 return [...document.querySelectorAll("#search-results li > a:first-of-type")]
   .map((e) => e.getAttribute("href"));
 """
+
+# What the first button copies.
+COPIED = """
+let copied;
+document.execCommand = () => { copied = document.activeElement.value; return true; };
+document.querySelector("article .copybtn").click();
+return copied;
+"""

@@ -13,7 +13,7 @@ import pytest
 
 from tests.site.browser import SIZES, Browser
 from tests.site.pages import dead_links, read_all, unreached, unrendered
-from tests.site.scripts import FOUND, MOVING, PALE, PAPER, UNPRINTABLE
+from tests.site.scripts import COPIED, FOUND, MOVING, PALE, PAPER, UNPRINTABLE
 
 ROOT = Path(__file__).parents[2]
 KINDS = (
@@ -201,6 +201,18 @@ def test_examples_have_a_button_that_copies_them_and_output_has_none(site, brows
     cells = browser.ask("return document.querySelectorAll('.cell_input pre').length")
     assert browser.ask(buttons.format(".cell_input")) == cells > 5
     assert browser.ask(buttons.format(".cell_output")) == 0
+
+
+@pytest.mark.parametrize(("page", "copied"), [
+    ("docs/derivations/softmax", "import numpy as np\nfrom minitransformer.functional import"),
+    ("minitransformer/functional/softmax", "from minitransformer.backend import array_module\n"),
+], ids=["doctest", "source"])  # fmt: skip
+def test_a_button_copies_code_without_prompts_output_and_line_numbers(site, browser, page, copied):
+    browser.look()
+    browser.driver.get((site / f"{page}.html").as_uri())
+    text = browser.ask(COPIED)
+    assert text.startswith(copied)
+    assert "array([[" not in text
 
 
 def test_every_notebook_can_be_downloaded_as_it_is(site, pages):
