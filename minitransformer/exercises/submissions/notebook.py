@@ -38,12 +38,23 @@ def functions_of(path):
             tree = ast.parse("\n".join(plain))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # a cell that does not parse has no functions
-        found += filter(None, map(_import_or_function, tree.body))
-    return "\n\n\n".join([*found, f"__answers__ = {sorted(answers)}"]) + "\n"
+        found += tree.body
+    parts = filter(None, (_import_or_function(node, answers) for node in found))
+    return "\n\n\n".join([*parts, f"__answers__ = {sorted(answers)}"]) + "\n"
 
 
-def _import_or_function(node):
-    """The source of an import or a function definition; None for anything else."""
+def _import_or_function(node, answers):
+    """The source of an import or a function definition; None for anything else.
+
+    A function that is not an answer is left out if it cannot be defined: its defaults may need a
+    value from a cell that is not run.
+    """
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return f"try:\n{textwrap.indent(ast.unparse(node), '    ')}\nexcept ImportError:\n    pass"
-    return ast.unparse(node) if isinstance(node, ast.FunctionDef) else None
+        return _if_possible(node, "ImportError")
+    if not isinstance(node, ast.FunctionDef):
+        return None
+    return ast.unparse(node) if node.name in answers else _if_possible(node, "NameError")
+
+
+def _if_possible(node, error):
+    return f"try:\n{textwrap.indent(ast.unparse(node), '    ')}\nexcept {error}:\n    pass"
