@@ -55,6 +55,9 @@ def apply(rule, fault):
             words = rule(fault)
             if not words or rule in _JACOBIANS or rule in _ONCE or fault.jacobian is None:
                 return words
-            return words if all(rule(other) for other in fault.others()) else None
+            others = [rule(other) for other in fault.others()]
     except (ValueError, TypeError, IndexError, ArithmeticError, np.linalg.LinAlgError):
         return None  # the inputs are too unusual for this rule
+    if rule is rules_values.constant_factor:
+        return words if others == [words] * len(others) else None
+    return words if all(others) else None

@@ -17,15 +17,15 @@ from minitransformer.gradcheck.jacobians import (
 
 FIRST = (*upstream.RULES, *places.FIRST)
 RULES = (
+    *places.RULES,
     *positions.RULES,
     *blocks.FIRST,
-    *places.RULES,
+    *positions.LOOSE,
     *coupling.RULES,
     *elementwise.RULES,
     *other_inputs.RULES,
     *scaled.RULES,
     *blocks.RULES,
-    *positions.LOOSE,
     *coupling.LOOSE,
     *places.LOOSE,
     *scaled.LOOSE,

@@ -122,7 +122,13 @@ def _norm_words(j, axis, centred, right, claimed):
             )
         if close(claimed[:, 2], -right[:, 2]):
             return "the variance term (the projection on the input) has the wrong sign"
-        factor = np.median(claimed[:, 2] / right[:, 2])
+        factors = claimed[:, 2] / right[:, 2]
+        if close(factors, 1 / right[:, 0]) or close(factors, right[:, 0]):
+            return (
+                "the variance term (the projection on the input) is wrong by a factor of the norm "
+                "or the standard deviation"
+            )
+        factor = np.median(factors)
         return f"the variance term, - xhat * mean(dy * xhat), is {factor:.4g} times the right one"
     if scale and variance and not mean:
         if np.abs(claimed[:, 1]).max() <= 1e-9 * np.abs(right[:, 1]).max():
@@ -130,7 +136,9 @@ def _norm_words(j, axis, centred, right, claimed):
         factor = np.median(claimed[:, 1] / right[:, 1])
         return f"the mean term, - mean(dy), is {factor:.4g} times the right one"
     if scale:
-        return "both the mean and the variance term of the norm's backward pass are wrong"
+        lost = np.abs(claimed[:, 1:]).max() <= 1e-9 * np.abs(right[:, 1:]).max()
+        what = "missing: the statistics are treated as constants" if lost else "wrong"
+        return f"both the mean and the variance term of the norm's backward pass are {what}"
     return _scale_words(j, axis, centred, right[:, 0], claimed[:, 0])
 
 

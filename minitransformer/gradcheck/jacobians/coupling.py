@@ -23,7 +23,8 @@ def coupled_axes(fault):
         return "it mixes the examples of the batch (axis 0), which are independent of each other"
     if extra:
         return f"it mixes entries along {_axis(extra)}, which are independent of each other"
-    if missing and not _off_diagonal_of(j, right - set(missing)).any():
+    on = j.nonzero(np.diag(j.right)) | ~j.nonzero(np.diag(j.claimed))
+    if missing and on.all() and not _off_diagonal_of(j, right - set(missing)).any():
         return (
             f"the sum term over {_axis(missing)} is missing: each output depends on all entries "
             f"along {_axis(missing)}, but the backward pass uses only the one at its own place"
@@ -47,6 +48,30 @@ def _off_diagonal_of(j, axes):
     other = [axis for axis in range(j.x.ndim) if axis not in axes]
     differ = (places[other][:, :, None] != places[other][:, None, :]).any(axis=0)
     return j.nonzero(j.claimed) & differ
+
+
+def coupling_scaled(fault):
+    """The derivatives by entries at other places are all wrong by one factor."""
+    j = fault.jacobian
+    if j.y.shape != j.x.shape or j.x.size < 3:
+        return None
+    off = ~np.eye(j.x.size, dtype=bool)
+    right, claimed = j.right[off], j.claimed[off]
+    if not j.nonzero(right).any() or not j.nonzero(claimed).any():
+        return None
+    factor = float((right * claimed).sum() / (right * right).sum())
+    if not j.same(claimed, factor * right) or abs(factor - 1) < 1e-6:
+        return None
+    axes = sorted(_axes(j, j.right))
+    start = f"the sum term over {_axis(axes)}, through which other entries act on an output,"
+    if abs(factor + 1) < 1e-6:
+        return f"{start} has the wrong sign"
+    for axis in axes:
+        size = j.x.shape[axis]
+        for value, words in ((1 / size, "a mean in place of a sum"), (size, "a sum, not a mean")):
+            if abs(factor / value - 1) < 1e-6:
+                return f"{start} is {factor:.4g} times the right one: {words} over {size} entries"
+    return f"{start} is {factor:.4g} times the right one"
 
 
 def mixes_what_is_independent(fault):
@@ -82,6 +107,8 @@ def leaks_in_groups(fault):
     """Right where the right Jacobian is not 0, but not 0 elsewhere."""
     j = fault.jacobian
     leaks = j.nonzero(j.claimed) & ~j.nonzero(j.right)
+    if j.is_elementwise and threshold(j.x.ravel(), np.diag(leaks), fault.name):
+        return None
     if leaks.any() and not j.difference[j.nonzero(j.right)].any():
         return (
             "right where outputs depend on the input, but not 0 where they do not (a mask, a group "
@@ -136,5 +163,5 @@ def _axis(axes):
     return "axis " + " and ".join(map(str, axes))
 
 
-RULES = (mixes_what_is_independent, coupled_axes, terms_missing, leaks_in_groups)
+RULES = (mixes_what_is_independent, coupled_axes, coupling_scaled, terms_missing, leaks_in_groups)
 LOOSE = (sums_over_more,)

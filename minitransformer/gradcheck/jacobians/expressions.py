@@ -46,6 +46,7 @@ ATOMS = {
     "(1 + |{}|)": lambda t: 1 + np.abs(t),
     "Phi({})": lambda t: np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in t]),
     "sigmoid(1.702 {})": lambda t: _sigmoid(1.702 * t),
+    "(1 - sigmoid(1.702 {}))": lambda t: _sigmoid(-1.702 * t),
 }
 
 

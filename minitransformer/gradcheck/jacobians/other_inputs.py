@@ -84,8 +84,8 @@ def _changes(fault):
 def _rescaled(key, value):
     sizes = {size: f"{size}" for size in value.shape if size > 1}
     factors = {2.0: "2", 3.0: "3", 4.0: "4", 10.0: "10"}
+    factors = {n**0.5: f"sqrt({text})" for n, text in sizes.items()} | factors
     factors |= {float(n): text for n, text in sizes.items()}
-    factors |= {n**0.5: f"sqrt({text})" for n, text in sizes.items()}
     for factor, text in factors.items():
         yield {key: value * factor}, f"{text} * {key} is used in the backward pass instead of {key}"
         yield {key: value / factor}, f"{key} / {text} is used in the backward pass instead of {key}"

@@ -38,6 +38,8 @@ def entries_with_gradient(fault):
     j = fault.jacobian
     free = ~j.nonzero(j.right).any(axis=0)
     leaks = free & j.nonzero(j.claimed).any(axis=0)
+    if j.is_elementwise and threshold(j.x.ravel(), leaks, fault.name):
+        return None  # another rule says on which side of the threshold
     if not leaks.any() or j.difference[:, ~free].any():
         return None
     return (

@@ -117,6 +117,45 @@ def spread(fault):
     return None
 
 
+def one_of_several(fault):
+    """Each output's gradient goes to one entry, but must be shared out; or the other way round."""
+    j = fault.jacobian
+    counts = [np.count_nonzero(j.nonzero(m), axis=1) for m in (j.right, j.claimed)]
+    if not all(count.all() for count in counts) or not _are_level(j.right, j.claimed):
+        return None
+    if not j.same(j.right.sum(axis=1), j.claimed.sum(axis=1)):
+        return None
+    if (counts[1] == 1).all() and counts[0].min() > 1:
+        return (
+            "each output's gradient goes to one entry, but must be shared out evenly over "
+            f"{counts[0].max()} entries (an average, not a maximum)"
+        )
+    if (counts[0] == 1).all() and counts[1].min() > 1:
+        return (
+            f"each output's gradient is spread evenly over {counts[1].max()} entries, but only one "
+            "(the maximum?) receives it"
+        )
+    return None
+
+
+def _are_level(*matrices):
+    """Whether the entries of each row that are not 0 are equal."""
+    return all(np.ptp(row[row != 0]) <= 1e-9 * np.abs(row).max() for m in matrices for row in m)
+
+
+def other_outputs(fault):
+    """Each entry has the right derivatives, but of other outputs."""
+    j = fault.jacobian
+    if j.right.shape[0] < 2 or not j.difference.any():
+        return None
+    if not j.same(np.sort(j.right, axis=0), np.sort(j.claimed, axis=0)):
+        return None
+    return (
+        "the right numbers, but with the upstream gradient of another output: dy is broadcast or "
+        "indexed along the wrong axis"
+    )
+
+
 def averaged_upstream(fault):
     """The upstream gradient is averaged, or summed, over an axis before it is used."""
     j = fault.jacobian
@@ -176,4 +215,4 @@ def _moved_axes(j):
 
 
 RULES = (passed_forward_again, moved, spread, averaged_upstream, symmetric_upstream)
-LOOSE = (scattered,)
+LOOSE = (one_of_several, scattered, other_outputs)

@@ -69,3 +69,64 @@ def pair_sums(x):
 )
 def pair_sums_everywhere(dy, x):
     return np.ones_like(x) * dy.sum()
+
+
+def log_softmax(x):
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+@case(
+    "log-softmax mean",
+    log_softmax,
+    "The row's gradients are averaged, not summed.",
+    "a mean in place of a sum over 4 entries",
+    x=X,
+)
+def log_softmax_mean(dy, x):
+    return dy - np.exp(log_softmax(x)) * dy.mean(-1, keepdims=True)
+
+
+def average_pool(x):
+    return x.reshape(3, 2, 2).mean(-1)
+
+
+@case(
+    "average pool",
+    average_pool,
+    "The gradient of a maximum is used for an average.",
+    "must be shared out evenly over 2 entries",
+    x=X,
+)
+def average_pool_as_maximum(dy, x):
+    pairs = x.reshape(3, 2, 2)
+    return ((pairs == pairs.max(-1, keepdims=True)) * dy[..., None]).reshape(3, 4)
+
+
+def column_squares(x):
+    return (x**2).sum(0)
+
+
+@case(
+    "column squares",
+    column_squares,
+    "dy is broadcast along the wrong axis.",
+    "with the upstream gradient of another output",
+    x=X[:, :3],
+)
+def column_squares_by_rows(dy, x):
+    return 2 * x * dy[:, None]
+
+
+def hinge(x):
+    return np.where(x.real < 0.4, 0.4 - x, 0)
+
+
+@case(
+    "hinge",
+    hinge,
+    "The flat part also receives a gradient.",
+    "wrong only where x > 0",
+    x=X,
+)
+def hinge_everywhere(dy, x):
+    return -dy
