@@ -107,9 +107,9 @@ EXERCISES = [
         HERE,
         (
             "The four steps of attention, backwards. Where does the softmax's sum run?",
-            "dV = P^T dO and dP = dO V^T. Then dS = P (dP - sum of P dP along the keys). The mask "
+            "dV = P^T dO and dP = dO V^T. Then dZ = P (dP - sum of P dP along the keys). The mask "
             "is already in P.",
-            "dS is divided by sqrt(E). dQ = dS K and dK = dS^T Q, where ^T is swapaxes(-1, -2).",
+            "dZ is divided by sqrt(E). dQ = dZ K and dK = dZ^T Q, where ^T is swapaxes(-1, -2).",
         ),
         example=lambda sizes, rng: {},
         twin=repaired_8,
