@@ -171,6 +171,15 @@ def parameter_names(forward, count):
     return names[:count] if enough else [f"argument {i}" for i in range(count)]
 
 
+def positional(forward, inputs):
+    """Inputs that were given by position, by name. A single array is one input."""
+    if inputs is None or isinstance(inputs, str | bytes) or callable(inputs):
+        raise TypeError(f"inputs must be a dict, a tuple or an array, got {describe(inputs)}")
+    if type(inputs) not in (tuple, list):
+        inputs = (inputs,)
+    return dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
+
+
 def by_keyword(what, function, leading, names):
     """Whether `function` takes these names as keywords, after `leading` positional arguments.
 

@@ -18,6 +18,7 @@ from minitransformer.gradcheck.arguments import (
     gradients_by_name,
     in_float64,
     parameter_names,
+    positional,
 )
 from minitransformer.gradcheck.compare import PAIR, compare
 from minitransformer.gradcheck.problem import Problem
@@ -62,9 +63,11 @@ def check(
         `inputs` is a dict, by position if it is a tuple or list.
     backward : callable
         Called as ``backward(*upstream_gradients, **saved)``, or with ``*saved`` if `saved` gives a
-        tuple. Returns one gradient, or a tuple in the order of `wrt`.
-    inputs : dict, tuple or list
-        The arguments of `forward`. Floating arrays are converted to float64.
+        tuple. Returns one gradient, a tuple in the order of `wrt` (or of all inputs, with None for
+        those without a gradient), or a dict by name.
+    inputs : dict, tuple, list or array
+        The arguments of `forward`; a single array is one argument. Floating arrays and lists of
+        floats are converted to float64.
     wrt : sequence of str, optional
         The inputs that receive a gradient (an input that is None is skipped). By default, every
         floating array, in order. Positional inputs have the names of `forward`'s parameters.
@@ -74,8 +77,9 @@ def check(
     upstream : int, default 1
         Number of outputs, counted from the first, that take an upstream gradient.
     analytic : bool, default True
-        Whether the complex step can be used. Pass False for functions with kinks (relu, a maximum).
-        Entries at a kink are skipped and counted.
+        Whether to try the complex step. If it cannot be used, or disagrees with central differences
+        (the function is not analytic), the differences decide alone. Entries at a kink are skipped
+        and counted.
     seed : int, default 0
         Seed of the upstream gradients; ignored if `rng` is given.
     rng : numpy.random.Generator, optional
@@ -95,6 +99,12 @@ def check(
     -------
     Report
         ``report.ok``, ``print(report)``, ``report.raise_if_failed()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument cannot be used, if `forward` does not return finite numbers in float64, or if
+        there is nothing to differentiate.
     """
     rng = np.random.default_rng(seed) if rng is None else rng
     setting = _Pair(forward, backward, inputs, wrt, saved, upstream)
@@ -139,7 +149,7 @@ class _Pair:
         self.saved, self.count = saved, check_count("upstream", upstream)
         self.positional = not isinstance(inputs, dict)
         if self.positional:
-            inputs = _positional(forward, inputs)
+            inputs = positional(forward, inputs)
         self.inputs = {key: in_float64(value) for key, value in inputs.items()}
         self.wrt = choose_variables(self.inputs, wrt)
         self.inputs |= {key: as_variable(key, self.inputs[key]) for key in self.wrt}
@@ -233,12 +243,3 @@ class _Pair:
     def host_outputs(self, values):
         """The outputs that take an upstream gradient, with some inputs replaced, on the host."""
         return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
-
-
-def _positional(forward, inputs):
-    """Inputs that were given by position, by name. A single array is one input."""
-    if inputs is None or isinstance(inputs, str | bytes) or callable(inputs):
-        raise TypeError(f"inputs must be a dict, a tuple or an array, got {describe(inputs)}")
-    if type(inputs) not in (tuple, list):
-        inputs = (inputs,)
-    return dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
