@@ -14,7 +14,7 @@ from minitransformer.runs.figures import check_drawing
 from minitransformer.runs.recipes import LanguageModelRecipe, StringsRecipe, settings
 from minitransformer.runs.run_place import check_free, claim
 from minitransformer.training.optim import optimizers
-from minitransformer.training.parallel.forked import ForkedWorker
+from minitransformer.training.parallel.forked import WorkerEnded
 from tests.support.commands import TINY, assert_one_line
 
 
@@ -99,25 +99,17 @@ def test_progress_without_a_standard_output(monkeypatch, table, tmp_path):
     shown.step(0, 0, {"loss": 1.0})
 
 
-def test_a_killed_worker_is_not_called_a_bug(call, columns, tmp_path, monkeypatch):
-    killed = []
+def test_a_killed_worker_is_not_called_a_bug(call, run, monkeypatch):
+    def killed(*arguments, **more):
+        raise WorkerEnded("a worker process was ended by signal 9")
 
-    def kill_in_epoch_2(self, task, jobs, send=ForkedWorker.send):
-        killed.append(1)
-        if len(killed) == 6:
-            self._process.kill()
-            self._process.join()
-        send(self, task, jobs)
-
-    monkeypatch.setattr(ForkedWorker, "send", kill_in_epoch_2)
-    run, arguments = tmp_path / "run", [*columns, *TINY[:-2], "--workers", 2]
-    code, _, err = call("train", *arguments, "--batch-size", 64, "--epochs", 9, "--out", run)
-    if not killed:
-        pytest.skip("workers are threads here")
+    monkeypatch.setattr("minitransformer.cli.train.train_run", killed)
+    code, _, err = call("train", "--resume", run)
     assert code == 1
-    assert_one_line(err)
-    assert "a worker process was ended by signal 9" in err
-    assert err.endswith(f"; to resume: python -m minitransformer train --resume {run}\n")
+    assert err == (
+        "error: a worker process was ended by signal 9; "
+        f"to resume: python -m minitransformer train --resume {run}\n"
+    )
 
 
 def test_only_one_of_many_runs_gets_a_folder(tmp_path, monkeypatch):
