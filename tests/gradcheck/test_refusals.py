@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minitransformer import gradcheck
+from minitransformer.gradcheck.fault import close
 
 X = np.array([0.3, -1.2, 2.0])
 
@@ -79,3 +80,10 @@ def test_a_report_fits_into_eighty_columns():
     lines = str(report).splitlines()
     assert lines[2].split()[0] == "WRONG"
     assert max(map(len, lines)) < 80
+
+
+@pytest.mark.parametrize("value", [0.0, np.inf, np.nan])
+def test_what_overflows_agrees_with_nothing(value):
+    other = np.array([1.0, 2.0, value])
+    assert not close(np.full(3, value), other)
+    assert not close(np.zeros(3), np.zeros(3))
