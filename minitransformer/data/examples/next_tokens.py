@@ -5,7 +5,8 @@ import hashlib
 import numpy as np
 
 from minitransformer.data.examples.examples import Batch, ExampleSet
-from minitransformer.data.examples.reading import check_range, id_sequence
+from minitransformer.data.examples.foreign_arrays import host_array
+from minitransformer.data.examples.reading import check_range, check_rows, id_sequence
 from minitransformer.data.tokenizers.tokenizer import PADDING
 
 NO_TARGET = -1
@@ -147,10 +148,8 @@ def read_rows(name, x, vocab_size, max_ids, min_ids=2):
     TypeError, ValueError
         The message gives the place of the first fault.
     """
-    if isinstance(x, str | bytes | dict) or not hasattr(x, "__len__"):
-        raise TypeError(f"{name} must be a list of id sequences, got {type(x).__name__}")
-    if len(x) == 0:
-        raise ValueError(f"{name} is empty: there is no example")
+    x = host_array(x)
+    check_rows(name, x)
     rows = [id_sequence(f"{name}[{i}]", row) for i, row in enumerate(x)]
     lengths = np.array([len(row) for row in rows])
     for i in np.flatnonzero(lengths < min_ids)[:1]:

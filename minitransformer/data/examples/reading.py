@@ -1,9 +1,9 @@
-"""Checks of inputs and labels from the user; the errors name the place of a fault."""
+"""Checks of inputs from the user; the errors name the place of a fault."""
 
 import numpy as np
 
-from minitransformer.backend import is_cupy, to_host
 from minitransformer.data.examples.examples import Examples
+from minitransformer.data.examples.foreign_arrays import host_array, whole_numbers
 
 
 def read_sequences(x, mask, vocab_size, max_len):
@@ -12,9 +12,10 @@ def read_sequences(x, mask, vocab_size, max_len):
     Parameters
     ----------
     x : list of id sequences, or (n, T) int array
-        In a list, every id is a token. In an array, trailing zeros are padding, unless `mask` says
-        otherwise.
-    mask : like `x`, of bool, or None
+        In a list, every id is a token. In an array, zeros before and after the tokens are padding,
+        unless `mask` says otherwise. A tensor of another library or a pandas DataFrame is an array.
+        Ids may be stored as floats.
+    mask : like `x`, of bool or of 0 and 1, or None
         True for tokens, False for padding.
     vocab_size, max_len : int
         Ids are 0 to `vocab_size` - 1, lengths 1 to `max_len`.
@@ -29,8 +30,8 @@ def read_sequences(x, mask, vocab_size, max_len):
     TypeError, ValueError
         The message gives the place of the first fault: ``x[3][17] is id 20000, ...``.
     """
-    x = to_host(x) if is_cupy(x) else x
-    if isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype != object:
+    x = host_array(x)
+    if isinstance(x, np.ndarray) and x.ndim == 2:
         rows = _rows_of_array(x, mask)
     else:
         rows = _rows_of_list(x, mask)
@@ -84,34 +85,32 @@ def _place(position, lengths):
 
 
 def _rows_of_array(x, mask):
-    if x.dtype.kind not in "iu":
-        raise TypeError(f"x must hold integer ids, got an array of {x.dtype}")
     if len(x) == 0:
         raise ValueError("x is empty: there is no example")
+    x = whole_numbers("x", x)
     if mask is None:
         inside = x != 0
+        starts = inside.argmax(axis=1) if inside.size else np.zeros(len(x), int)
     else:
-        inside = _boolean("mask", to_host(mask))
+        inside = _boolean("mask", host_array(mask))
+        starts = np.zeros(len(x), int)
         if inside.shape != x.shape:
             raise ValueError(f"mask must have the shape of x, {x.shape}, got {inside.shape}")
     places = np.arange(1, x.shape[1] + 1)
     ends = (inside * places).max(axis=1, initial=0)
-    return [(row[:end], keep[:end]) for row, keep, end in zip(x, inside, ends, strict=True)]
+    parts = [slice(a, b) for a, b in zip(starts, ends, strict=True)]
+    return [(row[part], keep[part]) for row, keep, part in zip(x, inside, parts, strict=True)]
 
 
 def _rows_of_list(x, mask):
-    if isinstance(x, str | bytes | dict) or not hasattr(x, "__len__"):
-        raise TypeError(
-            f"x must be a list of id sequences or an (n, T) array of ids, got {type(x).__name__}"
-        )
-    if len(x) == 0:
-        raise ValueError("x is empty: there is no example")
+    check_rows("x", x)
     rows = [id_sequence(f"x[{i}]", row) for i, row in enumerate(x)]
     if mask is None:
         return [(row, None) for row in rows]
+    mask = host_array(mask)
     if not hasattr(mask, "__len__") or len(mask) != len(rows):
         raise ValueError(f"mask must be a list of {len(rows)} boolean sequences, like x")
-    keeps = [_boolean(f"mask[{i}]", np.asarray(keep)) for i, keep in enumerate(mask)]
+    keeps = [_boolean(f"mask[{i}]", host_array(keep)) for i, keep in enumerate(mask)]
     result = []
     for i, (row, keep) in enumerate(zip(rows, keeps, strict=True)):
         if keep.shape != row.shape:
@@ -121,70 +120,56 @@ def _rows_of_list(x, mask):
     return result
 
 
+def check_rows(name, x):
+    """Refuse an `x` that is not a list of sequences: a text, a dict, a single sequence of ids.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The message says what to give instead; it calls the argument `name`.
+    """
+    kind = type(x).__name__
+    if isinstance(x, str | bytes):
+        raise TypeError(
+            f"{name} must be a list of id sequences, got {kind}: turn the text into ids first, "
+            "for instance [vocabulary.encode(text)]"
+        )
+    if hasattr(x, "keys"):
+        keys = ", ".join(repr(key) for key in list(x)[:5])
+        raise TypeError(
+            f"{name} must be a list of id sequences, got {kind} with the keys {keys}: "
+            "give only the ids"
+        )
+    if not hasattr(x, "__len__") or getattr(x, "ndim", 1) == 0:
+        raise TypeError(
+            f"{name} must be a list of id sequences or an (n, T) array of ids, got {kind}"
+        )
+    if len(x) == 0:
+        raise ValueError(f"{name} is empty: there is no example")
+    first = next(iter(x))
+    if isinstance(first, int | float | np.number) or getattr(first, "ndim", None) == 0:
+        raise ValueError(
+            f"{name} must be a list of id sequences, got a flat list of ids: "
+            f"give [{name}] if it is one sequence"
+        )
+
+
 def id_sequence(name, row):
     """`row` as an (n,) array of integers; errors call it `name`."""
     if isinstance(row, str):
         raise TypeError(f"{name} is text: turn it into ids first (Vocabulary.encode)")
     try:
-        row = np.asarray(row)
+        row = np.asarray(host_array(row))
     except ValueError:
         raise TypeError(f"{name} must be a flat list of integer ids, got nested lists") from None
     if row.ndim != 1:
         raise ValueError(f"{name} must be a flat list of ids, got shape {row.shape}")
-    if row.size and row.dtype.kind not in "iu":
-        raise TypeError(f"{name} must hold integer ids, got {row.dtype}")
-    return row if row.size else row.astype(np.int64)
+    return whole_numbers(name, row) if row.size else row.astype(np.int64)
 
 
 def _boolean(name, mask):
-    if mask.dtype != bool and mask.size:
+    """`mask` as a bool array; 0 and 1, as in the masks of other libraries, are allowed."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool and mask.size and not np.isin(mask, (0, 1)).all():
         raise TypeError(f"{name} must be boolean (True = a real token), got {mask.dtype}")
     return mask.astype(bool)
-
-
-def read_labels(y, n, n_classes, one_hot):
-    """Check class labels.
-
-    Parameters
-    ----------
-    y : (n,) integers, or (n, n_classes) one-hot rows
-        The labels.
-    n : int
-        Number of examples.
-    n_classes : int
-        Labels are 0 to `n_classes` - 1.
-    one_hot : bool
-        Whether one-hot rows are allowed.
-
-    Returns
-    -------
-    (n,) int64 array
-
-    Raises
-    ------
-    TypeError, ValueError
-        The message gives the place of the first fault.
-    """
-    y = np.asarray(to_host(y) if is_cupy(y) else y)
-    if y.ndim == 2 and one_hot:
-        y = _from_one_hot(y, n_classes)
-    if y.ndim != 1:
-        allowed = f"({n},)" + (f" or one-hot ({n}, {n_classes})" if one_hot else "")
-        raise ValueError(f"y must be class numbers of shape {allowed}, got shape {y.shape}")
-    if len(y) != n:
-        raise ValueError(f"y must hold one label for each of the {n} examples of x, got {len(y)}")
-    if y.dtype.kind not in "iu":
-        raise TypeError(f"y must be whole class numbers 0..{n_classes - 1}, got {y.dtype}")
-    for i in np.flatnonzero((y < 0) | (y >= n_classes))[:1]:
-        raise ValueError(f"y[{i}] is class {y[i]}, allowed are 0..{n_classes - 1}")
-    return y.astype(np.int64)
-
-
-def _from_one_hot(y, n_classes):
-    if y.shape[1] != n_classes:
-        raise ValueError(f"one-hot y must have {n_classes} columns, got {y.shape[1]}")
-    labels = y.argmax(axis=1)
-    wrong = np.flatnonzero((y != np.eye(n_classes)[labels]).any(axis=1))
-    if wrong.size:
-        raise ValueError(f"y[{wrong[0]}] = {y[wrong[0]].tolist()} is not one-hot: one 1, else 0")
-    return labels

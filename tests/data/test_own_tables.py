@@ -1,0 +1,212 @@
+"""What is done with the rows of a table: classes, HTML, empty cells, parts from other files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from minitransformer.data import load_labelled, load_shakespeare, load_table, load_text
+
+HEAD = "text,label\n"
+
+
+def load(path, content, notes=None, **options):
+    """The data set of a table without a split; `notes` receives the notes."""
+    path.write_text(content, encoding="utf-8")
+    notes = [] if notes is None else notes
+    sizes = {"validation": 0, "test": 0}
+    return load_table(path, "text", "label", on_note=notes.append, **(sizes | options))
+
+
+def table(labels):
+    return HEAD + "".join(f"text {i},{label}\n" for i, label in enumerate(labels))
+
+
+# --- classes
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "numbers"),
+    [
+        (["0", "1", "0.0", "1.0"], ("0", "1"), [0, 1, 0, 1]),
+        (["1", "01", "+1", "1e0", "2"], ("1", "2"), [0, 0, 0, 0, 1]),
+        (["-0", "0", "7"], ("0", "7"), [0, 0, 1]),
+        (["10", "9.0", "9"], ("9", "10"), [1, 0, 0]),
+        (["9007199254740993", "9007199254740992.0", "1"], None, [2, 1, 0]),
+    ],
+)
+def test_equal_numbers_are_one_class(tmp_path, labels, names, numbers):
+    notes = []
+    found = load(tmp_path / "a.csv", table(labels * 2), notes)
+    assert found.train.labels.tolist() == numbers * 2
+    if names is not None:
+        assert found.class_names == names
+        assert notes
+        assert "are the same number, so one class" in notes[0]
+    else:
+        assert notes == []
+
+
+def test_the_note_about_equal_numbers_has_the_counts(tmp_path):
+    notes = []
+    load(tmp_path / "a.csv", table(["0", "1", "0.0", "1"]), notes)
+    assert notes == ["a.csv: the labels '0' (1), '0.0' (1) are the same number, so one class: '0'"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        ([True, 1, False, 0, "1"], ("0", "1")),
+        ([True, False, True], ("False", "True")),
+        ([1, "1.0", 2.0], ("1", "2.0")),
+        (["007", "7b"], ("007", "7b")),
+    ],
+)
+def test_equal_values_in_json_are_one_class(tmp_path, labels, names):
+    lines = [json.dumps({"text": f"t{i}", "label": label}) for i, label in enumerate(labels)]
+    assert load(tmp_path / "a.jsonl", "\n".join(lines)).class_names == names
+
+
+def test_labels_that_differ_in_how_they_are_written_are_named(tmp_path):
+    notes = []
+    found = load(tmp_path / "a.csv", table(["pos", "Pos", "POS", "neg"] * 3), notes)
+    assert len(found.class_names) == 4
+    assert notes == [
+        "a.csv: 'POS', 'Pos', 'pos' are 3 classes that differ only in how they are written; if one "
+        "is meant, write them alike in the file"
+    ]
+    load(tmp_path / "a.csv", table(["caf\u00e9", "cafe\u0301", "a  b", "a b"] * 3), notes)
+    assert len(notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([i / 7 for i in range(30)], "look like numbers to predict; there is no regression"),
+        ([0.5, 1.25, 3.75], "look like numbers to predict"),
+        (['"3,75"', '"4,5"', '"1,0"'], "look like numbers to predict"),
+        ([f"price {i}" for i in range(30)], "30 different labels .* is this the right column"),
+        (["a"] * 9, "every label is 'a'; at least two classes"),
+    ],
+)
+def test_labels_that_are_not_classes(tmp_path, labels, message):
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "a.csv", table(labels))
+
+
+def test_ratings_in_halves_are_classes(tmp_path):
+    assert len(load(tmp_path / "a.csv", table([0.5, 1, 1.5, 2] * 5)).class_names) == 4
+
+
+# --- HTML and empty cells
+
+
+HTML = HEAD + 'fine<br />film &amp; <b class="x">cast</b>,0\n&#39;a&#39; <3 <grin>,1\n'
+
+
+def test_html_is_removed_if_there_is_any(tmp_path):
+    notes = []
+    found = load(tmp_path / "a.csv", HTML, notes)
+    assert found.train.texts == ["fine film &  cast", "'a' <3 <grin>"]
+    assert notes == [
+        "a.csv: HTML tags and entities are removed (the first is in line 2); --clean none keeps "
+        "them"
+    ]
+    assert load(tmp_path / "a.csv", HTML, clean="html").train.texts == found.train.texts
+    kept = load(tmp_path / "a.csv", HTML, clean="none").train.texts
+    assert kept[1] == "&#39;a&#39; <3 <grin>"
+
+
+def test_what_is_no_html_is_kept(tmp_path):
+    notes, texts = [], ["R&B <3 a<b and b>a", "<unk> <user> AT&T; &c. &nosuch;"]
+    content = HEAD + "".join(f"{text},{i}\n" for i, text in enumerate(texts))
+    assert load(tmp_path / "a.csv", content, notes).train.texts == texts
+    assert notes == []
+
+
+def test_html_written_as_entities_and_scripts(tmp_path):
+    content = HEAD + "a &lt;br&gt; b<script>var x = 1</script>,0\n<!-- no -->c,1\n"
+    assert load(tmp_path / "a.csv", content).train.texts == ["a   b", "c"]
+    with pytest.raises(ValueError, match="line 2: the column 'text' must contain a word"):
+        load(tmp_path / "a.csv", HEAD + "<p></p>,0\nx,1\n")
+
+
+def test_empty_cells_can_be_skipped(tmp_path):
+    content = table([0, 1, 0, 1]) + ",1\nx,\n___,0\n"
+    with pytest.raises(ValueError, match="line 6: .* empty; to leave such rows out, use --skip-em"):
+        load(tmp_path / "a.csv", content)
+    notes = []
+    assert len(load(tmp_path / "a.csv", content, notes, skip_empty=True).train) == 4
+    assert notes == ["a.csv: rows left out, without a text or a label: 3"]
+    lines = [{"text": "a", "label": 0}, {"text": "b"}, {"text": None, "label": 1}]
+    lines += [{"text": "c", "label": 1}, {"label": float("nan"), "text": "d"}]
+    content = "\n".join(map(json.dumps, lines))
+    found = load(tmp_path / "a.jsonl", content, skip_empty=True)
+    assert found.train.texts == ["a", "c"]
+    with pytest.raises(ValueError, match="no row with a text and a label"):
+        load(tmp_path / "a.csv", HEAD + ",1\n", skip_empty=True)
+
+
+# --- parts from other files
+
+
+def test_validation_and_test_from_files(tmp_path):
+    for name, labels in (("val", "1.0,0,1"), ("test", "0,1")):
+        (tmp_path / f"{name}.csv").write_text(
+            HEAD + "".join(f"{name} {i},{label}\n" for i, label in enumerate(labels.split(",")))
+        )
+    files = {"validation_data": tmp_path / "val.csv", "test_data": tmp_path / "test.csv"}
+    path = tmp_path / "a.csv"
+    found = load(path, table([0, 1] * 10), **files)
+    assert len(found.train) == 20
+    assert found.validation.texts == ["val 0", "val 1", "val 2"]
+    assert found.validation.labels.tolist() == [1, 0, 1]
+    assert found.test.labels.tolist() == [0, 1]
+    found = load_table(path, "text", "label", test_data=files["test_data"])
+    assert [len(found.train), len(found.validation), len(found.test)] == [18, 2, 2]
+    found = load_table(path, "text", "label", validation_data=files["validation_data"])
+    assert [len(found.train), len(found.validation), len(found.test)] == [18, 3, 2]
+
+
+def test_texts_of_the_files_that_are_trained_on_are_counted(tmp_path):
+    notes = []
+    (tmp_path / "test.csv").write_text(HEAD + "text 1,1\nother,0\n")
+    load(tmp_path / "a.csv", table([0, 1] * 3), notes, test_data=tmp_path / "test.csv")
+    assert notes == ["1 of the 2 texts of the test file are also in the training texts"]
+
+
+def test_a_whole_file_with_known_classes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(table(["1", "0", "01"]))
+    found = load_labelled(path, "text", "label", ("0.0", "1"))
+    np.testing.assert_array_equal(found.labels, [1, 0, 1])
+    path.write_text(table(["1", "2"]))
+    with pytest.raises(
+        ValueError, match="line 3: the label '2' is not one of the classes '0', '1'"
+    ):
+        load_labelled(path, "text", "label", ("0", "1"))
+
+
+def test_notes_are_warnings_by_default(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(table(["0", "1", "0.0"] * 2))
+    with pytest.warns(UserWarning, match="the same number"):
+        load_table(path, "text", "label", validation=0, test=0)
+
+
+# --- language models
+
+
+def test_a_table_is_not_learned_with_its_braces(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "two"}\n{"text": ""}\n')
+    for load_it in (load_text, load_shakespeare):
+        with pytest.raises(ValueError, match="is a table: name the column .* --text-column"):
+            load_it(path)
+    assert load_text(path, "text").text == "one\ntwo"
+    assert load_text(path, options=None).text.startswith('{"text"')  # a run from before
+    (tmp_path / "a.txt").write_text('{"text": "one"}\n')
+    assert load_text(tmp_path / "a.txt").text == '{"text": "one"}\n'
+    assert load_text(tmp_path / "a.txt").name == "a"
+    with pytest.raises(FileNotFoundError):
+        load_text(tmp_path / "none.txt")
