@@ -241,7 +241,8 @@ class Judge:
         error = abs(float((row.gradient * direction).sum()) - value)
         size = max(abs(value), self._expected_size(), 1e-300)
         limit = row.tolerance.central
-        if error > max(DOUBT * gap, limit * size) and row.central_ok:
+        doubtful = row.complex_ok or error <= NEAR_ONE * size
+        if error > max(DOUBT * gap, limit * size) and row.central_ok and doubtful:
             self._differences(None)  # the direction sees an error: look for it in every entry
         elif error <= limit * max(size, self.natural):
             row.central_error = max(row.central_error, error / max(size, self.natural))
