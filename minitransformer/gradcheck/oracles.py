@@ -135,20 +135,21 @@ def central_derivative(moved, scale, sizes=(1.0,)):
         tried[size] = found
         if settled and found.value and not found.kink and len(tried) == 1:
             break
-    return _most_certain([tried[size] for size in sorted(tried)])
+    return _most_certain([tried[size] for size in sorted(tried)], scale)
 
 
-def _most_certain(found):
+def _most_certain(found, scale):
     """The derivative with the smallest gap that does not contradict one from smaller steps.
 
     The derivatives are sorted by the size of their steps. Steps that are too wide see nothing of a
     function that varies faster, and may agree on a wrong result. Steps that are too small see only
     rounding, and do not count.
     """
-    resolved = [each for each in found if each.gap <= RESOLVED * each.slope] or found
+    resolved = [each for each in found if each.gap <= RESOLVED * max(each.slope, scale)] or found
     smooth = [each for each in resolved if not each.kink] or resolved
     if len(smooth) < len(resolved):  # a kink that rounding hides is one, too
-        smooth = [each for each in smooth if each.gap <= KINK_RESOLVED * each.slope] or resolved
+        clear = [each.gap <= KINK_RESOLVED * max(each.slope, scale) for each in smooth]
+        smooth = [each for each, fits in zip(smooth, clear, strict=True) if fits] or resolved
     best = smooth[0]
     for i, new in enumerate(smooth):
         fits = all(abs(new.value - each.value) <= DOUBT * each.gap for each in smooth[:i])
