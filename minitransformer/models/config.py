@@ -240,3 +240,7 @@ class TransformerConfig(ModelConfig):
     def depth(self):
         """Number of decoder blocks."""
         return self.n_layers if self.n_decoder_layers is None else self.n_decoder_layers
+
+    @property
+    def n_blocks(self):
+        return self.n_layers + self.depth

@@ -132,6 +132,26 @@ class ModelConfig:
                 raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
 
     @property
+    def n_blocks(self):
+        """Number of blocks in all stacks together."""
+        return self.n_layers
+
+    @property
+    def hidden(self):
+        """F, the width inside the feed-forward network."""
+        return self.d_ff
+
+    def fewest_parameters(self):
+        """A number of parameters that a model of these sizes exceeds, but not by much.
+
+        It counts the embedding V D, and in each block 2 D^2 for attention and 2 D F for the
+        feed-forward network. So a file can be compared with the sizes that it declares before
+        arrays of these sizes are made.
+        """
+        D, F, V = self.d_model, self.hidden, self.vocab_size
+        return V * D + self.n_blocks * (2 * D * D + 2 * D * F)
+
+    @property
     def has_final_norm(self):
         """Whether a norm follows the last block. By default, one does if `norm` is "pre"."""
         return self.norm == "pre" if self.final_norm is None else self.final_norm

@@ -1,5 +1,6 @@
 """The folder of a training run: its files, and checks that they belong together."""
 
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -163,10 +164,27 @@ class RunFolder:
         return TextRecord.load(self.texts)
 
     def new_model(self):
-        """The untrained model of this run."""
-        config, n_classes = self.config, len(self.config.class_names) or None
-        model = config.recipe.model(len(self.tokenizer), config.seed, n_classes)
-        return self._compiled(model)
+        """The untrained model of this run.
+
+        Raises
+        ------
+        ValueError
+            If there is a checkpoint, and it is too small for a model of the run's sizes.
+        """
+        if self.checkpoint.exists():
+            size, needed = self.checkpoint.stat().st_size, self._model_config().fewest_parameters()
+            if size < 2 * needed:  # a number takes at least two bytes
+                raise ValueError(
+                    f"{self.path / CONFIG} describes a model with more than {needed:,} parameters, "
+                    f"but {CHECKPOINT} has {size:,} bytes"
+                )
+        return self._compiled(self.config.recipe.model(*self._sizes()))
+
+    def _model_config(self):
+        return self.config.recipe.model_config(*self._sizes())
+
+    def _sizes(self):
+        return len(self.tokenizer), self.config.seed, len(self.config.class_names) or None
 
     def load_model(self):
         """The trained model.
@@ -183,7 +201,8 @@ class RunFolder:
                 f"; resume training with --resume {self.path}" if self.checkpoint.exists() else ""
             )
             raise FileNotFoundError(f"{self.path} has no model.safetensors{hint}")
-        model, expected = self.task.model_class.load(self.weights), self.new_model().config
+        model = self.task.model_class.load(self.weights)
+        expected = asdict(self._model_config())
         wrong = [
             f"{name} is {model.config[name]!r} there, {expected[name]!r} here"
             for name in expected

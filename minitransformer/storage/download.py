@@ -7,8 +7,11 @@ verified.
 
 import difflib
 import errno
+import hashlib
 import http.client
 import os
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from minitransformer.storage.published import SOURCES
@@ -87,7 +90,7 @@ def fetch(
     sources : dict of str -> Source
         The files that can be downloaded.
     timeout : float
-        Seconds without data after which the connection counts as stalled.
+        Seconds without data, or with hardly any, after which the connection counts as stalled.
     attempts : int
         Maximum number of attempts, each of which continues where the previous one stopped.
     wait : float
@@ -123,6 +126,14 @@ def fetch(
         progress=progress,
         allow_loopback=allow_loopback,
     )
+    with only_one_process(target):
+        return _retrieve(source, target, download)
+
+
+def _retrieve(source, target, download):
+    """The path of the file in the cache, downloaded if it is not there yet."""
+    import pooch
+
     for may_retry in (True, False):
         try:
             return Path(
@@ -140,6 +151,29 @@ def fetch(
                 raise _failure(source, target, f"the server sent a wrong file: {error}") from error
         except (OSError, http.client.HTTPException) as error:
             raise _failure(source, target, _reason(error)) from error
+
+
+@contextmanager
+def only_one_process(target):
+    """Wait until no other process downloads `target`; on Windows, do not wait.
+
+    The lock is on an empty file in the folder of temporary files. The system releases the lock when
+    its process ends.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    place = hashlib.sha256(os.fsencode(target.absolute())).hexdigest()[:16]
+    try:
+        lock = open(Path(tempfile.gettempdir()) / f"minitransformer-{place}.lock", "wb")
+    except OSError:  # for example, the lock of another user
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _verified(path, source, file_hash):

@@ -12,6 +12,7 @@ import urllib.request
 from minitransformer.storage.progress import late_bar
 
 CHUNK = 1 << 16
+MIN_SPEED = 1000  # bytes per second; a slower server counts as stalled
 # responses and errors after which another attempt would not help
 REFUSED = (401, 403, 404, 410)
 LOCAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -30,8 +31,8 @@ class ResumingDownloader:
     size : int
         Size of the finished file, in bytes.
     timeout, wait : float
-        Seconds without data after which a connection counts as stalled, and seconds between
-        attempts.
+        Seconds without data, or with less than 1,000 bytes per second, after which a connection
+        counts as stalled, and seconds between attempts.
     attempts : int
         Maximum number of attempts.
     progress : bool
@@ -89,6 +90,7 @@ class ResumingDownloader:
             self._receive(response, start, update)
 
     def _receive(self, response, done, update):
+        since, before = time.monotonic(), done
         with open(self.part, "r+b" if done else "wb") as file:
             file.seek(done)
             # One byte too many is enough to know that the file is wrong. read1 returns the data
@@ -98,6 +100,10 @@ class ResumingDownloader:
                 file.write(chunk)
                 done += len(chunk)
                 update(done)
+                if (seconds := time.monotonic() - since) > self.timeout:
+                    if done - before < MIN_SPEED * seconds and done < self.size:
+                        raise TimeoutError(f"{done - before:,} bytes arrived in {seconds:.0f} s")
+                    since, before = time.monotonic(), done
         if done != self.size:
             sent = "more than" if done > self.size else f"{done:,} of"
             raise ConnectionError(f"the server sent {sent} {self.size:,} bytes")

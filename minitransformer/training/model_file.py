@@ -12,6 +12,7 @@ from minitransformer.storage.weights import check_arrays, load_arrays, save_arra
 from minitransformer.training.checkpoint import plain
 
 FORMAT = "minitransformer model 1"
+MAX_TABLE = 1 << 25  # numbers in a table of positions, which is not stored with the weights
 
 
 def save_model(model, path):
@@ -52,13 +53,7 @@ def load_model(cls, path):
     """
     arrays, metadata = load_arrays(path)
     config = _config(cls, path, metadata)
-    stored = sum(array.size for array in arrays.values())
-    for name, value in config.items():
-        # A size larger than the file's arrays would only waste memory; the seed is not a size.
-        if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
-            raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
-        if name.endswith("layers") and isinstance(value, int) and value > len(arrays):
-            raise ValueError(f"{path}: {name} = {value} does not fit {len(arrays)} stored arrays")
+    _check_sizes(cls, config, arrays, path)
     try:
         model = cls(**config)
     except (TypeError, ValueError, MemoryError) as error:
@@ -72,6 +67,30 @@ def load_model(cls, path):
     for name, value in _stored_ids(model, path, metadata).items():
         setattr(model, name, value)
     return model
+
+
+def _check_sizes(cls, config, arrays, path):
+    """Refuse sizes that the stored arrays cannot have, before arrays of these sizes are made."""
+    stored = sum(array.size for array in arrays.values())
+    for name, value in config.items():
+        # A size larger than the file's arrays would only waste memory; the seed is not a size.
+        if name != "seed" and isinstance(value, int) and value > max(stored, 1 << 20):
+            raise ValueError(f"{path}: {name} = {value} does not fit {stored} stored numbers")
+        if name.endswith("layers") and isinstance(value, int) and value > len(arrays):
+            raise ValueError(f"{path}: {name} = {value} does not fit {len(arrays)} stored arrays")
+    if "Config" not in vars(cls):
+        return
+    try:
+        sizes = cls.Config(**config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} has an impossible configuration: {error}") from error
+    if sizes.fewest_parameters() > stored:
+        raise ValueError(
+            f"{path}: its configuration is that of a model with more than "
+            f"{sizes.fewest_parameters():,} parameters, but {stored:,} numbers are stored"
+        )
+    if sizes.max_len * sizes.d_model > max(stored, MAX_TABLE):
+        raise ValueError(f"{path}: max_len = {sizes.max_len} does not fit {stored} stored numbers")
 
 
 def _stored_ids(model, path, metadata):

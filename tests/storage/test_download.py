@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.download_server import (
     CONTENT,
     WRONG,
     cut_at,
+    drips,
     elsewhere,
     lies,
     running_server,
@@ -90,6 +92,20 @@ def test_the_next_process_goes_on_too(get, server, tmp_path):
 def test_a_stalled_server_is_left(get, server):
     assert get(stalls, whole, timeout=1.5).read_bytes() == CONTENT
     assert server.requests == [None, "bytes=50000-"]
+
+
+def test_a_server_that_drips_is_left(get, server):
+    path = get(drips, whole, timeout=0.5)
+    assert path.read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+def test_several_processes_download_a_file_once(get, server):
+    """The lock is on an open file, so threads wait for each other as processes do."""
+    with ThreadPoolExecutor(3) as pool:
+        paths = [done.result() for done in [pool.submit(get) for _ in range(3)]]
+    assert [path.read_bytes() == CONTENT for path in paths] == [True] * 3
+    assert len(server.requests) == 1
 
 
 def test_a_server_without_ranges(get, server):

@@ -56,6 +56,16 @@ def stalls(handler):
     handler.server.released.wait(20)
 
 
+def drips(handler):
+    """A byte now and then, always within the time limit for silence."""
+    handler.answer(CONTENT, sent=1000)
+    for byte in CONTENT[handler.start() + 1000 :]:
+        if handler.server.released.wait(0.1):
+            return
+        handler.wfile.write(bytes([byte]))
+        handler.wfile.flush()
+
+
 def lies(handler):
     handler.answer(WRONG)
 

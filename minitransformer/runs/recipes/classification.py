@@ -23,8 +23,11 @@ class ClassificationRecipe(Recipe):
     epochs: int = setting(10, TRAINING, "maximum number of passes over the training texts")
     word_dropout: float = setting(0.0, TRAINING, "fraction of words hidden in training")
 
-    def model(self, vocab_size, seed, n_classes=None):
-        return TransformerClassifier(vocab_size, n_classes, seed=seed, **self.model_settings())
+    model_class = TransformerClassifier
+
+    def model_arguments(self, vocab_size, seed, n_classes=None):
+        # `vocab_size` of the recipe is the maximum, which the texts may not reach
+        return super().model_arguments(vocab_size, seed) | {"n_classes": n_classes}
 
     def compile(self, model, workers=None, **more):
         super().compile(model, workers, word_dropout=self.word_dropout, **more)

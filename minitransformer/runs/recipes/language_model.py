@@ -34,11 +34,13 @@ class LanguageModelRecipe(Recipe):
     monitors = (*MEASURES, "none", "off")
     added = {"monitor": "off", "patience": 0}
 
-    def model(self, vocab_size, seed, n_classes=None):
-        chosen = self.model_settings()
+    model_class = models.GPT
+
+    def model_arguments(self, vocab_size, seed, n_classes=None):
+        chosen = super().model_arguments(vocab_size, seed)
         for name in ("n_kv_heads", "window", "d_ff"):
             chosen[name] = chosen[name] or None
-        return models.GPT(vocab_size=vocab_size, seed=seed, **chosen)
+        return chosen
 
     def length(self):
         return {"steps": self.steps}

@@ -69,14 +69,23 @@ class Recipe:
     )
     precision: str = setting("single", TRAINING, "single; mixed: float16 passes, meant for a GPU")
 
+    model_class = None  # set by each kind of recipe
     metrics = ("accuracy",)
     monitors = ("val_loss", "val_accuracy", "none")
     added = {}
     """Settings that older runs lack, with the values that describe what was done then."""
 
+    def model_arguments(self, vocab_size, seed, n_classes=None):
+        """The arguments of `model_class`, by name; `n_classes` is for a classifier."""
+        return {"vocab_size": vocab_size, "seed": seed, **self.model_settings()}
+
     def model(self, vocab_size, seed, n_classes=None):
         """The untrained model; `n_classes` is for a classifier."""
-        raise NotImplementedError
+        return self.model_class(**self.model_arguments(vocab_size, seed, n_classes))
+
+    def model_config(self, vocab_size, seed, n_classes=None):
+        """The config of :meth:`model`, without making a model of that size."""
+        return self.model_class.Config(**self.model_arguments(vocab_size, seed, n_classes))
 
     def length(self):
         """How long `fit` trains: ``{"epochs": ...}`` or ``{"steps": ...}``."""

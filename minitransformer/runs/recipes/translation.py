@@ -30,10 +30,12 @@ class EncoderDecoderRecipe(Recipe):
     monitors = (*MEASURES, "none")
     added = {"monitor": "val_loss", "patience": 0}
 
-    def model(self, vocab_size, seed, n_classes=None):
-        chosen = self.model_settings()
+    model_class = models.Transformer
+
+    def model_arguments(self, vocab_size, seed, n_classes=None):
+        chosen = super().model_arguments(vocab_size, seed)
         chosen["n_decoder_layers"] = chosen["n_decoder_layers"] or None
-        return models.Transformer(vocab_size=vocab_size, seed=seed, **chosen)
+        return chosen
 
     def check(self, workers=None, **more):
         super().check(workers, start_id=0, end_id=1, **more)
