@@ -7,7 +7,7 @@ from minitransformer.runs.progress import silent
 from minitransformer.runs.run_folder import RunFolder
 from minitransformer.runs.source import FIELDS
 from minitransformer.runs.training import leads, load
-from minitransformer.storage import load_arrays, strict_json
+from minitransformer.storage import load_arrays, remove_leftovers, strict_json
 
 LONGER = ("epochs", "steps", "patience")
 """Settings that can be changed when a run is resumed: those that say how long it is trained."""
@@ -56,6 +56,8 @@ def resume(path, *, places=None, longer=None, data_dir=None, processes=None, on_
             "or with one"
         )
     check_drawing()
+    if leads(processes):
+        remove_leftovers(folder.path)
     source = config.source.moved(**(places or {}))
     _check_moved(source, record, places or {})
     source.check_files()

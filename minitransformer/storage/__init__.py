@@ -1,6 +1,11 @@
 """Files: atomic writes, files of weights that contain no code, and verified downloads."""
 
-from minitransformer.storage.atomic import atomic_write, write_json, write_text
+from minitransformer.storage.atomic import (
+    atomic_write,
+    remove_leftovers,
+    write_json,
+    write_text,
+)
 from minitransformer.storage.download import DownloadError, fetch
 from minitransformer.storage.finite import check_finite
 from minitransformer.storage.foreign import ArrayFile, ArrayFolder
@@ -19,6 +24,7 @@ __all__ = [
     "late_bar",
     "load_arrays",
     "read_json",
+    "remove_leftovers",
     "save_arrays",
     "strict_json",
     "write_json",

@@ -14,6 +14,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+TEMPORARY = ".saving-{}.tmp"
+
 
 def atomic_write(path, content):
     """Write a file atomically and durably.
@@ -37,10 +39,10 @@ def atomic_write(path, content):
     Notes
     -----
     If the process is killed or the power is cut during writing, a hidden file ``.saving-*.tmp`` can
-    remain. It is never read, and you may delete it.
+    remain. It is never read, and :func:`remove_leftovers` deletes it.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.parent / f".saving-{secrets.token_hex(8)}.tmp"
+    temporary = target.parent / TEMPORARY.format(secrets.token_hex(8))
     try:
         _write_and_sync(temporary, content)
         os.replace(temporary, target)
@@ -58,6 +60,16 @@ def atomic_write(path, content):
             return
         reason = f"saved, but a power cut now could undo it (fsync of the folder: {error.strerror})"
         raise OSError(error.errno, reason, str(path)) from error
+
+
+def remove_leftovers(folder):
+    """Remove the files that killed processes left in `folder` while they were saving.
+
+    Call it only while no other process saves in the folder.
+    """
+    for path in Path(folder).glob(TEMPORARY.format("*")):
+        with suppress(OSError):  # a file that cannot be removed does no harm
+            path.unlink()
 
 
 def write_text(path, text: str):

@@ -29,8 +29,10 @@ def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed_to_the_same_bits(call,
 
 
 def test_a_finished_run_can_be_judged_again(call, run, trained):
+    (run / ".saving-0123456789abcdef.tmp").write_bytes(b"of a process that was killed")
     code, out, _ = call("train", "--resume", run)
     assert code == 0
+    assert not list(run.glob(".saving-*"))
     assert re.search(r"^test accuracy: .*$", trained[1], re.MULTILINE)[0] in out
     name = "model.safetensors"
     assert (run / name).read_bytes() == (trained[0] / name).read_bytes()

@@ -15,6 +15,7 @@ from minitransformer.storage import (
     atomic,
     atomic_write,
     load_arrays,
+    remove_leftovers,
     save_arrays,
     write_json,
     write_text,
@@ -215,6 +216,8 @@ def test_killed_while_saving(tmp_path):
     left = [name for name in os.listdir(tmp_path) if name != path.name]
     assert len(left) <= kills
     assert all(name.startswith(".saving-") for name in left)
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == [path.name]
 
 
 FULL = """
