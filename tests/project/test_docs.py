@@ -57,7 +57,7 @@ def test_the_readme_has_the_commands_and_ci_finds_them():
     lines = re.findall(r"^python -m pip install -e .+ && python -m .+$", text, re.MULTILINE)
     assert lines == [
         "python -m pip install -e . && python -m minitransformer train",
-        'python -m pip install -e ".[test]" && python -m pytest',
+        'python -m pip install -e ".[test]" && python -m pytest -n auto',
         'python -m pip install -e ".[notebooks]" && python -m pytest --notebooks',
         'python -m pip install -e ".[docs]" && python -m pytest --site',
     ]

@@ -20,6 +20,7 @@ from minitransformer.exercises.contract import error_words, printable
 from minitransformer.exercises.judge import judge
 from minitransformer.exercises.submissions.notebook import MAX_FILE, functions_of
 from minitransformer.exercises.verdict import NOT_WRITTEN
+from minitransformer.storage import strict_json
 
 ERROR, TIMED_OUT = "error", "timed out"
 LOADING = "loading"
@@ -98,7 +99,7 @@ def run(write, seed, names, files):
 def main():
     """Read what to check, and check it."""
     parent, lines = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "w", encoding="ascii")
-    request = json.loads(parent.readline())
+    request = strict_json(parent.readline())
     end_with_parent(parent)
     # Whatever the submission prints does not reach the parent.
     nowhere = os.open(os.devnull, os.O_RDWR)

@@ -25,6 +25,7 @@ from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.contract import error_words
 from minitransformer.exercises.submissions.child import ERROR, LOADING, TIMED_OUT
 from minitransformer.exercises.submissions.notebook import MAX_FILE
+from minitransformer.storage import strict_json
 
 CHILD = "minitransformer.exercises.submissions.child"
 PACKAGES = Path(__file__).parents[3]
@@ -227,7 +228,7 @@ class _Child:
         key = self.key.encode()
         for line in iter(lambda: self.process.stdout.readline(1 << 20), b""):
             if line.startswith(key):  # no other line is the process's own
-                self.lines.put(json.loads(line.removeprefix(key)))
+                self.lines.put(strict_json(line.removeprefix(key)))
         self.lines.put(None)
 
     def __exit__(self, *error):
