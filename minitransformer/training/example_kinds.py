@@ -11,6 +11,7 @@ import numpy as np
 
 from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_count
+from minitransformer.data.examples.foreign_arrays import host_array
 from minitransformer.data.examples.labels import read_labels
 from minitransformer.data.examples.next_tokens import NO_TARGET, pieces_of, read_rows, read_windows
 from minitransformer.data.examples.pairs import read_pairs
@@ -240,6 +241,7 @@ def _refuse_weights(sample_weight):
 
 def _is_flat(x):
     """Whether `x` is a single sequence of ids rather than several."""
+    x = host_array(x)
     if hasattr(x, "ndim"):
         return x.ndim == 1 and x.dtype != object
     return isinstance(x, list | tuple) and len(x) > 0 and not hasattr(x[0], "__len__")
