@@ -18,6 +18,7 @@ from minitransformer.models import (
     Transformer,
     TransformerClassifier,
     TransformerConfig,
+    load_model,
 )
 from minitransformer.training import (
     SGD,
@@ -73,5 +74,6 @@ __all__ = [
     "inference",
     "interpret",
     "layers",
+    "load_model",
     "plots",
 ]

@@ -6,7 +6,7 @@ import types
 
 import numpy as np
 
-from minitransformer.backend import to_device
+from minitransformer.backend import array_module, to_device
 from minitransformer.layers.parameters import FlatParameters, Parameter, unknown_attribute
 
 
@@ -107,6 +107,49 @@ class Layer(metaclass=_Sealed):
                 seen.add(id(parameter))
                 found[name] = parameter
         return found
+
+    def count_params(self):
+        """Number of parameters; a tied one counts once."""
+        return sum(parameter.size for parameter in self.parameters().values())
+
+    def get_weights(self):
+        """Copies of the parameters' values on the host, in the order of :meth:`parameters`.
+
+        Returns
+        -------
+        list of array
+        """
+        return [np.array(to_device(p.value, "numpy")) for p in self.parameters().values()]
+
+    def set_weights(self, weights):
+        """Replace the values of all parameters.
+
+        Parameters
+        ----------
+        weights : list of array
+            As from :meth:`get_weights`.
+
+        Raises
+        ------
+        ValueError
+            If the number of arrays or a shape is wrong, or a number is NaN or infinite. In that
+            case, nothing has changed.
+        """
+        parameters = self.parameters()
+        if len(weights) != len(parameters):
+            raise ValueError(
+                f"weights must be {len(parameters)} arrays, one per parameter, got {len(weights)}"
+            )
+        arrays = [np.asarray(to_device(array, "numpy")) for array in weights]
+        for (name, parameter), array in zip(parameters.items(), arrays, strict=True):
+            if array.shape != parameter.shape:
+                raise ValueError(
+                    f"the weights of {name!r} must have shape {parameter.shape}, got {array.shape}"
+                )
+            if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+                raise ValueError(f"the weights of {name!r} must be finite numbers")
+        for parameter, array in zip(parameters.values(), arrays, strict=True):
+            parameter.value[...] = array_module(parameter.value).asarray(array)
 
     def to(self, device):
         """Move the layer, but not the caches of earlier calls, to "numpy" (the host) or "cupy".

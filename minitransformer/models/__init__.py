@@ -5,4 +5,5 @@ from minitransformer.models.classifier import ClassifierCache, TransformerClassi
 from minitransformer.models.config import ClassifierConfig, GPTConfig, TransformerConfig
 from minitransformer.models.decoding_state import DecodingState
 from minitransformer.models.gpt import GPT, GPTCache
+from minitransformer.models.loading import load_model
 from minitransformer.models.transformer import Transformer, TransformerCache

@@ -23,6 +23,11 @@ CHOICES = {
 FLAGS = ("bias", "tied", "scale_embeddings", "head_bias", "final_norm")
 LARGEST = float(np.finfo(np.float64).max)
 MINIMUM = {"n_classes": 2, "n_layers": 0, "n_decoder_layers": 0, "seed": 0}
+MAXIMUM = {"n_layers": 1000, "n_decoder_layers": 1000, "seed": (1 << 128) - 1}
+MAX_SIZE = (1 << 31) - 1
+"""The largest size that is not in `MAXIMUM`: ids and lengths are smaller than that."""
+MAX_PARAMETERS = 1 << 40
+"""Above it, a model is refused before anything is drawn: it would take terabytes."""
 
 
 def suggest_names(cls):
@@ -112,6 +117,11 @@ class ModelConfig:
                 self._check(field.name, value)
         if self.d_model % self.n_heads:
             raise ValueError(f"n_heads must divide d_model = {self.d_model}, got {self.n_heads}")
+        if max(self.fewest_parameters(), self.max_len * self.d_model) > MAX_PARAMETERS:
+            raise ValueError(
+                f"vocab_size, max_len, d_model, d_ff and n_layers must give at most "
+                f"{MAX_PARAMETERS:,} parameters, got more than {self.fewest_parameters():,}"
+            )
 
     def _check(self, name, value):
         choices = CHOICES | self.choices
@@ -127,9 +137,17 @@ class ModelConfig:
             if not is_number or not 0 < value <= LARGEST:  # refuses NaN and infinity too
                 raise ValueError(f"{name} must be a number above 0, got {value!r}")
         else:
-            low = MINIMUM.get(name, 1)
-            if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}")
+            self._check_size(name, value)
+
+    def _check_size(self, name, value):
+        low, high = MINIMUM.get(name, 1), MAXIMUM.get(name, MAX_SIZE)
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            hint = ""
+            if name == "n_classes" and value == 1:
+                hint = ": two classes have two outputs, and there is no regression"
+            raise ValueError(f"{name} must be an integer of at least {low}, got {value!r}{hint}")
+        if value > high:
+            raise ValueError(f"{name} must be an integer of at most {high:,}, got {value:,}")
 
     @property
     def n_blocks(self):

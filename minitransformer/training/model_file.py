@@ -40,8 +40,15 @@ def save_model(model, path):
     save_arrays(path, {name: to_host(view) for name, view in views.items()}, metadata)
 
 
-def load_model(cls, path):
-    """Make a model of class `cls` from a file that :func:`save_model` wrote.
+def load_model(path, classes):
+    """Make a model from a file that :func:`save_model` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    classes : list of type
+        The classes that the model may have.
 
     Raises
     ------
@@ -52,6 +59,7 @@ def load_model(cls, path):
         If the file cannot be read.
     """
     arrays, metadata = load_arrays(path)
+    cls = _class(path, metadata, classes)
     config = _config(cls, path, metadata)
     _check_sizes(cls, config, arrays, path)
     try:
@@ -108,15 +116,23 @@ def _stored_ids(model, path, metadata):
     return ids
 
 
-def _config(cls, path, metadata):
-    """Check that `cls` understands the configuration in `metadata`, and return it."""
+def _class(path, metadata, classes):
+    """The class, one of `classes`, of the model with this `metadata`."""
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a model that minitransformer saved")
-    if metadata.get("class") != cls.__name__:
-        raise ValueError(
-            f"{path} holds a {metadata.get('class')}, not a {cls.__name__}: "
-            f"load it with {metadata.get('class')}.load"
-        )
+    name = metadata.get("class")
+    for cls in classes:
+        if cls.__name__ == name:
+            return cls
+    if len(classes) == 1:
+        way_out = f"not a {classes[0].__name__}: load it with {name}.load"
+    else:
+        way_out = f"a class that is unknown here: give custom_objects={{{name!r}: {name}}}"
+    raise ValueError(f"{path} holds a {name}, {way_out}")
+
+
+def _config(cls, path, metadata):
+    """Check that `cls` understands the configuration in `metadata`, and return it."""
     try:
         config = strict_json(metadata["config"])
         unknown = sorted(set(config) - (known := _settings(cls)))

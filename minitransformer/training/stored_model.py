@@ -16,6 +16,22 @@ KERAS_HINTS = {
 """Methods of Keras that a model does not have, and what to use."""
 
 
+class _Sublayers:
+    """The value of `model.layers`; a subclass may still set an attribute of this name."""
+
+    def __get__(self, model, owner=None):
+        return self if model is None else sublayers(model)
+
+
+def sublayers(model):
+    """The layers that `model` consists of, in order, with every block on its own."""
+    found = []
+    for value in vars(model).values():
+        members = value if isinstance(value, list | tuple) else [value]
+        found += [layer for layer in members if isinstance(layer, Layer) and layer not in found]
+    return found
+
+
 class StoredModel(Layer):
     """A model with all its parameters in one flat array, `flat`, and its arguments in `config`.
 
@@ -25,7 +41,11 @@ class StoredModel(Layer):
         The kind of examples, such as id sequences with labels; see `training/example_kinds.py`.
     recipe : CompiledTraining or None
         The settings that `compile` fixed.
+    layers : list of Layer
+        The layers of the model, in order; a layer that is used twice appears once.
     """
+
+    layers = _Sublayers()
 
     learns_from = LabelledSequences()
     recipe = None
@@ -42,7 +62,15 @@ class StoredModel(Layer):
         return self
 
     def summary(self, print_fn=print):
-        """Print a table of the layers, with the shapes and the number of their parameters."""
+        """Print a table of the layers: name, class, shape of the output, count of parameters.
+
+        B is the number of sequences, T and S are numbers of tokens; S is that of the source.
+
+        Parameters
+        ----------
+        print_fn : callable
+            Gets the table as text.
+        """
         print_fn(summary.table(self))
 
     def save(self, path):
@@ -52,7 +80,7 @@ class StoredModel(Layer):
     @classmethod
     def load(cls, path):
         """The model in a file that :meth:`save` wrote; see `training/model_file.py`."""
-        return model_file.load_model(cls, path)
+        return model_file.load_model(path, [cls])
 
     def decay_mask(self):
         """Where weight decay and penalties act, (n,) bool: on matrices, not on biases or gains."""

@@ -73,4 +73,4 @@ def test_summary(capsys):
     assert sum(counts) == total
     row = next(line for line in lines if line.startswith("blocks.0.attention.W_o"))
     assert row.split()[1] == "Linear"
-    assert "W (8, 8), b (8,)" in row
+    assert "(B, T, 8)" in row
