@@ -1,15 +1,16 @@
 """The table of Keras's names in docs/howto/keras.md: every row is run."""
 
 import itertools
+import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from minitransformer import training
+from minitransformer import TransformerClassifier, load_model, training
 from minitransformer.training import callbacks
-from tests.support.toys import toy_data, toy_model
+from tests.support.toys import padded, toy_data, toy_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "keras.md"
 ROW = re.compile(r"^\| `(?P<code>[^`]+)` \| (?P<kind>\w+) \| ?(?P<how>.*?) ?\|$")
@@ -58,6 +59,12 @@ CHECKS = {
     "model.optimizer.learning_rate = 0.01": "model.optimizer.learning_rate == 0.01",
     'EarlyStopping("val_loss", patience=2)': "_.restore_best_weights",
     "TerminateOnNaN()": "isinstance(_, Callback)",
+    "model.layers": "_[-1] is model.head",
+    "model.count_params()": "_ == model.flat.values.size",
+    "model.summary(print_fn=str)": "_ is None",
+    'model.save("file.safetensors")': 'load_model("file.safetensors").recipe is None',
+    'load_model("file.safetensors")': "(_.predict(x) == model.predict(x)).all()",
+    "pickle.loads(pickle.dumps(model))": "(_.predict(x) == model.predict(x)).all()",
 }
 
 
@@ -99,12 +106,20 @@ def names():
     halves = [(X[:12], Y[:12]), (X[12:], Y[12:])]
     dataset, generator = dict(enumerate(halves)).values(), itertools.cycle(halves)
     own = {"callbacks": callbacks, "x": X, "y": Y, "MyCallback": MyCallback}
-    return {**exported, **locals(), **own}
+    padded_before = padded(X)[:, ::-1]
+    modules = {"np": np, "pickle": pickle, "load_model": load_model}
+    classes = {"TransformerClassifier": TransformerClassifier, "Own": type("Own", (), {})}
+    return {**exported, **locals(), **own, **modules, **classes}
 
 
 @pytest.mark.parametrize(("code", "kind", "how"), rows(), ids=[code for code, *_ in rows()])
-def test_row(code, kind, how, capsys):
+def test_row(code, kind, how, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     space = names()
+    if code.startswith("load_model"):
+        space["model"].save("file.safetensors")
+    if "pickle" in code:
+        del vars(space["model"])["fit"]
     if "model.history" in code:
         space["model"].fit(X, Y)
 
