@@ -11,7 +11,7 @@ The files of a run are in one folder. Start a run, train it, and open its folder
 ('negative', 'positive')
 >>> prediction.tokens
 ('the', 'acting', 'is', 'not', 'at', 'all', 'dull', '.')
->>> list(evaluate(folder))
+>>> list(evaluate(folder))[:4]
 ['test loss', 'test accuracy', 'unseen combinations', 'handwritten']
 
 The commands call the same functions, and print the lines that are passed to `on_progress`.

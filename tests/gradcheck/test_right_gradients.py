@@ -98,6 +98,15 @@ def test_a_kink_beside_a_large_output_is_seen():
     assert report.row("x").skipped == 1
 
 
+def test_an_output_of_0_is_not_taken_for_one_that_is_too_small():
+    """The largest entry is 0, so the output is, but its slope is 1."""
+    report = check(
+        lambda x: x.max(), lambda dy, x: dy * (x == x.max()), {"x": np.array([0.0, -0.1])},
+        analytic=False,
+    )  # fmt: skip
+    assert report.ok
+
+
 def test_what_differences_cannot_see_is_unclear_and_not_wrong():
     given = {"x": np.array([1e-170])}
     report = gradcheck.check(lambda x: x * x, lambda dy, x: 2 * x * dy, given, analytic=False)
