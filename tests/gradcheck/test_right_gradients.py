@@ -100,7 +100,7 @@ def test_a_kink_beside_a_large_output_is_seen():
 
 def test_an_output_of_0_is_not_taken_for_one_that_is_too_small():
     """The largest entry is 0, so the output is, but its slope is 1."""
-    report = check(
+    report = gradcheck.check(
         lambda x: x.max(), lambda dy, x: dy * (x == x.max()), {"x": np.array([0.0, -0.1])},
         analytic=False,
     )  # fmt: skip
