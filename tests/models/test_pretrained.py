@@ -218,7 +218,7 @@ def test_a_size_that_the_weights_cannot_have_is_refused_before_it_is_made(
     folder = request.getfixturevalue(kind)
     change_config(folder, **{key: value})
     monkeypatch.setattr(pretrained, "names", None)  # nothing that grows with the size may run
-    message = f"config.json: {key} = {value} does not fit the weights|integer of at most .*{value:,}"
+    message = f"{key} = {value} does not fit the weights|integer of at most .*{value:,}"
     with pytest.raises(ValueError, match=message):
         GPT.from_pretrained(folder)
 
