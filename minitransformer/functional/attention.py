@@ -48,12 +48,14 @@ def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     """
     check_attention_shapes(Q, K, V, mask, keep, bias)
     K, V = repeat_kv(K, Q), repeat_kv(V, Q)  # (B, H, S, E)
+    if mask is not None:
+        used = attended_keys(mask)
+        K, V = zero_unused(K, used), zero_unused(V, used)
     scores = (Q * Q.shape[-1] ** -0.5) @ swap(K)  # (B, H, T, S)
     if bias is not None:
         scores += bias
     if mask is not None:
         array_module(scores).copyto(scores, -np.inf, where=~mask)
-        V = zero_unused(V, attended_keys(mask))
     P = softmax_steps(scores, out=scores)  # (B, H, T, S)
     O = (P if keep is None else P * keep) @ V  # (B, H, T, E)
     return O, P

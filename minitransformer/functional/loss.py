@@ -131,10 +131,11 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
 
     log_p = log_softmax(logits)
     log_p_y = xp.take_along_axis(log_p, xp.maximum(y, 0)[..., None], axis=-1)[..., 0]
-    # an ignored position may have the probability 0, whose logarithm times 0 would be NaN
-    loss = (1 - eps) * (w_y * xp.where(w_y != 0, log_p_y, 0)).sum()
+    # what does not count may have the probability 0, whose logarithm times 0 would be NaN
+    loss = (1 - eps) * (w_y * xp.where((w_y != 0) & (eps < 1), log_p_y, 0)).sum()
     if eps:
-        loss = loss + eps / C * xp.where(y >= 0, (log_p * w).sum(axis=-1), 0).sum()
+        weighted = (xp.where(w != 0, log_p, 0) * w).sum(axis=-1)
+        loss = loss + eps / C * xp.where(y >= 0, weighted, 0).sum()
     loss = -loss * reciprocal_or_zero(normaliser)
     return loss, CrossEntropySaved(xp.exp(log_p), y, w, normaliser, eps)
 

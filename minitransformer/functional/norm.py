@@ -1,6 +1,10 @@
 r"""Layer norm and RMS norm."""
 
-from minitransformer.backend import array_module
+import functools
+
+import numpy as np
+
+from minitransformer.backend import array_module, is_cupy
 from minitransformer.functional._checks import in_one_dtype, require_features
 
 
@@ -20,7 +24,36 @@ def _rows(x):
     return tuple(range(x.ndim - 1))
 
 
+def in_range(norm):
+    """Decorate a norm, so that it gives the right result for rows whose squares overflow.
+
+    Those rows are computed again in a wider dtype. This is done on the host only: on a device,
+    looking for such rows would make the host wait.
+    """
+
+    @functools.wraps(norm)
+    def checked(x, *args, **kwargs):
+        if is_cupy(x) or x.dtype.kind != "f":
+            return norm(x, *args, **kwargs)
+        with np.errstate(over="ignore", invalid="ignore"):
+            results = norm(x, *args, **kwargs)
+            rstd = results[-1]
+            if not (rstd > 0).all():  # 0 or NaN: the variance overflowed, or x is not finite
+                rows = ~(rstd > 0)[..., 0] & np.isfinite(x).all(axis=-1)
+                wide = np.float64 if x.dtype == np.float32 else np.longdouble
+                args = [np.asarray(a, wide) if hasattr(a, "dtype") else a for a in args]
+                kwargs = {n: np.asarray(a, wide) if hasattr(a, "dtype") else a
+                          for n, a in kwargs.items()}  # fmt: skip
+                for result, again in zip(results, norm(x[rows].astype(wide), *args, **kwargs),
+                                         strict=True):  # fmt: skip
+                    result[rows] = again
+        return results
+
+    return checked
+
+
 @in_one_dtype
+@in_range
 def layer_norm(x, gamma, beta, eps=1e-5):
     r"""Normalise each token's features to mean 0 and variance 1, then scale and shift.
 
@@ -114,6 +147,7 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
 
 
 @in_one_dtype
+@in_range
 def rms_norm(x, gamma, eps=1e-6):
     r"""Divide each token's features by their root mean square, then scale.
 

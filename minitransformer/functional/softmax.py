@@ -1,5 +1,7 @@
 r"""Softmax and its logarithm."""
 
+import numpy as np
+
 from minitransformer.backend import array_module
 from minitransformer.functional._checks import in_one_dtype, require_same_shape
 
@@ -63,7 +65,10 @@ def exponentials(x, axis=-1, out=None):
     """
     xp = array_module(x)
     maximum = max_or_zero(x, axis)
-    y = xp.subtract(x, maximum, out=out)
+    with np.errstate(
+        over="ignore"
+    ):  # a difference beyond the range is -inf, whose exponential is 0
+        y = xp.subtract(x, maximum, out=out)
     xp.exp(y, out=y)
     return y, sum_or_one(y, axis), maximum
 
@@ -137,7 +142,8 @@ def log_softmax(x, axis=-1):
     Source: Goodfellow et al. 2016, section 6.2.2.3.
     """
     xp = array_module(x)
-    y = x - max_or_zero(x, axis)
+    with np.errstate(over="ignore"):  # a difference beyond the range is -inf
+        y = x - max_or_zero(x, axis)
     y -= xp.log(sum_or_one(xp.exp(y), axis))
     return y
 

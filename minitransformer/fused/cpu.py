@@ -14,7 +14,7 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.functional._checks import check_attention_shapes, shared_dtype
 from minitransformer.functional.attention import attended_keys, zero_unused
-from minitransformer.functional.norm import check_scale
+from minitransformer.functional.norm import check_scale, in_range
 
 # Number of attention weights computed at a time: 0.5 MB in float32, so that they stay in the L2
 # cache.
@@ -58,6 +58,7 @@ def _mean(x):
 
 
 @stands_for(functional.layer_norm)
+@in_range
 def layer_norm(x, gamma, beta, eps=1e-5):
     check_scale(x, gamma=gamma, beta=beta)
     rows = _rows(x)
@@ -80,6 +81,7 @@ def layer_norm_backward(dy, xhat, rstd, gamma):
 
 
 @stands_for(functional.rms_norm)
+@in_range
 def rms_norm(x, gamma, eps=1e-6):
     check_scale(x, gamma=gamma)
     rows = _rows(x)
@@ -116,6 +118,10 @@ def _norm_backward(dy, xhat, gamma):
 def attention(Q, K, V, mask=None, *, keep=None, bias=None):
     usual = Q.ndim == 4 and Q.shape[1] == K.shape[1] and bias is None and Q.size and K.size
     usual = usual and Q.shape[2] > 1  # for a single query, checking all the keys costs too much
+    if usual and mask is not None and not (_tame(K) and _tame(V)):
+        check_attention_shapes(Q, K, V, mask, keep, bias)
+        used = attended_keys(mask)
+        K, V = zero_unused(K, used), zero_unused(V, used)
     if not (usual and _exponents_fit(Q, K, mask) and _tame(V)):
         return functional.attention(Q, K, V, mask, keep=keep, bias=bias)
     check_attention_shapes(Q, K, V, mask, keep, bias)

@@ -43,17 +43,18 @@ def cross_entropy(logits, targets, *, label_smoothing=0.0, class_weights=None, i
     z_y, wz, log_total = np.zeros((3, y.size), logits.dtype)
     ones = np.ones(C, logits.dtype)
     for part, at_y, x, z in _pieces(y, logits, p):
-        np.subtract(x, max_or_zero(x), out=z)
+        with np.errstate(over="ignore"):  # a difference beyond the range is -inf
+            np.subtract(x, max_or_zero(x), out=z)
         z_y[part] = z[at_y]
         if eps:
-            wz[part] = z @ w
+            wz[part] = (z if w.all() else np.where(w != 0, z, 0)) @ w
         np.exp(z, out=z)
         total = z @ ones
         total[total == 0] = 1
         np.log(total, out=log_total[part])
         z *= np.reciprocal(total, out=total)[:, None]
     w_y, counts = w_y.reshape(-1), y.reshape(-1) >= 0
-    loss = (1 - eps) * (w_y * np.where(w_y != 0, z_y - log_total, 0)).sum()
+    loss = (1 - eps) * (w_y * np.where((w_y != 0) & (eps < 1), z_y - log_total, 0)).sum()
     if eps:
         loss += eps / C * np.where(counts, wz - w.sum() * log_total, 0).sum()
     loss = -loss * reciprocal_or_zero(normaliser)

@@ -83,6 +83,10 @@ TOLERANCES = {
     "layer norm at offset 1e5, float32": (2e-6, 6.4e-7),
     # the same in float64
     "layer norm at offset 1e5, float64": (1e-14, 1e-15),
+    # rows of features up to 1e38, against extended precision; of 1 / deviation, relative
+    "norms of large features, float32": (2e-6, 3.1e-7),
+    # the same up to 1e200 in float64
+    "norms of large features, float64": (5e-15, 3.1e-16),
     # the ledger: float64, max|a - n| / max(max|n|, natural scale); 21,000 shapes
     "pair gradients vs complex step": (1e-14, 1.4e-15),
     # the same; rounding of the differences
