@@ -130,3 +130,9 @@ def test_generative_models_take_the_same_forms():
     translator.compile(start_id=2, end_id=3)
     pair = torch.tensor(rows), Table(np.array(rows) * 1.0)
     assert np.array_equal(translator.predict(pair), translator.predict((rows, rows)))
+
+
+@pytest.mark.parametrize("x", [torch.tensor([[5, 6]]), Table(PADDED), "a text"])
+def test_a_forward_pass_takes_arrays_only(model, x):
+    with pytest.raises(TypeError, match="ids must be a NumPy or CuPy array, got a"):
+        model(x)
