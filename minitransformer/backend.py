@@ -73,14 +73,14 @@ def array_module(*arrays, **named):
     ------
     TypeError
         If NumPy and CuPy arrays are mixed (the message says where each argument is), or if an
-        argument is a list, a tuple, a text or an array of another library.
+        argument is a list, a tuple or an array of another library.
     """
     if all(type(a) is np.ndarray or a is None for a in (*arrays, *named.values())):
         return np  # the usual case, in about a microsecond
     arguments = [(f"argument {i}", a) for i, a in enumerate(arrays)] + list(named.items())
     for name, array in arguments:
         foreign = hasattr(array, "detach") or hasattr(array, "to_numpy")  # PyTorch, pandas
-        if foreign or isinstance(array, list | tuple | str):
+        if foreign or isinstance(array, list | tuple):
             raise TypeError(f"{name} must be a NumPy or CuPy array, got a {type(array).__name__}")
     host = [name for name, a in arguments if isinstance(a, np.ndarray) and a.ndim]
     device = [name for name, a in arguments if is_cupy(a)]
