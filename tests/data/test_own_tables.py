@@ -201,7 +201,7 @@ def test_a_table_is_not_learned_with_its_braces(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "one"}\n{"text": "two"}\n{"text": ""}\n')
     for load_it in (load_text, load_shakespeare):
-        with pytest.raises(ValueError, match="is a table: name the column .* --text-column"):
+        with pytest.raises(ValueError, match=r"is a table: name the column .* \(--text-column\)"):
             load_it(path)
     assert load_text(path, "text").text == "one\ntwo"
     assert load_text(path, options=None).text.startswith('{"text"')  # a run from before
