@@ -11,7 +11,12 @@ _ELEMENTS = (
 )
 _ATTRIBUTE = r"""\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s<>"']+)"""
 _TAG = re.compile(rf"</?(?:{_ELEMENTS})(?:{_ATTRIBUTE})*\s*/?>", re.IGNORECASE)
-_SCRIPT = re.compile(r"<(script|style)\b[^<>]*>.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+# What opens and closes a part that is not text
+_BLOCKS = (
+    (re.compile(r"<script\b[^<>]*>", re.IGNORECASE), re.compile(r"</script\s*>", re.IGNORECASE)),
+    (re.compile(r"<style\b[^<>]*>", re.IGNORECASE), re.compile(r"</style\s*>", re.IGNORECASE)),
+    (re.compile(r"<!--"), re.compile(r"-->")),
+)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
@@ -39,4 +44,15 @@ def without_html(text):
 def _without_tags(text):
     if "<" not in text:
         return text
-    return _TAG.sub(" ", _SCRIPT.sub(" ", text))
+    for opening, closing in _BLOCKS:
+        text = _without_blocks(text, opening, closing)
+    return _TAG.sub(" ", text)
+
+
+def _without_blocks(text, opening, closing):
+    """`text` without what is between the two; one expression for both would be quadratic."""
+    kept, end = [], 0
+    while (start := opening.search(text, end)) and (stop := closing.search(text, start.end())):
+        kept.append(text[end : start.start()])
+        end = stop.end()
+    return " ".join([*kept, text[end:]])
