@@ -5,12 +5,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from minitransformer.data import windows as overlapping
+from minitransformer.data.corpora.markup import without_html
 from minitransformer.training import confusion_matrix
 
 
 def encode(vocabulary, texts, recipe):
     """The ids of every text, truncated to the recipe's length."""
     return vocabulary.encode_all(texts, recipe.max_len, recipe.truncate)
+
+
+def cleaned(source, text):
+    """A text without HTML, if the texts of the run's own table were cleaned in the same way.
+
+    Parameters
+    ----------
+    source : Source
+        Where the data of the run come from.
+    text : str
+    """
+    if source.table is None or source.table.clean == "none":
+        return text
+    return without_html(text) or text  # a text of nothing but tags is read as it is
 
 
 def pieces_of(vocabulary, text, recipe, windows):

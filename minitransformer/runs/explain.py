@@ -6,7 +6,7 @@ import numpy as np
 
 from minitransformer import interpret
 from minitransformer.data import pad, tokenize
-from minitransformer.runs.classify import encode, pieces_of, probabilities
+from minitransformer.runs.classify import cleaned, encode, pieces_of, probabilities
 from minitransformer.runs.figures import attention_figure, save_figure
 
 TOP = 5
@@ -112,12 +112,14 @@ def explain(folder, model, texts, windows=None, *, words=True):
     """
     vocabulary, recipe = folder.tokenizer, folder.config.recipe
     windows = folder.config.windows if windows is None else windows
-    every = probabilities(model, vocabulary, texts, recipe, windows)
+    cleaner = [cleaned(folder.config.source, text) for text in texts]
+    every = probabilities(model, vocabulary, cleaner, recipe, windows)
     model.to("numpy")  # the caches of single texts are read on the host
-    for text, p in zip(texts, every, strict=True):
-        read = [word for word in tokenize(text) if any(map(str.isalnum, word))]
+    for original, text, p in zip(texts, cleaner, every, strict=True):
+        words_read = tokenize(text, vocabulary.version)
+        read = [word for word in words_read if any(map(str.isalnum, word))]
         unknown = tuple(word for word in read if word not in vocabulary)
-        found = [text, p, folder.config.class_names, unknown, len(read)]
+        found = [original, p, folder.config.class_names, unknown, len(read)]
         if words:
             ids, places = pieces_of(vocabulary, text, recipe, windows)
             found.append(tuple(vocabulary.tokens[i] for i in ids))
@@ -165,6 +167,7 @@ def draw(folder, model, text, path):
     ValueError
         If the model has no block.
     """
+    text = cleaned(folder.config.source, text)
     ids = encode(folder.tokenizer, [text], folder.config.recipe)[0]
     figure = attention_figure(folder, model, ids)
     if figure is None:

@@ -128,6 +128,9 @@ class RunFolder:
         what = "is truncated or altered"
         try:
             values = read_json(path / CONFIG)
+            if "config_sha256" not in values and "model_type" in values:
+                what = "is of a model in Hugging Face's layout, not of a run"
+                raise ValueError("use it in Python, with minitransformer.GPT.from_pretrained")
             if sealed(values) != values:
                 raise ValueError("its SHA-256 does not match the stored one")
             what = "was written by another version of minitransformer"

@@ -13,6 +13,7 @@ from minitransformer.runs.class_scores import class_scores, confusion_table, sco
 from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.classification import IMDB, REVIEWS, TABLE, ClassificationRecipe
 from minitransformer.runs.tasks.task import Prepared, Task
+from minitransformer.runs.unknown_words import unknown_words
 
 
 class Classification(Task):
@@ -78,7 +79,8 @@ class Classification(Task):
         return Prepared(
             (x, dataset.train.labels),
             (val_x, dataset.validation.labels),
-            f"{len(x):,} texts to train on, {len(val_x):,} to validate on",
+            f"{len(x):,} texts to train on, {len(val_x):,} to validate on"
+            + unknown_words(tokenizer, val_x, "the validation texts"),
         )
 
     def report(self, folder, model, dataset, began, on_progress=silent):
@@ -90,6 +92,7 @@ class Classification(Task):
             model, folder.tokenizer, part.texts, folder.config.recipe, windows
         )
         whole = classify.Score.of(p, part.labels)
+        _warn_of_unknown_words(folder, part, on_progress)
         results = {"test loss": whole.loss, "test accuracy": whole.accuracy}
         if seen is not None and seen.any() and not seen.all():
             unseen = classify.Score.of(p[~seen], part.labels[~seen])
@@ -104,12 +107,19 @@ class Classification(Task):
         windows = config.windows if windows is None else windows
         test = classify.score(model, folder.tokenizer, dataset.test, config.recipe, windows)
         extra = classifier_report.extra_accuracies(folder, model, dataset, windows)
+        _warn_of_unknown_words(folder, dataset.test, on_progress)
         on_progress(f"test loss: {test.loss:.4f}")
         on_progress(f"test accuracy: {test.accuracy:.3f}")
         for name, accuracy in extra.items():
             on_progress(f"{name}: {accuracy:.3f}")
         scores = _shown(test.confusion, dataset.class_names, on_progress)
         return {"test loss": test.loss, "test accuracy": test.accuracy, **extra, **scores}
+
+
+def _warn_of_unknown_words(folder, part, on_progress):
+    ids = classify.encode(folder.tokenizer, part.texts, folder.config.recipe)
+    for line in unknown_words(folder.tokenizer, ids, "these texts").split("\n")[1:]:
+        on_progress(line)
 
 
 def _shown(confusion, class_names, on_progress):

@@ -9,6 +9,7 @@ from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT, Lan
 from minitransformer.runs.recipes.recipe import MEASURES
 from minitransformer.runs.results import draw_curves, save_results, what_next
 from minitransformer.runs.tasks.task import Prepared, Task
+from minitransformer.runs.unknown_words import unknown_words
 from minitransformer.storage import write_text
 
 PROMPT, WRITTEN = 16, 400
@@ -73,6 +74,7 @@ class LanguageModel(Task):
         summary = (
             f"{len(train):,} tokens to train on, {len(validation):,} to validate on, "
             f"{len(test):,} to test on"
+            + unknown_words(tokenizer, [validation], "the held-out text")
         )
         return Prepared((train,), None if recipe.monitor == "off" else validation, summary)
 
