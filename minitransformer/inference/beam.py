@@ -13,8 +13,6 @@ probable one wins.
 Source: Wu et al. 2016, section 7, equation (14), without its coverage penalty.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from minitransformer.checks import check_count, check_number
@@ -24,10 +22,11 @@ from minitransformer.inference.prompts import (
     check_ends,
     read_limits,
     read_prompts,
-    target_size,
+    read_vocab_size,
 )
 from minitransformer.inference.repetition import repeating
 from minitransformer.inference.sampling import largest
+from minitransformer.inference.search import Rules, Search
 
 LENGTH_PENALTY, LARGEST_ALPHA = 0.6, 10.0
 """Default and maximum of `length_penalty`.
@@ -44,8 +43,9 @@ def beam_search(
     length_penalty=LENGTH_PENALTY,
     max_new_tokens=None,
     start_id=None,
-    end_id=None,
+    end_id="model",
     no_repeat_ngram=None,
+    vocab_size=None,
     batch_size=16,
 ):
     """Find the best continuation of each prompt, or the best translation of each source sentence.
@@ -69,9 +69,9 @@ def beam_search(
     start_id : int, optional
         The first token that the decoder of a Transformer reads. Required for a Transformer, and
         not allowed for a GPT.
-    end_id : int, optional
-        The token that ends a text. Required for a Transformer. Without it, every text has
-        `max_new_tokens` tokens.
+    end_id, vocab_size
+        As for :func:`~minitransformer.inference.generate.tokens`. Without an end token, every text
+        has `max_new_tokens` tokens.
     no_repeat_ngram : int, optional
         n: no n-gram of this length may occur twice in a text. The scores still use the model's
         unchanged probabilities.
@@ -90,119 +90,27 @@ def beam_search(
     TypeError, ValueError
         If an argument is invalid, or a logit is not finite.
     """
-    beams, size = check_count("beams", beams), target_size(model)
+    beams, size = check_count("beams", beams), read_vocab_size(model, vocab_size)
     if beams > size:
         raise ValueError(f"beams must be at most the size of the vocabulary, {size}, got {beams}")
     alpha = check_number("length_penalty", length_penalty, 0, LARGEST_ALPHA)
-    start_id, end_id = check_ends(model, start_id, end_id)
+    start_id, end_ids = check_ends(model, start_id, end_id)
     sequences = read_prompts(model, prompts, model.config["max_len"])
     limits = read_limits(model, sequences, max_new_tokens)
     if no_repeat_ngram is not None:
         check_count("no_repeat_ngram", no_repeat_ngram)
     check_count("batch_size", batch_size)
-    rules = Rules(beams, alpha, end_id, no_repeat_ngram)
+    rules = Rules(beams, alpha, end_ids, no_repeat_ngram)
     texts, scores = [None] * len(sequences), np.empty(len(sequences))
     for indices in batches_by_length(sequences, batch_size):
         batch, steps = [sequences[i] for i in indices], max(limits[i] for i in indices)
         starts = batch if start_id is None else [np.array([start_id])] * len(batch)
         searches = [Search(i, start, limits[i]) for i, start in zip(indices, starts, strict=True)]
-        _search(Decoding(model, batch, steps, start_id=start_id), searches, rules)
+        decoding = Decoding(model, batch, steps, start_id=start_id, vocab_size=size)
+        _search(decoding, searches, rules)
         for i, search in zip(indices, searches, strict=True):
             scores[i], texts[i] = search.best(rules)
     return texts, scores
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The arguments of :func:`beam_search` that are the same for all searches of a call."""
-
-    beams: int
-    alpha: float
-    end_id: int | None
-    no_repeat_ngram: int | None
-
-    def score(self, log_probability, length):
-        """s(y) of a text of `length` tokens."""
-        return log_probability / ((5 + length) / 6) ** self.alpha
-
-
-@dataclass
-class Search:
-    """The search for one text.
-
-    Attributes
-    ----------
-    number : int
-        Index of the prompt.
-    prompt : (T,) int array
-        The tokens before the text: the prompt, or the start token.
-    limit : int
-        Maximum number of tokens in the text.
-    written : (k, t) int64 array
-        The k beams, best first.
-    log_probabilities : (k,) float64 array
-        The log-probability of each beam.
-    ended : list of (float, int64 array)
-        Score and tokens of the texts that have ended, at most K of them, best first.
-    """
-
-    number: int
-    prompt: np.ndarray
-    limit: int
-    written: np.ndarray = field(default_factory=lambda: np.empty((1, 0), dtype=np.int64))
-    log_probabilities: np.ndarray = field(default_factory=lambda: np.zeros(1))
-    ended: list = field(default_factory=list)
-
-    def step(self, candidates, log_p, rules):
-        """Extend the beams with the best candidates.
-
-        Parameters
-        ----------
-        candidates : (k, n) int array
-            For each beam, the tokens that may follow, best first.
-        log_p : (k, n) float64 array
-            Their log-probabilities.
-        rules : Rules
-
-        Returns
-        -------
-        parents : (k',) int array
-            Index of the old beam that each new beam extends. Empty when the search is over.
-        """
-        total = self.log_probabilities[:, None] + log_p
-        order = np.argsort(-total, axis=None, kind="stable")
-        order = order[: 2 * rules.beams]  # at most half of these candidates end a text
-        order = order[total.flat[order] > -np.inf]
-        if not len(order):
-            return order  # every token is forbidden: the beams stay as they are
-        beam, tokens = order // candidates.shape[1], candidates.flat[order]
-        total = total.flat[order]
-        # No id is -1. So if there is no end token, no token ends a text.
-        ends = tokens == (-1 if rules.end_id is None else rules.end_id)
-        length = self.written.shape[1] + 1
-        # A text ends only if its end token is among the K best candidates: otherwise it is not
-        # kept.
-        for place in np.flatnonzero(ends[: rules.beams]):
-            self.ended.append((rules.score(total[place], length), self.written[beam[place]]))
-        self.ended = sorted(self.ended, key=lambda text: -text[0])[: rules.beams]
-        chosen = np.flatnonzero(~ends)[: rules.beams]
-        parents = beam[chosen]
-        self.written = np.concatenate([self.written[parents], tokens[chosen, None]], axis=1)
-        self.log_probabilities = total[chosen]
-        return parents[:0] if self._is_over(rules) else parents
-
-    def _is_over(self, rules):
-        length = self.written.shape[1]
-        if length == self.limit or not len(self.written):
-            return True
-        present = rules.score(self.log_probabilities[0], length)
-        return len(self.ended) == rules.beams and present <= self.ended[-1][0]
-
-    def best(self, rules):
-        """Score and tokens of the best text."""
-        if self.ended:
-            return self.ended[0]
-        return rules.score(self.log_probabilities[0], self.written.shape[1]), self.written[0]
 
 
 def _search(decoding, searches, rules):
@@ -245,6 +153,6 @@ def _candidates(logits, searches, rules):
         beams = [(search.prompt, beam) for search in searches for beam in search.written]
         for z, parts in zip(logits, beams, strict=True):
             z[repeating(np.concatenate(parts), rules.no_repeat_ngram)] = -np.inf
-    candidates = largest(logits, min(2 * rules.beams, logits.shape[1]))
+    candidates = largest(logits, min(rules.n_candidates, logits.shape[1]))
     best = np.take_along_axis(logits, candidates, axis=-1)
     return candidates, best.astype(np.float64) - highest - np.log(sums)

@@ -23,15 +23,18 @@ class Decoding:
         Maximum number of new tokens.
     start_id : int, optional
         The first token that the decoder reads, for a model with an encoder.
+    vocab_size : int, optional
+        The logits of ids from this number on are -inf. By default, no logit is changed.
 
     Without an encoder, a text may become longer than the model's `max_len`. From then on, all of
     its last `max_len` tokens are read again for every new token: their positions have changed, so
     the cached keys and values are no longer valid.
     """
 
-    def __init__(self, model, sequences, steps, *, start_id=None):
+    def __init__(self, model, sequences, steps, *, start_id=None, vocab_size=None):
         self.model, self.sequences, self.steps = model, sequences, steps
         self.start_id, self.max_len = start_id, model.config["max_len"]
+        self.vocab_size = vocab_size
         self.device = array_module(model.flat.values).__name__
         self.state, self.capacity = None, steps
         # If a prompt is shorter than others, the columns may run out before its text is finished.
@@ -72,7 +75,10 @@ class Decoding:
     def _extend(self, ids, mask):
         mask = None if mask is None else self._on_device(mask)
         logits = self.model.extend(self._on_device(ids), self.state, mask=mask, last=True)
-        return to_host(logits)
+        logits = to_host(logits)
+        if self.vocab_size is not None:
+            logits[:, self.vocab_size :] = -np.inf
+        return logits
 
     def _on_device(self, array):
         return to_device(array, self.device)

@@ -13,6 +13,7 @@ from minitransformer.inference.prompts import (
     check_ends,
     read_limits,
     read_prompts,
+    read_vocab_size,
     reads_sources,
 )
 from minitransformer.inference.repetition import Repetition
@@ -77,7 +78,8 @@ def tokens(
     repetition_penalty=1.0,
     no_repeat_ngram=None,
     start_id=None,
-    end_id=None,
+    end_id="model",
+    vocab_size=None,
     seed=0,
     slide=False,
     batch_size=64,
@@ -103,8 +105,14 @@ def tokens(
     start_id : int, optional
         The first token that the decoder of a Transformer reads. Required for a Transformer, and
         not allowed for a GPT.
-    end_id : int, optional
-        The token that ends a text. Required for a Transformer.
+    end_id : int, sequence of int, None or "model"
+        The token that ends a text, or several, each of which does; None if there is none. By
+        default, the model's own `end_ids`, which :meth:`GPT.from_pretrained` sets; other models
+        have none. A Transformer needs at least one.
+    vocab_size : int, optional
+        Ids from this number on are never chosen. By default, the number of tokens of
+        ``model.tokenizer``, which :meth:`GPT.from_pretrained` sets; without one, all ids may be
+        chosen.
     seed : int
         Row i draws from ``default_rng([seed, i])``, so its text does not depend on the other rows.
     slide : bool
@@ -121,20 +129,22 @@ def tokens(
     """
     sampling = Sampling(greedy, temperature, top_k, top_p).checked()
     repetition = Repetition(repetition_penalty, no_repeat_ngram).checked()
-    start_id, end_id = check_ends(model, start_id, end_id)
+    start_id, end_ids = check_ends(model, start_id, end_id)
+    vocab_size = read_vocab_size(model, vocab_size)
     check_flag("slide", slide)
     max_tokens = None if slide else model.config["max_len"]
     sequences = read_prompts(model, prompts, max_tokens, SLIDE_HINT)
     limits = read_limits(model, sequences, max_new_tokens, slide)
     check_count("seed", seed, 0)
     check_count("batch_size", batch_size)
-    choice = Choice(sampling, repetition, end_id)
+    choice = Choice(sampling, repetition, end_ids)
     pairs = zip(sequences, limits, strict=True)
     rows = [Row(i, prompt, limit, seed) for i, (prompt, limit) in enumerate(pairs)]
     if reads_sources(model):
         for row in rows:
             row.start_at(start_id)
-    return _all_batches(model, sequences, rows, choice, batch_size, start_id)
+    options = {"start_id": start_id, "vocab_size": vocab_size}
+    return _all_batches(model, sequences, rows, choice, batch_size, options)
 
 
 class Row:
@@ -176,7 +186,7 @@ class Choice:
 
     sampling: Sampling
     repetition: Repetition
-    end_id: int | None
+    end_ids: tuple
 
     def next_ids(self, logits, rows):
         """The next token of each row, (B,); -1 where the text ends.
@@ -195,15 +205,15 @@ class Choice:
             stuck = logits.max(axis=-1) == -np.inf
             logits[stuck] = 0  # any token may be chosen here, since it is discarded below
         ids = self.sampling.choose(logits, [row.rng for row in rows])
-        ended = stuck if self.end_id is None else stuck | (ids == self.end_id)
+        ended = stuck | np.isin(ids, self.end_ids)
         return np.where(ended, -1, ids)
 
 
-def _all_batches(model, sequences, rows, choice, batch_size, start_id):
+def _all_batches(model, sequences, rows, choice, batch_size, options):
     for indices in batches_by_length(sequences, batch_size):
         batch_rows, batch = [rows[i] for i in indices], [sequences[i] for i in indices]
         steps = max(row.left for row in batch_rows)
-        decoding = Decoding(model, batch, steps, start_id=start_id)
+        decoding = Decoding(model, batch, steps, **options)
         yield from _one_batch(decoding, batch_rows, choice)
 
 

@@ -6,6 +6,8 @@ from minitransformer.checks import check_count
 from minitransformer.functional import check_ids
 
 SLIDE_HINT = "; slide=True allows longer texts"
+MODEL = "model"
+"""The default of `end_id`: the model's own end tokens."""
 
 
 def reads_sources(model):
@@ -109,20 +111,66 @@ def read_limits(model, sequences, max_new_tokens, slide=None):
     return [max_new_tokens] * len(sequences)
 
 
+def read_vocab_size(model, vocab_size=None):
+    """The number of ids that may be chosen: ids from this number on never are.
+
+    Parameters
+    ----------
+    model : GPT or Transformer
+    vocab_size : int, optional
+        By default, the number of tokens of the model's tokenizer, if the model has one. Published
+        models often have more ids than tokens, because a round size is faster on a GPU.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not a whole number, or the model has fewer ids.
+    """
+    size, tokenizer = target_size(model), getattr(model, "tokenizer", None)
+    if vocab_size is None:
+        return size if tokenizer is None else min(size, len(tokenizer))
+    if check_count("vocab_size", vocab_size) > size:
+        raise ValueError(f"vocab_size must be at most that of the model, {size}, got {vocab_size}")
+    return int(vocab_size)
+
+
 def check_token(name, token, vocab_size):
-    """`token` as an int below `vocab_size`, or None.
+    """`token` as an int below `vocab_size`.
 
     Raises
     ------
     TypeError, ValueError
         If `token` is not a whole number, or is out of range.
     """
-    if token is None:
-        return None
     token = check_count(name, token, 0)
     if token >= vocab_size:
         raise ValueError(f"{name} must lie in 0 .. {vocab_size - 1}, got {token}")
     return token
+
+
+def read_end_ids(model, end_id):
+    """The tokens that end a text, as a tuple of ints; it is empty if none does.
+
+    Parameters
+    ----------
+    model : GPT or Transformer
+    end_id : int, sequence of int, None or "model"
+        As for :func:`~minitransformer.inference.generate.tokens`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an id is not a whole number, or is out of range.
+    """
+    if end_id is None:
+        return ()
+    if isinstance(end_id, str) and end_id == MODEL:
+        return tuple(getattr(model, "end_ids", ()))
+    size = target_size(model)
+    end_id = end_id.tolist() if hasattr(end_id, "tolist") else end_id  # arrays and tensors
+    if not isinstance(end_id, list | tuple | set | frozenset | range):
+        return (check_token("end_id", end_id, size),)
+    return tuple(check_token(f"end_id[{i}]", token, size) for i, token in enumerate(end_id))
 
 
 def check_ends(model, start_id, end_id):
@@ -133,24 +181,26 @@ def check_ends(model, start_id, end_id):
 
     Returns
     -------
-    start_id, end_id : int or None
+    start_id : int or None
+    end_ids : tuple of int
 
     Raises
     ------
     TypeError, ValueError
     """
-    size = target_size(model)
+    size, end_ids = target_size(model), read_end_ids(model, end_id)
     if reads_sources(model):
         if start_id is None:
             raise ValueError("start_id must be a token id for a model with an encoder, got None")
-        if end_id is None:
+        if not end_ids:
             raise ValueError("end_id must be a token id for a model with an encoder, got None")
-    elif start_id is not None:
+        return check_token("start_id", start_id, size), end_ids
+    if start_id is not None:
         raise ValueError(
             f"start_id must be None for a model without an encoder, got {start_id!r}: "
             "put it into the prompts instead"
         )
-    return check_token("start_id", start_id, size), check_token("end_id", end_id, size)
+    return None, end_ids
 
 
 def batches_by_length(sequences, batch_size):

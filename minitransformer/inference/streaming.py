@@ -5,7 +5,13 @@ import codecs
 import numpy as np
 
 from minitransformer.inference.generate import check_options, tokens
-from minitransformer.inference.prompts import check_ends, reads_sources
+from minitransformer.inference.prompts import (
+    MODEL,
+    check_ends,
+    read_end_ids,
+    reads_sources,
+    target_size,
+)
 
 
 class TextStream:
@@ -90,10 +96,12 @@ def stream(model, tokenizer, prompt, **options):
     tokenizer : tokenizer
         The tokenizer of the model.
     prompt : str or (T,) int array
-        A string is encoded. For a model with an encoder, `end_id` is appended to it.
+        A string is encoded. For a model with an encoder, `end_id` is appended to it, or the first
+        of several.
     **options
-        The options of :func:`~minitransformer.inference.generate.tokens`. The default of `end_id`
-        is the tokenizer's end token. For a model with an encoder, the default of `start_id` is the
+        The options of :func:`~minitransformer.inference.generate.tokens`. By default, a text ends
+        at the tokenizer's end token or at one of the model's own `end_ids`, and only ids that the
+        tokenizer has are chosen. For a model with an encoder, the default of `start_id` is the
         tokenizer's start token.
 
     Yields
@@ -107,19 +115,28 @@ def stream(model, tokenizer, prompt, **options):
         If an argument is invalid. It is raised immediately, not when the first piece is requested.
     """
     check_options("stream", options)
-    options.setdefault("end_id", tokenizer.end_id)
+    options.setdefault("end_id", MODEL)
+    if isinstance(options["end_id"], str) and options["end_id"] == MODEL:
+        options["end_id"] = _end_ids(model, tokenizer)
+    if options.get("vocab_size") is None:
+        options["vocab_size"] = min(target_size(model), len(tokenizer))
     ids = tokenizer.encode(prompt) if isinstance(prompt, str) else prompt
     if reads_sources(model):
         options.setdefault("start_id", tokenizer.start_id)
-        _, end_id = check_ends(model, options["start_id"], options["end_id"])
+        _, end_ids = check_ends(model, options["start_id"], options["end_id"])
         if isinstance(prompt, str):
-            ids = np.append(ids, end_id)
+            ids = np.append(ids, end_ids[0])
     before = () if reads_sources(model) else ids
-    return _pieces(tokens(model, [ids], **options), before, tokenizer)
+    return _pieces(tokens(model, [ids], **options), TextStream(tokenizer, before))
 
 
-def _pieces(generated, before, tokenizer):
-    text = TextStream(tokenizer, before)
+def _end_ids(model, tokenizer):
+    """The tokenizer's end token, if it has one, and those of the model."""
+    own = () if tokenizer.end_id is None else (tokenizer.end_id,)
+    return tuple(dict.fromkeys((*own, *read_end_ids(model, MODEL))))
+
+
+def _pieces(generated, text):
     for _, token in generated:
         if piece := text.write(token):
             yield piece

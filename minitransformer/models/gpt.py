@@ -68,7 +68,7 @@ class GPT(SequenceModel):
 
     Config = GPTConfig
     learns_from = TokenSequences()
-    tokenizer = None  # set by from_pretrained
+    tokenizer, end_ids = None, ()  # set by from_pretrained
 
     def __init__(self, config=None, **options):
         settings, shared = self._configure(config, options)
@@ -99,7 +99,8 @@ class GPT(SequenceModel):
         tokenizer : bool
             Whether to read the tokenizer too, into ``model.tokenizer``. If the tokenizer's file
             puts a start token before every text, as Llama 3's does, its ``encode`` does so too, and
-            the model continues from there.
+            the model continues from there. Generation never chooses an id that the tokenizer does
+            not have.
         **options
             dtype (by default float64 if ``config.json`` says so, and float32 if not), dropout (by
             default the value in ``config.json``), seed, attention and ops, as in
@@ -108,6 +109,8 @@ class GPT(SequenceModel):
         Returns
         -------
         GPT
+            Its `end_ids` are the tokens that end a text according to ``generation_config.json`` or
+            ``config.json``. Generation stops at each of them by default.
 
         Raises
         ------

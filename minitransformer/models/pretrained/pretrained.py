@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from minitransformer.data import ByteLevelBPE
+from minitransformer.models.pretrained.end_tokens import read_end_ids
 from minitransformer.models.pretrained.huggingface import FAMILIES, LAYER_KEYS, translate
 from minitransformer.models.pretrained.huggingface_names import names
 from minitransformer.storage import ArrayFolder, check_arrays, check_finite, read_json
@@ -44,12 +45,13 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     parts = names(kind, settings, prefix)
     shapes = expected_shapes(settings, parts)
     _check(arrays, shapes, settings, parts, folder)
+    end_ids = read_end_ids(folder, config, settings.vocab_size)
     found = read_tokenizer(folder, settings.vocab_size) if tokenizer else None
     model = cls(settings)
     for name, parameter in model.parameters().items():
         fill(parameter.value, parts[name], arrays)
         check_finite({", ".join(parts[name].names): parameter.value}, folder)
-    model.tokenizer = found
+    model.tokenizer, model.end_ids = found, end_ids
     return model
 
 
