@@ -115,14 +115,37 @@ def test_one_string_is_no_list_of_texts(name):
 @given(st.text(ALPHABET))
 def test_characters_come_back(text):
     for name in ("characters", "plain characters"):
-        assert TOKENIZERS[name].decode(TOKENIZERS[name].encode(text)) == text
+        assert TOKENIZERS[name].decode(TOKENIZERS[name].encode(text)) == printed(text)
 
 
 @given(st.text(st.characters(exclude_categories=()), min_size=1))
 def test_characters_of_any_text_come_back(text):
     for specials in (True, False):
         tokenizer = CharacterTokenizer.build([text], specials)
-        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert tokenizer.decode(tokenizer.encode(text)) == printed(text)
+
+
+def printed(text):
+    """`text` with U+FFFD for what UTF-8 cannot encode."""
+    return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+HALF = "a\udcff"
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        WordTokenizer([HALF]),
+        Vocabulary([HALF]),
+        CharacterTokenizer(HALF),
+        WordPiece(["[UNK]", HALF, "##" + HALF]),
+    ],
+)
+def test_what_is_decoded_can_be_printed(tokenizer):
+    text = tokenizer.decode(np.arange(len(tokenizer)))
+    assert "\ufffd" in text
+    assert text == printed(text)
 
 
 def test_without_specials_there_are_only_the_sorted_characters():

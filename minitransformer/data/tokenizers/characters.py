@@ -5,9 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from minitransformer.checks import check_flag, check_text, check_texts, check_tokens
-from minitransformer.data.tokenizers.tokenizer import SPECIAL_TOKENS, Tokenizer, printable
-
-REPLACEMENT = "\ufffd"  # Unicode's replacement character; an unknown character decodes to it
+from minitransformer.data.tokenizers.tokenizer import (
+    REPLACEMENT,
+    SPECIAL_TOKENS,
+    Tokenizer,
+    encodable,
+    printable,
+)
 
 
 class CharacterTokenizer(Tokenizer):
@@ -43,7 +47,8 @@ class CharacterTokenizer(Tokenizer):
         first = list(SPECIAL_TOKENS) if specials else []
         self.tokens = first + [printable(c) for c in self._characters]
         self._ids = {c: i for i, c in enumerate(self._characters, start=len(first))}
-        self._texts = ["", REPLACEMENT, "", ""][: len(first)] + self._characters
+        self._texts = ["", REPLACEMENT, "", ""][: len(first)]
+        self._texts += map(encodable, self._characters)
 
     @classmethod
     def build(cls, texts: Iterable[str], specials: bool = True):
@@ -93,7 +98,7 @@ class CharacterTokenizer(Tokenizer):
         return np.array(ids, dtype=np.int64)
 
     def decode(self, ids) -> str:
-        """The text of `ids`; an unknown character is U+FFFD."""
+        """The text of `ids`; an unknown character and half of a surrogate pair are U+FFFD."""
         return "".join(self._texts[i] for i in self._text_ids(ids))
 
     def _content(self):

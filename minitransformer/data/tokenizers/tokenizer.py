@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 
@@ -16,6 +17,9 @@ Every tokenizer built from texts uses them as its `pad_id` and its `unknown_id`,
 PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN = "<pad>", "<unknown>", "<start>", "<end>"
 SPECIAL_TOKENS = (PAD_TOKEN, UNKNOWN_TOKEN, START_TOKEN, END_TOKEN)
 FORMAT = "minitransformer tokenizer 1"
+REPLACEMENT = "\ufffd"
+"""Unicode's replacement character: the text of an unknown character, or of invalid bytes."""
+_HALVES = re.compile("[\ud800-\udfff]")  # of surrogate pairs
 MAX_FILE = 1 << 26  # in bytes; GPT-2's 50,257 tokens take 2 MB
 
 
@@ -45,7 +49,10 @@ class Tokenizer:
         raise NotImplementedError
 
     def decode(self, ids) -> str:
-        """The text of `ids`; ValueError if an id is not in 0..len(self) - 1."""
+        """The text of `ids`, which can be printed; ValueError unless ids lie in 0..len(self) - 1.
+
+        What UTF-8 cannot encode, half of a surrogate pair, becomes U+FFFD.
+        """
         raise NotImplementedError
 
     def encode_all(self, texts) -> list[np.ndarray]:
@@ -153,6 +160,11 @@ def _starts_with(path, start: bytes):
 def _checksum(content):
     text = json.dumps(content, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def encodable(text: str) -> str:
+    """`text` with U+FFFD for each half of a surrogate pair, which UTF-8 cannot encode."""
+    return _HALVES.sub(REPLACEMENT, text)
 
 
 def printable(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import regex
 
 from minitransformer.checks import check_choice, check_text
+from minitransformer.data.tokenizers.tokenizer import encodable
 
 _TYPOGRAPHIC = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "--", "\u2014": "--"}
@@ -164,4 +165,4 @@ def join(tokens: Iterable[str]) -> str:
         pieces.append(token)
         quoted ^= token == '"'
         glue = opens or token in _NO_SPACE_AFTER
-    return "".join(pieces)
+    return encodable("".join(pieces))

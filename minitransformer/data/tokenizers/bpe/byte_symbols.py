@@ -1,6 +1,4 @@
-"""Bytes as printable characters, as in GPT-2's tables, and bytes as readable text."""
-
-import codecs
+"""Bytes as printable characters, as in GPT-2's tables."""
 
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _UNPRINTABLE = [byte for byte in range(256) if byte not in _PRINTABLE]
@@ -26,23 +24,3 @@ def from_symbols(symbols: str) -> bytes:
         raise ValueError(
             f"the token {symbols!r} contains {error.args[0]!r}, which represents no byte"
         ) from None
-
-
-def readable(content: bytes) -> str:
-    """UTF-8 bytes as text, with U+FFFD for invalid bytes.
-
-    Half of a surrogate pair, which a Python string may contain, is decoded to itself. So every
-    string that was turned into bytes can be restored.
-    """
-    return content.decode("utf-8", "minitransformer.surrogates")
-
-
-def _surrogate_or_replacement(error):
-    try:
-        surrogate = error.object[error.start : error.start + 3].decode("utf-8", "surrogatepass")
-    except (UnicodeDecodeError, AttributeError):
-        return "\ufffd", error.end
-    return surrogate, error.start + 3
-
-
-codecs.register_error("minitransformer.surrogates", _surrogate_or_replacement)

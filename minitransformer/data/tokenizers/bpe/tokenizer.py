@@ -1,4 +1,4 @@
-"""Byte-level byte-pair encoding, as in GPT-2: every text can be encoded and decoded exactly."""
+"""Byte-level byte-pair encoding, as in GPT-2: every valid text is encoded and decoded exactly."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -8,7 +8,7 @@ import numpy as np
 from minitransformer.checks import check_count, check_flag, check_text, check_texts, check_tokens
 from minitransformer.data.tokenizers.bpe import files as bpe_files
 from minitransformer.data.tokenizers.bpe.added_tokens import AddedTokens
-from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS, readable
+from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS
 from minitransformer.data.tokenizers.bpe.learning import learn_table
 from minitransformer.data.tokenizers.bpe.merges import id_of, in_order, merge_pairs, ranked
 from minitransformer.data.tokenizers.bpe.pieces import piece_finder
@@ -213,7 +213,7 @@ class ByteLevelBPE(Tokenizer):
 
     def decode(self, ids) -> str:
         """The text of `ids`, with U+FFFD where the bytes are not valid UTF-8."""
-        return readable(self.decode_bytes(ids))
+        return self.decode_bytes(ids).decode("utf-8", "replace")
 
     @cached_property
     def tokens(self):
