@@ -5,6 +5,7 @@ import pytest
 
 from minitransformer import gradcheck
 from minitransformer.layers import Layer, Parameter
+from tests.support.wrong_backwards import second_set
 from tests.support.wrong_gradients import passing
 
 X = np.array([0.3, -1.2, 2.0])
@@ -243,3 +244,12 @@ def test_a_scalar_whose_true_gradient_is_zero_is_right():
 def test_arguments_without_equality_are_not_said_to_be_written_into(other):
     given = {"x": X, "other": other}
     assert gradcheck.check(lambda x, other: x * 2, lambda dy, x, other: dy * 2, given).ok
+
+
+@pytest.mark.parametrize("case", second_set.CASES, ids=lambda case: case.name)
+def test_no_wrong_backward_pass_of_the_second_set_passes(case):
+    assert max(second_set.errors(case).values()) > 1e-3
+    report = gradcheck.check(
+        case.forward, case.backward, case.inputs, analytic=case.analytic, diagnose=False
+    )
+    assert not report.ok
