@@ -20,9 +20,8 @@ class TextStream:
     Without a prompt, the pieces joined together are ``tokenizer.decode(ids)``.
 
     A token of byte-level BPE may end within a character. The incomplete bytes are then held back
-    until the rest arrives. (Half of a surrogate pair, which no terminal can show, becomes U+FFFD
-    here.) If tokens are words, the characters between two words depend on both words, so the whole
-    text is decoded for every token.
+    until the rest arrives. If tokens are words, the characters between two words depend on both
+    words, so the whole text is decoded for every token.
 
     Parameters
     ----------

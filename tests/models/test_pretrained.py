@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from minitransformer import inference
+from minitransformer.data import ByteLevelBPE
 from minitransformer.models import GPT
 from minitransformer.models.pretrained import pretrained
 from minitransformer.storage import ArrayFolder
@@ -155,6 +156,85 @@ def test_an_untied_head_and_tied_tables(gpt2, llama):
     change_config(llama, tie_word_embeddings=True)
     model = GPT.from_pretrained(llama)
     assert model.head.W is model.embedding.W
+
+
+@KINDS
+def test_a_tied_matrix_may_be_stored_under_the_name_of_the_head_alone(kind, request):
+    folder = request.getfixturevalue(kind)
+    change_config(folder, tie_word_embeddings=True)
+    table = {"gpt2": "transformer.wte.weight", "llama": "model.embed_tokens.weight"}[kind]
+    rewrite(folder, lambda arrays: {n: a for n, a in arrays.items() if n != "lm_head.weight"})
+    model = GPT.from_pretrained(folder)
+
+    def renamed(arrays):
+        return {{table: "lm_head.weight"}.get(n, n): a for n, a in arrays.items()}
+
+    rewrite(folder, renamed)
+    assert same_values(GPT.from_pretrained(folder), model)
+    rewrite(folder, lambda arrays: {n: a for n, a in arrays.items() if n != "lm_head.weight"})
+    with pytest.raises(ValueError, match=f"{kind} does not fit this model: missing: {table}"):
+        GPT.from_pretrained(folder)
+
+
+ODD = [None, True, -1, 10**30, 1.5, "", "\ud800", [], [[]], ["a"], {}, {"content": []}]
+
+
+def places(value, at=()):
+    """The paths of the values in a JSON value; of long objects and lists, the first few."""
+    yield at
+    items = value.items() if isinstance(value, dict) else ()
+    items = enumerate(value) if isinstance(value, list) else items
+    for key, inner in list(items)[:2] if len(at) > 1 else list(items):
+        yield from places(inner, (*at, key))
+
+
+def replaced(value, at, odd):
+    if not at:
+        return odd
+    copied = value.copy()
+    copied[at[0]] = replaced(value[at[0]], at[1:], odd)
+    return copied
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json", "config.json"])
+def test_odd_values_are_read_or_refused_with_the_name_of_the_file(llama, name):
+    path = llama / "tokenizer.json"
+    content = json.loads(path.read_text("utf-8"))
+    content |= {"truncation": {"max_length": 4}, "normalizer": {"type": "NFC"}}
+    path.write_text(json.dumps(content))
+    settings = {"pad_token": "<|endoftext|>", "add_prefix_space": False, "add_eos_token": False}
+    (llama / "tokenizer_config.json").write_text(json.dumps(settings))
+    content = json.loads((llama / name).read_text("utf-8"))
+    read = {"config.json": lambda: GPT.from_pretrained(llama, tokenizer=False)}
+    read = read.get(name, lambda: ByteLevelBPE.from_huggingface(llama))
+    read()
+    messages = []
+    for at in places(content):
+        for odd in ODD:
+            (llama / name).write_text(json.dumps(replaced(content, at, odd)))
+            try:
+                read()
+            except ValueError as error:
+                messages.append(str(error))
+    assert len(messages) > 20
+    assert [m for m in messages if name not in m and "does not fit this model" not in m] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("tokenizer_config.json", {"pad_token": []}, "config.json: the pad_token .. is not in"),
+        ("tokenizer_config.json", {"add_bos_token": {}}, "config.json: add_bos_token = {}, but"),
+        ("tokenizer.json", {"added_tokens": 5}, "added_tokens must be a list, got int"),
+        ("tokenizer.json", {"pre_tokenizer": [1]}, "pre_tokenizer must be an object, got list"),
+        ("tokenizer.json", {"normalizer": {"type": []}}, "normalizer must be one of NFC"),
+    ],
+)
+def test_odd_values_are_named(llama, name, changes, message):
+    content = json.loads((llama / name).read_text("utf-8")) | changes
+    (llama / name).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        GPT.from_pretrained(llama)
 
 
 @pytest.mark.parametrize(

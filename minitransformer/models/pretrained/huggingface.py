@@ -18,7 +18,7 @@ HARMLESS = {
     "predict_special_tokens", "problem_type", "return_dict", "summary_activation",
     "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
     "task_specific_params", "temperature", "tokenizer_class", "top_k", "top_p", "torch_dtype",
-    "torchscript", "transformers_version", "unk_token_id", "use_cache",
+    "torchscript", "transformers.js_config", "transformers_version", "unk_token_id", "use_cache",
 }  # fmt: skip
 # Keys that must have the only value that is supported here
 FIXED = {

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+HEAD = "lm_head.weight"
+
 
 class Part(NamedTuple):
     """The arrays of a file that are side by side in one of our parameters.
@@ -34,7 +36,7 @@ def names(kind, settings, prefix):
         for name, part in found.items()
     }
     if not settings.tied:
-        found["head.W"] = Part(("lm_head.weight",), transposed=True)
+        found["head.W"] = Part((HEAD,), transposed=True)
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from minitransformer.data import ByteLevelBPE
 from minitransformer.models.pretrained.end_tokens import read_end_ids
 from minitransformer.models.pretrained.huggingface import FAMILIES, LAYER_KEYS, translate
-from minitransformer.models.pretrained.huggingface_names import names
+from minitransformer.models.pretrained.huggingface_names import HEAD, Part, names
 from minitransformer.storage import ArrayFolder, check_arrays, check_finite, read_json
 
 PREFIXES = {"gpt2": "transformer.", "llama": "model.", "mistral": "model."}
@@ -43,6 +43,9 @@ def load_pretrained(cls, folder, *, tokenizer=True, **options):
     kind = config["model_type"]
     prefix = PREFIXES[kind] if any(n.startswith(PREFIXES[kind]) for n in arrays) else ""
     parts = names(kind, settings, prefix)
+    table = parts["embedding.W"].names[0]
+    if settings.tied and table not in arrays and HEAD in arrays:
+        parts["embedding.W"] = Part((HEAD,))  # the one matrix is stored under the head's name
     shapes = expected_shapes(settings, parts)
     _check(arrays, shapes, settings, parts, folder)
     end_ids = read_end_ids(folder, config, settings.vocab_size)
@@ -129,18 +132,18 @@ def expected_shapes(settings, parts):
 
 def _check(arrays, shapes, settings, parts, folder):
     """Refuse arrays that are missing, unexpected, of the wrong shape, or not floating-point."""
-    head, table = "lm_head.weight", parts["embedding.W"].names[0]
+    (table,) = parts["embedding.W"].names
     weights = {n: entry for n, entry in arrays.entries.items() if not TABLES.fullmatch(n)}
-    stored_head = weights.pop(head, None) if settings.tied else None
+    stored_head = weights.pop(HEAD, None) if settings.tied and table != HEAD else None
     check_arrays(weights, {name: (shape, None) for name, shape in shapes.items()}, folder)
     for name, entry in weights.items():
         if entry.dtype not in FLOATS:
             raise ValueError(
                 f"{folder}: {name} must be one of {', '.join(FLOATS)}, got {entry.dtype}"
             )
-    if stored_head is not None and not np.array_equal(arrays[head], arrays[table], equal_nan=True):
+    if stored_head is not None and not np.array_equal(arrays[HEAD], arrays[table], equal_nan=True):
         raise ValueError(
-            f"{folder}: tie_word_embeddings is true in config.json, but {head} differs from {table}"
+            f"{folder}: tie_word_embeddings is true in config.json, but {HEAD} differs from {table}"
         )
 
 

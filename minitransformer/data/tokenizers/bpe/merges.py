@@ -169,8 +169,10 @@ def ranked(merges, vocabulary):
     """Ranks of pairs of ids, and the ids they become; ValueError if a pair occurs twice."""
     ranks, results = {}, []
     for rank, (first, second) in enumerate(merges):
-        pair = id_of(vocabulary, first), id_of(vocabulary, second)
+        if absent := [n for n in (first, second, first + second) if n not in vocabulary]:
+            raise ValueError(f"merge {rank + 1}: the token {absent[0]!r} is missing")
+        pair = vocabulary[first], vocabulary[second]
         if ranks.setdefault(pair, rank) != rank:
             raise ValueError(f"the pair {first!r} {second!r} is merged twice")
-        results.append(id_of(vocabulary, first + second))
+        results.append(vocabulary[first + second])
     return ranks, results

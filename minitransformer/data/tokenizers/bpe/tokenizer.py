@@ -1,17 +1,18 @@
 """Byte-level byte-pair encoding, as in GPT-2: every valid text is encoded and decoded exactly."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 
 from minitransformer.checks import check_count, check_flag, check_text, check_texts, check_tokens
 from minitransformer.data.tokenizers.bpe import files as bpe_files
 from minitransformer.data.tokenizers.bpe.added_tokens import AddedTokens
-from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS
 from minitransformer.data.tokenizers.bpe.learning import learn_table
-from minitransformer.data.tokenizers.bpe.merges import id_of, in_order, merge_pairs, ranked
+from minitransformer.data.tokenizers.bpe.merges import id_of, in_order
+from minitransformer.data.tokenizers.bpe.piece_encoder import PieceEncoder
 from minitransformer.data.tokenizers.bpe.pieces import piece_finder
+from minitransformer.data.tokenizers.bpe.tokenizer_json import split_merges
 from minitransformer.data.tokenizers.tokenizer import (
     END_TOKEN,
     PAD_TOKEN,
@@ -20,8 +21,10 @@ from minitransformer.data.tokenizers.tokenizer import (
     printable,
 )
 
-CACHED_PIECES = 1 << 16
-MAX_CACHED = 64  # in bytes, for one piece; with CACHED_PIECES, this limits the size of the cache
+# These are in a saved file only if they have been set
+OPTIONAL = (
+    "added", "normalized", "prefix", "normalization", "unknown", "prefix_space", "partial",
+)  # fmt: skip
 
 
 class ByteLevelBPE(Tokenizer):
@@ -31,7 +34,7 @@ class ByteLevelBPE(Tokenizer):
     ----------
     vocabulary : mapping of str to int
         Tokens and their ids, 0 to V - 1. In a token, each byte is written as one of
-        :data:`byte_symbols.SYMBOLS`. All 256 bytes must be included.
+        :data:`byte_symbols.SYMBOLS`. All 256 bytes must be included, unless `partial` is True.
     merges : sequence of (str, str)
         Pairs of tokens, in the order in which they are merged. Each result must be a token too.
     specials : sequence of str
@@ -41,12 +44,23 @@ class ByteLevelBPE(Tokenizer):
         Further tokens that represent their own text. They are written literally, not in byte
         symbols. They are found in a text before it is cut into pieces, the longest first, and
         :meth:`decode` keeps them.
+    normalized : sequence of str
+        Those of `added` that are found after `normalization`; the others are found before it.
     prefix : str, optional
         The special token that :meth:`encode` puts before every text (Llama 3).
     pad, start, end : str, optional
         Which of `specials` are the padding, the start and the end.
-    pattern : {"gpt2", "llama3", "qwen2"}
-        How a text is cut into pieces before merging.
+    unknown : str, optional
+        The token of a byte that is not in the vocabulary. Without it, such bytes are left out.
+    pattern : {"gpt2", "llama3", "qwen2", "digits", "numbers", "whole"} or a list of these
+        How a text is cut into pieces before merging. Each pattern of a list cuts the pieces of the
+        one before it. "digits" cuts before and after every digit, "numbers" around runs of digits.
+    normalization : {"NFC", "NFD", "NFKC", "NFKD"}, optional
+        The normal form that :meth:`encode` gives to a text. :meth:`decode` does not undo it.
+    prefix_space : bool
+        Whether a space is put before each text that the last pattern cuts, if it has none.
+    partial : bool
+        Whether bytes may be missing from the vocabulary, as in some published ones.
     ignore_merges : bool
         Whether a piece that is itself a token is encoded as that token, even if merging would not
         produce it (Llama 3).
@@ -63,46 +77,35 @@ class ByteLevelBPE(Tokenizer):
     kind = "bpe"
 
     def __init__(
-        self,
-        vocabulary: Mapping[str, int],
-        merges: Sequence[tuple[str, str]],
-        *,
-        specials: Sequence[str] = (),
-        added: Sequence[str] = (),
-        prefix=None,
-        pad=None,
-        start=None,
-        end=None,
-        pattern="gpt2",
-        ignore_merges=False,
-    ):
-        self._find_pieces, self._pattern_name = piece_finder(pattern), pattern
+        self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], *,
+        specials: Sequence[str] = (), added: Sequence[str] = (), normalized: Sequence[str] = (),
+        prefix=None, pad=None, start=None, end=None, unknown=None, pattern="gpt2",
+        normalization=None, prefix_space=False, partial=False, ignore_merges=False,
+    ):  # fmt: skip
+        self._find_pieces = piece_finder(pattern, prefix_space)
+        self._options = {"prefix_space": prefix_space, "partial": partial, "unknown": unknown}
+        self._pattern = pattern
         self._names = in_order(vocabulary)
-        self._added_tokens = AddedTokens(vocabulary, specials, added, prefix)
+        self._added_tokens = AddedTokens(
+            vocabulary, specials, added,
+            normalized=normalized, prefix=prefix, normalization=normalization,
+        )  # fmt: skip
         self._specials = self._added_tokens.specials
         self.pad_id, self.start_id, self.end_id = (
             None if name is None else id_of(self._specials, name) for name in (pad, start, end)
         )
         self._bytes = [self._added_tokens.bytes_of(name) for name in self._names]
-        self._byte_ids = [id_of(vocabulary, symbol) for symbol in SYMBOLS]
+        self.unknown_id = None if unknown is None else id_of(vocabulary, unknown)
         self._merges = [tuple(merge) for merge in merges]
-        self._ranks, self._results = ranked(self._merges, vocabulary)
-        self._whole = {}  # pieces that are tokens and are not merged: bytes to id
+        own = {}
         if check_flag("ignore_merges", ignore_merges):
-            for i, (content, name) in enumerate(zip(self._bytes, self._names, strict=True)):
-                if content and name not in self._added_tokens.added:
-                    self._whole[content] = i
-        self._cached = lru_cache(CACHED_PIECES)(self._merged)
+            rows = enumerate(zip(self._bytes, self._names, strict=True))
+            own = {b: i for i, (b, name) in rows if b and name not in self._added_tokens.added}
+        self._encode_piece = PieceEncoder(vocabulary, self._merges, own, partial, self.unknown_id)
 
     @classmethod
     def train(
-        cls,
-        texts: Iterable[str],
-        n_merges: int,
-        specials: bool = True,
-        *,
-        min_count: int = 2,
-        pattern: str = "gpt2",
+        cls, texts: Iterable[str], n_merges: int, specials=True, *, min_count=2, pattern="gpt2"
     ):
         """Learn merges from texts.
 
@@ -117,8 +120,8 @@ class ByteLevelBPE(Tokenizer):
             256 bytes come next, then the results of the merges.
         min_count : int
             Pairs that occur less often are not merged.
-        pattern : {"gpt2", "llama3", "qwen2"}
-            How a text is cut into pieces.
+        pattern : str or list of str
+            How a text is cut into pieces, as for the class.
 
         Raises
         ------
@@ -149,7 +152,7 @@ class ByteLevelBPE(Tokenizer):
         FileNotFoundError, ValueError
             If a table is missing or not valid.
         """
-        return cls(**bpe_files.read_gpt2(folder))
+        return bpe_files.read_gpt2(cls, folder)
 
     @classmethod
     def from_huggingface(cls, folder):
@@ -168,7 +171,7 @@ class ByteLevelBPE(Tokenizer):
             If a file is damaged, or has a setting that this class does not support. The message
             names the key.
         """
-        return cls(**bpe_files.read_huggingface(folder))
+        return bpe_files.read_huggingface(cls, folder)
 
     def encode(self, text) -> np.ndarray:
         """The ids of a text, or of bytes that need not be UTF-8.
@@ -191,21 +194,14 @@ class ByteLevelBPE(Tokenizer):
             errors = "surrogateescape"  # turns each invalid byte into a character of its own
             text = text.decode("utf-8", errors)
         check_text(text)
-        ids, added = list(self._added_tokens.prefix), self._added_tokens.added
+        ids = list(self._added_tokens.prefix)
         for part in self._added_tokens.parts(text):
-            if part in added:
-                ids.append(added[part])
+            if isinstance(part, int):
+                ids.append(part)
                 continue
             for piece in self._find_pieces(part):
-                content = piece.encode("utf-8", errors)
-                ids += (self._cached if len(content) <= MAX_CACHED else self._merged)(content)
+                ids += self._encode_piece(piece.encode("utf-8", errors))
         return np.array(ids, dtype=np.int64)
-
-    def _merged(self, piece: bytes) -> tuple[int, ...]:
-        """The ids of one piece."""
-        if piece in self._whole:
-            return (self._whole[piece],)
-        return tuple(merge_pairs([self._byte_ids[b] for b in piece], self._ranks, self._results))
 
     def decode_bytes(self, ids) -> bytes:
         """The bytes of `ids`, which may end within a character; special tokens are left out."""
@@ -232,19 +228,23 @@ class ByteLevelBPE(Tokenizer):
         names = {i: name for name, i in self._specials.items()}
         roles = {"pad": self.pad_id, "start": self.start_id, "end": self.end_id}
         return {
-            "pattern": self._pattern_name,
-            "ignore_merges": bool(self._whole),
+            "pattern": self._pattern,
+            "ignore_merges": bool(self._encode_piece.whole),
+            **{key: value for key, value in self._options.items() if value},
             **self._added_tokens.content(),
             **{role: names.get(i) for role, i in roles.items()},
             "vocabulary": self._names,
             "merges": [" ".join(merge) for merge in self._merges],
         }
 
+    def __reduce__(self):
+        return self._from_content, (self._content(),)
+
     @classmethod
     def _from_content(cls, content):
         names = check_tokens(content["vocabulary"])
         required = ("specials", "pad", "start", "end", "pattern", "ignore_merges")
         options = {key: content[key] for key in required}
-        options |= {key: content[key] for key in ("added", "prefix") if key in content}
-        merges = bpe_files.split_merges(content["merges"], "merges")
+        options |= {key: content[key] for key in OPTIONAL if key in content}
+        merges = split_merges(content["merges"], "merges")
         return cls({name: i for i, name in enumerate(names)}, merges, **options)
