@@ -143,7 +143,7 @@ def _files_of_index(path):
         raise ValueError(f"{path} has no weight_map of array names to file names")
     for shard in weight_map.values():
         # a file name is joined to the folder, and must not lead out of it
-        if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard:
+        if not isinstance(shard, str) or Path(shard).name != shard or "\\" in shard or not shard:
             raise ValueError(f"{path} names a file that is not in the same folder: {shard!r:.80}")
     missing = {shard for shard in weight_map.values() if not (path.parent / shard).exists()}
     if missing:

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import unicodedata
+import warnings
 
 import numpy as np
 import pytest
@@ -109,18 +110,34 @@ def test_missing_bytes(tmp_path):
     table = {"a": 0, "b": 1, "ab": 2, "\u0120": 3, "<unk>": 4}
     model = {"vocab": table, "merges": ["a b"]}
     bpe = made(tmp_path, model=model)
+    with pytest.warns(UserWarning, match="no token for the byte 0x78, as in 'axb': such bytes"):
+        bpe.encode("axb")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one warning is enough
+        bpe.encode("azb")
     # Left out before merging, as in the tokenizers library
     assert bpe.encode("axb ab \u00e9").tolist() == [2, 3, 2, 3]
     unknown = [{"id": 4, "content": "<unk>", "special": True}]
     bpe = made(tmp_path, model=model | {"unk_token": "<unk>"}, added_tokens=unknown)
     assert bpe.unknown_id == 4
     assert bpe.encode("axb ab \u00e9").tolist() == [0, 4, 1, 3, 2, 3, 4, 4]
-    with pytest.raises(ValueError, match="model.fuse_unk = true is not supported, because 253"):
-        made(tmp_path, model=model | {"unk_token": "<unk>", "fuse_unk": True})
+    fused = model | {"unk_token": "<unk>", "fuse_unk": True}
+    bpe = made(tmp_path, model=fused, added_tokens=unknown)
+    assert bpe.encode("axyb ab \u00e9x y").tolist() == [0, 4, 1, 3, 2, 3, 4, 3, 4]
     with pytest.raises(ValueError, match="model.unk_token must be a token, because 253 .*'<x>'"):
         made(tmp_path, model=model | {"unk_token": "<x>"})
     with pytest.raises(ValueError, match="the token '\u0100' is missing"):
         ByteLevelBPE(table, [("a", "b")])
+
+
+def test_what_is_between_the_matches_may_also_be_removed(tmp_path):
+    """A pattern that covers the whole text leaves nothing between its matches."""
+    last = BYTE_LEVEL | {"use_regex": False}
+    split = {"type": "Split", "pattern": {"Regex": PATTERNS["llama3"]}}
+    isolated = split | {"behavior": "Isolated", "invert": False}
+    removed = split | {"behavior": "Removed", "invert": True}
+    kept = made(tmp_path, pre_tokenizer=sequence(isolated, last))
+    assert made(tmp_path, pre_tokenizer=sequence(removed, last)) == kept
 
 
 def test_truncation_and_padding_are_left_over(tmp_path):
@@ -156,6 +173,7 @@ def test_patterns_that_are_none(pattern):
         ByteLevelBPE(SMALL, [], pattern=pattern)
 
 
+@pytest.mark.filterwarnings("ignore:the tokenizer has no token")
 @pytest.mark.parametrize("form", [None, "NFC", "NFKD"])
 @pytest.mark.parametrize("space", [False, True])
 @pytest.mark.parametrize("first", [[], ["individual"], ["runs"], ["llama3"], ["qwen2", "runs"]])

@@ -102,6 +102,9 @@ REFUSED = [
     ({}, "model_type = None"),
     ({"model_type": ["gpt2"]}, "model_type = .'gpt2'."),
     (GPT2 | {"n_embd": None}, "n_embd = None; it must be an integer of at least 1"),
+    ({"model_type": "gpt2"}, "vocab_size is missing; it must be an integer of at least 1"),
+    (LLAMA | {"hidden_size": 10**400}, "hidden_size|d_model"),
+    (LLAMA | {"head_dim": "128"}, "head_dim = '128'; only hidden_size"),
     (GPT2 | {"n_layer": "12"}, "n_layer = '12'; it must be an integer"),
     (GPT2 | {"n_head": True}, "n_head = True; it must be an integer"),
     (GPT2 | {"n_head": 12.0}, "n_head = 12.0; it must be an integer"),
@@ -191,6 +194,9 @@ def test_dropout_given_by_the_caller_overrides_the_rates():
 @pytest.mark.parametrize(("config", "more"), [
     (GPT2, {"n_special": 0, "predict_special_tokens": True, "output_past": True, "_num_labels": 1}),
     (GPT2, {"output_attentions": False, "torchscript": False, "top_k": 50, "do_sample": True}),
+    (GPT2, {"num_beams": 1, "bad_words_ids": None, "tie_encoder_decoder": False}),
+    (LLAMA, {"transformers.js_config": {"a": 1}, "unsloth_version": "1", "sliding_window": None}),
+    (LLAMA, {"head_dim": 128.0, "quantization_config": None}),
     (LLAMA, {"is_llama_config": True, "rope_interleaved": False, "max_length": 4096}),
 ])  # fmt: skip
 def test_keys_of_older_files(config, more):

@@ -63,6 +63,7 @@ SECOND = "model-00002-of-00002.safetensors"
         ({"scale": "/etc/passwd"}, "is not in the same folder"),
         ({"scale": "a\\b"}, "is not in the same folder"),
         ({"scale": ".."}, "is not in the same folder|is not a file"),
+        ({"scale": ""}, "index.json names a file that is not in the same folder"),
         ({"scale": 3}, "is not in the same folder: 3"),
         ({"scale": ["x"]}, "is not in the same folder"),
     ],

@@ -10,15 +10,21 @@ from minitransformer.checks import near_names
 # Keys that do not affect the logits; older files also have keys for the library's outputs and
 # sampling
 HARMLESS = {
-    "_attn_implementation_autoset", "_name_or_path", "_num_labels", "architectures",
-    "bos_token_id", "do_sample", "dtype", "eos_token_id", "finetuning_task",
-    "gradient_checkpointing", "id2label", "initializer_range", "is_llama_config", "label2id",
-    "max_length", "model_type", "n_ctx", "n_special", "num_return_sequences",
-    "output_attentions", "output_hidden_states", "output_past", "pad_token_id",
-    "predict_special_tokens", "problem_type", "return_dict", "summary_activation",
-    "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj",
-    "task_specific_params", "temperature", "tokenizer_class", "top_k", "top_p", "torch_dtype",
-    "torchscript", "transformers.js_config", "transformers_version", "unk_token_id", "use_cache",
+    "_attn_implementation_autoset", "_commit_hash", "_name_or_path", "_num_labels", "architectures",
+    "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "decoder_start_token_id",
+    "diversity_penalty", "do_sample", "dtype", "early_stopping", "encoder_no_repeat_ngram_size",
+    "eos_token_id", "exponential_decay_length_penalty", "finetuning_task", "forced_bos_token_id",
+    "forced_eos_token_id", "gradient_checkpointing", "id2label", "initializer_range",
+    "is_llama_config", "label2id", "length_penalty", "max_length", "min_length", "model_type",
+    "n_ctx", "n_special", "no_repeat_ngram_size", "num_beam_groups", "num_beams",
+    "num_return_sequences", "output_attentions", "output_hidden_states", "output_past",
+    "output_scores", "pad_token_id", "predict_special_tokens", "prefix", "problem_type",
+    "remove_invalid_values", "repetition_penalty", "return_dict", "return_dict_in_generate",
+    "sep_token_id", "summary_activation", "summary_first_dropout", "summary_proj_to_labels",
+    "summary_type", "summary_use_proj", "suppress_tokens", "task_specific_params", "temperature",
+    "tf_legacy_loss", "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript",
+    "transformers.js_config", "transformers_version", "typical_p", "unk_token_id", "unsloth_fixed",
+    "unsloth_version", "use_bfloat16", "use_cache",
 }  # fmt: skip
 # Keys that must have the only value that is supported here
 FIXED = {
@@ -26,6 +32,7 @@ FIXED = {
     "is_encoder_decoder": False, "pretraining_tp": 1, "pruned_heads": {},
     "reorder_and_upcast_attn": False, "scale_attn_by_inverse_layer_idx": False,
     "scale_attn_weights": True, "partial_rotary_factor": 1.0, "rope_interleaved": False,
+    "tie_encoder_decoder": False,
 }  # fmt: skip
 GPT2_ACTIVATIONS = {
     "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu": "gelu", "relu": "relu",
@@ -86,7 +93,7 @@ def _check_keys(config, own):
         if key in FIXED:
             if value is not None and value != FIXED[key]:
                 raise Unrepresentable(f"{key} = {value!r:.60}; only {FIXED[key]!r} is supported")
-        elif key not in HARMLESS and key not in own:
+        elif value is not None and key not in HARMLESS and key not in own:
             raise Unrepresentable(
                 f"{key} = {value!r:.60}: this key is unknown, and it might change the "
                 f"results; {near_names(key, sorted(own))}"
@@ -99,7 +106,8 @@ def _check_counts(config, counts):
         value = config.get(key)
         absent = value is None and key in OPTIONAL
         if not absent and (type(value) is not int or value < 1):
-            raise Unrepresentable(f"{key} = {value!r:.60}; it must be an integer of at least 1")
+            given = f"= {value!r:.60}" if key in config else "is missing"
+            raise Unrepresentable(f"{key} {given}; it must be an integer of at least 1")
     for key in NUMBERS:
         value = config.get(key, 0)
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -136,10 +144,10 @@ def _gpt2(config):
 
 def _llama(config):
     D, H = config["hidden_size"], config["num_attention_heads"]
-    if config.get("head_dim") not in (None, D / H):
+    head_dim = config.get("head_dim")
+    if head_dim is not None and (type(head_dim) not in (int, float) or head_dim * H != D):
         raise Unrepresentable(
-            f"head_dim = {config['head_dim']!r}; only hidden_size / "
-            f"num_attention_heads is supported"
+            f"head_dim = {head_dim!r:.60}; only hidden_size / num_attention_heads is supported"
         )
     bias = _flag(config, "attention_bias", False)
     if bias != _flag(config, "mlp_bias", False):

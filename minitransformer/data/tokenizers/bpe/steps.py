@@ -84,12 +84,13 @@ def _pattern(step, where):
         return "digits" if read_flag(step, "individual_digits", False, f"{where}.") else "numbers"
     text = step.get("pattern")
     text = text.get("Regex") if isinstance(text, dict) else text
-    isolated = step.get("behavior") == "Isolated" and not read_flag(
-        step, "invert", False, f"{where}."
-    )
-    if kind != "Split" or not isolated or text not in list(_REGEXES):
+    inverted = read_flag(step, "invert", False, f"{where}.")
+    # The matches cover the whole text, so it makes no difference if what is between is removed
+    kept = (step.get("behavior"), inverted) in (("Isolated", False), ("Removed", True))
+    if kind != "Split" or not kept or text not in list(_REGEXES):
         raise ValueError(
             f"{where} contains {step!r:.80}, which is not supported; before ByteLevel, there may "
-            f"be Digits, and Split by the pattern of {', '.join(PATTERNS)} with behavior Isolated"
+            f"be Digits, and Split by the pattern of {', '.join(PATTERNS)} with behavior Isolated, "
+            "or Removed and inverted"
         )
     return _REGEXES[text]

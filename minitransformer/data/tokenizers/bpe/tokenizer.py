@@ -23,7 +23,8 @@ from minitransformer.data.tokenizers.tokenizer import (
 
 # These are in a saved file only if they have been set
 OPTIONAL = (
-    "added", "normalized", "prefix", "normalization", "unknown", "prefix_space", "partial",
+    "added", "normalized", "prefix", "normalization", "unknown", "fuse_unknown",
+    "prefix_space", "partial",
 )  # fmt: skip
 
 
@@ -42,16 +43,16 @@ class ByteLevelBPE(Tokenizer):
         contains their names, and :meth:`decode` leaves them out.
     added : sequence of str
         Further tokens that represent their own text. They are written literally, not in byte
-        symbols. They are found in a text before it is cut into pieces, the longest first, and
-        :meth:`decode` keeps them.
+        symbols. They are found, the longest first, before a text is cut into pieces.
     normalized : sequence of str
         Those of `added` that are found after `normalization`; the others are found before it.
     prefix : str, optional
         The special token that :meth:`encode` puts before every text (Llama 3).
     pad, start, end : str, optional
         Which of `specials` are the padding, the start and the end.
-    unknown : str, optional
-        The token of a byte that is not in the vocabulary. Without it, such bytes are left out.
+    unknown, fuse_unknown : str and bool, optional
+        The token of a byte that is not in the vocabulary, and whether one token replaces several
+        such bytes side by side. Without it, they are left out, with a warning.
     pattern : {"gpt2", "llama3", "qwen2", "digits", "numbers", "whole"} or a list of these
         How a text is cut into pieces before merging. Each pattern of a list cuts the pieces of the
         one before it. "digits" cuts before and after every digit, "numbers" around runs of digits.
@@ -62,8 +63,7 @@ class ByteLevelBPE(Tokenizer):
     partial : bool
         Whether bytes may be missing from the vocabulary, as in some published ones.
     ignore_merges : bool
-        Whether a piece that is itself a token is encoded as that token, even if merging would not
-        produce it (Llama 3).
+        Whether a piece that is a token becomes this token, even if merging would not produce it.
 
     Examples
     --------
@@ -79,12 +79,12 @@ class ByteLevelBPE(Tokenizer):
     def __init__(
         self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], *,
         specials: Sequence[str] = (), added: Sequence[str] = (), normalized: Sequence[str] = (),
-        prefix=None, pad=None, start=None, end=None, unknown=None, pattern="gpt2",
-        normalization=None, prefix_space=False, partial=False, ignore_merges=False,
+        prefix=None, pad=None, start=None, end=None, unknown=None, fuse_unknown=False,
+        pattern="gpt2", normalization=None, prefix_space=False, partial=False, ignore_merges=False,
     ):  # fmt: skip
         self._find_pieces = piece_finder(pattern, prefix_space)
         self._options = {"prefix_space": prefix_space, "partial": partial, "unknown": unknown}
-        self._pattern = pattern
+        self._pattern = list(pattern) if isinstance(pattern, tuple) else pattern
         self._names = in_order(vocabulary)
         self._added_tokens = AddedTokens(
             vocabulary, specials, added,
@@ -96,12 +96,12 @@ class ByteLevelBPE(Tokenizer):
         )
         self._bytes = [self._added_tokens.bytes_of(name) for name in self._names]
         self.unknown_id = None if unknown is None else id_of(vocabulary, unknown)
-        self._merges = [tuple(merge) for merge in merges]
-        own = {}
+        self._merges, own = [tuple(merge) for merge in merges], {}
         if check_flag("ignore_merges", ignore_merges):
             rows = enumerate(zip(self._bytes, self._names, strict=True))
             own = {b: i for i, (b, name) in rows if b and name not in self._added_tokens.added}
-        self._encode_piece = PieceEncoder(vocabulary, self._merges, own, partial, self.unknown_id)
+        missing = partial, self.unknown_id, fuse_unknown
+        self._encode_piece = PieceEncoder(vocabulary, self._merges, own, *missing)
 
     @classmethod
     def train(
@@ -168,8 +168,7 @@ class ByteLevelBPE(Tokenizer):
         ------
         FileNotFoundError
         ValueError
-            If a file is damaged, or has a setting that this class does not support. The message
-            names the key.
+            If a file is damaged or a setting is not supported. The message names file and key.
         """
         return bpe_files.read_huggingface(cls, folder)
 
@@ -231,6 +230,7 @@ class ByteLevelBPE(Tokenizer):
             "pattern": self._pattern,
             "ignore_merges": bool(self._encode_piece.whole),
             **{key: value for key, value in self._options.items() if value},
+            **({"fuse_unknown": True} if self._encode_piece.fuse else {}),
             **self._added_tokens.content(),
             **{role: names.get(i) for role, i in roles.items()},
             "vocabulary": self._names,

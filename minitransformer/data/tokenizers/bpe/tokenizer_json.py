@@ -125,12 +125,8 @@ def _missing_bytes(model, vocabulary, path):
             f"{path}: model.unk_token must be a token, because {missing} of the 256 bytes are "
             f"missing from model.vocab, got {name!r:.60}"
         )
-    if read_flag(model, "fuse_unk", False, f"{path}: model."):
-        raise ValueError(
-            f"{path}: model.fuse_unk = true is not supported, because {missing} of the 256 bytes "
-            "are missing from model.vocab"
-        )
-    return {"partial": True, "unknown": name}
+    fused = read_flag(model, "fuse_unk", False, f"{path}: model.")
+    return {"partial": True, "unknown": name, "fuse_unknown": fused}
 
 
 def _check_decoder(content, path):
