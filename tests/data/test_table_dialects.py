@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from functools import partial
 
 import pytest
 
@@ -157,6 +158,18 @@ def test_without_a_header(tmp_path):
     assert rows_of(tmp_path / "a.csv", content, "1", "2", header=False)[1] == ("b, and c", "0")
     message = refusal(tmp_path / "a.csv", "a,1;1\nb,2;0\n", "1", "2", header=False)
     assert message.startswith("a.csv: the columns may be separated by commas or semicolons")
+
+
+def test_columns_by_number_may_be_integers(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("good,x,1\nbad,y,0\n", encoding="utf-8")
+    load = partial(load_table, path, header=False, validation=0, test=0)
+    assert load(1, 3).train.texts == load("1", "3").train.texts == ["good", "bad"]
+    assert load([1, 2], 3).train.texts == ["good\nx", "bad\ny"]
+    with pytest.raises(ValueError, match="numbered from 1 to 3"):
+        load(0, 3)
+    with pytest.raises(ValueError, match="must differ"):
+        load(3, "3")
 
 
 def test_columns_that_are_not_asked_for(tmp_path):

@@ -13,8 +13,9 @@ def positions(columns, wanted):
     ----------
     columns : sequence of str
         The names of a table's columns.
-    wanted : str or sequence of str
-        One name; or several, as a sequence or separated by commas.
+    wanted : str, int or sequence of these
+        One name, or the number of a column without a name; or several, as a sequence or, in a
+        string, separated by commas.
 
     Returns
     -------
@@ -27,7 +28,8 @@ def positions(columns, wanted):
 
 def _names(columns, wanted):
     if not isinstance(wanted, str):
-        return list(wanted)
+        numbered = [wanted] if isinstance(wanted, int) else wanted
+        return [str(name) for name in numbered]
     several = "," in wanted and wanted not in columns
     return [name.strip() for name in wanted.split(",")] if several else [wanted]
 

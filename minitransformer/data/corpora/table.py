@@ -145,7 +145,7 @@ def read_texts(path, text_column, options=None, on_note=None):
 
 def _read(path, text_column, label_column, options, on_note):
     """Texts, labels and places of all rows that are used."""
-    if label_column == text_column:
+    if str(label_column) == str(text_column):
         raise ValueError(f"text_column and label_column must differ, got {label_column!r} twice")
     rows = read_rows(path, text_column, label_column, options, on_note)
     if not rows:
