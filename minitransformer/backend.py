@@ -79,8 +79,9 @@ def array_module(*arrays, **named):
         return np  # the usual case, in about a microsecond
     arguments = [(f"argument {i}", a) for i, a in enumerate(arrays)] + list(named.items())
     for name, array in arguments:
-        foreign = hasattr(array, "detach") or hasattr(array, "to_numpy")  # PyTorch, pandas
-        if foreign or isinstance(array, list | tuple):
+        own = isinstance(array, np.ndarray | np.generic) or is_cupy(array)
+        foreign = hasattr(array, "__array__") and not own  # PyTorch, pandas, JAX
+        if foreign or hasattr(array, "to_numpy") or isinstance(array, list | tuple):
             raise TypeError(f"{name} must be a NumPy or CuPy array, got a {type(array).__name__}")
     host = [name for name, a in arguments if isinstance(a, np.ndarray) and a.ndim]
     device = [name for name, a in arguments if is_cupy(a)]

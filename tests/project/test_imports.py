@@ -193,6 +193,26 @@ def test_no_test_imports_a_test(path):
     assert re.findall(r"^ *(?:from|import) tests\.(?:\w+\.)?test_\w+", text, re.MULTILINE) == []
 
 
+ORACLES = {"torch", "transformers", "tokenizers", "pandas", "sklearn", "scipy", "cupy"}
+
+
+def oracles_needed(tree):
+    """The oracles without which a file of tests cannot be imported."""
+    return ORACLES & {name.split(".")[0] for name in _imports(_without_functions(tree), "")}
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.stem)
+def test_the_tests_run_without_the_oracles(path):
+    """A test that needs PyTorch asks by ``pytest.importorskip``, so that it can be skipped."""
+    assert oracles_needed(ast.parse(path.read_text(encoding="utf-8"))) == set()
+
+
+def test_an_oracle_that_a_test_needs_is_noticed():
+    asked = "torch = pytest.importorskip('torch')\ndef f():\n    import torch"
+    assert oracles_needed(ast.parse(asked)) == set()
+    assert oracles_needed(ast.parse("import numpy\nfrom torch.nn import functional")) == {"torch"}
+
+
 def test_no_file_imports_itself_in_a_circle():
     """The ``__init__`` of a package imports its members; the members do not import it in turn."""
     modules = {source.module for source in SOURCES}
