@@ -15,6 +15,7 @@ from minitransformer.cli import app
 from tests.support.commands import TINY, write_table
 
 ON_GPU = "test_gpu.py"  # the tests that need a GPU, and run only with --device gpu
+LONGEST = {"verification", "gradcheck"}  # the folders with the longest single tests
 # Folders of tests with their own option: they need more than the plain tests, or more time.
 SEPARATE = {
     "notebooks": "only the tests that run every notebook in a fresh kernel",
@@ -55,6 +56,11 @@ def pytest_ignore_collect(collection_path, config):
     folder = collection_path.parent.name
     kind = "gpu" if collection_path.name == ON_GPU else folder if folder in SEPARATE else "plain"
     return kind not in (chosen or {"plain"}) or None
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests first, so that no process is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture

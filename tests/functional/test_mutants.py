@@ -58,6 +58,7 @@ def test_the_list_of_equivalent_mutants_is_not_stale():
 
 
 def test_the_tests_hold_nothing_against_the_code_as_it_is():
+    """The pairs; the ledger's tests check the layers and models as they are."""
     assert mutants.baseline() == []
 
 

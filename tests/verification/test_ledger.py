@@ -14,6 +14,7 @@ from minitransformer.models import TransformerClassifier
 from minitransformer.verification import Twice, scatter_parameters, subjects
 from tests.support.tolerances import tolerance
 
+KINDS = ["pair", "layer", "model"]
 X = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]])
 
 
@@ -103,22 +104,29 @@ def test_a_layer_used_twice_that_overwrites_loses_a_path():
     assert gradcheck.check_layer(Twice(Scale(_adds)), X).ok
 
 
-def test_the_ledger_passes_everything():
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_ledger_passes_everything(kind):
     """A few shapes here, and the pairs' edges; the command runs 200 shapes per pair."""
     few = [
-        dataclasses.replace(subject, edges=subject.edges if subject.kind == "pair" else ())
+        dataclasses.replace(subject, edges=subject.edges if kind == "pair" else ())
         for subject in subjects()
+        if subject.kind == kind
     ]
     ledger = gradcheck.ledger(few, shapes=3, seed=4, progress=False)
     assert ledger.ok, str(ledger)
-    assert {line.kind for line in ledger.lines} == {"pair", "layer", "model"}
-    pairs = {line.name for line in ledger.lines if line.kind == "pair"}
-    assert pairs == {*F.PAIRS, *(f"{name}, fused" for name in fused.faster_pairs())}
+    assert [line.name for line in ledger.lines] == [subject.name for subject in few]
+    name = "pair" if kind == "pair" else "network"
     for line in ledger.lines:
-        assert line.shapes >= 3 or line.kind != "pair"
-        kind = "pair" if line.kind == "pair" else "network"
-        assert line.tolerance.complex_step == tolerance(f"{kind} gradients vs complex step")
-        assert line.tolerance.central == tolerance(f"{kind} gradients vs central differences")
+        assert line.shapes >= (3 if kind == "pair" else 1)
+        assert line.tolerance.complex_step == tolerance(f"{name} gradients vs complex step")
+        assert line.tolerance.central == tolerance(f"{name} gradients vs central differences")
+
+
+def test_the_ledger_has_every_pair_and_every_kind():
+    names = {kind: {s.name for s in subjects() if s.kind == kind} for kind in KINDS}
+    assert names["pair"] == {*F.PAIRS, *(f"{name}, fused" for name in fused.faster_pairs())}
+    assert all(names.values())
+    assert sum(map(len, names.values())) == len(subjects())
 
 
 @pytest.mark.parametrize("name", ["MultiHeadAttention, causal, padded", "post norm, max pooling"])
