@@ -142,11 +142,11 @@ class _Network:
         original = {key: parameter.value for key, parameter in self.parameters.items()}
         try:
             for key, parameter in self.parameters.items():
-                parameter.value = array_module(original[key]).asarray(values[key])
+                _use(parameter, array_module(original[key]).asarray(values[key]))
             yield
         finally:
             for key, parameter in self.parameters.items():
-                parameter.value = original[key]
+                _use(parameter, original[key])
 
     def run(self, inputs):
         """Forward pass with a new generator from the same seed."""
@@ -224,6 +224,14 @@ class _Network:
         failures = {key: gradient_failure(found.get(key), values[key]) for key in floating}
         gradients = {key: None if failures[key] else to_host(found[key]) for key in floating}
         return values, gradients, failures
+
+
+def _use(parameter, array):
+    """Make `array` itself the value: the complex step needs another dtype than the parameter's."""
+    if hasattr(parameter, "use"):
+        parameter.use(array)
+    else:
+        parameter.value = array
 
 
 def _adding_failure(once, twice, dy):

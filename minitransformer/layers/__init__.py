@@ -13,11 +13,12 @@ from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.embedding import Embedding, draw_normal
 from minitransformer.layers.encoder import EncoderBlock
 from minitransformer.layers.feed_forward import ACTIVATIONS, FeedForward, SwiGLU
+from minitransformer.layers.flat import FlatParameters
 from minitransformer.layers.grouped import GroupedQueryAttention
 from minitransformer.layers.kv_cache import KeyValues, KVCache
 from minitransformer.layers.linear import Linear
 from minitransformer.layers.norms import NORM_KINDS, LayerNorm, RMSNorm, make_norm
-from minitransformer.layers.parameters import FlatParameters, Parameter
+from minitransformer.layers.parameters import Parameter
 from minitransformer.layers.positions import POSITIONS, PositionalEncoding, rows_at
 from minitransformer.layers.residual import NORMS
 from minitransformer.layers.tied_head import TiedHead

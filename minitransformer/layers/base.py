@@ -6,8 +6,9 @@ import types
 
 import numpy as np
 
-from minitransformer.backend import array_module, to_device
-from minitransformer.layers.parameters import FlatParameters, Parameter, unknown_attribute
+from minitransformer.backend import to_device
+from minitransformer.layers.flat import FlatParameters
+from minitransformer.layers.parameters import Parameter, fitting, unknown_attribute
 
 
 class _Sealed(type):
@@ -38,12 +39,19 @@ class Layer(metaclass=_Sealed):
     AttributeError
         If an attribute is set that the layer does not have after its `__init__`, unless its name
         begins with an underscore.
+    TypeError
+        If a parameter is replaced by an array: set its `value`.
     """
 
     def __setattr__(self, name, value):
         is_new = "_complete" in vars(self) and not name.startswith("_") and not hasattr(self, name)
         if is_new or name in ("trainable", "requires_grad"):
             raise unknown_attribute(self, name)
+        if isinstance(vars(self).get(name), Parameter) and hasattr(value, "dtype"):
+            raise TypeError(
+                f"{name} must be a Parameter, got an array: write it into the parameter, "
+                f"{name}.value = array"
+            )
         super().__setattr__(name, value)
 
     def __getstate__(self):
@@ -140,16 +148,12 @@ class Layer(metaclass=_Sealed):
             raise ValueError(
                 f"weights must be {len(parameters)} arrays, one per parameter, got {len(weights)}"
             )
-        arrays = [np.asarray(to_device(array, "numpy")) for array in weights]
-        for (name, parameter), array in zip(parameters.items(), arrays, strict=True):
-            if array.shape != parameter.shape:
-                raise ValueError(
-                    f"the weights of {name!r} must have shape {parameter.shape}, got {array.shape}"
-                )
-            if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-                raise ValueError(f"the weights of {name!r} must be finite numbers")
+        arrays = [
+            fitting(f"the weights of {name!r}", array, parameter.value, finite=True)
+            for (name, parameter), array in zip(parameters.items(), weights, strict=True)
+        ]
         for parameter, array in zip(parameters.values(), arrays, strict=True):
-            parameter.value[...] = array_module(parameter.value).asarray(array)
+            parameter.value[...] = array
 
     def to(self, device):
         """Move the layer, but not the caches of earlier calls, to "numpy" (the host) or "cupy".
@@ -195,8 +199,8 @@ def _move(layer, device, done):
                 _move(member, device, done)
             elif isinstance(member, Parameter) and id(member) not in done:
                 done.add(id(member))
-                member.value = to_device(member.value, device)
-                member.grad = None if member._grad is None else to_device(member._grad, device)
+                member.use(to_device(member.value, device))
+                member._grad = None if member._grad is None else to_device(member._grad, device)
 
 
 def _replicate(value, seen):

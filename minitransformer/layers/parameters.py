@@ -1,6 +1,8 @@
-"""Learned arrays, one by one (`Parameter`) and all in one array (`FlatParameters`)."""
+"""Learned arrays, each with its gradient."""
 
-from minitransformer.backend import array_module, to_device
+import numpy as np
+
+from minitransformer.backend import array_module, is_cupy, to_device
 
 
 def unknown_attribute(owner, name):
@@ -14,6 +16,14 @@ def unknown_attribute(owner, name):
 class Parameter:
     """A learned array, and the gradient accumulated for it.
 
+    Setting `value` or `grad` copies numbers into the existing array, because in a model that array
+    is a part of the array of all parameters. A `grad` of None sets the gradient to zero.
+
+    Parameters
+    ----------
+    value : array
+        The initial value. The array itself is used.
+
     Attributes
     ----------
     value : array
@@ -24,12 +34,21 @@ class Parameter:
     ------
     AttributeError
         If any other attribute is set.
+    TypeError
+        If the initial value is not an array.
+    ValueError
+        If what is set has another shape or is not real numbers, or a value is NaN or infinite. In
+        that case, nothing has changed.
     """
 
     __slots__ = ("__weakref__", "_flat", "_grad", "value")
 
     def __init__(self, value):
-        self.value = value
+        if not hasattr(value, "dtype"):
+            raise TypeError(
+                f"value must be a NumPy or CuPy array, got {type(value).__name__}: {value!r:.50}"
+            )
+        self.use(value)
         self._grad = None
         self._flat = None
 
@@ -51,117 +70,79 @@ class Parameter:
 
     @grad.setter
     def grad(self, array):
-        self._grad = array
+        if array is self._grad and array is not None:
+            return  # the end of ``grad += array``
+        if array is not None:
+            self._copy("gradient", array, self.grad, finite=False)
+        elif self._grad is not None:
+            self._grad[...] = 0
+
+    def use(self, array):
+        """Use `array` itself as the value, without a copy.
+
+        In a model, the value is then no longer a part of the array of all parameters, unless
+        `array` shares its memory: training and `save` use the old one. This is for tools that
+        restore the old array, like the gradient checker.
+        """
+        object.__setattr__(self, "value", array)
+
+    def _copy(self, kind, array, own, *, finite):
+        """Copy `array` into `own`, after it has been checked."""
+        named = {} if self._flat is None else self._flat.parameters
+        name = next((f" of {name!r}" for name, other in named.items() if other is self), "")
+        own[...] = fitting(f"the {kind}{name}", array, own, finite=finite)
 
     def __repr__(self):
         return f"Parameter(shape={self.shape}, dtype={self.value.dtype})"
 
     def __setattr__(self, name, value):
-        if not hasattr(Parameter, name):
+        if name == "value":
+            if value is not self.value:  # it is at the end of ``value += array``
+                self._copy("value", value, self.value, finite=True)
+        elif hasattr(Parameter, name):
+            super().__setattr__(name, value)
+        else:
             raise unknown_attribute(self, name)
-        super().__setattr__(name, value)
 
     def __getstate__(self):
         return self.value, self._grad
 
     def __setstate__(self, state):
         # A copy is on its own; a copied model gathers its parameters again, see `Layer`.
-        self.value, self._grad = state
+        value, self._grad = state
+        self.use(value)
         self._flat = None
 
 
-class FlatParameters:
-    """All parameters of a model in one array, and all gradients in another.
-
-    An optimiser step, the norm for clipping and a checkpoint then each take one operation on one
-    array. The `value` and `grad` of each parameter become views.
+def fitting(what, array, own, *, finite):
+    """`array` where `own` is, NumPy or CuPy, after its shape and numbers have been checked.
 
     Parameters
     ----------
-    parameters : dict of str to Parameter
-        Their values are copied into the flat array, and then become views of it.
-    values : (n,) array, optional
-        An array that already contains the values of these parameters. It is shared, not copied.
+    what : str
+        What `array` is, for the message.
+    array : array or list
+    own : array
+        The array that the numbers are for.
+    finite : bool
+        Whether NaN and infinite numbers are refused.
 
-    Attributes
-    ----------
-    values : (n,) array
-    grads : (n,) array
-        Allocated on first access.
-    slices : dict of str to slice
-        The slice of each parameter in both arrays.
+    Raises
+    ------
+    ValueError
+        If `array` has another shape than `own`, or contains what it must not.
     """
-
-    def __init__(self, parameters, values=None):
-        self.parameters = parameters
-        self.slices, self._grads, start = {}, None, 0
-        for name, parameter in parameters.items():
-            parameter.grad, parameter._flat = None, self
-            self.slices[name] = slice(start, start + parameter.size)
-            start += parameter.size
-        if values is None:
-            values = next(iter(parameters.values())).value
-            values = array_module(values).empty(start, values.dtype)
-            for name, parameter in parameters.items():
-                # Each array is freed as soon as it is copied, so two copies of all of them never
-                # exist at once.
-                own = values[self.slices[name]].reshape(parameter.shape)
-                own[...] = parameter.value
-                parameter.value = own
-        self._bind(values)
-
-    @classmethod
-    def gather(cls, parameters):
-        """The flat arrays of `parameters`, with the gradients that these have so far."""
-        grads = None
-        if any(parameter._grad is not None for parameter in parameters.values()):
-            grads = [parameter.grad.ravel() for parameter in parameters.values()]
-        flat = cls(parameters)
-        if grads is not None:
-            flat.use_grads(array_module(flat.values).concatenate(grads))
-        return flat
-
-    def _bind(self, values):
-        """Make the parameters' values views of `values` (n,)."""
-        self.values = values
-        for name, view in self.views(values).items():
-            self.parameters[name].value = view
-
-    def to(self, device):
-        """Move values and gradients to a device; the parameters become views of the new arrays."""
-        self._bind(to_device(self.values, device))
-        if self._grads is not None:
-            self.use_grads(to_device(self._grads, device))
-
-    def views(self, array):
-        """Views of `array` (n,), one per parameter, by name."""
-        return {
-            name: array[where].reshape(self.parameters[name].shape)
-            for name, where in self.slices.items()
-        }
-
-    def allocate_grads(self):
-        """Allocate the gradients, all zero, and give each parameter its view."""
-        self.use_grads(array_module(self.values).zeros_like(self.values))
-
-    def use_values(self, values):
-        """Copy the values into `values` (n,), and use that array from now on."""
-        values[...] = self.values
-        self._bind(values)
-
-    def use_grads(self, grads):
-        """Use `grads` (n,) for the gradients; its dtype may be wider than the values' dtype."""
-        self._grads = grads
-        for name, view in self.views(grads).items():
-            self.parameters[name].grad = view
-
-    @property
-    def grads(self):
-        if self._grads is None:
-            self.allocate_grads()
-        return self._grads
-
-    def zero_grad(self):
-        """Set every gradient to zero."""
-        if self._grads is not None:
-            self._grads.fill(0)
+    try:
+        array = array if is_cupy(array) else np.asarray(array)
+    except ValueError:
+        raise ValueError(f"{what} must have shape {own.shape}, got rows that differ") from None
+    if array.shape != own.shape:
+        raise ValueError(f"{what} must have shape {own.shape}, got {array.shape}")
+    numbers = "finite numbers" if finite else "real numbers"
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"{what} must be {numbers}, got {array.dtype}")
+    with np.errstate(over="ignore"):  # a number too large for the dtype becomes infinite
+        array = to_device(array.astype(own.dtype, copy=False), array_module(own).__name__)
+    if finite and not array_module(array).isfinite(array).all():
+        raise ValueError(f"{what} must be {numbers}, got NaN or a number that is too large")
+    return array

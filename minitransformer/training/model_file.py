@@ -27,7 +27,13 @@ def save_model(model, path):
         The model to save.
     path : path-like
         The file to write; by convention its name ends in ``.safetensors``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter of the model was replaced, added or removed.
     """
+    model.flat.check_parameters(model.parameters())
     views = model.flat.views(model.flat.values)
     metadata = {
         "format": FORMAT,

@@ -50,6 +50,9 @@ CHECKS = {
     "model.evaluate(x, y, return_dict=True)": 'list(_) == ["loss", "accuracy"]',
     "model.evaluate(x, y, batch_size=8, verbose=1)": "_ == model.evaluate(x, y)",
     "model.evaluate(x, y, sample_weight=weights)": "_[1] == model.evaluate(x, y)[1]",
+    "model.head.b.value = [1.0, 2.0]": (
+        "model.head.b.value.tolist() == model.get_weights()[-1].tolist() == [1.0, 2.0]"
+    ),
     "model.metrics_names": '_ == ["loss", "accuracy"]',
     "model.predict(x)": "_.shape == (24, 2)",
     "model.predict(x, batch_size=8, verbose=0)": "(_ == model.predict(x)).all()",

@@ -47,8 +47,9 @@ class WorkerPool:
 
     Parameters
     ----------
-    model : object with ``flat`` and ``replica()``
-        The model whose gradients are computed.
+    model : object with ``flat``, ``parameters()`` and ``replica()``
+        The model whose gradients are computed. A model in which a parameter was replaced, added or
+        removed is refused.
     workers : int, optional
         Number of workers; see :func:`default_workers`.
     keep_memory : bool
@@ -61,6 +62,7 @@ class WorkerPool:
     """
 
     def __init__(self, model, workers=None, keep_memory=False, fork=False):
+        model.flat.check_parameters(model.parameters())
         default = default_workers(model.flat.values)
         self.size = default if workers is None else check_count("workers", workers)
         if is_cupy(model.flat.values):
