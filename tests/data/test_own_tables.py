@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minitransformer.data import load_labelled, load_shakespeare, load_table, load_text
+from minitransformer.data.corpora.table import read_texts
 
 HEAD = "text,label\n"
 
@@ -210,3 +211,69 @@ def test_a_table_is_not_learned_with_its_braces(tmp_path):
     assert load_text(tmp_path / "a.txt").name == "a"
     with pytest.raises(FileNotFoundError):
         load_text(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize(
+    ("text", "label", "message"),
+    [
+        (None, "label", "text_column must be a column's name or number, or a list of these, got N"),
+        (3.5, "label", "text_column must be .* got 3.5"),
+        (b"text", "label", "text_column must be .* got b'text'"),
+        (True, "label", "text_column must be .* got True"),
+        ([], "label", r"text_column must be .* got \[\]"),
+        (["text", None], "label", r"text_column must be .* got \['text', None\]"),
+        ({"text": 1}, "label", "text_column must be"),
+        ("text", None, "label_column must be a column's name or number, got None"),
+        ("text", ["label"], r"label_column must be .* got \['label'\]"),
+        ("text", False, "label_column must be .* got False"),
+    ],
+)
+def test_a_column_of_another_type_is_refused_by_name(tmp_path, name, text, label, message):
+    path = rows_of(tmp_path, name)
+    for load in (
+        lambda: load_table(path, text, label),
+        lambda: load_labelled(path, text, label, ["0", "1"]),
+    ):
+        with pytest.raises(TypeError, match="^" + message):
+            load()
+    if label == "label":
+        with pytest.raises(TypeError, match="^" + message):
+            read_texts(path, text)
+
+
+def rows_of(folder, name):
+    lines = [f"word w{i},{i % 2}" for i in range(20)]
+    if name.endswith(".jsonl"):
+        lines = [f'{{"text": "word w{i}", "label": {i % 2}}}' for i in range(20)]
+    else:
+        lines.insert(0, "text,label")
+    (folder / name).write_text("\n".join(lines), "utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+@pytest.mark.parametrize("text", [["text", "label"], "text,label", "text,text", ("label", "text")])
+def test_a_label_is_not_a_part_of_the_text(tmp_path, name, text):
+    with pytest.raises(ValueError, match="each column must be given once, got '(label|text)' more"):
+        load_table(rows_of(tmp_path, name), text, "label")
+
+
+def test_columns_may_be_given_as_any_sequence_and_as_numbers_of_numpy(tmp_path):
+    path = rows_of(tmp_path, "t.csv")
+    expected = load_table(path, "text", "label").train.texts
+    for text in (("text",), np.array(["text"]), np.str_("text")):
+        assert load_table(path, text, "label").train.texts == expected
+    path.write_text("\n".join(path.read_text("utf-8").splitlines()[1:]), "utf-8")
+    numbered = load_table(path, np.int64(1), np.int64(2), header=False)
+    assert numbered.train.texts == expected
+
+
+def test_options_of_a_table_are_checked_by_name(tmp_path):
+    path = rows_of(tmp_path, "t.csv")
+    with pytest.raises(TypeError, match="unknown option 'delimter'; did you mean 'delimiter'"):
+        load_table(path, "text", "label", delimter=",")
+    with pytest.raises(TypeError, match="options must be a TableOptions, got int"):
+        load_table(path, "text", "label", options=3)
+    with pytest.raises(TypeError, match="seed must be a whole number >= 0, got 'a'"):
+        load_table(path, "text", "label", seed="a")

@@ -1,9 +1,47 @@
 """Finding the columns of a table by name or number."""
 
 import difflib
+from collections.abc import Iterable, Mapping, Set
+from numbers import Integral
 
 MAX_SHOWN, MAX_NAME = 10, 30  # columns in an error message, and characters of a name in it
 MAX_COMPARED = 1000  # columns among which a misspelt name is looked for
+
+
+def check_columns(name, wanted, several=True):
+    """The names or numbers of columns that an argument gives.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    wanted : str, int or sequence of these
+        What was given.
+    several : bool
+        Whether there may be more than one column.
+
+    Returns
+    -------
+    str, int or list of these
+
+    Raises
+    ------
+    TypeError
+        If `wanted` is of another type, None for instance, or is empty.
+    """
+    if _is_column(wanted):
+        return wanted
+    members = wanted
+    if several and isinstance(wanted, Iterable) and not isinstance(wanted, bytes | Mapping | Set):
+        members = list(wanted)
+        if members and all(_is_column(member) for member in members):
+            return members
+    what = "a column's name or number" + (", or a list of these" if several else "")
+    raise TypeError(f"{name} must be {what}, got {members!r}")
+
+
+def _is_column(wanted):
+    return isinstance(wanted, str | Integral) and not isinstance(wanted, bool)
 
 
 def positions(columns, wanted):
@@ -28,7 +66,7 @@ def positions(columns, wanted):
 
 def _names(columns, wanted):
     if not isinstance(wanted, str):
-        numbered = [wanted] if isinstance(wanted, int) else wanted
+        numbered = [wanted] if isinstance(wanted, Integral) else wanted
         return [str(name) for name in numbered]
     several = "," in wanted and wanted not in columns
     return [name.strip() for name in wanted.split(",")] if several else [wanted]
@@ -60,6 +98,22 @@ def find(columns, wanted, where, header=True):
             raise ValueError(
                 f"{where}: the header names {columns[i]!r} more than once; "
                 "rename the column that is not meant"
+            )
+    return found
+
+
+def find_groups(columns, groups, where, header=True):
+    """As :func:`find` for several arguments at once; no column may occur twice among them.
+
+    A label that is a part of the text would make every result look good.
+    """
+    found = [find(columns, wanted, where, header) for wanted in groups]
+    every = [i for group in found for i in group]
+    for i in every:
+        if every.count(i) > 1:
+            raise ValueError(
+                f"{where}: each column must be given once, got {columns[i]!r} more than once "
+                "among the columns of the text and the label"
             )
     return found
 

@@ -1,7 +1,7 @@
 """The cells of a table with delimiters, in the columns that are asked for."""
 
 from minitransformer.data.corpora import delimited
-from minitransformer.data.corpora.columns import find, positions
+from minitransformer.data.corpora.columns import find_groups, positions
 
 
 def delimited_rows(path, content, candidates, wanted, options, on_note):
@@ -123,7 +123,7 @@ class _Table:
 
     def cells(self, wanted, on_note):
         """The cells of each row; see :func:`delimited_rows`."""
-        groups = [find(self.columns, names, self.header, self.options.header) for names in wanted]
+        groups = find_groups(self.columns, wanted, self.header, self.options.header)
         self._check_lengths()
         if len(groups) > 1 and self.options.quoting is None:
             self._check_swallowed(groups[1][0])

@@ -1,11 +1,13 @@
 """Your own texts, from a table with a column of texts and one of labels."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 
+from minitransformer.checks import check_count, check_instance, near_names
+from minitransformer.data.corpora.columns import check_columns
 from minitransformer.data.corpora.dataset import Dataset, Split
 from minitransformer.data.corpora.labels import check_classes, classes, numbers_of
 from minitransformer.data.corpora.markup import has_html, without_html
@@ -59,13 +61,16 @@ def load_table(
     Raises
     ------
     FileNotFoundError
+    TypeError
+        If a column is neither a name nor a number, or an option does not exist.
     ValueError
         If the format is unknown, the file is in another encoding or not well formed, a column is
         missing, a text or label is empty, a text has neither a word nor a punctuation mark, there
-        is only one class, the labels are not classes, or a class has too few rows.
+        is only one class, the labels are not classes, a class has too few rows, or a column is
+        given twice, for instance as a text and as the label.
     """
-    options, on_note = replace(options or TableOptions(), **changes), on_note or _warn
-    path = Path(path)
+    options, on_note = _options(options, changes), on_note or _warn
+    path, seed = Path(path), check_count("seed", seed, 0)
     texts, labels, _ = _read(path, text_column, label_column, options, on_note)
     names, numbers = classes(path.name, labels, on_note)
     check_classes(path, label_column, names, numbers)
@@ -110,7 +115,7 @@ def load_labelled(
     ValueError
         As :func:`load_table`, and if a label is not one of the classes.
     """
-    options, on_note = replace(options or TableOptions(), **changes), on_note or _warn
+    options, on_note = _options(options, changes), on_note or _warn
     texts, labels, places = _read(Path(path), text_column, label_column, options, on_note)
     numbers = numbers_of(labels, class_names)
     for where, label, number in zip(places, labels, numbers, strict=True):
@@ -136,6 +141,7 @@ def read_texts(path, text_column, options=None, on_note=None):
     list of str
     """
     path, options, on_note = Path(path), options or TableOptions(), on_note or _warn
+    text_column = check_columns("text_column", text_column)
     rows = read_rows(path, text_column, None, options, on_note)
     texts = [row.text for row in _cleaned(path, rows, options.clean, on_note) if row.text]
     if not texts:
@@ -143,8 +149,21 @@ def read_texts(path, text_column, options=None, on_note=None):
     return texts
 
 
+def _options(options, changes):
+    """The options of a table, with the fields in `changes` changed."""
+    options = (
+        TableOptions() if options is None else check_instance("options", options, TableOptions)
+    )
+    for name in changes:
+        if name not in (known := [field.name for field in fields(TableOptions)]):
+            raise TypeError(f"unknown option {name!r}; {near_names(name, known)}")
+    return replace(options, **changes)
+
+
 def _read(path, text_column, label_column, options, on_note):
     """Texts, labels and places of all rows that are used."""
+    text_column = check_columns("text_column", text_column)
+    label_column = check_columns("label_column", label_column, several=False)
     if str(label_column) == str(text_column):
         raise ValueError(f"text_column and label_column must differ, got {label_column!r} twice")
     rows = read_rows(path, text_column, label_column, options, on_note)

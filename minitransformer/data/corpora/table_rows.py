@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from minitransformer.data.corpora.columns import find
+from minitransformer.data.corpora.columns import find_groups
 from minitransformer.data.corpora.delimited_rows import delimited_rows
 from minitransformer.data.corpora.json_rows import json_cell, json_rows
 from minitransformer.storage.text_files import decode, read_bytes
@@ -81,8 +81,8 @@ def read_rows(path, text_columns, label_column, options, on_note):
             f"{path}: the suffix must be one of {known} (also with .gz), got {suffix!r}{hint}"
         )
     content = _content(path, options.encoding)
+    wanted = [text_columns] if label_column is None else [text_columns, [label_column]]
     if suffix not in JSON:
-        wanted = [text_columns] if label_column is None else [text_columns, [label_column]]
         found = delimited_rows(path, content, DELIMITERS[suffix], wanted, options, on_note)
         return [
             Row(where, _joined(texts), labels[0][0] or None if labels else None)
@@ -91,7 +91,7 @@ def read_rows(path, text_columns, label_column, options, on_note):
     for name, default in (("delimiter", None), ("quoting", None), ("header", True)):
         if getattr(options, name) != default:
             raise ValueError(f"{name} is not for {suffix} files, but {path} is one")
-    return _from_json(path, content, text_columns, label_column, options.skip_empty)
+    return _from_json(path, content, wanted, options.skip_empty)
 
 
 def _content(path, encoding):
@@ -107,19 +107,17 @@ def _content(path, encoding):
     return content
 
 
-def _from_json(path, content, text_columns, label_column, skip_empty):
+def _from_json(path, content, wanted, skip_empty):
     found = json_rows(path, content, JSON[suffix_of(path)])
     known = list(dict.fromkeys(name for _, row in found for name in row)) if skip_empty else None
     rows = []
     for where, row in found:
         names = known or list(row)
-        texts = [names[i] for i in find(names, text_columns, where, header=None)]
-        cells = [json_cell(row.get(name), where, name) for name in texts]
-        label = label_column
-        if label is not None:
-            (i,) = find(names, [label_column], where, header=None)
-            label = json_cell(row.get(names[i]), where, names[i])
-        rows.append(Row(where, _joined(cells), label))
+        texts, *labels = [
+            [json_cell(row.get(names[i]), where, names[i]) for i in group]
+            for group in find_groups(names, wanted, where, header=None)
+        ]
+        rows.append(Row(where, _joined(texts), labels[0][0] if labels else None))
     return rows
 
 
