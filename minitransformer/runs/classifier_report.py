@@ -3,7 +3,7 @@
 from minitransformer.data import UNLABELLED
 from minitransformer.runs.baselines import baseline_accuracies
 from minitransformer.runs.class_scores import MEASURES, class_scores, score_table
-from minitransformer.runs.classify import Score, probabilities, score
+from minitransformer.runs.classify import Score, predictions, score
 from minitransformer.runs.figures import draw
 from minitransformer.runs.progress import silent
 from minitransformer.runs.results import draw_curves, save_results, what_next
@@ -29,12 +29,12 @@ def report(folder, model, texts, began, on_progress=silent):
         The accuracies. In results.json, there are also the scores of each class.
     """
     config = folder.config
-    p = probabilities(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
-    test = Score.of(p, texts.test.labels)
+    found = predictions(model, folder.tokenizer, texts.test.texts, config.recipe, config.windows)
+    test = Score.of(found, texts.test.labels)
     extra = extra_accuracies(folder, model, texts, config.windows)
     results = {"test accuracy": test.accuracy, **extra}
     draw_curves(folder)
-    draw(folder, model, texts, p, test)
+    draw(folder, model, texts, found.p, test)
     on_progress("training the bag-of-words baselines ...")
     results |= baseline_accuracies(texts)
     scores = class_scores(test.confusion, texts.class_names)

@@ -1,12 +1,15 @@
 """From texts to probabilities and scores."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from minitransformer.data import windows as overlapping
 from minitransformer.data.corpora.markup import without_html
+from minitransformer.functional import log_softmax, softmax
 from minitransformer.training import confusion_matrix
+from minitransformer.training.passes import predict
 
 
 def encode(vocabulary, texts, recipe):
@@ -52,8 +55,30 @@ def pieces_of(vocabulary, text, recipe, windows):
     return ids, overlapping(np.arange(len(ids)), recipe.max_len, max(1, recipe.max_len // 2))
 
 
+class Predicted(NamedTuple):
+    """Class probabilities of each text, (n, C), and their logarithms, (n, C) in float64.
+
+    The logarithms come from the model's scores: a probability may be too small for its dtype.
+    """
+
+    p: np.ndarray
+    log_p: np.ndarray
+
+    def of(self, rows):
+        """The part for these texts, a bool array (n,)."""
+        return Predicted(self.p[rows], self.log_p[rows])
+
+
 def probabilities(model, vocabulary, texts, recipe, windows=False):
     """Class probabilities of each text, (n, C); with `windows`, the means over its windows.
+
+    The errors are those of :func:`predictions`.
+    """
+    return predictions(model, vocabulary, texts, recipe, windows).p
+
+
+def predictions(model, vocabulary, texts, recipe, windows=False):
+    """The :class:`Predicted` of each text; with `windows`, the means over its windows.
 
     Raises
     ------
@@ -62,11 +87,17 @@ def probabilities(model, vocabulary, texts, recipe, windows=False):
     """
     pieces = [pieces_of(vocabulary, text, recipe, windows) for text in texts]
     owner = np.repeat(np.arange(len(pieces)), [len(places) for _, places in pieces])
-    p = model.predict([ids[place] for ids, places in pieces for place in places])
-    if not np.isfinite(p).all():
+    rows = [ids[place] for ids, places in pieces for place in places]
+    scores = predict(model, rows, function=lambda scores: scores)
+    if not np.isfinite(scores).all():
         raise ValueError("the model's probabilities are not finite: its weights are too large")
+    p, log_p = softmax(scores), log_softmax(scores.astype(np.float64))
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    return np.add.reduceat(p, starts, axis=0) / np.bincount(owner)[:, None]
+    counts = np.bincount(owner)[:, None]
+    # log of the mean over windows of exp(log_p), without leaving the range of float64
+    highest = np.maximum.reduceat(log_p, starts, axis=0)
+    sums = np.add.reduceat(np.exp(log_p - highest[owner]), starts, axis=0)
+    return Predicted(np.add.reduceat(p, starts, axis=0) / counts, highest + np.log(sums / counts))
 
 
 @dataclass(frozen=True)
@@ -78,15 +109,15 @@ class Score:
     confusion: np.ndarray
 
     @classmethod
-    def of(cls, p, labels):
-        """The score of probabilities (n, C) for labels (n,)."""
-        right = p[np.arange(len(labels)), labels].astype(np.float64)
+    def of(cls, predicted, labels):
+        """The score of a :class:`Predicted` for labels (n,)."""
+        p, log_p = predicted
         matrix = confusion_matrix(labels, p.argmax(axis=1), p.shape[1])
-        loss = -np.log(np.maximum(right, np.finfo(p.dtype).tiny)).mean()
+        loss = -log_p[np.arange(len(labels)), labels].mean()
         return cls(float(loss), float(np.trace(matrix) / len(labels)), matrix)
 
 
 def score(model, vocabulary, split, recipe, windows=False):
     """The :class:`Score` of a model on a Split, one part of a data set."""
-    p = probabilities(model, vocabulary, split.texts, recipe, windows)
-    return Score.of(p, split.labels)
+    predicted = predictions(model, vocabulary, split.texts, recipe, windows)
+    return Score.of(predicted, split.labels)

@@ -5,6 +5,7 @@ import numpy as np
 from minitransformer.backend import is_cupy, read_numbers, to_device, to_host
 from minitransformer.checks import check_count, check_flag
 from minitransformer.functional import softmax
+from minitransformer.training.parallel.workers import WorkerPool, default_workers
 from minitransformer.training.progress import check_verbose
 
 
@@ -139,14 +140,29 @@ def check_showing(batch_size, verbose):
     return check_verbose(verbose) > 0 and verbose != "auto"
 
 
-def predict(model, pool, examples, max_tokens):
-    """Softmax of the scores of all `examples`, (n, C), in their order and on the host."""
-    jobs, costs = jobs_of(model, examples, np.arange(len(examples)), max_tokens)
+def predict(model, x, mask=None, function=softmax):
+    """What `function` makes of the scores of all examples, (n, C), in the order of `x`.
+
+    Parameters
+    ----------
+    model : Trainable
+    x, mask
+        As for :meth:`Trainable.predict`.
+    function : callable
+        Gets the scores (B, C) of a micro-batch.
+    """
+    examples = model.learns_from.read_inputs(model, x, mask)
+    recipe, tokens, workers = model.recipe, None, None
+    if recipe is not None:
+        tokens, workers = recipe.micro_batch_tokens, recipe.workers
+    jobs, costs = jobs_of(model, examples, np.arange(len(examples)), tokens)
 
     def task(model, job):
-        return to_host(softmax(model.learns_from.scores(model, examples.batch(job[1]))))
+        return to_host(function(model.learns_from.scores(model, examples.batch(job[1]))))
 
-    parts = pool.map(task, jobs, costs)
+    workers = workers or default_workers(model.flat.values)
+    with WorkerPool(model, min(workers, len(examples))) as pool:
+        parts = pool.map(task, jobs, costs)
     result = np.empty((len(examples), *parts[0].shape[1:]), parts[0].dtype)
     for (_, rows), part in zip(jobs, parts, strict=True):
         result[rows] = part

@@ -17,7 +17,7 @@ from minitransformer.training.keywords import (
     PREDICT_NAMES,
     refuse_unknown,
 )
-from minitransformer.training.parallel.workers import WorkerPool, default_workers
+from minitransformer.training.parallel.workers import WorkerPool
 from minitransformer.training.steps import READ_EVERY
 from minitransformer.training.stored_model import StoredModel
 
@@ -223,13 +223,7 @@ class Trainable(StoredModel):
         """
         refuse_unknown("predict", others, PREDICT_NAMES, EVALUATE_HINTS)
         passes.check_showing(batch_size, verbose)
-        examples = self.learns_from.read_inputs(self, x, mask)
-        recipe, tokens, workers = self.recipe, None, None
-        if recipe is not None:
-            tokens, workers = recipe.micro_batch_tokens, recipe.workers
-        workers = workers or default_workers(self.flat.values)
-        with WorkerPool(self, min(workers, len(examples))) as pool:
-            return passes.predict(self, pool, examples, tokens)
+        return passes.predict(self, x, mask)
 
     def read_examples(self, x, y, mask, loss, sample_weight=None):
         """Check inputs, targets and weights, as given to :meth:`fit`; return the examples."""

@@ -2,11 +2,14 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from minitransformer.runs import RunFolder, evaluate
+from minitransformer import TransformerClassifier
+from minitransformer.data import Split, Vocabulary
+from minitransformer.runs import RunFolder, classify, evaluate
 from minitransformer.runs.class_scores import class_scores, confusion_table, score_table
 
 # Quotients by hand: right over predicted, right over true, and twice right over their sum.
@@ -66,3 +69,35 @@ def test_train_and_evaluate_show_and_keep_the_scores(call, trained):
         assert float(row[1]) == pytest.approx(macro, abs=5e-4)
     assert evaluate(RunFolder.open(path))["macro F1"] == macro
     assert "classes" not in call("info", path)[1].split("seconds")[-1]
+
+
+def test_the_loss_of_a_probability_below_float32_is_exact():
+    vocabulary = Vocabulary.build(["good bad film"] * 5, min_count=1)
+    recipe = SimpleNamespace(max_len=4, truncate="end")
+    model = TransformerClassifier(
+        len(vocabulary), 2, max_len=4, d_model=4, n_heads=2, d_ff=4, n_layers=1, seed=0
+    )
+    model.head.W.value[...] = 0
+    model.head.b.value = [0, 200]
+    split = Split(["good film", "bad film"], np.array([0, 1]))
+    found = classify.score(model, vocabulary, split, recipe)
+    assert classify.probabilities(model, vocabulary, split.texts, recipe)[0, 0] == 0
+    assert found.loss == 100  # (200 + 0) / 2; clipped probabilities gave 43.7
+    model.compile(workers=1)
+    x = classify.encode(vocabulary, split.texts, recipe)
+    assert model.evaluate(x, split.labels)[0] == found.loss
+    long = Split(["good bad film " * 4], np.array([0]))  # several windows of the same scores
+    assert classify.score(model, vocabulary, long, recipe, windows=True).loss == 200
+
+
+def test_the_loss_of_windows_is_that_of_their_mean_probability():
+    vocabulary = Vocabulary.build(["good bad film"] * 5, min_count=1)
+    recipe = SimpleNamespace(max_len=4, truncate="end")
+    model = TransformerClassifier(
+        len(vocabulary), 3, max_len=4, d_model=4, n_heads=2, d_ff=4, n_layers=1, seed=0
+    )
+    texts = ["good bad film bad bad good film", "film"]
+    p, log_p = classify.predictions(model, vocabulary, texts, recipe, windows=True)
+    assert log_p == pytest.approx(np.log(p))
+    one_by_one = [model.predict([vocabulary.encode(t)]) for t in texts[1:]]
+    np.testing.assert_array_equal(p[1:], np.concatenate(one_by_one))

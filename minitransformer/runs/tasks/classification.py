@@ -88,14 +88,14 @@ class Classification(Task):
 
     def evaluate_file(self, folder, model, part, seen, windows=None, on_progress=silent):
         windows = folder.config.windows if windows is None else windows
-        p = classify.probabilities(
+        found = classify.predictions(
             model, folder.tokenizer, part.texts, folder.config.recipe, windows
         )
-        whole = classify.Score.of(p, part.labels)
+        whole = classify.Score.of(found, part.labels)
         _warn_of_unknown_words(folder, part, on_progress)
         results = {"test loss": whole.loss, "test accuracy": whole.accuracy}
         if seen is not None and seen.any() and not seen.all():
-            unseen = classify.Score.of(p[~seen], part.labels[~seen])
+            unseen = classify.Score.of(found.of(~seen), part.labels[~seen])
             results["accuracy on unseen texts"] = unseen.accuracy
         on_progress(f"test loss: {whole.loss:.4f}")
         for name in list(results)[1:]:
