@@ -161,12 +161,17 @@ def gradients_by_name(returned, wrt, inputs):
     return {key: found.get(key) for key in wrt if inputs[key] is not None}, problem
 
 
+def _parameters(function):
+    """The names of a function's parameters; none if it is written in C."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
 def parameter_names(forward, count):
     """Names for positional inputs: the names of `forward`'s parameters, if there are enough."""
-    try:
-        names = list(inspect.signature(forward).parameters)
-    except (TypeError, ValueError):
-        names = []
+    names = _parameters(forward)
     enough = len(names) >= count and "args" not in names
     return names[:count] if enough else [f"argument {i}" for i in range(count)]
 
@@ -178,6 +183,12 @@ def positional(forward, inputs):
     if type(inputs) not in (tuple, list):
         inputs = (inputs,)
     return dict(zip(parameter_names(forward, len(inputs)), inputs, strict=True))
+
+
+def in_order(forward, inputs):
+    """Inputs by name in the order of `forward`'s parameters, which is that of the gradients."""
+    names = _parameters(forward)
+    return {name: inputs[name] for name in names if name in inputs} | inputs
 
 
 def by_keyword(what, function, leading, names):

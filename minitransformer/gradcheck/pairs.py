@@ -17,10 +17,12 @@ from minitransformer.gradcheck.arguments import (
     gradient_failure,
     gradients_by_name,
     in_float64,
+    in_order,
     parameter_names,
     positional,
 )
 from minitransformer.gradcheck.compare import PAIR, compare
+from minitransformer.gradcheck.duration import announce
 from minitransformer.gradcheck.problem import Problem
 from minitransformer.gradcheck.purity import changes, own, written_into
 from minitransformer.gradcheck.report import Report
@@ -66,8 +68,9 @@ def check(
         tuple. Returns one gradient, a tuple in the order of `wrt` (or of all inputs, with None for
         those without a gradient), or a dict by name.
     inputs : dict, tuple, list or array
-        The arguments of `forward`; a single array is one argument. Floating arrays and lists of
-        floats are converted to float64.
+        The arguments of `forward`; a single array is one argument. The order of a dict does not
+        matter: that of `forward`'s parameters does. Floating arrays and lists of floats are
+        converted to float64.
     wrt : sequence of str, optional
         The inputs that receive a gradient (an input that is None is skipped). By default, every
         floating array, in order. Positional inputs have the names of `forward`'s parameters.
@@ -109,6 +112,8 @@ def check(
     rng = np.random.default_rng(seed) if rng is None else rng
     setting = _Pair(forward, backward, inputs, wrt, saved, upstream)
     problem = setting.problem(rng)
+    name = name or getattr(forward, "__name__", "pair")
+    announce(name, problem, entries)
     rows = compare(
         problem,
         analytic=analytic,
@@ -116,7 +121,7 @@ def check(
         entries=entries,
         rng=rng,
     )
-    report = Report(name or getattr(forward, "__name__", "pair"), rows)
+    report = Report(name, rows)
     if diagnose and not report.ok:
 
         def again(changed):
@@ -148,8 +153,7 @@ class _Pair:
         self.forward, self.backward = forward, backward
         self.saved, self.count = saved, check_count("upstream", upstream)
         self.positional = not isinstance(inputs, dict)
-        if self.positional:
-            inputs = positional(forward, inputs)
+        inputs = positional(forward, inputs) if self.positional else in_order(forward, inputs)
         self.inputs = {key: in_float64(value) for key, value in inputs.items()}
         self.wrt = choose_variables(self.inputs, wrt)
         self.inputs |= {key: as_variable(key, self.inputs[key]) for key in self.wrt}

@@ -35,6 +35,10 @@ class Report:
         return all(row.ok for row in self.rows)
 
     @property
+    def _empty(self):
+        return [row for row in self.rows if 0 in row.shape and row.failure is None]
+
+    @property
     def failed(self):
         """The rows that are not right."""
         return [row for row in self.rows if not row.ok]
@@ -91,6 +95,7 @@ class Report:
         lines = [f"{self.name}: {self.verdict}", _line(_HEADINGS)]
         lines += [_line(_cells(row)) for row in self.rows]
         lines += [f"\n{_NOT_ANALYTIC.format(row.name)}" for row in self.rows if row.not_analytic]
+        lines += [f"\n{row.name}: nothing was compared, it has no entries" for row in self._empty]
         for row in self.failed:
             lines += ["", *self._explain(row)]
         return "\n".join(lines)
