@@ -102,7 +102,7 @@ def remarks(prediction):
         return
     pushed = [f"{w} {c:+.2f}" for w, c in prediction.strongest(prediction.contributions)]
     total = prediction.contributions.sum()
-    yield fitting("  + for, - against:", pushed, f"together {total:+.2f}")
+    yield fitting("  + for, - against:", pushed, f"all words {total:+.2f}")
     if not prediction.complete:
         yield f"  warning: together they should be {total - prediction.gap:+.2f}: do not trust them"
     received = [f"{w} {a:.2f}" for w, a in prediction.strongest(prediction.attention)]

@@ -3,8 +3,10 @@
 from typing import Any, NamedTuple
 
 from minitransformer import functional
+from minitransformer.layers.shown import by_shape
 
 
+@by_shape
 class AttentionCache(NamedTuple):
     """Every intermediate value of a call. For self-attention, `memory` is None and S = T.
 
@@ -27,6 +29,7 @@ class AttentionCache(NamedTuple):
     rotary: Any = None
 
 
+@by_shape
 class TiledAttentionCache(NamedTuple):
     """Every value that a call stores when it processes the queries in blocks. P is not stored.
 

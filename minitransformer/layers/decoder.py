@@ -11,8 +11,10 @@ from minitransformer.layers.dropout import Dropout
 from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.norms import make_norm
 from minitransformer.layers.residual import NORMS, ResidualBlock
+from minitransformer.layers.shown import by_shape
 
 
+@by_shape
 class DecoderBlockCache(NamedTuple):
     """Every intermediate value of a call.
 

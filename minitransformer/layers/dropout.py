@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 from minitransformer import functional
 from minitransformer.functional import check_probability
 from minitransformer.layers.base import Layer
+from minitransformer.layers.shown import by_shape
 
 
+@by_shape
 class DropoutCache(NamedTuple):
     """keep is the dropout mask, of the shape of the input, or None if dropout was off."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.parameters import Parameter
+from minitransformer.layers.shown import by_shape
 
 MAX_DRAWN = 1 << 20
 """Number of normal numbers that are drawn at a time."""
@@ -25,6 +26,7 @@ def draw_normal(rng, std, out):
         part[...] = std * rng.standard_normal(part.shape)
 
 
+@by_shape
 class EmbeddingCache(NamedTuple):
     """ids (...) are the integers that were looked up."""
 

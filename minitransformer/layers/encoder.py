@@ -10,8 +10,10 @@ from minitransformer.layers.feed_forward import make_feed_forward
 from minitransformer.layers.grouped import make_self_attention
 from minitransformer.layers.norms import make_norm
 from minitransformer.layers.residual import NORMS, ResidualBlock
+from minitransformer.layers.shown import by_shape
 
 
+@by_shape
 class EncoderBlockCache(NamedTuple):
     """Every intermediate value of a call.
 

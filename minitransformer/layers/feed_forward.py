@@ -7,10 +7,12 @@ from minitransformer.backend import array_module
 from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.linear import Linear
+from minitransformer.layers.shown import by_shape
 
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu")
 
 
+@by_shape
 class FeedForwardCache(NamedTuple):
     """hidden and activated (B, T, F) are the features before and after the activation."""
 
@@ -88,6 +90,7 @@ class FeedForward(Layer):
         return "tanh" if self.activation == "gelu_tanh" else "none"
 
 
+@by_shape
 class SwiGLUCache(NamedTuple):
     """gate and up (B, T, F) are the halves of one product; gated (B, T, F) is silu(gate) * up."""
 

@@ -7,6 +7,7 @@ import numpy as np
 from minitransformer import functional
 from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.parameters import Parameter
+from minitransformer.layers.shown import by_shape
 
 
 def glorot_uniform(rng, d_in, d_out, dtype, width=None):
@@ -23,6 +24,7 @@ def glorot_uniform(rng, d_in, d_out, dtype, width=None):
     return rng.uniform(-limit, limit, (d_in, width or d_out)).astype(dtype)
 
 
+@by_shape
 class LinearCache(NamedTuple):
     """x (..., D_in) is the input."""
 

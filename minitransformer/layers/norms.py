@@ -8,10 +8,12 @@ from minitransformer import functional
 from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer
 from minitransformer.layers.parameters import Parameter
+from minitransformer.layers.shown import by_shape
 
 NORM_KINDS = ("layer", "rms")
 
 
+@by_shape
 class LayerNormCache(NamedTuple):
     """xhat (..., D) is the normalised input; rstd (..., 1) is 1 / the standard deviation."""
 
@@ -57,6 +59,7 @@ class LayerNorm(Layer):
         return dx
 
 
+@by_shape
 class RMSNormCache(NamedTuple):
     """xhat (..., D) is the input times rstd; rstd (..., 1) is 1 / the root mean square."""
 

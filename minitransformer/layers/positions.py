@@ -9,10 +9,12 @@ from minitransformer.backend import array_module, to_device
 from minitransformer.checks import check_choice
 from minitransformer.layers.base import Layer, generator
 from minitransformer.layers.parameters import Parameter
+from minitransformer.layers.shown import by_shape
 
 POSITIONS = ("sinusoidal", "learned", "scalar", "none", "sinusoidal_halves")
 
 
+@by_shape
 class PositionsCache(NamedTuple):
     """table (T, D) was added to every sequence."""
 

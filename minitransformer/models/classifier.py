@@ -10,11 +10,13 @@ from minitransformer.layers import (
     Linear,
     PositionalEncoding,
 )
+from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import ClassifierConfig
 from minitransformer.models.config_base import ModelConfig
 from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
 
 
+@by_shape
 class ClassifierCache(NamedTuple):
     """Every intermediate value of a forward pass, by name: ``cache.blocks[0].attention.P``."""
 

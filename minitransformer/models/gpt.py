@@ -10,6 +10,7 @@ from minitransformer.layers import (
     FlatParameters,
     draw_normal,
 )
+from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.pretrained.pretrained import load_pretrained
@@ -20,6 +21,7 @@ INITIAL_STD = 0.02
 RESIDUAL_WEIGHTS = ("attention.W_o.W", "feed_forward.linear2.W", "feed_forward.down.W")
 
 
+@by_shape
 class GPTCache(NamedTuple):
     """Every intermediate value of a forward pass, by name: ``cache.blocks[0].attention.P``.
 

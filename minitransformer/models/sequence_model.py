@@ -8,10 +8,12 @@ import numpy as np
 from minitransformer.backend import array_module
 from minitransformer.functional import check_ids
 from minitransformer.layers import Linear, PositionalEncoding, TiedHead, make_norm
+from minitransformer.layers.shown import by_shape
 from minitransformer.models.config_base import OPS, check_names
 from minitransformer.training.trainable import Trainable
 
 
+@by_shape
 class EmbeddedCache(NamedTuple):
     """The values before the first block. `embedded` (B, T, D) is without positions and dropout."""
 

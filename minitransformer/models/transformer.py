@@ -4,12 +4,14 @@ from typing import Any, NamedTuple
 
 from minitransformer.backend import array_module
 from minitransformer.layers import DecoderBlock, Dropout, Embedding, EncoderBlock, FlatParameters
+from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
 from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
 from minitransformer.training.example_kinds import SequencePairs
 
 
+@by_shape
 class EncoderCache(NamedTuple):
     """Every intermediate value of the left half of figure 1; memory (B, S, D) is its output."""
 
@@ -19,6 +21,7 @@ class EncoderCache(NamedTuple):
     memory: Any
 
 
+@by_shape
 class DecoderCache(NamedTuple):
     """Every intermediate value of the right half; hidden (B, T, D) is the input of the head."""
 
@@ -28,6 +31,7 @@ class DecoderCache(NamedTuple):
     hidden: Any
 
 
+@by_shape
 class TransformerCache(NamedTuple):
     """Every intermediate value, by name: ``cache.decoder.blocks[0].cross_attention.P``."""
 

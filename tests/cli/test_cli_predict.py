@@ -95,7 +95,7 @@ def made_up(contributions, gap=0.0, unknown=(), words=4, label="good"):
 
 def test_contributions_that_do_not_add_up_are_marked():
     lines = list(remarks(made_up([1.0, 2.0, -3.0, 0.5])))
-    assert lines[0] == "  + for, - against:  y -3.00  x +2.00  w +1.00  z +0.50  together +0.50"
+    assert lines[0] == "  + for, - against:  y -3.00  x +2.00  w +1.00  z +0.50  all words +0.50"
     assert not any("warning" in line for line in lines)
     lines = list(remarks(made_up([1.0, 2.0, -3.0, 0.5], gap=0.25)))
     assert lines[1] == "  warning: together they should be +0.25: do not trust them"
@@ -113,9 +113,9 @@ def test_unknown_words_are_warned_about(call, trained):
 
 def test_lines_fit_eighty_columns():
     words = [f"{'long' * 4}{i} +1.00" for i in range(5)]
-    line = fitting("  name:", words, "together +5.00")
+    line = fitting("  name:", words, "all words +5.00")
     assert len(line) <= 80
-    assert re.search(r"long1 \+1.00  together \+5.00$", line)
+    assert re.search(r"long1 \+1.00  all words \+5.00$", line)
     assert "漢" * 60 in fitting("  name:", ["漢" * 60, "b"])
 
 
