@@ -3,6 +3,7 @@
 import numpy as np
 
 from minitransformer.checks import check_count
+from minitransformer.data.examples.reading import check_unpadded
 from minitransformer.functional import check_ids
 
 SLIDE_HINT = "; slide=True allows longer texts"
@@ -39,13 +40,14 @@ def read_prompts(model, prompts, max_tokens=None, hint=""):
         If the prompts are not a list of id sequences.
     ValueError
         If there are no prompts, or a prompt is empty, too long, or has an id outside the
-        vocabulary.
+        vocabulary, or they are an array that looks padded with zeros.
     """
     kind = "source" if reads_sources(model) else "prompt"
     if isinstance(prompts, str | bytes | dict | set) or not hasattr(prompts, "__len__"):
         raise TypeError(f"{kind}s must be a list of id arrays, got {type(prompts).__name__}")
     if len(prompts) == 0:
         raise ValueError(f"{kind}s must contain at least one {kind}, got none")
+    check_unpadded(f"{kind}s", prompts)
     hint = "" if kind == "source" else hint
     return [
         _read_one(f"{kind} {i}", prompt, model.config["vocab_size"], max_tokens, hint)

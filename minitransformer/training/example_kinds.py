@@ -27,6 +27,7 @@ MICRO_BATCH_TOKENS = 1024
 MIN_TOKENS = 256
 # Maximum number of logits in a micro-batch: 16 MB in float32. About four such arrays exist at once.
 MAX_LOGITS = 1 << 22
+UNPADDED = ": give a list of id sequences that are not padded"
 
 
 class ExampleKind:
@@ -112,7 +113,8 @@ class TokenSequences(ExampleKind):
     """Sequences of token ids in which the target of each token is the next token.
 
     The model's methods take `x` without `y`: either one long id sequence, which is cut into windows
-    of `max_len` tokens, or a list of id sequences, each of 2 to `max_len` + 1 ids.
+    of `max_len` tokens, or a list of id sequences, each of 2 to `max_len` + 1 ids. There is no
+    padding: every id is a token, and an array whose rows look padded with zeros is refused.
     ``fit(x, steps=2000)`` draws windows of a long sequence at random. Training in epochs and
     `evaluate` use windows that do not overlap.
 
@@ -141,7 +143,7 @@ class TokenSequences(ExampleKind):
     def read_inputs(self, model, x, mask):
         """Check the sequences, which stay whole; `predict` scores the token after each of them."""
         if mask is not None:
-            raise ValueError("a language model takes ids alone, without a mask")
+            raise ValueError(f"a language model takes ids alone, without a mask{UNPADDED}")
         x = [x] if _is_flat(x) else x
         ids, lengths = read_rows("x", x, model.vocab_size, model.max_len, 1)
         pieces = pieces_of(ids, lengths)
@@ -208,7 +210,7 @@ class SequencePairs(TokenSequences):
 
     def _pairs(self, model, x, y, mask, end_id):
         if mask is not None:
-            raise ValueError("a translation model takes ids alone, without a mask")
+            raise ValueError(f"a translation model takes ids alone, without a mask{UNPADDED}")
         if model.start_id is None:
             raise RuntimeError(f"no start token is known: call {self.compile_call} first")
         if y is None:

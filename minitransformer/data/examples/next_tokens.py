@@ -6,7 +6,12 @@ import numpy as np
 
 from minitransformer.data.examples.examples import Batch, ExampleSet
 from minitransformer.data.examples.foreign_arrays import host_array
-from minitransformer.data.examples.reading import check_range, check_rows, id_sequence
+from minitransformer.data.examples.reading import (
+    check_range,
+    check_rows,
+    check_unpadded,
+    id_sequence,
+)
 from minitransformer.data.tokenizers.tokenizer import PADDING
 
 NO_TARGET = -1
@@ -130,7 +135,7 @@ def read_rows(name, x, vocab_size, max_ids, min_ids=2):
     name : str
         Name of the argument, for messages.
     x : list of id sequences, or (n, T) int array
-        The sequences.
+        The sequences. Every id is a token; an array that looks padded is refused.
     vocab_size : int
         Ids are 0 to `vocab_size` - 1.
     max_ids, min_ids : int
@@ -150,6 +155,7 @@ def read_rows(name, x, vocab_size, max_ids, min_ids=2):
     """
     x = host_array(x)
     check_rows(name, x)
+    check_unpadded(name, x)
     rows = [id_sequence(f"{name}[{i}]", row) for i, row in enumerate(x)]
     lengths = np.array([len(row) for row in rows])
     for i in np.flatnonzero(lengths < min_ids)[:1]:

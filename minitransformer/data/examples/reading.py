@@ -154,6 +154,39 @@ def check_rows(name, x):
         )
 
 
+def check_unpadded(name, x):
+    """Refuse an array that looks padded, for a model in whose inputs every id is a token.
+
+    It looks padded if rows begin or end with zeros, and no zero is between other ids: where 0 is an
+    ordinary token, zeros are everywhere.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the message.
+    x : list of id sequences, or array
+        Only an (n, T) array can be padded; in a list, every id is a token.
+
+    Raises
+    ------
+    ValueError
+        The message names the first such row.
+    """
+    if not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[1] < 2:
+        return
+    inside = x != 0
+    begun = np.logical_or.accumulate(inside, axis=1)
+    to_come = np.logical_or.accumulate(inside[:, ::-1], axis=1)[:, ::-1]
+    between = begun & to_come
+    if (between & ~inside).any():
+        return
+    for i in np.flatnonzero(~between.all(axis=1))[:1]:
+        raise ValueError(
+            f"{name} must not be padded, but {name}[{i}] begins or ends with zeros: give a list of "
+            f"id sequences, [row[row != 0] for row in {name}], or list({name}) if id 0 is a token"
+        )
+
+
 def id_sequence(name, row):
     """`row` as an (n,) array of integers; errors call it `name`."""
     if isinstance(row, str):
