@@ -58,7 +58,7 @@ def attention_figure(folder, model, ids):
     figure = plots.attention(P, [folder.tokenizer.tokens[i] for i in ids[:MAX_TOKENS]])
     p = softmax(logits)[0]
     label = folder.config.class_names[int(p.argmax())]
-    figure.suptitle(f"{label}, {100 * p.max():.0f} %: attention of block {len(cache.blocks)}")
+    figure.suptitle(f"{label}, {p.max():.3f}: attention of block {len(cache.blocks)}")
     return figure
 
 
