@@ -4,10 +4,13 @@ import errno
 import http.client
 import os
 import re
+import socket
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 
 from minitransformer.storage.progress import late_bar
 
@@ -32,7 +35,7 @@ class ResumingDownloader:
         Size of the finished file, in bytes.
     timeout, wait : float
         Seconds without data, or with less than 1,000 bytes per second, after which a connection
-        counts as stalled, and seconds between attempts.
+        counts as stalled, and seconds between attempts. Redirects and headers may take as long.
     attempts : int
         Maximum number of attempts.
     progress : bool
@@ -47,7 +50,9 @@ class ResumingDownloader:
         self.progress = progress
         self.resumed = False  # whether the last call started with bytes from an earlier call
         self._secure = _SecureOnly(allow_loopback)
-        self._opener = urllib.request.build_opener(self._secure)
+        self._sockets = []  # those of the current attempt
+        handlers = [_opening(kind, self._sockets) for kind in ("HTTP", "HTTPS")]
+        self._opener = urllib.request.build_opener(self._secure, *handlers)
 
     def __call__(self, url, output_file, pooch):
         """Download `url` to `output_file`; pooch calls its downloader with these arguments."""
@@ -83,11 +88,38 @@ class ResumingDownloader:
         if have:
             headers["Range"] = f"bytes={have}-"
         request = urllib.request.Request(url, headers=headers)
-        with self._opener.open(request, timeout=self.timeout) as response:
+        with self._answer(request) as response:
             start = _first_byte(response)
             if start not in (0, have):
                 raise ConnectionError(f"requested byte {have}, but the server started at {start}")
             self._receive(response, start, update)
+
+    def _answer(self, request):
+        """The response after its headers; redirects and headers together have `timeout` seconds."""
+        self._sockets.clear()
+        late = threading.Event()
+
+        def end():
+            late.set()
+            for sock in self._sockets:
+                with suppress(OSError):  # it is closed already
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # a read then ends at once
+
+        timer = threading.Timer(self.timeout, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = self._opener.open(request, timeout=self.timeout)
+        except (OSError, http.client.HTTPException) as error:
+            if late.is_set():
+                raise TimeoutError(f"no complete answer within {self.timeout:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+        if late.is_set():  # the headers ended where the connection did
+            response.close()
+            raise TimeoutError(f"no complete answer within {self.timeout:g} s")
+        return response
 
     def _receive(self, response, done, update):
         since, before = time.monotonic(), done
@@ -107,6 +139,22 @@ class ResumingDownloader:
         if done != self.size:
             sent = "more than" if done > self.size else f"{done:,} of"
             raise ConnectionError(f"the server sent {sent} {self.size:,} bytes")
+
+
+def _opening(kind, sockets):
+    """A handler of urllib, "HTTP" or "HTTPS", that adds the socket of each connection to a list."""
+    base = getattr(http.client, f"{kind}Connection")
+
+    class Connection(base):
+        def connect(self):
+            super().connect()
+            sockets.append(self.sock)
+
+    def open_url(handler, request):
+        return handler.do_open(Connection, request)
+
+    handler = getattr(urllib.request, f"{kind}Handler")
+    return type(f"Tracked{kind}Handler", (handler,), {f"{kind.lower()}_open": open_url})()
 
 
 def _first_byte(response):

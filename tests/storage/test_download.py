@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,8 @@ from tests.support.download_server import (
     WRONG,
     cut_at,
     drips,
+    drips_a_redirect,
+    drips_headers,
     elsewhere,
     lies,
     running_server,
@@ -98,6 +101,15 @@ def test_a_server_that_drips_is_left(get, server):
     path = get(drips, whole, timeout=0.5)
     assert path.read_bytes() == CONTENT
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("slow", [drips_headers, drips_a_redirect])
+def test_a_server_that_drips_its_headers_is_left(get, tmp_path, slow):
+    began = time.monotonic()
+    assert get(slow, whole, timeout=0.5).read_bytes() == CONTENT
+    assert time.monotonic() - began < 10  # without a limit, until the server is stopped
+    with pytest.raises(DownloadError, match=r"TimeoutError: no complete answer within 0.5 s"):
+        get(slow, attempts=1, timeout=0.5, cache=tmp_path / "empty")
 
 
 def test_several_processes_download_a_file_once(get, server):

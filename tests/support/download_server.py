@@ -66,6 +66,27 @@ def drips(handler):
         handler.wfile.flush()
 
 
+def drips_headers(handler):
+    """A byte of a header now and then, and never the end of the headers."""
+    handler.send_response(200)
+    handler.flush_headers()
+    handler.wfile.write(b"X-Slow: ")
+    while not handler.server.released.wait(0.1):
+        handler.wfile.write(b"a")
+        handler.wfile.flush()
+
+
+def drips_a_redirect(handler):
+    """A redirect whose body arrives byte by byte."""
+    handler.send_response(302)
+    handler.send_header("Location", handler.path)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    while not handler.server.released.wait(0.1):
+        handler.wfile.write(b"a")
+        handler.wfile.flush()
+
+
 def lies(handler):
     handler.answer(WRONG)
 
