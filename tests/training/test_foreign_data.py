@@ -107,7 +107,7 @@ def test_all_forms_of_labels_train_the_same(model, form):
     ("labels", "message"),
     [
         (Table(np.array(["a", "b", "a"], object)), "got the text 'a': names, y = np.unique"),
-        ([0, None, 1], "y must be whole class numbers"),
+        ([0, None, 1], "y must have a label for every example, got None"),
         (Tensor(np.array([0.2, 0.9, 1.0])), r"y\[0\] must be a class number 0..1, got 0.2"),
         (Y * np.nan, r"y\[0\] must be a class number 0..1, got nan"),
     ],

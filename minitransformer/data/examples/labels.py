@@ -43,7 +43,11 @@ def read_labels(y, n, n_classes, one_hot):
         raise ValueError(f"y must hold one label for each of the {n} examples of x, got {len(y)}")
     y = _whole(y, n_classes)
     for i in np.flatnonzero((y < 0) | (y >= n_classes))[:1]:
-        hint = "; classes are counted from 0: give y - 1" if set(y) <= _from_one(n_classes) else ""
+        hint, found = "", set(y.tolist())
+        if found <= _from_one(n_classes):
+            hint = "; classes are counted from 0: give y - 1"
+        elif len(found) <= n_classes:
+            hint = "; y = np.unique(y, return_inverse=True)[1] numbers the classes that occur"
         raise ValueError(f"y[{i}] is class {y[i]}, allowed are 0..{n_classes - 1}{hint}")
     return y.astype(np.int64)
 
@@ -54,6 +58,8 @@ def _from_one(n_classes):
 
 def _numbers(y, n_classes):
     """`y` as an array of numbers; refuses texts, missing labels and ragged rows."""
+    if np.ma.is_masked(y):
+        raise ValueError("y must have a label for every example, but some are masked")
     y = host_array(y)
     try:
         y = np.asarray(y.tolist() if getattr(y, "dtype", "") == np.dtype(object) else y)
@@ -67,6 +73,8 @@ def _numbers(y, n_classes):
             f"y must be class numbers 0..{n_classes - 1}, got the text {str(text)!r}: "
             "names, y = np.unique(y, return_inverse=True) numbers the classes"
         )
+    if y.dtype == object and any(v is None for v in y.flat):
+        raise TypeError("y must have a label for every example, got None: leave these examples out")
     if y.dtype.kind not in "biuf":
         raise TypeError(f"y must be whole class numbers 0..{n_classes - 1}, got {y.dtype}")
     return y.astype(np.int64) if y.dtype == bool else y
@@ -76,7 +84,12 @@ def _whole(y, n_classes):
     """`y` (n,) as integers; refuses fractions, which are values or probabilities."""
     if y.dtype.kind != "f":
         return y
-    for i in np.flatnonzero(~(np.isfinite(y) & (y == np.floor(y))))[:1]:
+    for i in np.flatnonzero(np.isnan(y))[:1]:
+        raise ValueError(
+            f"y[{i}] must be a class number 0..{n_classes - 1}, got nan: leave out the examples "
+            "without a label, for instance x[~np.isnan(y)]"
+        )
+    for i in np.flatnonzero(~((np.abs(y) < 2.0**53) & (y == np.floor(y))))[:1]:
         raise ValueError(
             f"y[{i}] must be a class number 0..{n_classes - 1}, got {y[i]}: models learn classes, "
             "neither values (regression) nor probabilities; np.digitize turns values into classes"
