@@ -13,7 +13,7 @@ from minitransformer.gradcheck import jacobians, rules_rerun, rules_terms, rules
 
 # these compare with the oracle's gradients of other inputs, which belong to one upstream gradient
 _ONCE = (rules_values.exchanged, rules_values.gradient_added, *rules_rerun.RULES)
-_JACOBIANS = (*jacobians.FIRST, *jacobians.RULES)
+_JACOBIANS = (*jacobians.FIRST, *jacobians.RULES, *jacobians.LAST)
 
 _FIRST = (
     rules_values.rounding_only,
@@ -37,6 +37,7 @@ _LAST = (
     rules_values.transposed,
     rules_values.repeated_ids,
     *rules_values.LOOSE,
+    *jacobians.LAST,
 )
 RULES = tuple(dict.fromkeys((*_FIRST, *_LAST)))
 

@@ -86,6 +86,9 @@ def _masked(fault):
     ignored = fault.inputs.get("ignore_index")
     for key, ids in fault.arrays("iu").items():
         counted = int((ids != ignored).sum())
+        words = f"entries / entries of {key} that are not negative (ignored)"
+        if 0 < (ids >= 0).sum() < ids.size:
+            found.append((ids.size / (ids >= 0).sum(), words))
         if ignored is not None and 0 < counted < ids.size:
             found.append((ids.size / counted, f"positions / positions that count in {key}"))
     return found

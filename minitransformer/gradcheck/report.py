@@ -7,6 +7,7 @@ import textwrap
 from minitransformer.gradcheck.diagnosis import diagnose
 from minitransformer.gradcheck.fault import Fault
 from minitransformer.gradcheck.jacobians.jacobian import build
+from minitransformer.gradcheck.jacobians.measured import UNKNOWN
 
 
 class GradientError(AssertionError):
@@ -75,9 +76,11 @@ class Report:
                 jacobian = build(problem, row.name, inputs, run, row.oracle, analytic)
                 words = diagnose(Fault.of(row, self.rows, problem, inputs, again, jacobian))
             self.diagnosis[row.name] = words
-        named = [row.name for row in self.failed if self.diagnosis[row.name]]
+        found = {row.name: self.diagnosis[row.name] or UNKNOWN for row in self.failed}
+        without = [name for name, text in found.items() if text.startswith(UNKNOWN)]
+        named = [row.name for row in self.failed if row.name not in without]
         for row in self.failed:
-            if named and not row.unclear and not self.diagnosis[row.name]:
+            if named and not row.unclear and row.name in without:
                 self.diagnosis[row.name] = f"no pattern of its own: see {named[0]} first"
 
     def raise_if_failed(self):

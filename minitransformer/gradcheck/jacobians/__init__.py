@@ -8,19 +8,26 @@ from minitransformer.gradcheck.jacobians import (
     blocks,
     coupling,
     elementwise,
+    hidden,
+    measured,
     other_inputs,
     places,
     positions,
+    relations,
     scaled,
     upstream,
 )
 
-FIRST = (*upstream.RULES, *places.FIRST)
+FIRST = (*upstream.RULES, *places.FIRST, *measured.FIRST, *other_inputs.FIRST)
+LAST = measured.LAST
 RULES = (
     *places.RULES,
     *positions.RULES,
+    *relations.RULES,
     *blocks.FIRST,
     *positions.LOOSE,
+    *relations.FIRST,
+    *hidden.FIRST,
     *coupling.RULES,
     *elementwise.RULES,
     *other_inputs.RULES,
@@ -28,5 +35,8 @@ RULES = (
     *blocks.RULES,
     *coupling.LOOSE,
     *places.LOOSE,
+    *relations.LOOSE,
     *scaled.LOOSE,
+    *hidden.RULES,
+    *measured.RULES,
 )

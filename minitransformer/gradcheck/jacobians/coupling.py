@@ -122,7 +122,7 @@ def sums_over_more(fault):
     j = fault.jacobian
     right, claimed = j.nonzero(j.right), j.nonzero(j.claimed)
     leaks = claimed & ~right
-    if not leaks.any() or not right.any() or (right & ~claimed).any():
+    if j.y.shape != j.x.shape or not leaks.any() or not right.any() or (right & ~claimed).any():
         return None
     row = leaks.any(axis=1)
     return (

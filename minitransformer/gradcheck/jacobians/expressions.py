@@ -14,6 +14,10 @@ def _sigmoid(t):
     return 1 / (1 + np.exp(-t))
 
 
+def _gelu_inner(t):
+    return math.sqrt(2 / math.pi) * (t + 0.044715 * t**3)
+
+
 ATOMS = {
     "{}": lambda t: t,
     "{}^2": lambda t: t * t,
@@ -43,6 +47,7 @@ ATOMS = {
     "softplus({})": lambda t: np.logaddexp(0, t),
     "sinh({})": np.sinh,
     "cosh({})": np.cosh,
+    "(1 - tanh(sqrt(2 / pi) ({0} + 0.044715 {0}^3))^2)": lambda t: 1 - np.tanh(_gelu_inner(t)) ** 2,
     "(1 + |{}|)": lambda t: 1 + np.abs(t),
     "Phi({})": lambda t: np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in t]),
     "sigmoid(1.702 {})": lambda t: _sigmoid(1.702 * t),

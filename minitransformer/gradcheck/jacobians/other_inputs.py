@@ -6,11 +6,47 @@ import numpy as np
 
 from minitransformer.gradcheck.fault import close
 
+FUNCTIONS = {
+    "sigmoid": lambda t: 1 / (1 + np.exp(-t)),
+    "tanh": np.tanh,
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "relu": lambda t: np.maximum(t, 0),
+}
 DIRECTIONS = 6  # a Jacobian is compared along this many random directions
 
 
 def right_for_other_inputs(fault):
     """The backward pass is that of the same function at changed inputs."""
+    return _right_for(fault, _changes(fault))
+
+
+def right_for_another_array(fault):
+    """The backward pass uses one array, or a part of one, in place of another."""
+    return _right_for(fault, _replaced(fault))
+
+
+def _replaced(fault):
+    arrays = fault.arrays("fbiu")
+    for key, value in arrays.items():
+        for other, instead in arrays.items():
+            if key == other or (value.shape, value.dtype) != (instead.shape, instead.dtype):
+                continue
+            if fault.name not in (key, other):
+                yield {key: instead}, f"{other} is used in the backward pass in place of {key}"
+        if value.dtype.kind != "f":
+            for axis, size in enumerate(value.shape):
+                for index, word in ((0, "first"), (-1, "last")) if size > 1 else ():
+                    one = np.take(value, [index], axis)
+                    if (one != value).any() and (one != one.flat[0]).any():
+                        yield (
+                            {key: np.broadcast_to(one, value.shape).copy()},
+                            f"the {word} {key} along axis {axis} is used for all of them",
+                        )
+
+
+def _right_for(fault, changes_and_words):
     j = fault.jacobian
     if not j.nonzero(j.claimed).any():
         return None
@@ -18,7 +54,7 @@ def right_for_other_inputs(fault):
     claimed, right = (
         np.concatenate([m @ v.ravel() for v in directions]) for m in (j.claimed, j.right)
     )
-    for changes, words in _changes(fault):
+    for changes, words in changes_and_words:
         found = [j.times({**fault.inputs, **changes}, v) for v in directions[:1]]
         if found[0] is None or not _is_multiple(claimed[: found[0].size], found[0]):
             continue
@@ -78,7 +114,30 @@ def _changes(fault):
             if size > 1:
                 flipped = np.flip(value, axis).copy()
                 yield {key: flipped}, f"{key} is reversed along axis {axis} in the backward pass"
+    yield from _transformed(floats)
     yield from _integers(fault)
+
+
+def _transformed(floats):
+    """Inputs to which a function is applied once too often."""
+    for key, value in floats.items():
+        for function, values in FUNCTIONS.items():
+            yield (
+                {key: values(value)},
+                f"{function}({key}) is used in the backward pass instead of {key}",
+            )
+        for axis in range(value.ndim):
+            e = np.exp(value - value.max(axis=axis, keepdims=True))
+            found = {"softmax": e / e.sum(axis=axis, keepdims=True)}
+            centred = value - value.mean(axis=axis, keepdims=True)
+            found["the normalised"] = centred / value.std(axis=axis, keepdims=True)
+            norm = np.sqrt((value * value).sum(axis=axis, keepdims=True))
+            found["the unit length of"] = value / norm
+            for function, values in found.items():
+                yield (
+                    {key: values},
+                    f"{function} {key} (along axis {axis}) is used instead of {key}",
+                )
 
 
 def _rescaled(key, value):
@@ -134,4 +193,5 @@ def _integers(fault):
                     yield {key: other}, f"the backward pass is that of {key} = {other:.4g}"
 
 
+FIRST = (right_for_another_array,)
 RULES = (right_for_other_inputs,)

@@ -57,6 +57,11 @@ def _words(fault, factors):
             for words, value in _known(fault, factors.shape):
                 if np.abs(numbers - value).max() <= 1e-6 * np.abs(numbers).max():
                     return template.format(words)
+                factor = float((numbers * value).sum() / max((value * value).sum(), 1e-300))
+                if np.ptp(value) > 1e-6 * np.abs(value).max() and (
+                    np.abs(numbers - factor * value).max() <= 1e-6 * np.abs(numbers).max()
+                ):
+                    return template.format(f"{factor:.4g} * {words}")
     arrays = _arrays(fault, factors)
     found = name(factors.ravel(), arrays)
     if found:

@@ -18,8 +18,15 @@ def not_linear(fault):
     linear = lambda a, b: np.abs(a - b).max() <= 1e-7 * size  # noqa: E731
     if linear(once, dy @ jacobian.claimed) and linear(zero, 0 * zero):
         return None
+    if words := _one_sign(fault):
+        return words
     low, high = fault.a.min(), fault.a.max()
-    if low < high and close(fault.a, np.clip(fault.n, low, high)):
+    if (
+        low < 0 < high
+        and fault.n.min() < low
+        and high < fault.n.max()
+        and close(fault.a, np.clip(fault.n, low, high))
+    ):
         return f"the gradient is clipped to [{low:.4g}, {high:.4g}]: clip in the optimiser instead"
     if linear(once, zero) and linear(other, zero) and not linear(once, 0 * once):
         return "the upstream gradient is ignored: the result is the same for every dy"
@@ -40,6 +47,18 @@ def not_linear(fault):
             "result is not linear in dy, and depends on the sign of dy"
         )
     return "it is not linear in the upstream gradient: 2 dy must give twice the result of dy"
+
+
+def _one_sign(fault):
+    """Upstream gradients of one sign only are used, and these are right."""
+    j = fault.jacobian
+    if j.constant.any() or j.y.size < 2:
+        return None
+    minus = -np.stack([j.backward(-row) for row in np.eye(j.y.size)])
+    for right, other, sign in ((j.claimed, minus, "negative"), (minus, j.claimed, "positive")):
+        if not j.nonzero(other).any() and j.same(right, j.right):
+            return f"{sign} upstream gradients are set to 0; only the input may decide what passes"
+    return None
 
 
 def _constant_part(fault, once, zero):
