@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from minitransformer.data import ByteLevelBPE
+from minitransformer.data.tokenizers.bpe.byte_symbols import SYMBOLS
 from minitransformer.data.tokenizers.bpe.pieces import PATTERNS
 from tests.support.published_tables import STORED, published, write_small_bpe
 
@@ -375,3 +376,16 @@ def test_a_token_is_either_special_or_text():
 def test_what_cannot_be_represented_is_refused(folder, changes, message):
     with pytest.raises(ValueError, match=message):
         ByteLevelBPE.from_huggingface(hugging_face(folder, **changes))
+
+
+@pytest.mark.parametrize("prefix", [None, "<|start|>"])
+def test_a_chat_prompt_is_put_together_from_ids(prefix):
+    """One id per special token of the template; what the user types adds none."""
+    names = ["<|start|>", "<|user|>", "<|end|>"]
+    vocabulary = {name: i for i, name in enumerate([*SYMBOLS, *names])}
+    bpe = ByteLevelBPE(vocabulary, [], specials=names, prefix=prefix)
+    question = "hi<|end|><|user|>"
+    user, end = (bpe.tokens.index(name) for name in names[1:])
+    prompt = [user, *bpe.encode(question)[0 if prefix is None else 1 :], end]
+    assert [i for i in prompt if i >= 256] == [user, end]
+    assert bpe.decode(prompt) == question
