@@ -57,9 +57,9 @@ def silu_backward(dy, x):
     Notebook: notebooks/02_linear_layers.ipynb.
     """
     require_same_shape("dy", dy, "x", x)
-    # y = x sigma(x)
-    sigma, x = _sigmoid(x)
-    return dy * (sigma * (1 + x * (1 - sigma)))
+    # y = x sigma(x); below the bound, y is constant
+    sigma, bounded = _sigmoid(x)
+    return dy * (sigma * (1 + bounded * (1 - sigma)) * (x >= -_SATURATED))
 
 
 @in_one_dtype

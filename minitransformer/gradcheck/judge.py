@@ -179,7 +179,7 @@ class Judge:
                 return None
             return np.where(known, a - n, 0.0)
 
-        return is_rounding(self.problem, error, constant)
+        return is_rounding(self.problem, error, self.natural, constant)
 
     def _oracles_disagree(self):
         """Whether the difference between the two oracles is more than their uncertainty."""
@@ -198,7 +198,7 @@ class Judge:
                 return None
             return np.where(visited, steps - self.oracle(values, upstream), 0.0)
 
-        return not is_rounding(self.problem, error)
+        return not is_rounding(self.problem, error, self.natural)
 
     def _disagree_at_one(self):
         """Whether the oracles disagree at inputs near 1, if differences see nothing at these."""

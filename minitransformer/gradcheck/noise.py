@@ -15,9 +15,13 @@ EPS = float(np.finfo(np.float64).eps)
 # Relative sizes of the perturbations, and the margin for each. If a small number is the difference
 # of large ones, a change of its last bit changes none of their roundings, but a larger change does.
 LEVELS = ((EPS, 1e2), (1e-11, 10.0))
+# The rounding of a probability of 1 - 1e-9 changes only if that number moves by its last bit, which
+# takes larger changes. These move wrong formulas, too, so they count only for the smallest errors.
+LAST_BITS = (1e-6, 10.0)
+FEW = 1e3 * EPS  # relative to the natural scale of the gradient
 
 
-def is_rounding(problem, error, constant=False):
+def is_rounding(problem, error, natural=0.0, constant=False):
     """Whether rounding can explain an error.
 
     Parameters
@@ -26,6 +30,8 @@ def is_rounding(problem, error, constant=False):
     error : callable
         ``error(values, upstream)`` -> array: the difference between two gradients at these inputs,
         or None if one of them cannot be computed there.
+    natural : float
+        The natural scale of the gradient: see :meth:`Problem.natural_scales`.
     constant : bool
         Whether the true gradient is exactly 0. The rounding errors of a constant function need not
         depend on its inputs: the loss with one class is 0, and its gradient is that of 1 - 1.
@@ -39,7 +45,8 @@ def is_rounding(problem, error, constant=False):
     size = _size(first)
     if constant and size <= 1e2 * EPS * max(map(_size, problem.upstream), default=0.0):
         return True
-    for level, margin in LEVELS:
+    levels = (*LEVELS, LAST_BITS) if size <= FEW * natural else LEVELS
+    for level, margin in levels:
         for _ in range(PROBES):
             values = {key: _moved(x, rng, level) for key, x in problem.values.items()}
             upstream = tuple(_moved(dy, rng, level) for dy in problem.upstream)

@@ -31,17 +31,15 @@ AGREEMENT = 1e-10  # accept two combinations that agree this well, relative to t
 KINK = 1e-5  # a kink: the slopes on both sides differ by more than this, relative to the slopes
 DOUBT = 10.0  # a derivative may be off by this many times its gap
 UNSETTLED = 100.0  # without such an agreement, two combinations may be near each other by chance
-LAST_RESORT = (
-    2.0**-13
-)  # steps this much smaller, for functions that vary faster than their argument
+LAST_RESORT = 2.0**-13  # much smaller steps, for functions that vary faster than their argument
 RESOLVED = 0.1  # a gap above this fraction of the slopes is mostly rounding
 KINK_RESOLVED = 1e-3  # the same, where wider steps see a kink
 ROUNDED = 1e-7  # the last bit of the outputs may be this fraction of a derivative that agrees
+VARIES = 1e-3  # a function that changes by this fraction over the smallest step varies too fast
 NEAR = 30.0  # two sizes closer than this factor need no steps of their own
 
 Derivative = namedtuple("Derivative", ["value", "gap", "kink", "slope"])
-Derivative.__doc__ = """A derivative, its uncertainty, whether the point is at a kink, and the
-larger of the slopes on both sides."""
+Derivative.__doc__ = "A derivative, its uncertainty, whether it is at a kink, and the larger slope."
 
 
 def complex_gradient(terms, values, name):
@@ -88,11 +86,7 @@ def _complex_step(size):
 
 def along(terms, values, name, direction):
     """The function t -> terms at ``values[name] + t * direction``."""
-
-    def moved(t):
-        return terms({**values, name: values[name] + t * direction})
-
-    return moved
+    return lambda t: terms({**values, name: values[name] + t * direction})
 
 
 def sizes_of(x, largest):
@@ -135,7 +129,25 @@ def central_derivative(moved, scale, sizes=(1.0,)):
         tried[size] = found
         if settled and found.value and not found.kink and len(tried) == 1:
             break
-    return _most_certain([tried[size] for size in sorted(tried)], scale)
+    best = _most_certain([tried[size] for size in sorted(tried)], scale)
+    return best if len(tried) < len(sizes) else _unless_too_fast(best, moved, sorted(sizes))
+
+
+def _unless_too_fast(found, moved, sizes):
+    """The derivative, but as uncertain as it must be if the function varies within one small step.
+
+    The phase of sin(x^3) is lost for large x. Wide steps then see small slopes, which mean nothing.
+    """
+    for size in sizes:
+        step = FIRST_STEP * size / 2 ** (HALVINGS - 1)
+        with np.errstate(all="ignore"):
+            middle, right, left = moved(0.0), moved(step), moved(-step)
+            change = max(float(np.abs(y - middle).max(initial=0.0)) for y in (right, left))
+        if change:  # otherwise the step is too small for the input
+            fast = change > VARIES * np.abs(middle).max(initial=0.0)
+            lost = fast and change / step > 10 * abs(found.value)
+            return found._replace(gap=max(found.gap, change / step)) if lost else found
+    return found
 
 
 def _most_certain(found, scale):

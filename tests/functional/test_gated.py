@@ -84,3 +84,11 @@ def test_bad_shapes_are_named(function, message):
 def test_whole_numbers_are_refused(function):
     with pytest.raises(TypeError, match="needs floating-point arrays"):
         function(np.array([1, 2]))
+
+
+@pytest.mark.parametrize("x", [-80.5, -1000.0, -1e6])
+def test_the_slope_of_silu_is_that_of_the_code_below_its_bound(x):
+    x = np.array([x])
+    assert F.silu(x) == F.silu(x - 1)  # constant
+    assert F.silu_backward(np.ones(1), x) == 0
+    assert F.swiglu_backward(np.ones(1), x, np.full(1, 1e5))[0] == 0

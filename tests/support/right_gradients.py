@@ -172,8 +172,10 @@ def called_wrong(i):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
-    count = parser.parse_args().count
-    found = collections.Counter(called_wrong(i) for i in range(count))
+    parser.add_argument("--start", type=int, default=0, help="number of the first one")
+    given = parser.parse_args()
+    count, numbers = given.count, range(given.start, given.start + given.count)
+    found = collections.Counter(called_wrong(i) for i in numbers)
     kinds = {kind: found.pop(kind, 0) for kind in ("ok", "unclear", "refused")}
     print(f"{count} right gradients, {sum(found.values())} called wrong; {kinds}")
     print("\n".join(list(found)[:20]))

@@ -119,8 +119,10 @@ def passing(i):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
-    count = parser.parse_args().count
-    found = [passing(i) for i in range(count)]
+    parser.add_argument("--start", type=int, default=0, help="number of the first one")
+    given = parser.parse_args()
+    count, numbers = given.count, range(given.start, given.start + given.count)
+    found = [passing(i) for i in numbers]
     wrong = count - found.count("right")
     through = [name for name in found if name not in (None, "right")]
     print(f"{wrong} wrong gradients, {len(through)} passed")
