@@ -1,6 +1,5 @@
-"""The checker names the fault in the second set of wrong backward passes, and in composed ones."""
+"""The checker names the fault in the second set of wrong backward passes."""
 
-import numpy as np
 import pytest
 
 from minitransformer import gradcheck
@@ -30,7 +29,7 @@ NAMED = {
     "linear_weight_overwritten_in_loop": "only dy[-1] is used",
     "chain_order_exchanged": "b and c are exchanged",
     "tanh_mlp_derivative_at_the_output": "(1 - tanh(tanh(x @ w1))^2) / (1 - tanh(x @ w1)^2)",
-    "tied_autoencoder_decoder_only": "w is used more than once in the forward pass",
+    "tied_autoencoder_decoder_only": "and only its last use gets a gradient",
     "residual_block_skip_forgotten": "the residual (skip) path is lost",
     "prenorm_block_weight_sees_unnormalised": "an outer product with a row of x",
     "swiglu_up_misses_activation": "a factor 1 / sigmoid((x @ wg)) too much",

@@ -25,6 +25,8 @@ def another_mask(fault):
         return None
     if (on == claimed_on).all():
         return None
+    if threshold(j.x.ravel(), on != claimed_on, fault.name):
+        return None
     if (on == ~claimed_on).all():
         return "the mask is inverted: exactly the entries that are dropped get a gradient"
     return (

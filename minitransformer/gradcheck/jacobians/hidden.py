@@ -79,6 +79,9 @@ def _gradients(fault):
 def _solve(fault, matrix, inputs, one, other, flipped, product):
     """G such that the gradient is G b^T, or a^T G; None if it is not, or G is not unique."""
     rows = matrix.reshape(-1, *fault.jacobian.x.shape)
+    if fault.name == other and not flipped and rows.ndim == 3 and inputs[one].ndim == 2:
+        if (found := _row_by_row(fault.jacobian, rows, inputs[one], product)) is not None:
+            return found
     if fault.name == one:
         b = inputs[other].swapaxes(-1, -2) if flipped else inputs[other]
         back = b.swapaxes(-1, -2)
@@ -101,6 +104,20 @@ def _solve(fault, matrix, inputs, one, other, flipped, product):
     if g.size != len(g) * product.size or (square and len(g) == 1):
         return None
     return g.reshape(-1, *product.shape)
+
+
+def _row_by_row(j, rows, a, product):
+    """G if row b of the output depends on row b of the product only: a[b]^T g, or None."""
+    if j.y.ndim != 2 or len(j.y) != len(a) or j.y.shape[1] < 2 or not a.any(axis=1).all():
+        return None
+    at = np.repeat(np.arange(len(a)), j.y.shape[1])
+    row = a[at]
+    g = np.einsum("od,ode->oe", row, rows) / (row * row).sum(axis=1, keepdims=True)
+    if np.abs(row[:, :, None] * g[:, None] - rows).max() > CLOSE * np.abs(rows).max():
+        return None
+    full = np.zeros((len(rows), *product.shape))
+    full[np.arange(len(rows)), at] = g
+    return full
 
 
 def _by_factor(fault, words, product, right, claimed):

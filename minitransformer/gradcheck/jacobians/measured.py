@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minitransformer.gradcheck.fault import close
+from minitransformer.gradcheck.jacobians.hidden import products
 from minitransformer.gradcheck.jacobians.places import where
 
 UNKNOWN = "the cause is not known; measured:"
@@ -52,8 +53,13 @@ def _left(matrices):
 
 def _rows(fault, vectors):
     """The array, or function of one, of which each vector is a multiple of a row."""
+    made = {
+        words: product
+        for words, one, other, _, product in products(fault.arrays("f"))
+        if fault.name not in (one, other)
+    }
     for form, function in FORMS.items():
-        for key, value in fault.arrays("f").items():
+        for key, value in {**fault.arrays("f"), **made}.items():
             if key == fault.name or value.ndim < 2 or value.shape[-1] != vectors.shape[1]:
                 continue
             rows = function(value).reshape(-1, vectors.shape[1])
@@ -116,11 +122,27 @@ def summary(fault):
         ratio = j.claimed[both] / j.right[both]
         low, middle, high = np.quantile(ratio, (0.05, 0.5, 0.95))
         signs = (ratio < 0).mean()
+        wrong = np.abs(ratio - 1) > 1e-6
+        if np.ptp(ratio[wrong]) <= 1e-6 and not wrong.all():
+            return f"{UNKNOWN} {'; '.join(parts)}; {_one_factor(j, both, wrong, ratio)}"
         parts.append(
             f"most are {low:.3g} to {high:.3g} times the right ones (median {middle:.3g}"
             + (f", {signs:.0%} have the wrong sign)" if signs else ")")
         )
     return f"{UNKNOWN} {'; '.join(parts)}"
+
+
+def _one_factor(j, both, wrong, ratio):
+    i, k = np.argwhere(both)[wrong.argmax()]
+    y, x = (
+        ", ".join(map(str, np.unravel_index(at, shape)))
+        for at, shape in ((i, j.y.shape), (k, j.x.shape))
+    )
+    return (
+        f"{wrong.sum()} of {wrong.size} derivatives are {ratio[wrong][0]:.4g} times the right "
+        f"ones, such as that of y[{y}] by [{x}], and the others are right (one of several paths "
+        "has a wrong factor)"
+    )
 
 
 def _sums(j):

@@ -39,9 +39,9 @@ def used_more_than_once(fault):
     products = [m @ j.x.ravel() for m in (j.claimed, j.right)]
     if close(products[0], y) and not close(products[1], y):
         return (
-            f"a path is missing: the result is right if y were linear in {fault.name}, so that "
-            f"{fault.name} is used more than once in the forward pass, and only its last "
-            "(outermost) use gets a gradient"
+            f"a path is missing: the result is that of a y that is linear in {fault.name}. Either "
+            f"{fault.name} is used more than once in the forward pass, and only its last use gets "
+            "a gradient, or a factor that depends on it is treated as constant"
         )
     return None
 

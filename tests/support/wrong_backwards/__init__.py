@@ -1,6 +1,7 @@
 """Wrong backward passes, each with a sentence that says what is wrong."""
 
 from tests.support.wrong_backwards import (
+    composed,
     elementwise,
     losses,
     movement,
@@ -11,4 +12,14 @@ from tests.support.wrong_backwards import (
 )
 from tests.support.wrong_backwards.common import CASES
 
-__all__ = ["CASES", "elementwise", "losses", "movement", "paths", "products", "rows", "structure"]
+__all__ = [
+    "CASES",
+    "composed",
+    "elementwise",
+    "losses",
+    "movement",
+    "paths",
+    "products",
+    "rows",
+    "structure",
+]
