@@ -123,7 +123,7 @@ def summary(fault):
         low, middle, high = np.quantile(ratio, (0.05, 0.5, 0.95))
         signs = (ratio < 0).mean()
         wrong = np.abs(ratio - 1) > 1e-6
-        if np.ptp(ratio[wrong]) <= 1e-6 and not wrong.all():
+        if wrong.any() and not wrong.all() and np.ptp(ratio[wrong]) <= 1e-6:
             return f"{UNKNOWN} {'; '.join(parts)}; {_one_factor(j, both, wrong, ratio)}"
         parts.append(
             f"most are {low:.3g} to {high:.3g} times the right ones (median {middle:.3g}"

@@ -99,14 +99,8 @@ def _changes(fault):
             y = np.real(fault.jacobian.y).copy()
             yield {key: y}, f"the derivative is taken at the output y instead of the input {key}"
         if key != fault.name:
-            yield (
-                {key: np.ones_like(value)},
-                f"{key} is left out (it is right for {key} = 1)",
-            )
-            yield (
-                {key: np.zeros_like(value)},
-                f"{key} is left out (it is right for {key} = 0)",
-            )
+            for number, like in ((1, np.ones_like(value)), (0, np.zeros_like(value))):
+                yield {key: like}, f"{key} is left out (it is right for {key} = {number})"
         yield from _rescaled(key, value)
         yield {key: np.abs(value)}, f"|{key}| is used in the backward pass instead of {key}"
         yield {key: value * value}, f"{key} is squared in the backward pass"
