@@ -8,6 +8,7 @@ import typer
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN, refuse
+from minitransformer.cli.standard_input import given_prompt
 from minitransformer.inference.beam import LENGTH_PENALTY
 from minitransformer.runs import RunFolder
 from minitransformer.runs import generate as continue_prompt
@@ -17,7 +18,10 @@ from minitransformer.runs.tasks.language_model import TEMPERATURE
 
 def generate(
     run: Annotated[Path, RUN],
-    prompt: Annotated[str, typer.Argument(help="The text to continue.", show_default=False)],
+    prompt: Annotated[
+        str | None,
+        typer.Argument(help="The text to continue. Without one, or for -, standard input is read."),
+    ] = None,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
@@ -82,8 +86,7 @@ def generate(
         refuse("--beams searches for the most probable text", [*sampling, *given])
         alpha = LENGTH_PENALTY if length_penalty is None else length_penalty
         options = {"length_penalty": alpha}
-    if not prompt:
-        raise ValueError("the prompt is empty: it needs at least one character")
+    prompt = given_prompt(prompt)
     model, ids = folder.load_model().to(choose_device(device)), folder.tokenizer.encode(prompt)
     _check_room(model, len(ids), max_new_tokens, slide, beams)
     pieces = continue_prompt(

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN
-from minitransformer.cli.standard_input import given_lines
+from minitransformer.cli.standard_input import given_texts
 from minitransformer.data import tokenize
 from minitransformer.runs import RunFolder, draw, explain
 from minitransformer.runs.figures import check_drawing, check_place
@@ -23,7 +23,7 @@ def predict(
     texts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Texts in quotes. Without any, texts are read from standard input, one per line."
+            help="Texts in quotes. Without any, or for -, standard input is read, one per line."
         ),
     ] = None,
     windows: Annotated[
@@ -51,10 +51,7 @@ def predict(
     """Classify texts, and show which words speak for the predicted class and which against it."""
     folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
-    given = texts or given_lines("text")
-    for number, text in enumerate(texts or (), start=1):
-        if not text.strip():
-            raise ValueError(f"text {number} is empty: every text needs at least one word")
+    given = given_texts(texts, "text")
     for number, text in enumerate(given, start=1):
         if text.strip() and not tokenize(text):
             raise ValueError(f"text {number} has no word and no punctuation mark: {text[:40]!r}")

@@ -8,7 +8,7 @@ import typer
 from minitransformer.backend import choose_device
 from minitransformer.cli.generate import show
 from minitransformer.cli.options import DEVICE, RUN
-from minitransformer.cli.standard_input import given_lines
+from minitransformer.cli.standard_input import given_texts
 from minitransformer.runs import RunFolder
 from minitransformer.runs import translate as translate_sentences
 
@@ -18,7 +18,7 @@ def translate(
     sentences: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Sentences in quotes. Without any, standard input is read, one sentence per line."
+            help="Sentences in quotes. Without any, or for -, standard input is read, one per line."
         ),
     ] = None,
     beams: Annotated[
@@ -46,8 +46,8 @@ def translate(
     if greedy and beams not in (None, 1):
         raise ValueError(f"--greedy uses one beam: leave out --beams {beams}")
     model = folder.load_model().to(choose_device(device))
-    given = sentences or given_lines("sentence")
-    read = list(sentences or filter(str.strip, given))
+    given = given_texts(sentences, "sentence")
+    read = list(filter(str.strip, given))
     written = translate_sentences(
         folder, model, read, beams=1 if greedy else beams, length_penalty=length_penalty,
         max_new_tokens=max_new_tokens,

@@ -164,7 +164,7 @@ def test_bytes_that_are_not_text(call, trained, monkeypatch, tmp_path):
         code, _, err = call("predict", trained[0])
     assert code == 2
     assert_one_line(err)
-    assert "standard input is not utf-8 text: invalid start byte at byte 5" in err
+    assert "standard input must be UTF-8 text, got 0xff at byte 5" in err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from minitransformer import interpret
 from minitransformer.cli.predict import fitting, remarks
-from minitransformer.cli.standard_input import given_lines
+from minitransformer.cli.standard_input import given_prompt, given_texts
 from minitransformer.runs import Prediction, RunFolder, explain
 
 TRICKY = "A dull\u2028film\n\nA great\x0ccast\x85 indeed\r\n \t \nA decent plot"
@@ -17,10 +17,11 @@ TRICKY = "A dull\u2028film\n\nA great\x0ccast\x85 indeed\r\n \t \nA decent plot"
 
 @pytest.fixture
 def typed(monkeypatch):
-    """Put text on standard input, as bytes: the function takes the text."""
+    """Put text or bytes on standard input, as a terminal with that encoding would."""
 
-    def put(text):
-        file = io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+    def put(text, encoding="utf-8", errors="strict"):
+        content = text if isinstance(text, bytes) else text.encode()
+        file = io.TextIOWrapper(io.BytesIO(content), encoding, errors)
         monkeypatch.setattr("sys.stdin", file)
 
     return put
@@ -28,24 +29,60 @@ def typed(monkeypatch):
 
 def test_only_a_newline_ends_a_line(typed):
     typed("\ufeff" + TRICKY + "\n")
-    assert given_lines("text") == [
+    assert given_texts(None, "text") == [
         "A dull\u2028film", "", "A great\x0ccast\x85 indeed", " \t ", "A decent plot"
     ]  # fmt: skip
     typed("one\rtwo\n")
-    assert given_lines("text") == ["one\rtwo"]
+    assert given_texts(None, "text") == ["one\rtwo"]
 
 
 @pytest.mark.parametrize("content", ["", "\n", " \n\r\n"])
 def test_nothing_but_blank_lines(typed, content):
     typed(content)
     with pytest.raises(ValueError, match="no text: give texts as arguments, or one per line"):
-        given_lines("text")
+        given_texts(None, "text")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors"),
+    [("utf-8", "surrogateescape"), ("utf-8", "strict"), ("latin-1", "strict"), ("ascii", "ignore")],
+)
+@pytest.mark.parametrize("read", [lambda: given_texts([], "text"), lambda: given_prompt("-")])
+def test_standard_input_is_utf8_in_every_locale(typed, encoding, errors, read):
+    typed("le café\n", encoding, errors)
+    assert read() in ("le café", ["le café"])
+    for content, place in ((b"le caf\xe9", "0xe9 at byte 6"), (b"\xff\xfea\0", "0xff at byte 0"),
+                           (b"a\n\xed\xb3\xa9", "0xed at byte 2")):  # fmt: skip
+        typed(content, encoding, errors)
+        with pytest.raises(ValueError, match=f"must be UTF-8 text, got {place}; iconv"):
+            read()
+
+
+def test_arguments_that_are_not_text():
+    with pytest.raises(ValueError, match=r"text 2 must be UTF-8 text, got 'caf\\udce9'"):
+        given_texts(["good", "caf\udce9"], "text")
+    with pytest.raises(ValueError, match="the prompt must be UTF-8 text"):
+        given_prompt("caf\udce9")
+
+
+def test_a_dash_is_standard_input(typed):
+    typed("one\ntwo\n")
+    assert given_texts(["-"], "text") == ["one", "two"]
+    assert given_texts(["-", "a"], "text") == ["-", "a"]
+    for argument in (None, "-"):
+        typed("one\ntwo \r\n")
+        assert given_prompt(argument) == "one\ntwo "
+    typed("\n")
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        given_prompt("-")
 
 
 def test_standard_input_may_be_closed(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ValueError, match="no prompt: give it as an argument, or on standard input"):
+        given_prompt(None)
     with pytest.raises(ValueError, match="no text: give texts as arguments, or one per line"):
-        given_lines("text")
+        given_texts(None, "text")
 
 
 def test_a_blank_line_gives_a_blank_line(call, trained, typed):

@@ -158,6 +158,13 @@ def test_bad_prompts(call, writer, prompt, message):
     assert re.search(message, err)
 
 
+def test_generate_reads_the_prompt_from_standard_input(call, writer, monkeypatch):
+    expected = call("generate", writer, "The old", "--seed", 2)[1]
+    for arguments in ((), ("-",)):
+        monkeypatch.setattr("sys.stdin", io.StringIO("The old\n"))
+        assert call("generate", writer, *arguments, "--seed", 2)[1] == expected
+
+
 @pytest.mark.parametrize("arguments", [[], ["--greedy"], ["--beams", "1"]])
 def test_translate_writes_what_greedy_writes(call, reverser, arguments):
     folder = RunFolder.open(reverser)
