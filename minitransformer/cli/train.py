@@ -8,6 +8,15 @@ import typer
 
 from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE_HELP, INTERRUPTED, Stop, refuse, say
+from minitransformer.cli.table_options import (
+    Clean,
+    Delimiter,
+    Encoding,
+    Header,
+    Quoting,
+    SkipEmpty,
+    given_options,
+)
 from minitransformer.cli.together import together
 from minitransformer.runs import TASKS, resume, start
 from minitransformer.runs import train as train_run
@@ -15,7 +24,7 @@ from minitransformer.runs.resuming import LONGER
 from minitransformer.runs.source import FIELDS
 from minitransformer.runs.training import leads
 
-DATA, TABLE, RUN = "The data", "How a table is written", "The run"
+DATA, RUN = "The data", "The run"
 
 
 def _option(panel, text, *names, **more):
@@ -58,44 +67,12 @@ def train(
     test_data: Annotated[
         Path | None, _option(DATA, "A table like --data to test on, in place of a tenth of --data.")
     ] = None,
-    delimiter: Annotated[
-        str | None,
-        _option(
-            TABLE, "What separates the columns: one character, or tab, comma, semicolon, pipe."
-        ),
-    ] = None,
-    quoting: Annotated[
-        str | None,
-        _option(
-            TABLE,
-            'double: a quotation mark inside a quotation is ""; backslash: it is \\"; none: '
-            "quotation marks have no meaning. By default none if tabs separate the columns, "
-            "otherwise double.",
-        ),
-    ] = None,
-    encoding: Annotated[
-        str | None,
-        _option(TABLE, "Encoding, such as cp1252 (Windows) or utf-16; by default utf-8."),
-    ] = None,
-    header: Annotated[
-        bool | None,
-        _option(
-            TABLE,
-            "Whether line 1 has the names of the columns; if not, columns are numbered from 1.",
-            "--header/--no-header",
-        ),
-    ] = None,
-    skip_empty: Annotated[
-        bool | None,
-        _option(TABLE, "Leave out rows without a text or a label.", "--skip-empty"),
-    ] = None,
-    clean: Annotated[
-        str | None,
-        _option(
-            TABLE,
-            "html: remove tags and entities; none: keep them. By default html if there are any.",
-        ),
-    ] = None,
+    delimiter: Delimiter = None,
+    quoting: Quoting = None,
+    encoding: Encoding = None,
+    header: Header = None,
+    skip_empty: SkipEmpty = None,
+    clean: Clean = None,
     data_dir: Annotated[
         Path | None,
         _option(
@@ -141,17 +118,16 @@ def train(
     Settings that are not given have defaults that suit the data set; the run's config.json lists
     them.
     """
-    table = {
-        "delimiter": delimiter, "quoting": quoting, "encoding": encoding, "header": header,
-        "skip_empty": skip_empty, "clean": clean,
-    }  # fmt: skip
-    table = {name: value for name, value in table.items() if value is not None}
+    table = given_options(
+        delimiter=delimiter, quoting=quoting, encoding=encoding, header=header,
+        skip_empty=skip_empty, clean=clean,
+    )  # fmt: skip
     began, device = time.perf_counter(), choose_device(device)
     options = {
         "task": task, "dataset": dataset, "data": data, "target": target,
         "text_column": text_column, "label_column": label_column, "recipe": recipe, "out": out,
         "seed": seed, "windows": windows, "workers": workers,
-        "validation_data": validation_data, "test_data": test_data, "table": table or None,
+        "validation_data": validation_data, "test_data": test_data, "table": table,
         **changes,
     }  # fmt: skip
     options = {name: value for name, value in options.items() if value is not None}
@@ -162,7 +138,7 @@ def train(
         else:
             places = {name: options.pop(name) for name in FIELDS if name in options}
             longer = {name: options.pop(name) for name in LONGER if name in options}
-            given = [name for name in options if name != "table"] + list(table)
+            given = [name for name in options if name != "table"] + list(table or ())
             refuse("a run is resumed with the settings it was started with", given)
             folder, texts = resume(resume_from, places=places, longer=longer, **common)
         try:

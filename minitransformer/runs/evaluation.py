@@ -4,14 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from minitransformer.data import TableOptions
+from minitransformer.data.corpora.table_options import OLD
 from minitransformer.runs.progress import silent
 from minitransformer.runs.source import Source
 from minitransformer.runs.text_record import UNKNOWN
 
 
 def evaluate(
-    folder, *, data=None, target=None, text_column=None, label_column=None, data_dir=None,
-    windows=None, device="numpy", on_progress=silent,
+    folder, *, data=None, target=None, text_column=None, label_column=None, table=None,
+    data_dir=None, windows=None, device="numpy", on_progress=silent,
 ):  # fmt: skip
     """Evaluate a trained run on data that training never saw, or on another file.
 
@@ -25,6 +26,9 @@ def evaluate(
         Another file, and the file of its translations; or the new places of the run's own files.
     text_column, label_column : str, optional
         The columns of `data`; by default as in training.
+    table : dict, optional
+        How `data` is written: fields of :class:`~minitransformer.data.TableOptions`. What is not
+        given is found by the content, or else as in training.
     data_dir : path-like, optional
         Location of a published data set; by default it is downloaded.
     windows : bool, optional
@@ -55,10 +59,11 @@ def evaluate(
         raise ValueError(f"windows is not an option of the task {task.name}")
     columns = {"text_column": text_column, "label_column": label_column}
     given = {name: value for name, value in columns.items() if value is not None}
-    source = _source(folder, data, target, given)
+    source = _source(folder, data, target, given, table or {})
     model, record = folder.load_model().to(device), folder.record()
     files = [n for n, path in {"file": data, "target": target}.items() if path is not None]
     if files and not (record is not None and record.is_copy(source, *files)):
+        source = task.of_another_file(source, folder.config.source, table or {}, on_progress)
         return _evaluate_file(folder, model, source, record, windows, on_progress)
     source.check_files()
     texts = task.read(source, folder.config.recipe, data_dir, on_progress)
@@ -67,17 +72,22 @@ def evaluate(
     return task.evaluate(folder, model, texts, windows, on_progress)
 
 
-def _source(folder, data, target, columns):
+def _source(folder, data, target, columns, table):
     """Where the data to be judged come from."""
     task, own = folder.task, folder.config.source
-    if columns and data is None:
-        raise ValueError(f"{' and '.join(columns)} can be given only with data, a file of yours")
-    for name, value in {"data": data, "target": target, **columns}.items():
+    options = {"data": data, "target": target, **columns}
+    for name, value in {**options, "table": table or None}.items():
         if value is not None and name not in task.options:
+            name = " and ".join(table) if name == "table" else name
             raise ValueError(f"{name} is not an option of the task {task.name}")
+    if data is None and own.file is None and (given := [*columns, *table]):
+        raise ValueError(f"{' and '.join(given)} can be given only with data, a file of yours")
     if own.file is None and data is not None:
-        return task.checked(Source.of_file(data, target, table=TableOptions(), **columns))
-    return task.checked(replace(own.moved(data=data, target=target), **columns))
+        return task.checked(Source.of_file(data, target, table=TableOptions(**table), **columns))
+    source = replace(own.moved(data=data, target=target), **columns)
+    if table:
+        source = replace(source, table=replace(source.table or OLD, **table))
+    return task.checked(source)
 
 
 def _as_recorded(task, texts, record, source, on_progress):

@@ -122,8 +122,15 @@ def load_labelled(
         if number is None:
             shown = ", ".join(map(repr, class_names[:10]))
             more = f" and {len(class_names) - 10:,} more" if len(class_names) > 10 else ""
+            hint = ""
+            if not options.header and where == places[0]:
+                hint = (
+                    "; if this line has the names of the columns, use --header, and name them with "
+                    "--text-column and --label-column"
+                )
             raise ValueError(
-                f"{where}: the label {str(label)[:40]!r} is not one of the classes {shown}{more}"
+                f"{where}: the label {str(label)[:40]!r} is not one of the classes "
+                f"{shown}{more}{hint}"
             )
     return Split(texts, np.array(numbers))
 

@@ -80,7 +80,7 @@ def read_rows(path, text_columns, label_column, options, on_note):
         raise ValueError(
             f"{path}: the suffix must be one of {known} (also with .gz), got {suffix!r}{hint}"
         )
-    content = _content(path, options.encoding)
+    content = _content(path, options.encoding, on_note)
     wanted = [text_columns] if label_column is None else [text_columns, [label_column]]
     if suffix not in JSON:
         found = delimited_rows(path, content, DELIMITERS[suffix], wanted, options, on_note)
@@ -94,8 +94,14 @@ def read_rows(path, text_columns, label_column, options, on_note):
     return _from_json(path, content, wanted, options.skip_empty)
 
 
-def _content(path, encoding):
-    content = decode(path, read_bytes(path, MAX_TABLE), encoding, hint=ENCODING)
+def _content(path, encoding, on_note):
+    data = read_bytes(path, MAX_TABLE)
+    content = decode(path, data, encoding, hint=ENCODING)
+    if encoding is not None and not content.isascii() and _is_utf8(data, content):
+        on_note(
+            f"warning: {path.name} is read as {encoding}, as given, but it looks like UTF-8: its "
+            "accents may be wrong"
+        )
     if "\0" in content:
         line = content.count("\n", 0, content.index("\0")) + 1
         raise ValueError(
@@ -105,6 +111,15 @@ def _content(path, encoding):
     if not content.strip():
         raise ValueError(f"{path} is empty")
     return content
+
+
+def _is_utf8(data, content):
+    """Whether bytes are UTF-8 text, though they were read as something else."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not text.isascii() and text.removeprefix("\ufeff") != content
 
 
 def _from_json(path, content, wanted, skip_empty):

@@ -1,5 +1,8 @@
 """What a run knows of its texts, and how another file is judged: the part of a task about that."""
 
+from dataclasses import replace
+
+from minitransformer.data.corpora.another_table import options_for
 from minitransformer.runs.progress import silent
 
 
@@ -32,6 +35,27 @@ class TaskTexts:
             "the text has changed since training, so its last part is not the one that was held "
             "out: to score all of it, give it with --data"
         )
+
+    def of_another_file(self, source, own, given, on_progress=silent):
+        """The `source`, with the options by which its table is read.
+
+        Parameters
+        ----------
+        source : Source
+            Another file than the run's own.
+        own : Source
+            Where the data of the run come from.
+        given : dict
+            Fields of TableOptions that were given for the file.
+        on_progress : function of str
+            Receives a line about an encoding.
+        """
+        if own.table is None or source.text_column is None:  # not a table, or an old run
+            return source
+        table = options_for(
+            source.file, source.text_column, source.label_column, own.table, given, on_progress
+        )
+        return replace(source, table=table)
 
     def load_file(self, folder, source, on_progress=silent):
         """Everything in a file, as one part, to be judged by :meth:`evaluate_file`.
