@@ -165,9 +165,8 @@ class Judge:
         """The verdict if differences cannot tell the gradient from their own result."""
         row, doubt = self.row, largest(self.gaps)
         trusted = self.by_steps is not None and row.complex_ok
-        if not trusted and max(doubt, error) > max(
-            SURE * size, row.tolerance.central * self.natural
-        ):
+        floor = row.tolerance.central * self.natural
+        if not trusted and max(doubt, error) > max(SURE * size, floor):
             row.unclear = f"differences are only known to {doubt:.1e} here"
         return relative, True
 

@@ -17,7 +17,7 @@ EPS = float(np.finfo(np.float64).eps)
 LEVELS = ((EPS, 1e2), (1e-11, 10.0))
 # The rounding of a probability of 1 - 1e-9 changes only if that number moves by its last bit, which
 # takes larger changes. These move wrong formulas, too, so they count only for the smallest errors.
-LAST_BITS = (1e-6, 10.0)
+LAST_BITS = (1e-8, 2.0)
 FEW = 1e3 * EPS  # relative to the natural scale of the gradient
 
 

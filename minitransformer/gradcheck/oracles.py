@@ -173,7 +173,7 @@ def _most_certain(found, scale):
 def _extrapolated(moved, scale, first_step):
     """The derivative from steps that start at `first_step`, and whether two of them agree."""
     middle = moved(0.0)
-    last_bit = np.finfo(np.float64).eps * float(np.abs(middle).max(initial=0.0))
+    last_bit = float(np.spacing(np.abs(middle).max(initial=0.0)))  # of 0, the smallest number
     row, best, best_gap, bends, slopes, settled = [], 0.0, np.inf, [], 0.0, False
     for halving in range(HALVINGS):
         step = first_step / 2**halving

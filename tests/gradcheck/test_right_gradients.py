@@ -19,6 +19,7 @@ def test_no_random_right_gradient_is_called_wrong():
 
 
 HARD = {
+    1152: "unclear",  # gradients of 1e-314, which have few digits
     5335: "ok",  # silu below its bound, where it is constant
     7855: "ok",
     8895: "ok",

@@ -215,6 +215,11 @@ def test_no_random_wrong_gradient_passes():
     assert [name for name in found if name not in (None, "right")] == []
 
 
+@pytest.mark.parametrize("number", [3677, 6981, 8893])
+def test_wrong_gradients_of_a_saturated_softmax_do_not_pass(number):
+    assert passing(number) is None
+
+
 def test_a_scalar_whose_true_gradient_is_zero_is_right():
     """Softmax ignores a shift: the gradient of b is rounding noise."""
 
