@@ -5,10 +5,17 @@ import json
 import numpy as np
 import pytest
 
-from minitransformer.data import load_labelled, load_shakespeare, load_table, load_text
+from minitransformer.data import (
+    TableOptions,
+    load_labelled,
+    load_shakespeare,
+    load_table,
+    load_text,
+)
 from minitransformer.data.corpora.table import read_texts
 
 HEAD = "text,label\n"
+HEAD_WORDS = ("text", "label")
 
 
 def load(path, content, notes=None, **options):
@@ -146,6 +153,53 @@ def test_empty_cells_can_be_skipped(tmp_path):
     assert found.train.texts == ["a", "c"]
     with pytest.raises(ValueError, match="no row with a text and a label"):
         load(tmp_path / "a.csv", HEAD + ",1\n", skip_empty=True)
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "None", "NULL", "N/A", "<NA>", "\\N", "NaT"])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_words_for_a_missing_label_are_named(tmp_path, word, name):
+    rows = [{"text": f"text {i}", "label": str(i % 2)} for i in range(6)]
+    rows += [{"text": "text 6", "label": word}, {"text": word, "label": "1"}]
+    content = HEAD + "".join(f"{row['text']},{row['label']}\n" for row in rows)
+    if name == "a.jsonl":
+        content = "\n".join(map(json.dumps, rows))
+    notes = []
+    assert load(tmp_path / name, content, notes).class_names == ("0", "1", word)
+    assert notes == [
+        f"{name}: {word!r} (1) in place of a text may mean that it is missing; they are "
+        "read as texts, but --skip-empty leaves these rows out",
+        f"{name}: {word!r} (1) in place of a label may mean that it is missing; each is a "
+        "class, but --skip-empty leaves these rows out",
+    ]
+    notes.clear()
+    found = load(tmp_path / name, content, notes, skip_empty=True)
+    assert found.class_names == ("0", "1")
+    assert len(found.train) == 6
+    assert notes == [
+        f"{name}: left out because the {what} is missing: {word!r} (1)" for what in HEAD_WORDS
+    ]
+    with pytest.raises(ValueError, match="not one of the classes .* is missing, use --skip-empty"):
+        load_labelled(tmp_path / name, "text", "label", ["0", "1"], on_note=notes.append)
+    known = load_labelled(
+        tmp_path / name, "text", "label", ["0", "1", word], skip_empty=True, on_note=notes.append
+    )
+    assert known.labels.tolist() == [0, 1, 0, 1, 0, 1, 2]  # a class of the run is meant
+
+
+def test_a_class_called_none_in_small_letters_is_a_class(tmp_path):
+    notes = []
+    content = table(["none", "mild", "undefined", "unknown"] * 3)
+    assert len(load(tmp_path / "a.csv", content, notes, skip_empty=True).class_names) == 4
+    assert notes == []
+
+
+def test_words_for_a_missing_text_of_a_language_model(tmp_path):
+    path, notes = tmp_path / "a.csv", []
+    path.write_text("text,more\none,a\nnan,NULL\ntwo,b\n")
+    assert read_texts(path, "text", on_note=notes.append) == ["one", "nan", "two"]
+    assert "'nan' (1) in place of a text" in notes[0]
+    skip = TableOptions(skip_empty=True)
+    assert read_texts(path, "text,more", skip, notes.append) == ["one\na", "two\nb"]
 
 
 # --- parts from other files

@@ -10,11 +10,11 @@ from minitransformer.checks import check_count, check_instance, near_names
 from minitransformer.data.corpora.columns import check_columns
 from minitransformer.data.corpora.dataset import Dataset, Split
 from minitransformer.data.corpora.labels import check_classes, classes, numbers_of
-from minitransformer.data.corpora.markup import has_html, without_html
+from minitransformer.data.corpora.missing import MISSING, note_missing, words_for_missing
 from minitransformer.data.corpora.splits import split_off
 from minitransformer.data.corpora.table_options import TableOptions
 from minitransformer.data.corpora.table_rows import read_rows
-from minitransformer.data.tokenizers.word_split import tokenize
+from minitransformer.data.corpora.usable_rows import cleaned, usable_rows
 
 
 def load_table(
@@ -71,8 +71,9 @@ def load_table(
     """
     options, on_note = _options(options, changes), on_note or _warn
     path, seed = Path(path), check_count("seed", seed, 0)
-    texts, labels, _ = _read(path, text_column, label_column, options, on_note)
-    names, numbers = classes(path.name, labels, on_note)
+    rows = usable_rows(path, text_column, label_column, options, on_note)
+    texts = [row.text for row in rows]
+    names, numbers = classes(path.name, [row.label for row in rows], on_note)
     check_classes(path, label_column, names, numbers)
     given, sizes = {}, {}
     for part, file, size in (
@@ -116,14 +117,17 @@ def load_labelled(
         As :func:`load_table`, and if a label is not one of the classes.
     """
     options, on_note = _options(options, changes), on_note or _warn
-    texts, labels, places = _read(Path(path), text_column, label_column, options, on_note)
-    numbers = numbers_of(labels, class_names)
-    for where, label, number in zip(places, labels, numbers, strict=True):
+    path = Path(path)
+    rows = usable_rows(path, text_column, label_column, options, on_note, class_names)
+    numbers = numbers_of([row.label for row in rows], class_names)
+    for (where, _, label), number in zip(rows, numbers, strict=True):
         if number is None:
             shown = ", ".join(map(repr, class_names[:10]))
             more = f" and {len(class_names) - 10:,} more" if len(class_names) > 10 else ""
             hint = ""
-            if not options.header and where == places[0]:
+            if label in MISSING:
+                hint = "; if that means that the label is missing, use --skip-empty"
+            elif not options.header and where == rows[0].where:
                 hint = (
                     "; if this line has the names of the columns, use --header, and name them with "
                     "--text-column and --label-column"
@@ -132,7 +136,7 @@ def load_labelled(
                 f"{where}: the label {str(label)[:40]!r} is not one of the classes "
                 f"{shown}{more}{hint}"
             )
-    return Split(texts, np.array(numbers))
+    return Split([row.text for row in rows], np.array(numbers))
 
 
 def read_texts(path, text_column, options=None, on_note=None):
@@ -150,7 +154,9 @@ def read_texts(path, text_column, options=None, on_note=None):
     path, options, on_note = Path(path), options or TableOptions(), on_note or _warn
     text_column = check_columns("text_column", text_column)
     rows = read_rows(path, text_column, None, options, on_note)
-    texts = [row.text for row in _cleaned(path, rows, options.clean, on_note) if row.text]
+    rows = [row for row in cleaned(path, rows, options.clean, on_note) if row.text]
+    note_missing(path.name, rows, (), options.skip_empty, on_note)
+    texts = [row.text for row in rows if not (options.skip_empty and words_for_missing(row))]
     if not texts:
         raise ValueError(f"{path} has no text in the column {text_column!r}")
     return texts
@@ -165,59 +171,6 @@ def _options(options, changes):
         if name not in (known := [field.name for field in fields(TableOptions)]):
             raise TypeError(f"unknown option {name!r}; {near_names(name, known)}")
     return replace(options, **changes)
-
-
-def _read(path, text_column, label_column, options, on_note):
-    """Texts, labels and places of all rows that are used."""
-    text_column = check_columns("text_column", text_column)
-    label_column = check_columns("label_column", label_column, several=False)
-    if str(label_column) == str(text_column):
-        raise ValueError(f"text_column and label_column must differ, got {label_column!r} twice")
-    rows = read_rows(path, text_column, label_column, options, on_note)
-    if not rows:
-        raise ValueError(f"{path} has no rows")
-    rows = _cleaned(path, rows, options.clean, on_note)
-    used = []
-    for row in rows:
-        fault = _fault(row, text_column, label_column)
-        if fault is None:
-            used.append(row)
-        elif not options.skip_empty:
-            raise ValueError(f"{row.where}: {fault}; to leave such rows out, use --skip-empty")
-    if len(used) < len(rows):
-        on_note(f"{path.name}: rows left out, without a text or a label: {len(rows) - len(used):,}")
-    if not used:
-        raise ValueError(f"{path} has no row with a text and a label")
-    return [row.text for row in used], [row.label for row in used], [row.where for row in used]
-
-
-def _cleaned(path, rows, clean, on_note):
-    """The rows without HTML, if it is to be removed."""
-    if clean == "none":
-        return rows
-    first = next((row for row in rows if row.text and has_html(row.text)), None)
-    if first is None:
-        return rows
-    if clean is None:
-        line = first.where.removeprefix(f"{path}, ")
-        on_note(
-            f"{path.name}: HTML tags and entities are removed (the first is in {line}); "
-            "--clean none keeps them"
-        )
-    return [row._replace(text=row.text and without_html(row.text)) for row in rows]
-
-
-def _fault(row, text_column, label_column):
-    """What is missing in a row, or None."""
-    if row.text is None or row.label is None:
-        column = label_column if row.text is not None else text_column
-        return f"the column {column!r} is empty"
-    if not tokenize(row.text):
-        return (
-            f"the column {text_column!r} must contain a word or a punctuation mark, "
-            f"got {row.text[:20]!r}"
-        )
-    return None
 
 
 def _note_copies(parts, given, train, on_note):

@@ -27,7 +27,8 @@ class TableOptions:
     header : bool
         Whether the first line has the names of the columns. If not, columns are numbered from 1.
     skip_empty : bool
-        Whether to leave out rows without a text or a label, which are otherwise an error.
+        Whether to leave out rows without a text or a label, which are otherwise an error, and rows
+        with a word for a missing value, such as nan or NULL.
     clean : {"html", "none"} or None
         Whether to remove HTML tags and entities. By default they are removed if there are any.
     """

@@ -99,7 +99,7 @@ def _content(path, encoding, on_note):
     content = decode(path, data, encoding, hint=ENCODING)
     if encoding is not None and not content.isascii() and _is_utf8(data, content):
         on_note(
-            f"warning: {path.name} is read as {encoding}, as given, but it looks like UTF-8: its "
+            f"{path.name} is read as {encoding}, as given, but it looks like UTF-8: its "
             "accents may be wrong"
         )
     if "\0" in content:
