@@ -79,8 +79,8 @@ def read_class_weights(class_weight, n_classes, examples):
         n / (C n_c), where n_c is the number of its examples, so that all classes weigh the same.
     n_classes : int
         C, the number of classes.
-    examples : Examples
-        The training data.
+    examples : Examples or Stream
+        The training data. The classes of a stream, which is read later, cannot be counted.
 
     Raises
     ------
@@ -90,12 +90,20 @@ def read_class_weights(class_weight, n_classes, examples):
     """
     if class_weight is None:
         return None
-    targets = getattr(examples, "targets", None)
+    known = getattr(examples, "first", examples)
+    targets = getattr(known, "targets", None)
     if not isinstance(targets, np.ndarray):
-        raise ValueError("class_weight must be None for models of sequences")
+        raise ValueError("class_weight must be None for models of sequences: tokens count alike")
+    if known is not examples and isinstance(class_weight, str):
+        raise ValueError(
+            "class_weight must be a dict or a list if x gives batches, whose classes cannot be "
+            f"counted in advance, got {class_weight!r}"
+        )
     weights = _class_weights(class_weight, n_classes, targets)
-    of_examples = weights[targets] * (1.0 if examples.weights is None else examples.weights)
-    if not of_examples.any():
+    counting = weights
+    if known is examples:
+        counting = weights[targets] * (1.0 if examples.weights is None else examples.weights)
+    if not counting.any():
         raise ValueError(
             f"class_weight gives every example the weight 0, got {class_weight}: none would count"
         )
@@ -110,8 +118,10 @@ def _class_weights(class_weight, n_classes, targets):
     if isinstance(class_weight, dict):
         bad = [c for c in class_weight if c not in range(n_classes)]
         if bad:
+            text = ", a text" if isinstance(bad[0], str) else ""
             raise ValueError(
-                f"class_weight names class {bad[0]!r}, but only 0..{n_classes - 1} are allowed"
+                f"class_weight must have class numbers, 0..{n_classes - 1}, as keys, "
+                f"got {bad[0]!r}{text}"
             )
         class_weight = [class_weight.get(c, 1.0) for c in range(n_classes)]
     if not hasattr(class_weight, "__len__"):

@@ -194,7 +194,7 @@ class SequencePairs(TokenSequences):
             if value is None or check_count(name, value, 0) >= model.n_classes:
                 raise ValueError(
                     f"{name} must be an id of the target vocabulary, 0..{model.n_classes - 1}, "
-                    f"got {value}"
+                    f"got {value}" + (f": call {self.compile_call}" if value is None else "")
                 )
             ids[name] = int(value)
         loss, _ = super().check_compile(model, loss, word_dropout, None, None)
@@ -238,7 +238,7 @@ def on_device_of(model, *arrays):
 
 def _refuse_weights(sample_weight):
     if sample_weight is not None:
-        raise ValueError("sample_weight must be None for models of sequences")
+        raise ValueError("sample_weight must be None for models of sequences: tokens count alike")
 
 
 def _is_flat(x):

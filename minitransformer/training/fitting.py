@@ -10,11 +10,12 @@ class FitData:
     """The arguments of `fit` that are about data, as given by the user."""
 
     def __init__(
-        self, x, y, mask, sample_weight, validation_data, validation_split, class_weight
+        self, x, y, mask, sample_weight, validation_data, validation_split, validation_steps,
+        class_weight,
     ):  # fmt: skip
         self.x, self.y, self.mask, self.sample_weight = x, y, mask, sample_weight
         self.validation_data, self.validation_split = validation_data, validation_split
-        self.class_weight = class_weight
+        self.validation_steps, self.class_weight = validation_steps, class_weight
 
 
 def make_run(model, data, numbers, callbacks, shown, resume, processes):
@@ -36,7 +37,7 @@ def make_run(model, data, numbers, callbacks, shown, resume, processes):
     settings = read_fit_arguments(*numbers)
     if data.y is None and is_stream(data.x):
         train = read_stream(model, data, settings)
-        validation = read_validation(model, data.validation_data)
+        validation = read_validation(model, data)
     else:
         train, validation = read_parts(model, data)
     weights = read_class_weights(data.class_weight, model.n_classes, train)
@@ -62,8 +63,9 @@ def make_run(model, data, numbers, callbacks, shown, resume, processes):
 
 def read_stream(model, data, settings):
     """The batches that `x` gives, as a :class:`Stream` whose first batch has been read."""
-    for name in ("mask", "sample_weight", "class_weight", "validation_split"):
-        if getattr(data, name) not in (None, 0):
+    for name in ("mask", "sample_weight", "validation_split"):
+        value = getattr(data, name)
+        if value is not None and not (name == "validation_split" and value == 0):
             raise ValueError(
                 f"{name} cannot be used if x gives batches: each batch may be (x, y, sample_weight)"
             )
@@ -72,12 +74,18 @@ def read_stream(model, data, settings):
     return stream
 
 
-def read_validation(model, given):
+def read_validation(model, data):
     """The examples in `validation_data`, which may also be batches; None if there are none."""
+    given, steps = data.validation_data, data.validation_steps
+    if is_stream(given):
+        return read_all(model, given, steps)
+    if steps is not None:
+        raise ValueError(
+            f"validation_steps must be None unless validation_data gives batches, got {steps}: "
+            "all of validation_data are used: give fewer"
+        )
     if given is None:
         return None
-    if is_stream(given):
-        return read_all(model, given)
     return model.learns_from.read_validation(model, given, model.recipe.loss)
 
 
@@ -95,7 +103,7 @@ def read_parts(model, data):
             f"validation_split={data.validation_split}"
         )
     train = model.read_examples(data.x, data.y, data.mask, model.recipe.loss, data.sample_weight)
-    validation = read_validation(model, data.validation_data)
+    validation = read_validation(model, data)
     if data.validation_split:
         train, validation = split_off(train, data.validation_split)
     model.learns_from.check_training(model, train)

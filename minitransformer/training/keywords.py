@@ -11,7 +11,7 @@ COMPILE_NAMES = (
 FIT_NAMES = (
     "x", "y", "batch_size", "epochs", "verbose", "callbacks", "validation_split", "validation_data",
     "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch",
-    "validation_freq", "mask", "resume", "processes", "steps",
+    "validation_steps", "validation_freq", "mask", "resume", "processes", "steps",
 )  # fmt: skip
 PREDICT_NAMES = ("x", "batch_size", "verbose", "mask")
 EVALUATE_NAMES = ("x", "y", "batch_size", "verbose", "sample_weight", "mask", "return_dict")
@@ -27,7 +27,6 @@ COMPILE_HINTS = {
 """What to say about arguments that Keras has."""
 
 FIT_HINTS = {
-    "validation_steps": "all of validation_data are used: give fewer",
     "validation_batch_size": "leave it out: micro_batch_tokens of compile decides",
     "workers": "use compile(workers=...)",
     "use_multiprocessing": "use compile(workers=...)",

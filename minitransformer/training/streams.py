@@ -1,8 +1,10 @@
 """Batches that a generator or another iterable gives to `fit`, read one at a time."""
 
+import itertools
+
 import numpy as np
 
-from minitransformer.data.examples.examples import Examples
+from minitransformer.checks import check_count
 from minitransformer.training.example_kinds import LabelledSequences, SequencePairs
 
 
@@ -30,6 +32,11 @@ class Stream:
         By default the length of `source`.
     first_epoch : int
         The epoch, from 0, of the first batch.
+
+    Attributes
+    ----------
+    first : examples
+        Those of the first batch, which has been read in advance.
 
     Raises
     ------
@@ -71,7 +78,7 @@ class Stream:
 
     def read_first(self):
         """Read the first batch, so that errors in it are found before training begins."""
-        self._next = self._read(0)
+        self.first = self._next = self._read(0)
 
     def batch(self, step):
         """The examples of `step`, from 0; None if there are no more.
@@ -141,31 +148,40 @@ def read_batch(model, item, name):
         raise type(error)(f"{name}: {error}") from None
 
 
-def read_all(model, source):
-    """All batches of `source` as one set of examples, for validation.
+def read_all(model, source, steps):
+    """The batches of `source` as one set of examples, for validation: they are read once and kept.
+
+    Parameters
+    ----------
+    model : Trainable
+        The model that reads them.
+    source : iterable, or object with a length and items
+        Its items are as for :class:`Stream`.
+    steps : int, optional
+        The number of batches to read; by default the length of `source`.
 
     Raises
     ------
     TypeError, ValueError
-        If `source` has no length, and so may never end, or the model is not a classifier.
+        If the number is not known, there are fewer batches, or a batch is wrong.
     """
-    if not hasattr(source, "__len__") or not isinstance(model.learns_from, LabelledSequences):
-        raise TypeError(
-            "validation_data must be (x, y), or batches with a length for a classifier, "
-            f"got {type(source).__name__}"
-        )
+    if steps is None:
+        if not hasattr(source, "__len__"):
+            raise ValueError(
+                "validation_steps must be given if validation_data is a generator, whose length "
+                "is not known: so many batches are read once and kept"
+            )
+        steps = len(source)
+    else:
+        check_count("validation_steps", steps)
     items = source if hasattr(source, "__iter__") else (source[i] for i in range(len(source)))
     parts = [
-        read_batch(model, item, f"batch {i} of validation_data") for i, item in enumerate(items)
+        read_batch(model, item, f"batch {i} of validation_data")
+        for i, item in enumerate(itertools.islice(items, steps))
     ]
-    inside = [np.ones(len(p.ids), bool) if p.inside is None else p.inside for p in parts]
-    weights = None
-    if any(p.weights is not None for p in parts):
-        weights = [np.ones(len(p)) if p.weights is None else p.weights for p in parts]
-    return Examples(
-        np.concatenate([p.ids for p in parts]),
-        np.concatenate([p.lengths for p in parts]),
-        None if all(p.inside is None for p in parts) else np.concatenate(inside),
-        np.concatenate([p.targets for p in parts]),
-        None if weights is None else np.concatenate(weights),
-    )
+    if not parts or len(parts) < steps:
+        raise ValueError(
+            f"validation_data must have {steps or 'some'} batches, got {len(parts)}: "
+            "give a generator anew for each fit"
+        )
+    return type(parts[0]).joined(parts)

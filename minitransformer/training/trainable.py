@@ -88,8 +88,8 @@ class Trainable(StoredModel):
     def fit(
         self, x, y=None, batch_size=None, epochs=None, verbose="auto", callbacks=None,
         validation_split=0.0, validation_data=None, shuffle=True, class_weight=None,
-        sample_weight=None, initial_epoch=0, steps_per_epoch=None, validation_freq=1, *, mask=None,
-        resume=None, processes=None, steps=None, **others,
+        sample_weight=None, initial_epoch=0, steps_per_epoch=None, validation_steps=None,
+        validation_freq=1, *, mask=None, resume=None, processes=None, steps=None, **others,
     ):  # fmt: skip
         """Train the model.
 
@@ -109,7 +109,7 @@ class Trainable(StoredModel):
         validation_split : float
             Fraction of the examples to validate on, taken from the end.
         validation_data : (x, y), (x, y, mask) or (x, y, sample_weight), optional
-            Alternatively, the examples to validate on.
+            Alternatively, the examples to validate on, or an iterable of batches.
         shuffle : bool
             True draws batches of examples of similar length in random order; False keeps the
             order of the examples.
@@ -123,6 +123,8 @@ class Trainable(StoredModel):
             Number of the first epoch, from 0.
         steps_per_epoch : int, optional
             Number of steps of an epoch; see `training/plans.py`.
+        validation_steps : int, optional
+            How many batches to take if `validation_data` gives batches; by default its length.
         validation_freq : int or list of int
             Validate after every so many epochs, or after these epochs, counted from 1.
         mask : like `x`, of bool, optional
@@ -149,7 +151,10 @@ class Trainable(StoredModel):
         """
         refuse_unknown("fit", others, FIT_NAMES, FIT_HINTS)
         self._compiled("fit")
-        data = FitData(x, y, mask, sample_weight, validation_data, validation_split, class_weight)
+        data = FitData(
+            x, y, mask, sample_weight, validation_data, validation_split, validation_steps,
+            class_weight,
+        )  # fmt: skip
         numbers = (
             epochs, steps, steps_per_epoch, batch_size, shuffle, initial_epoch, validation_freq,
         )  # fmt: skip

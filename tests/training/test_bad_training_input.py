@@ -182,8 +182,10 @@ def test_labels_of_one_class(model):
         (
             {"class_weight": {2: 1.0}},
             ValueError,
-            "class_weight names class 2, but only 0..1 are allowed",
+            "class_weight must have class numbers, 0..1, as keys, got 2",
         ),
+        ({"class_weight": {"0": 1.0}}, ValueError, "0..1, as keys, got '0', a text"),
+        ({"validation_steps": 2}, ValueError, "validation_steps must be None unless"),
         ({"class_weight": [1.0]}, ValueError, "class_weight must give 2 weights, one per class"),
         ({"class_weight": {0: -1.0}}, ValueError, "class_weight must be finite and >= 0"),
         ({"callbacks": [3]}, TypeError, r"callbacks must be objects with methods"),

@@ -10,7 +10,7 @@ import pytest
 
 from minitransformer import TransformerClassifier, load_model, training
 from minitransformer.training import callbacks
-from tests.support.toys import padded, toy_data, toy_model
+from tests.support.toys import ToyWriter, padded, toy_data, toy_model, toy_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "keras.md"
 ROW = re.compile(r"^\| `(?P<code>[^`]+)` \| (?P<kind>\w+) \| ?(?P<how>.*?) ?\|$")
@@ -41,6 +41,15 @@ CHECKS = {
     "model.fit(x, y, initial_epoch=1, epochs=2)": "_.epoch == [2]",
     "model.fit(x, y, steps_per_epoch=2, epochs=3)": "len(_) == 3 and model.optimizer.t == 6",
     "model.fit(generator, steps_per_epoch=2, epochs=3)": "len(_) == 3 and model.optimizer.t == 6",
+    "model.fit(generator, steps_per_epoch=2, class_weight={0: 1.0, 1: 3.0})": (
+        "model.optimizer.t == 2"
+    ),
+    "model.fit(x, y, validation_data=generator, validation_steps=2, epochs=3)": (
+        '_.history["val_loss"][-1] == model.evaluate(x, y)[0]'
+    ),
+    "model.fit(x, y, validation_data=dataset)": (
+        '_.history["val_loss"] == [model.evaluate(x, y)[0]]'
+    ),
     "model.fit(dataset, epochs=2)": "len(_) == 2 and model.optimizer.t == 4",
     "model.fit(x, y, validation_data=(x, y), validation_freq=2, epochs=4)": (
         'len(_.history["loss"]) == 4 and len(_.history["val_loss"]) == 2'
@@ -90,6 +99,8 @@ def names():
     """What the code of the table uses."""
     model = toy_model(dropout=0.0)
     model.compile()
+    gpt, ids = ToyWriter(), toy_text(40)
+    gpt.compile()
     weights = np.linspace(0, 2, len(X))
     p = model.predict(X)[np.arange(len(X)), Y]
 

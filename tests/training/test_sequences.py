@@ -286,6 +286,7 @@ def test_a_counted_run_has_ten_rows_by_default():
         ({"steps": 0}, "steps must be >= 1, got 0"),
         ({"steps": 5, "steps_per_epoch": 0}, "steps_per_epoch must be >= 1"),
         ({"class_weight": [1.0] * VOCAB}, "class_weight must be None for models of sequences"),
+        ({"sample_weight": [1.0]}, "sample_weight must be None for models of sequences"),
         ({"y": [3]}, "takes ids alone"),
         ({"mask": [[True]]}, "takes ids alone"),
     ],
@@ -316,7 +317,10 @@ def test_bad_arguments_of_compile(arguments, message):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        ({}, "start_id must be an id of the target vocabulary, 0..22, got None"),
+        (
+            {},
+            "start_id must be an id of the target vocabulary, 0..22, got None: call model",
+        ),
         ({"start_id": 1}, "end_id must be an id of the target vocabulary"),
         ({"start_id": 23, "end_id": 2}, "start_id must be .* got 23"),
     ],

@@ -109,14 +109,58 @@ def test_weights_in_batches():
     assert one.flat.values.tobytes() == two.flat.values.tobytes()
 
 
+def validated(model, x, **more):
+    return model.fit(x, verbose=0, **more).history["val_loss"]
+
+
 def test_generative_models():
-    writer = ToyWriter()
-    writer.compile()
-    rows = toy_text(64).reshape(8, 8)
-    assert len(writer.fit(iter([rows, rows]), steps_per_epoch=2, verbose=0)) == 1
-    translator = ToyTranslator()
-    translator.compile(start_id=START, end_id=END)
-    assert len(translator.fit(iter([toy_pairs(4)] * 2), steps_per_epoch=2, verbose=0)) == 1
+    rows, text = toy_text(64).reshape(8, 8), toy_text(40)
+    for batches, together in (
+        ([rows[:5], rows[5:]], rows),
+        ([text, rows[0]], [*windows(text), rows[0]]),
+    ):
+        values = []
+        for validation in (iter(batches), together):
+            writer = ToyWriter()
+            writer.compile()
+            steps = 2 if validation is not together else None
+            values += validated(writer, iter([rows, rows]), steps_per_epoch=2,
+                                validation_data=validation, validation_steps=steps)  # fmt: skip
+        assert values[0] == pytest.approx(values[1], rel=1e-12)
+    values, pairs = [], toy_pairs(6)
+    for validation, steps in (([(x[:4], x[4:]) for x in pairs], 2), (pairs, None)):
+        translator = ToyTranslator()
+        translator.compile(start_id=START, end_id=END)
+        given = validation if steps is None else iter(zip(*validation, strict=True))
+        values += validated(translator, iter([toy_pairs(4)] * 2), steps_per_epoch=2,
+                            validation_data=given, validation_steps=steps)  # fmt: skip
+    assert values[0] == pytest.approx(values[1], rel=1e-12)
+
+
+def windows(text):
+    """The windows of one long sequence, which share an id with the one before."""
+    size = ToyWriter().max_len
+    return [text[i : i + size + 1] for i in range(0, len(text) - 1, size)]
+
+
+def test_weights_of_classes_in_batches():
+    one, two = prepared(), prepared()
+    one.fit(forever(), steps_per_epoch=4, verbose=0, class_weight={0: 1.0, 1: 3.0})
+    two.fit(X, Y, class_weight={1: 3.0}, batch_size=SIZE, shuffle=False, verbose=0)
+    assert one.flat.values.tobytes() == two.flat.values.tobytes()
+
+
+def test_a_generator_to_validate_on_is_read_once():
+    expected, rows = arrays(validation_data=(X[:18], Y[:18]))
+    read = []
+    source = (read.append(0) or batch for batch in forever())
+    model = prepared()
+    history = model.fit(forever(), epochs=2, steps_per_epoch=4, verbose=0, validation_data=source,
+                        validation_steps=3)  # fmt: skip
+    assert history.history["val_loss"] == rows.history["val_loss"]
+    assert len(read) == 3
+    only_x, _ = arrays(validation_data=source, validation_steps=3)
+    assert only_x.flat.values.tobytes() == expected.flat.values.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -125,9 +169,29 @@ def test_generative_models():
         (forever(), {}, "steps_per_epoch must be given for a generator"),
         (iter([X]), {"steps_per_epoch": 1}, r"batch 0 of x must be \(x, y\) or .*, got list"),
         (iter([(X, Y[:3])]), {"steps_per_epoch": 1}, "batch 0 of x: y must"),
-        (forever(), {"steps_per_epoch": 1, "class_weight": "balanced"}, "class_weight cannot be"),
+        (
+            forever(),
+            {"steps_per_epoch": 1, "class_weight": "balanced"},
+            "class_weight must be a dict",
+        ),
+        (forever(), {"steps_per_epoch": 1, "class_weight": {0: 0, 1: 0}}, "the weight 0"),
+        (forever(), {"steps_per_epoch": 1, "sample_weight": [1.0]}, "sample_weight cannot be"),
         (forever(), {"steps_per_epoch": 1, "validation_split": 0.1}, "validation_split cannot be"),
-        (forever(), {"steps_per_epoch": 1, "validation_data": forever()}, "validation_data must"),
+        (
+            forever(),
+            {"steps_per_epoch": 1, "validation_data": forever()},
+            "validation_steps must be",
+        ),
+        (
+            forever(),
+            {"steps_per_epoch": 1, "validation_data": iter(batches()), "validation_steps": 5},
+            "validation_data must have 5 batches, got 4",
+        ),
+        (
+            forever(),
+            {"steps_per_epoch": 1, "validation_data": Loader(), "validation_steps": 0},
+            "validation_steps must be >= 1",
+        ),
     ],
 )
 def test_batches_that_are_refused(x, arguments, message):

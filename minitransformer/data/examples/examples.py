@@ -41,6 +41,11 @@ class ExampleSet:
     def __len__(self):
         return len(self.lengths)
 
+    @classmethod
+    def joined(cls, parts):
+        """The examples of all `parts`, a list of sets of this class, one after the other."""
+        raise TypeError(f"{cls.__name__} cannot be joined: give all examples at once, not batches")
+
     def batches(self, size, rng):
         """Batches of `size` examples of similar length, in random order: a list of index arrays."""
         return length_batches(self.lengths, size, rng)
@@ -93,6 +98,25 @@ class Examples(ExampleSet):
         self.ids, self.lengths, self.inside = ids, lengths, inside
         self.targets, self.weights = targets, weights
         self._ends = np.cumsum(lengths)
+
+    @classmethod
+    def joined(cls, parts):
+        """As :meth:`ExampleSet.joined`; a part without weights has the weights 1."""
+
+        def all_of(name, default=None):
+            arrays = [getattr(part, name) for part in parts]
+            if all(array is None for array in arrays):
+                return None
+            pairs = zip(arrays, parts, strict=True)
+            return np.concatenate([default(p) if a is None else a for a, p in pairs])
+
+        return cls(
+            all_of("ids"),
+            all_of("lengths"),
+            all_of("inside", lambda part: np.ones(len(part.ids), bool)),
+            all_of("targets"),
+            all_of("weights", lambda part: np.ones(len(part))),
+        )
 
     def with_targets(self, targets, weights=None):
         """The same sequences, with `targets` and, if given, `weights`."""

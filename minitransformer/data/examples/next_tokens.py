@@ -37,6 +37,17 @@ class NextTokens(ExampleSet):
     def __init__(self, ids, starts, lengths, window=None):
         self.ids, self.starts, self.lengths, self.window = ids, starts, lengths, window
 
+    @classmethod
+    def joined(cls, parts):
+        """As :meth:`ExampleSet.joined`."""
+        before = np.cumsum([0, *(len(part.ids) for part in parts[:-1])])
+        starts = [part.starts + shift for part, shift in zip(parts, before, strict=True)]
+        return cls(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate(starts),
+            np.concatenate([part.lengths for part in parts]),
+        )
+
     def batch(self, indices):
         """The pieces at `indices` as one :class:`Batch`, padded to the longest of them."""
         starts, lengths = self.starts[indices], self.lengths[indices]

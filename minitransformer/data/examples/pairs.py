@@ -52,6 +52,12 @@ class Pairs(ExampleSet):
         self.sources, self.targets = sources, targets
         self.lengths = sources.lengths + targets.lengths
 
+    @classmethod
+    def joined(cls, parts):
+        """As :meth:`ExampleSet.joined`."""
+        sources = Examples.joined([part.sources for part in parts])
+        return cls(sources, NextTokens.joined([part.targets for part in parts]))
+
     def batch(self, indices):
         """The pairs at `indices` as one :class:`PairBatch`; each array fits its longest row."""
         source, target = self.sources.batch(indices), self.targets.batch(indices)
