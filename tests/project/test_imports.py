@@ -15,7 +15,8 @@ GROUND = {"backend", "checks"}
 EQUATIONS = GROUND | {"functional"}
 NETWORK = EQUATIONS | {"layers", "training", "data", "storage"}
 LIBRARY = NETWORK | {
-    "models", "fused", "inference", "gradcheck", "interpret", "plots", "exercises",
+    "models", "fused", "inference", "gradcheck", "interpret", "plots", "exercises", "callbacks",
+    "losses", "metrics", "optimizers",
 }  # fmt: skip
 
 # What each part of the package may import, apart from itself.
@@ -33,6 +34,10 @@ ALLOWED = {
     "plots": {"checks"},
     "layers": EQUATIONS,
     "training": NETWORK - {"training"},
+    "callbacks": {"training"},  # these four offer parts of training under the names of Keras
+    "losses": {"training"},
+    "metrics": {"training"},
+    "optimizers": {"training"},
     "models": NETWORK | {"fused"},
     "inference": EQUATIONS | {"data", "models"},
     "verification": EQUATIONS | {"fused", "layers", "models", "gradcheck"},

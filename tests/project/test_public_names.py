@@ -1,12 +1,13 @@
 """The public names: which there are, and which arguments they take."""
 
+import importlib
 import inspect
 from types import ModuleType
 
 import pytest
 
 import minitransformer
-from minitransformer import functional
+from minitransformer import callbacks, functional, training
 
 NO = inspect.Parameter.empty
 # What other code calls: these names, their order and their defaults must not change.
@@ -93,9 +94,29 @@ def test_the_first_fields_of_a_pair():
             assert function.__name__ in functional.__all__
 
 
+@pytest.mark.parametrize("name", ["callbacks", "losses", "metrics", "optimizers"])
+def test_the_modules_of_keras(name):
+    """``from minitransformer import callbacks`` and ``import minitransformer.callbacks`` work."""
+    module, original = getattr(minitransformer, name), getattr(training, name)
+    assert module is importlib.import_module(f"minitransformer.{name}")
+    own = {
+        n for n, value in vars(original).items() if inspect.isclass(value) and n in dir(training)
+    }
+    assert own <= set(module.__all__)
+    assert all(getattr(module, n) is getattr(original, n) for n in own)
+    assert set(module.__all__) <= set(dir(module))
+
+
+def test_every_callback_is_exported_and_the_others_are_refused():
+    for name in callbacks.__all__:
+        assert getattr(minitransformer, name) is getattr(callbacks, name)
+    with pytest.raises(AttributeError, match="no callback 'TensorBoard': use CSVLogger"):
+        _ = callbacks.TensorBoard
+
+
 def test_every_public_name_exists_and_none_is_left_out():
     """In level 1, everything but modules is public; the package also exports its parts."""
-    for package in (minitransformer, functional):
+    for package in (minitransformer, functional, training):
         names = package.__all__
         assert len(names) == len(set(names))
         assert [name for name in names if not hasattr(package, name)] == []
