@@ -95,6 +95,9 @@ def remarks(prediction):
     elif 2 * len(prediction.unknown) >= prediction.words:
         unknown = f"{len(prediction.unknown)} of {prediction.words} words"
         yield f"  warning: the model does not know {unknown} of this text"
+    if prediction.cut:
+        unread = f"the text is too long, so {prediction.cut:,} of its tokens were not read"
+        yield f"  warning: {unread}; see --windows"
     if not prediction.tokens:
         return
     pushed = [f"{w} {c:+.2f}" for w, c in prediction.strongest(prediction.contributions)]

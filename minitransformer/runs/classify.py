@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minitransformer.data import tokenize
 from minitransformer.data import windows as overlapping
 from minitransformer.data.corpora.markup import without_html
 from minitransformer.functional import log_softmax, softmax
@@ -15,6 +16,37 @@ from minitransformer.training.passes import predict
 def encode(vocabulary, texts, recipe):
     """The ids of every text, truncated to the recipe's length."""
     return vocabulary.encode_all(texts, recipe.max_len, recipe.truncate)
+
+
+def cut_texts(vocabulary, texts, ids, recipe, what, way_out):
+    """Say how many texts are longer than what the model reads of them.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+    texts : list of n str
+    ids : list of n int arrays
+        The result of :func:`encode`.
+    recipe : Recipe
+    what : str
+        The texts, in words.
+    way_out : str
+        What to do about it.
+
+    Returns
+    -------
+    str
+        A line, with the line end before it; or nothing.
+    """
+    full = [text for text, row in zip(texts, ids, strict=True) if len(row) == recipe.max_len]
+    lengths = [len(tokenize(text, vocabulary.version)) for text in full]
+    cut = sum(length > recipe.max_len for length in lengths)
+    if not cut:
+        return ""
+    return (
+        f"\n{cut:,} of the {len(texts):,} {what} have more than {recipe.max_len:,} tokens, and are "
+        f"cut (the longest has {max(lengths):,}); {way_out}"
+    )
 
 
 def cleaned(source, text):

@@ -40,6 +40,8 @@ class Prediction:
     gap : float
         What the contributions add up to, minus what they should: the difference between the lead
         for this text and that for a text without words.
+    cut : int
+        Number of tokens in a long text that the model does not read.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Prediction:
     attention: np.ndarray = ()
     contributions: np.ndarray = ()
     gap: float = 0.0
+    cut: int = 0
 
     @property
     def label(self):
@@ -72,6 +75,7 @@ class Prediction:
             "probability": max(p),
             "probabilities": dict(zip(self.class_names, p, strict=True)),
             "unknown": list(self.unknown),
+            "cut": self.cut,
         }
         if not self.tokens:
             return values
@@ -119,12 +123,13 @@ def explain(folder, model, texts, windows=None, *, words=True):
         words_read = tokenize(text, vocabulary.version)
         read = [word for word in words_read if any(map(str.isalnum, word))]
         unknown = tuple(word for word in read if word not in vocabulary)
+        cut = 0 if windows else max(0, len(words_read) - recipe.max_len)
         found = [original, p, folder.config.class_names, unknown, len(read)]
         if words:
             ids, places = pieces_of(vocabulary, text, recipe, windows)
             found.append(tuple(vocabulary.tokens[i] for i in ids))
             found += _scores(model, ids, places, int(p.argmax()))
-        yield Prediction(*found)
+        yield Prediction(*found, cut=cut)
 
 
 def _scores(model, ids, places, label):

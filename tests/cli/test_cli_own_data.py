@@ -137,3 +137,35 @@ def test_a_published_folder_is_not_a_run(call, tmp_path, command):
     assert_one_line(err)
     assert "Hugging Face's layout, not of a run" in err
     assert "GPT.from_pretrained" in err
+
+
+def test_texts_that_are_cut_are_named(tmp_path, call):
+    rows = [f"{'so ' * 20}{('bad', 'good')[i % 2]} {'it ' * 20}w{i},{i % 2}" for i in range(40)]
+    (tmp_path / "a.csv").write_text("\n".join(["text,label", *rows]))
+    folder, parts = start(
+        data=tmp_path / "a.csv", text_column="text", label_column="label", out=tmp_path / "run",
+        max_len=10, **SMALL,
+    )  # fmt: skip
+    task, model, lines = folder.task, folder.new_model(), []
+    cut = "have more than 10 tokens, and are cut (the longest has 42); "
+    summary = task.prepare(parts, folder.tokenizer, folder.config.recipe).summary
+    assert f"\n32 of the 32 training texts {cut}a larger --max-len reads more of them" in summary
+    task.evaluate(folder, model, parts, on_progress=lines.append)
+    line = f"4 of the 4 texts {cut}--windows reads them whole"
+    assert line in lines
+    lines.clear()
+    task.evaluate_file(folder, model, parts.test, None, on_progress=lines.append)
+    assert line in lines
+    lines.clear()
+    task.evaluate(folder, model, parts, windows=True, on_progress=lines.append)
+    assert not any("cut" in line for line in lines)
+    short = Split(["so bad " * 5], [0])  # exactly 10 tokens
+    task.evaluate_file(folder, model, short, None, on_progress=lines.append)
+    assert not any("cut" in line for line in lines)
+    model.save(folder.weights)
+    for more, unread in (([], 32), (["--windows"], 0)):
+        code, out, _ = call("predict", folder.path, rows[0].split(",")[0], "--json", *more)
+        assert code == 0
+        assert json.loads(out)["cut"] == unread
+    out = call("predict", folder.path, rows[0].split(",")[0], "--no-explain")[1]
+    assert "  warning: the text is too long, so 32 of its tokens were not read; see --wind" in out

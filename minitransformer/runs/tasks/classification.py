@@ -80,7 +80,15 @@ class Classification(Task):
             (x, dataset.train.labels),
             (val_x, dataset.validation.labels),
             f"{len(x):,} texts to train on, {len(val_x):,} to validate on"
-            + unknown_words(tokenizer, val_x, "the validation texts"),
+            + unknown_words(tokenizer, val_x, "the validation texts")
+            + classify.cut_texts(
+                tokenizer,
+                dataset.train.texts,
+                x,
+                recipe,
+                "training texts",
+                "a larger --max-len reads more of them",
+            ),  # fmt: skip
         )
 
     def report(self, folder, model, dataset, began, on_progress=silent):
@@ -92,7 +100,7 @@ class Classification(Task):
             model, folder.tokenizer, part.texts, folder.config.recipe, windows
         )
         whole = classify.Score.of(found, part.labels)
-        _warn_of_unknown_words(folder, part, on_progress)
+        _remarks(folder, part, windows, on_progress)
         results = {"test loss": whole.loss, "test accuracy": whole.accuracy}
         if seen is not None and seen.any() and not seen.all():
             unseen = classify.Score.of(found.of(~seen), part.labels[~seen])
@@ -107,7 +115,7 @@ class Classification(Task):
         windows = config.windows if windows is None else windows
         test = classify.score(model, folder.tokenizer, dataset.test, config.recipe, windows)
         extra = classifier_report.extra_accuracies(folder, model, dataset, windows)
-        _warn_of_unknown_words(folder, dataset.test, on_progress)
+        _remarks(folder, dataset.test, windows, on_progress)
         on_progress(f"test loss: {test.loss:.4f}")
         on_progress(f"test accuracy: {test.accuracy:.3f}")
         for name, accuracy in extra.items():
@@ -116,9 +124,16 @@ class Classification(Task):
         return {"test loss": test.loss, "test accuracy": test.accuracy, **extra, **scores}
 
 
-def _warn_of_unknown_words(folder, part, on_progress):
-    ids = classify.encode(folder.tokenizer, part.texts, folder.config.recipe)
-    for line in unknown_words(folder.tokenizer, ids, "these texts").split("\n")[1:]:
+def _remarks(folder, part, windows, on_progress):
+    """Say how many words are unknown, and how many texts are cut."""
+    tokenizer, recipe = folder.tokenizer, folder.config.recipe
+    ids = classify.encode(tokenizer, part.texts, recipe)
+    lines = unknown_words(tokenizer, ids, "these texts")
+    if not windows:
+        lines += classify.cut_texts(
+            tokenizer, part.texts, ids, recipe, "texts", "--windows reads them whole"
+        )
+    for line in lines.split("\n")[1:]:
         on_progress(line)
 
 
