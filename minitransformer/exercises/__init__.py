@@ -6,8 +6,9 @@ function is wrong, the check names the fault, but never shows the solution.
 ``check.softmax_backward.solution`` is the path of the page with the solution.
 
 The exercises are in ``catalogue``. The modules in this package check one function: ``cases`` draws
-the inputs, ``calls`` and ``contract`` call the function and compare its results, ``diagnosis``
-names the fault, and ``judge`` returns the ``Verdict``. ``submissions`` grades files and notebooks.
+the inputs, ``binding``, ``calls`` and ``contract`` call the function and compare its results,
+``diagnosis`` names the fault, and ``judge`` returns the ``Verdict``. ``submissions`` grades files
+and notebooks.
 
 >>> from minitransformer.exercises import check
 >>> def softmax_backward(dy, y):

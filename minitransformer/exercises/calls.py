@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
+from minitransformer.exercises.binding import bind, required
 from minitransformer.exercises.contract import (
     FLOAT64,
     contract_fault,
@@ -18,11 +18,6 @@ from minitransformer.exercises.contract import (
 from minitransformer.gradcheck.arguments import as_tuple
 
 TOLERANCE = {"f4": 1e-4, "f8": 1e-9}
-EMPTY = inspect.Parameter.empty
-
-
-class CannotTry(Exception):
-    """Raised if the function does not take an option that the case tests."""
 
 
 @dataclass
@@ -77,7 +72,7 @@ def attempt(exercise, function, case):
             trial.fault = exercise.judge(case, trial.values, again) or ""
         except Exception as error:  # from the learner's code, which the judge calls again
             trial.fault = describe_error(error, function)
-    names = [*_required(exercise), *options]
+    names = [*required(exercise), *options]
     changed = [k for k, a, b in zip(names, before, given, strict=False) if not _same(a, b)]
     if changed and not trial.fault:
         trial.fault = (
@@ -94,38 +89,6 @@ def _again(exercise, function, case, **changes):
     positional, options = bind(exercise, function, changed)
     returned = function(*positional, **options)
     return dict(zip(exercise.results, as_tuple(returned), strict=False))
-
-
-def bind(exercise, function, case):
-    """The positional arguments, and the options that the function takes, by keyword."""
-    accepted = _parameters(function)
-    positional = [case.arguments[name] for name in _required(exercise)]
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
-    options = {}
-    for name, parameter in exercise.parameters.items():
-        if parameter.default is EMPTY:
-            continue
-        if name in case.arguments:
-            if takes_all or name in accepted:
-                options[name] = case.arguments[name]
-            elif name in case.about:
-                raise CannotTry(name)
-        elif name in accepted and accepted[name].default is EMPTY:
-            if name in case.about:
-                raise CannotTry(f"{name}={parameter.default}")
-            options[name] = parameter.default
-    return positional, options
-
-
-def _required(exercise):
-    return [name for name, p in exercise.parameters.items() if p.default is EMPTY]
-
-
-def _parameters(function):
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
 
 
 def compare(exercise, case, returned):

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minitransformer.exercises.calls import CannotTry, attempt
+from minitransformer.exercises.binding import CannotTry
+from minitransformer.exercises.calls import attempt
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE
 from minitransformer.exercises.contract import DTYPE, NOT_FINITE
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values

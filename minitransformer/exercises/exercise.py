@@ -79,7 +79,8 @@ class Exercise:
     forward : callable or None
         For a backward pass, the forward pass that it belongs to.
     required : int or None
-        Number of results that must be returned; the rest are optional. None means all.
+        Number of results without which none are compared. A function that returns fewer results
+        than `results` is told which are missing once the others are right. None means all.
     needed : tuple of str
         Options of the twin that the function must take. Other options are tested only if the
         function takes them.
@@ -119,5 +120,5 @@ class Exercise:
 
     @property
     def n_required(self):
-        """Number of results that must be returned."""
+        """Number of results without which none are compared."""
         return len(self.results) if self.required is None else self.required

@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from minitransformer.exercises.calls import CannotTry, attempt
+from minitransformer.exercises.binding import CannotTry, missing_option, not_passed
+from minitransformer.exercises.calls import attempt
 from minitransformer.exercises.diagnosis import name_fault
 from minitransformer.exercises.verdict import (
     NOT_WRITTEN,
@@ -57,18 +58,35 @@ def _verdict(exercise, function, trials, untried):
     good = tuple(trial.case.label for trial in trials if trial.ok)
     bad = tuple(trial.case.label for trial in trials if not trial.ok)
     if bad:
-        fault = name_fault(exercise, function, trials)
+        fault = missing_option(exercise, function, trials)
+        fault = fault or name_fault(exercise, function, trials)
         return Verdict(exercise.name, WRONG, fault, good, bad, _place(trials))
     if missing:
-        fault = f"it has no parameter `{missing[0]}`, which this exercise is about"
+        option = missing[0].partition("=")[0]
+        fault = f"it has no parameter `{option}`, which this exercise is about"
+        fault += not_passed(exercise, function)
         return Verdict(exercise.name, WRONG, fault, good, tuple(missing))
-    results = exercise.results
-    seen = set().union(*(trial.values for trial in trials))
-    absent = [name for name in results if name not in seen] if not exercise.judge else []
+    if absent := _absent(exercise, trials):
+        kept = [name for name in exercise.results if name not in absent]
+        fault = (
+            f"{_listed(kept)} right, but {_listed(absent)} missing: return "
+            f"{', '.join(exercise.results)}"
+        )
+        return Verdict(exercise.name, WRONG, fault, good, tuple(absent))
     wide = next((trial.wide for trial in trials if trial.wide), "")
     state = RIGHT_BUT_FLOAT64 if wide else RIGHT
-    untried = (*dict.fromkeys(untried), *absent)
+    untried = tuple(dict.fromkeys(untried))
     return Verdict(exercise.name, state, wide, right=good, untried=untried, limits=limits)
+
+
+def _absent(exercise, trials):
+    """The results of the exercise that the function does not return."""
+    seen = set().union(*(trial.values for trial in trials))
+    return [] if exercise.judge else [name for name in exercise.results if name not in seen]
+
+
+def _listed(names):
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _limit(trial):

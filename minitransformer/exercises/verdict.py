@@ -25,7 +25,7 @@ class Verdict:
     place : str
         The place of the largest error, with the function's value and the right value.
     untried : tuple of str
-        Options and results that were not tested, because the function does not have them.
+        Options that were not tested, because the function does not have them.
     limits : tuple of str
         Unusual cases in which a right function fails, each with the reason.
     """

@@ -1,5 +1,6 @@
 """The checks of the exercises: right and wrong functions are recognised, and faults are named."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -190,11 +191,17 @@ def test_options_that_a_function_does_not_take_are_not_tried_unless_they_are_the
     assert "has no parameter `mask`" in fault("attention", lambda Q, K, V: attention(Q, K, V))
 
 
-def test_optional_results_may_be_left_out():
-    twin = EXERCISES["layer_norm"].twin
-    verdict = judge(EXERCISES["layer_norm"], lambda x, gamma, beta: twin(x, gamma, beta)[0])
-    assert verdict.ok
-    assert verdict.untried == ("eps", "xhat", "rstd")
+@pytest.mark.parametrize("name", [n for n, e in EXERCISES.items() if len(e.results) > 1])
+def test_all_results_of_the_template_are_required(name):
+    exercise = EXERCISES[name]
+
+    def first(*args, **kwargs):
+        return exercise.twin(*args, **kwargs)[0]
+
+    first.__signature__ = inspect.signature(exercise.twin)
+    verdict = judge(exercise, first)
+    assert verdict.state == WRONG
+    assert "missing" in verdict.fault or "1 result; " in verdict.fault or exercise.judge
 
 
 def test_the_issue_s_examples():
@@ -255,3 +262,40 @@ def test_every_exercise_is_posed_in_its_notebook_and_nowhere_else():
         for name, exercise in EXERCISES.items()
         if exercise.notebook in written
     }
+
+
+def test_a_renamed_option_is_passed_by_its_place():
+    def linear(inputs, kernel, bias=None):
+        return inputs @ kernel if bias is None else inputs @ kernel + bias
+
+    def layer_norm(x, scale, shift, epsilon=1e-5):
+        return EXERCISES["layer_norm"].twin(x, scale, shift, epsilon)
+
+    def ignores_it(x, scale, shift, epsilon=1e-5):
+        return EXERCISES["layer_norm"].twin(x, scale, shift)
+
+    def softmax(x, temperature=1.0):
+        return EXERCISES["softmax"].twin(x / temperature)
+
+    def attention(q, k, v, attn_mask=None):
+        return EXERCISES["attention"].twin(q, k, v, attn_mask)
+
+    for function in (linear, layer_norm, attention):
+        verdict = judge(EXERCISES[function.__name__], function)
+        assert verdict.ok, verdict
+    assert "eps is not used" in fault("layer_norm", ignores_it)
+    assert judge(EXERCISES["softmax"], softmax).untried == ("axis",)
+
+
+def test_a_parameter_that_is_not_passed_is_named():
+    def linear(x, W, activation=1, bias=None):
+        return x @ W if bias is None else x @ W + bias
+
+    def attention(q, k, v, scale=1.0, attn_mask=None):
+        return EXERCISES["attention"].twin(q, k, v, attn_mask)
+
+    said = fault("linear", linear)
+    assert said == "it has no parameter `b`; `activation` and `bias` are not passed"
+    said = fault("attention", attention)
+    assert "no parameter `mask`" in said
+    assert "`attn_mask` are not passed" in said

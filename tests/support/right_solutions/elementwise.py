@@ -59,7 +59,8 @@ def layer_norm_loop(x, gamma, beta, eps=1e-5):
 
 def layer_norm_std(x, gamma, beta, eps=1e-5):
     mu, var = x.mean(-1, keepdims=True), np.var(x, axis=-1, keepdims=True)
-    return (x - mu) / np.sqrt(var + eps) * gamma + beta
+    rstd = 1 / np.sqrt(var + eps)
+    return (x - mu) / np.sqrt(var + eps) * gamma + beta, (x - mu) * rstd, rstd
 
 
 def layer_norm_power(x, gamma, beta):
@@ -101,10 +102,11 @@ def layer_norm_backward_variance(dy, xhat, rstd, gamma):
 
 
 def rms_norm_loop(x, gamma, eps=1e-6):
-    y = np.zeros(x.shape)
+    xhat, rstd = np.zeros(x.shape), np.zeros((*x.shape[:-1], 1))
     for p in np.ndindex(x.shape[:-1]):
-        y[p] = gamma * x[p] / math.sqrt(float(x[p] @ x[p]) / x.shape[-1] + eps)
-    return y
+        rstd[p] = 1 / math.sqrt(float(x[p] @ x[p]) / x.shape[-1] + eps)
+        xhat[p] = x[p] * rstd[p]
+    return gamma * xhat, xhat, rstd
 
 
 def rms_norm_norm(x, gamma, eps=1e-6):
@@ -223,7 +225,11 @@ RIGHT = {
     "rms_norm": [
         rms_norm_loop,
         rms_norm_norm,
-        lambda x, gamma, eps=1e-6: gamma * x / np.sqrt(np.mean(x**2, -1, keepdims=True) + eps),
+        lambda x, gamma, eps=1e-6: (
+            gamma * x / np.sqrt(np.mean(x**2, -1, keepdims=True) + eps),
+            x / np.sqrt(np.mean(x**2, -1, keepdims=True) + eps),
+            1 / np.sqrt(np.mean(x**2, -1, keepdims=True) + eps),
+        ),
     ],
     "rms_norm_backward": [
         rms_backward,

@@ -131,7 +131,7 @@ RIGHT = {
     "mean_squared_error": [
         mse_loop,
         mse_norm,
-        lambda y, target: np.mean(np.square(y - target)),
+        lambda y, target: (np.mean(np.square(y - target)), y - target),
         lambda y, target: (float(((y - target) ** 2).mean()), y - target),
         lambda y, target: (np.average((y - target) ** 2), y - target),
     ],
