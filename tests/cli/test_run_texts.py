@@ -75,14 +75,33 @@ def test_texts_that_were_trained_on_are_counted(call, trained, table, tmp_path):
     code, out, _ = call("evaluate", trained[0], "--data", mixed)
     assert code == 0
     assert "all of mixed.csv is scored: 92 texts\n64 of them were trained on, 8 validated on" in out
-    unseen = number(r"^accuracy on unseen texts: (.*)$", out)
+    assert "\nthe scores are for the 20 texts that the model has not seen\n" in out
+    unseen = number(r"^test accuracy: (.*)$", out)
+    assert np.array([line.split()[1:] for line in out.splitlines()[-3:]], int).sum() == 20
     found = evaluate(folder, data=mixed)
     assert (found["texts"], found["trained on"]) == (92, 64)
-    assert found["accuracy on unseen texts"] == pytest.approx(unseen, abs=5e-4)
+    assert found["test accuracy"] == pytest.approx(unseen, abs=5e-4)
+    assert sum(scores["texts"] for scores in found["classes"].values()) == 20
     (tmp_path / "new.csv").write_text(NEW)
-    new = evaluate(folder, data=tmp_path / "new.csv")["test accuracy"]
-    test = evaluate(folder)["test accuracy"]
-    assert found["accuracy on unseen texts"] == pytest.approx((12 * new + 8 * test) / 20)
+    new, test = evaluate(folder, data=tmp_path / "new.csv"), evaluate(folder)
+    for name in ("test accuracy", "test loss"):
+        assert found[name] == pytest.approx((12 * new[name] + 8 * test[name]) / 20)
+    assert number(r"^accuracy on all texts: (.*)$", out) == pytest.approx(
+        found["accuracy on all texts"], abs=5e-4
+    )
+    assert found["loss on all texts"] != found["test loss"]
+
+
+def test_a_file_of_nothing_but_trained_texts_is_named(trained, tmp_path, call):
+    folder = RunFolder.open(trained[0])
+    parts = folder.task.load(folder.config.source, folder.config.recipe)
+    rows = zip(parts.train.texts, parts.train.labels, strict=True)
+    path = tmp_path / "seen.csv"
+    path.write_text("review,stars\n" + "".join(f'"{text}",{1 + k}\n' for text, k in rows))
+    code, out, _ = call("evaluate", trained[0], "--data", path)
+    assert code == 0
+    assert "\nwarning: the model has seen all of them: this is not what new texts get\n" in out
+    assert "on all texts" not in out
 
 
 def test_a_run_on_the_bundled_reviews_is_evaluated_on_your_file(trained, tmp_path, call):

@@ -99,16 +99,21 @@ class Classification(Task):
         found = classify.predictions(
             model, folder.tokenizer, part.texts, folder.config.recipe, windows
         )
-        whole = classify.Score.of(found, part.labels)
         _remarks(folder, part, windows, on_progress)
-        results = {"test loss": whole.loss, "test accuracy": whole.accuracy}
-        if seen is not None and seen.any() and not seen.all():
-            unseen = classify.Score.of(found.of(~seen), part.labels[~seen])
-            results["accuracy on unseen texts"] = unseen.accuracy
-        on_progress(f"test loss: {whole.loss:.4f}")
-        for name in list(results)[1:]:
-            on_progress(f"{name}: {results[name]:.3f}")
-        return results | _shown(whole.confusion, folder.config.class_names, on_progress)
+        shown = whole = classify.Score.of(found, part.labels)
+        more = {}
+        if seen is not None and seen.all():
+            on_progress("warning: the model has seen all of them: this is not what new texts get")
+        elif seen is not None and seen.any():
+            on_progress(
+                f"the scores are for the {(~seen).sum():,} texts that the model has not seen"
+            )
+            shown = classify.Score.of(found.of(~seen), part.labels[~seen])
+            more = {"loss on all texts": whole.loss, "accuracy on all texts": whole.accuracy}
+        results = {"test loss": shown.loss, "test accuracy": shown.accuracy, **more}
+        for name, value in results.items():
+            on_progress(f"{name}: {value:.{4 if 'loss' in name else 3}f}")
+        return results | _shown(shown.confusion, folder.config.class_names, on_progress)
 
     def evaluate(self, folder, model, dataset, windows=None, on_progress=silent):
         config = folder.config
