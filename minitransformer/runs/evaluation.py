@@ -7,6 +7,7 @@ from minitransformer.data import TableOptions
 from minitransformer.data.corpora.table_options import OLD
 from minitransformer.runs.progress import silent
 from minitransformer.runs.source import Source
+from minitransformer.runs.tasks.options import refuse_option
 from minitransformer.runs.text_record import UNKNOWN
 
 
@@ -56,7 +57,7 @@ def evaluate(
     """
     task = folder.task
     if windows is not None and "windows" not in task.options:
-        raise ValueError(f"windows is not an option of the task {task.name}")
+        refuse_option(task.name, "windows")
     columns = {"text_column": text_column, "label_column": label_column}
     given = {name: value for name, value in columns.items() if value is not None}
     source = _source(folder, data, target, given, table or {})
@@ -78,8 +79,7 @@ def _source(folder, data, target, columns, table):
     options = {"data": data, "target": target, **columns}
     for name, value in {**options, "table": table or None}.items():
         if value is not None and name not in task.options:
-            name = " and ".join(table) if name == "table" else name
-            raise ValueError(f"{name} is not an option of the task {task.name}")
+            refuse_option(task.name, *(table if name == "table" else [name]))
     if data is None and own.file is None and (given := [*columns, *table]):
         raise ValueError(f"{' and '.join(given)} can be given only with data, a file of yours")
     if own.file is None and data is not None:

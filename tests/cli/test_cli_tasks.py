@@ -413,7 +413,10 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
     ("arguments", "message"),
     [
         ("--task revers", "unknown task 'revers'; did you mean 'reverse'"),
-        ("--task reverse --data x", "data is not an option of the task reverse"),
+        (
+            "--task reverse --data x",
+            "--data is not an option of the task reverse: its strings are made",
+        ),
         ("--task reverse --windows", "windows is not an option of the task reverse"),
         ("--task reverse --dataset shakespeare", "unknown data set 'shakespeare'; .*'reverse'"),
         ("--task reverse --pooling max", "pooling is not a setting of the task reverse"),
@@ -426,10 +429,17 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
             "--task language-model --tokenizer word",
             "tokenizer must be one of characters, words, bpe",
         ),
-        ("--task language-model --target x", "target is not an option of the task language-model"),
+        ("--task language-model --target x", "target is not an option .* add --task translation"),
         ("--task language-model --data none.txt", "none.txt"),
-        ("--task language-model --label-column x", "label_column is not an option"),
+        (
+            "--task language-model --label-column x",
+            "--label-column is not an option .* add --task classification",
+        ),
         (f"--task translation --data {__file__}", "needs target, the file of translations"),
+        (
+            "--task translation --data a.tsv --text-column a --label-column b",
+            "--text-column is not an option .*: it reads two files.*cut -f1 and cut -f2",
+        ),
         ("--task translation --target a", "target, .* needs data, the file of sources"),
         ("--task translation --data none --target none", "none"),
         ("--task translation --beams 0", "beams must be >= 1"),
@@ -439,7 +449,7 @@ def test_a_language_model_is_trained_on_the_device_for_the_host(call, text, tmp_
         ("--data-dir .", "data_dir is only for .*, but .* made here: reviews"),
         ("--task language-model --data .", "[.] must be a file, got a folder"),
         ("--steps 3", "steps is not a setting of the task classification"),
-        ("--target x", "target is not an option of the task classification"),
+        ("--target x", "--target is not an option of .*: for translations, add --task translation"),
     ],
 )
 def test_bad_options(call, tmp_path, monkeypatch, arguments, message):
@@ -529,7 +539,10 @@ def test_other_sentences_are_scored_whole(call, translation, pairs, tmp_path):
     assert code == 0
     assert "all of s.en is scored: 8 texts" in out
     assert re.search(r"^[0-7] of them were trained on", out, re.MULTILINE)
-    assert re.search(r"^test BLEU on unseen sentences: ", out, re.MULTILINE)
+    assert re.search(
+        r"^BLEU is for the \d sentences that the model has not seen$", out, re.MULTILINE
+    )
+    assert re.search(r"^test BLEU: .*\n.*\ntest BLEU on all sentences: ", out, re.MULTILINE)
 
 
 def test_a_sentence_more_does_not_move_sentences_into_the_test_part(call, translation, pairs):

@@ -7,6 +7,7 @@ from minitransformer import data
 from minitransformer.checks import lookup, near_names
 from minitransformer.runs.progress import silent
 from minitransformer.runs.source import Source
+from minitransformer.runs.tasks.options import refuse_option
 from minitransformer.runs.tasks.texts import TaskTexts
 
 COLUMNS = ("text_column", "label_column", "target", "validation_data", "test_data")
@@ -76,14 +77,11 @@ class Task(TaskTexts, ABC):
         """
         for name in ("data", "windows", *COLUMNS):
             if options[name] is not None and name not in self.options:
-                raise ValueError(f"{name} is not an option of the task {self.name}")
+                refuse_option(self.name, name)
         more = {name: options[name] for name in COLUMNS if options[name] is not None}
         table = options["table"] or {}
         if table and "table" not in self.options:
-            raise ValueError(
-                f"{' and '.join(table)} can be given only for a table, but the task {self.name} "
-                "reads none"
-            )
+            refuse_option(self.name, *table)
         if options["data"] is None:
             if given := [*more, *table]:
                 raise ValueError(f"{' and '.join(given)}: only with data, a file of your own")

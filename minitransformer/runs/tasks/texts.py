@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from minitransformer.data.corpora.another_table import options_for
 from minitransformer.runs.progress import silent
+from minitransformer.runs.tasks.options import refuse_option
 
 
 class TaskTexts:
@@ -74,7 +75,7 @@ class TaskTexts:
         texts : list of str
             The texts of which the record may have some.
         """
-        raise ValueError(f"data is not an option of the task {self.name}")
+        refuse_option(self.name, "data")
 
     def evaluate_file(self, folder, model, part, seen, windows=None, on_progress=silent):
         """Judge the model on all of a file.

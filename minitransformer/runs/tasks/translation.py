@@ -35,7 +35,10 @@ class Translation(EncoderDecoder):
 
     def checked(self, source):
         if source.file is not None and source.target is None:
-            raise ValueError("data, a file of sources, needs target, the file of translations")
+            raise ValueError(
+                "data, a file of sources, needs target, the file of translations; cut -f1 and "
+                "cut -f2 make them from a table with tabs"
+            )
         return super().checked(source)
 
     def read(self, source, recipe, data_dir=None, on_progress=silent):
@@ -72,7 +75,8 @@ class Translation(EncoderDecoder):
         if available() and seen is not None and seen.any() and not seen.all():
             rest = np.flatnonzero(~seen)
             unseen = bleu([written[i] for i in rest], [part.target[i] for i in rest])[0]
-            figures["BLEU on unseen sentences"] = unseen
+            figures |= {"BLEU": unseen, "BLEU on all sentences": figures["BLEU"]}
+            on_progress(f"BLEU is for the {len(rest):,} sentences that the model has not seen")
         for line in figure_lines(TEST, figures):
             on_progress(line)
         return {f"{TEST} {key}": value for key, value in figures.items()}
