@@ -12,6 +12,7 @@ from minitransformer.data import (
     load_table,
     load_text,
 )
+from minitransformer.data.corpora.labels import numbers_of
 from minitransformer.data.corpora.table import read_texts
 
 HEAD = "text,label\n"
@@ -85,6 +86,16 @@ def test_labels_that_differ_in_how_they_are_written_are_named(tmp_path):
     ]
     load(tmp_path / "a.csv", table(["caf\u00e9", "cafe\u0301", "a  b", "a b"] * 3), notes)
     assert len(notes) == 3
+
+
+def test_texts_with_different_labels_are_named(tmp_path):
+    rows = [("same", "a"), ("x", "a"), ("same", "b"), ("y", "b"), ("x", "a"), ("z", "c")] * 2
+    content = HEAD + "".join(f"{text},{label}\n" for text, label in [*rows, ("y", "c")])
+    notes, line = [], "a.csv: texts that occur with different labels: 2, for instance 'same' with "
+    load(tmp_path / "a.csv", content, notes)
+    assert notes == [line + "'a', 'b'"]
+    load_labelled(tmp_path / "a.csv", "text", "label", ["c", "b", "a"], on_note=notes.append)
+    assert notes[1:] == [line + "'b', 'a'"]
 
 
 @pytest.mark.parametrize(
@@ -331,3 +342,19 @@ def test_options_of_a_table_are_checked_by_name(tmp_path):
         load_table(path, "text", "label", options=3)
     with pytest.raises(TypeError, match="seed must be a whole number >= 0, got 'a'"):
         load_table(path, "text", "label", seed="a")
+
+
+@pytest.mark.parametrize(
+    "names", [("False", "True"), ("0", "1"), ("false", "true"), ("0.0", "1.0")]
+)
+@pytest.mark.parametrize(
+    "labels",
+    [(True, False), ("true", "false"), ("TRUE", "FALSE"), (1, 0), ("1.0", "0"), ("True", "0")],
+)
+def test_truth_values_are_found_however_they_are_written(labels, names):
+    assert numbers_of(labels, names) == [1, 0]
+
+
+def test_truth_values_are_not_mixed_up():
+    assert numbers_of(["true", "True", "1", True], ["1", "true"]) == [1, None, 0, 0]
+    assert numbers_of(["true", "yes", "2"], ["no", "yes"]) == [None, 1, None]

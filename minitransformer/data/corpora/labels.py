@@ -82,10 +82,53 @@ def _note_variants(name, class_names, on_note):
             )
 
 
+def note_contradictions(name, texts, numbers, class_names, on_note):
+    """Say how many texts occur several times, with different labels.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file.
+    texts : list of n str
+    numbers : list of n int
+        The class of each text.
+    class_names : sequence of str
+    on_note : function of str
+    """
+    found = {}
+    for text, number in zip(texts, numbers, strict=True):
+        found.setdefault(text, set()).add(number)
+    several = {text: labels for text, labels in found.items() if len(labels) > 1}
+    if several:
+        text, labels = next(iter(several.items()))
+        shown = ", ".join(repr(class_names[k]) for k in sorted(labels)[:MAX_SHOWN])
+        on_note(
+            f"{name}: texts that occur with different labels: {len(several):,}, for instance "
+            f"{text[:40]!r} with {shown}"
+        )
+
+
 def numbers_of(labels, class_names):
-    """For each label, its position in `class_names`, or None; numbers are compared by value."""
-    by_key = {key(class_name): i for i, class_name in enumerate(class_names)}
-    return [by_key.get(str(label), by_key.get(key(label))) for label in labels]
+    """For each label, its position in `class_names`, or None.
+
+    Numbers are compared by value. If that finds nothing, the words true and false are compared
+    with 1 and 0, and in any capitals: JSON, Python and spreadsheets write them differently.
+    """
+    exact, by_key, by_truth = {}, {}, {}
+    for i, class_name in enumerate(class_names):
+        exact[class_name] = by_key[key(class_name)] = i
+        by_truth.setdefault(_truth(class_name), []).append(i)
+    numbers = []
+    for label in labels:
+        number = exact.get(str(label), by_key.get(key(label)))
+        alike = by_truth.get(_truth(label), ())
+        numbers.append(alike[0] if number is None and len(alike) == 1 else number)
+    return numbers
+
+
+def _truth(label):
+    """1 or 0 for true or false, however they are written, and for the numbers; or the label."""
+    return {"true": Decimal(1), "false": Decimal(0)}.get(str(label).casefold(), key(label))
 
 
 def check_classes(where, column, class_names, numbers):

@@ -9,7 +9,12 @@ import numpy as np
 from minitransformer.checks import check_count, check_instance, near_names
 from minitransformer.data.corpora.columns import check_columns
 from minitransformer.data.corpora.dataset import Dataset, Split
-from minitransformer.data.corpora.labels import check_classes, classes, numbers_of
+from minitransformer.data.corpora.labels import (
+    check_classes,
+    classes,
+    note_contradictions,
+    numbers_of,
+)
 from minitransformer.data.corpora.missing import MISSING, note_missing, words_for_missing
 from minitransformer.data.corpora.splits import split_off
 from minitransformer.data.corpora.table_options import TableOptions
@@ -75,6 +80,7 @@ def load_table(
     texts = [row.text for row in rows]
     names, numbers = classes(path.name, [row.label for row in rows], on_note)
     check_classes(path, label_column, names, numbers)
+    note_contradictions(path.name, texts, numbers, names, on_note)
     given, sizes = {}, {}
     for part, file, size in (
         ("validation", validation_data, validation), ("test", test_data, test),
@@ -136,7 +142,9 @@ def load_labelled(
                 f"{where}: the label {str(label)[:40]!r} is not one of the classes "
                 f"{shown}{more}{hint}"
             )
-    return Split([row.text for row in rows], np.array(numbers))
+    texts = [row.text for row in rows]
+    note_contradictions(path.name, texts, numbers, class_names, on_note)
+    return Split(texts, np.array(numbers))
 
 
 def read_texts(path, text_column, options=None, on_note=None):
