@@ -6,6 +6,7 @@ import json
 
 from minitransformer.backend import array_module, to_host
 from minitransformer.checks import check_count, near_names
+from minitransformer.storage.file_names import check_ending
 from minitransformer.storage.finite import check_finite
 from minitransformer.storage.json_text import strict_json
 from minitransformer.storage.weights import check_arrays, load_arrays, save_arrays
@@ -26,13 +27,15 @@ def save_model(model, path):
     model : Trainable
         The model to save.
     path : path-like
-        The file to write; by convention its name ends in ``.safetensors``.
+        The file to write; its name may end in ``.safetensors``.
 
     Raises
     ------
     ValueError
-        If a parameter of the model was replaced, added or removed.
+        If a parameter of the model was replaced, added or removed, or the name of the file ends
+        like another format, such as ``.h5`` or ``.keras``.
     """
+    check_ending("path", path)
     model.flat.check_parameters(model.parameters())
     views = model.flat.views(model.flat.values)
     metadata = {

@@ -7,6 +7,7 @@ import pytest
 
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.storage.weights import load_arrays, save_arrays
+from minitransformer.training import Checkpoint, ModelCheckpoint
 from tests.support.toys import compiled, toy_data, toy_model
 
 
@@ -22,6 +23,20 @@ def test_save_and_load(tmp_path):
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
     assert again.flat.values.tobytes() == model.flat.values.tobytes()
     again.fit(x, y, verbose=0)
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.keras", "m.PT", "m.npz"])
+def test_names_of_other_formats_are_refused(tmp_path, name):
+    path = tmp_path / name
+    refused = pytest.raises(ValueError, match=r"path must end in \.safetensors, the only format")
+    with refused:
+        toy_model().save(path)
+    with refused:
+        ModelCheckpoint(path)
+    with refused:
+        Checkpoint(str(path))
+    assert list(tmp_path.iterdir()) == []
+    toy_model().save(tmp_path / "m.v1")  # an ending that means nothing
 
 
 def test_load_refuses_what_is_not_its_own(tmp_path):

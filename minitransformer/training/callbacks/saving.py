@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from minitransformer.checks import check_choice, check_count, check_flag, near_names
+from minitransformer.storage.file_names import check_ending
 from minitransformer.training.callbacks.callback import Callback
 from minitransformer.training.callbacks.monitoring import Monitor
 from minitransformer.training.optim.averaging import applied
@@ -27,6 +28,7 @@ class Checkpoint(Callback):
     last = True
 
     def __init__(self, path, every="epoch"):
+        check_ending("path", path)
         self.path = path
         self.every = every if every == "epoch" else check_count("every", every)
 
@@ -79,6 +81,7 @@ class ModelCheckpoint(Monitor):
         self, filepath, monitor="val_loss", verbose=0, save_best_only=False, *, mode="auto",
         save_freq="epoch", initial_value_threshold=None,
     ):  # fmt: skip
+        check_ending("filepath", filepath)
         self.filepath = str(filepath)
         self.save_best_only = check_flag("save_best_only", save_best_only)
         self.save_freq = save_freq if save_freq == "epoch" else check_count("save_freq", save_freq)
