@@ -306,3 +306,37 @@ def test_a_header_of_many_columns_takes_linear_time(tmp_path):
     message = refusal(tmp_path / "a.csv", content)
     assert "and 99,990 more" in message
     assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "ends"),
+    [
+        ("a.csv", "review,stars\nx,1\n", "text,label", "name it with --text-column; if this line"),
+        ("a.csv", "text,stars\nx,1\n", "text,label", "name it with --label-column; texts without"),
+        ("a.jsonl", '{"review": "x", "stars": 1}', "text,label", "name it with --text-column"),
+        (
+            "a.jsonl",
+            '{"text": "x", "stars": 1}',
+            "text,label",
+            "; texts without labels are for predict",
+        ),
+        (
+            "a.csv",
+            "text\nx\n",
+            "text,label",
+            "labels are for predict; if there are other columns, na",
+        ),
+        (
+            "a.csv",
+            "text\nx\n",
+            "body,label",
+            "'text'; name the character that separates the columns",
+        ),
+        ("a.csv", "text,label\nx,1\n", "test,label", "did you mean 'text'?"),
+    ],
+)
+def test_the_option_for_a_missing_column_is_named(tmp_path, name, content, columns, ends):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match="no column") as caught:
+        load_table(tmp_path / name, *columns.split(","))
+    assert ends in str(caught.value)

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Set
 from numbers import Integral
 
+OPTIONS = ("--text-column", "--label-column")
 MAX_SHOWN, MAX_NAME = 10, 30  # columns in an error message, and characters of a name in it
 MAX_COMPARED = 1000  # columns among which a misspelt name is looked for
 
@@ -72,7 +73,7 @@ def _names(columns, wanted):
     return [name.strip() for name in wanted.split(",")] if several else [wanted]
 
 
-def find(columns, wanted, where, header=True):
+def find(columns, wanted, where, header=True, option=OPTIONS[0]):
     """As :func:`positions`, but a missing or ambiguous column is an error.
 
     Parameters
@@ -84,6 +85,8 @@ def find(columns, wanted, where, header=True):
     header : bool or None
         Whether the file has a header line. If not, the columns are numbered. None for objects,
         whose keys are the names.
+    option : str
+        The option that names these columns.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def find(columns, wanted, where, header=True):
     """
     found = positions(columns, wanted)
     if found is None:
-        raise ValueError(f"{where}: {_missing(columns, wanted, header)}")
+        raise ValueError(f"{where}: {_missing(columns, wanted, header, option)}")
     for i in found:
         if columns.count(columns[i]) > 1:
             raise ValueError(
@@ -103,11 +106,16 @@ def find(columns, wanted, where, header=True):
 
 
 def find_groups(columns, groups, where, header=True):
-    """As :func:`find` for several arguments at once; no column may occur twice among them.
+    """As :func:`find` for the columns of the text, and those of the label if it is needed.
+
+    No column may occur twice among them.
 
     A label that is a part of the text would make every result look good.
     """
-    found = [find(columns, wanted, where, header) for wanted in groups]
+    found = [
+        find(columns, wanted, where, header, option)
+        for wanted, option in zip(groups, OPTIONS, strict=False)
+    ]
     every = [i for group in found for i in group]
     for i in every:
         if every.count(i) > 1:
@@ -118,24 +126,36 @@ def find_groups(columns, groups, where, header=True):
     return found
 
 
-def _missing(columns, wanted, header):
+def _missing(columns, wanted, header, option):
     absent = next(name for name in _names(columns, wanted) if name not in columns)
     if header is False:
         return (
             f"no column {absent!r}; without a header, the columns are numbered "
-            f"from 1 to {len(columns)}"
+            f"from 1 to {len(columns)}: give one of these with {option}"
         )
     named = [name for name in columns if name]
     shown = ", ".join(repr(name[:MAX_NAME]) for name in named[:MAX_SHOWN])
     rest = f" and {len(named) - MAX_SHOWN:,} more" if len(named) > MAX_SHOWN else ""
-    hint = ""
     if near := _near(named, absent):
-        hint = f"; did you mean {near!r}?"
-    elif header and len(columns) == 1:
-        hint = "; name the character that separates the columns with --delimiter"
-    elif header:
-        hint = "; if this line is not a header, use --no-header and the columns' numbers"
-    return f"no column {absent!r}; the columns are {shown}{rest}{hint}"
+        hint = f"did you mean {near!r}?"
+    else:
+        hint = _way_out(columns, header, option)
+    return f"no column {absent!r}; the columns are {shown}{rest}; {hint}"
+
+
+def _way_out(columns, header, option):
+    """What to do about a missing column."""
+    delimiter = "name the character that separates the columns with --delimiter"
+    if header and len(columns) == 1 and option == OPTIONS[0]:
+        return delimiter
+    hint = f"name it with {option}"
+    if option == OPTIONS[1]:
+        hint += "; texts without labels are for predict"
+    if header and len(columns) == 1:  # the texts were found
+        return f"{hint}; if there are other columns, {delimiter}"
+    if header:
+        hint += "; if this line is not a header, use --no-header and the columns' numbers"
+    return hint
 
 
 def _near(columns, wanted):
