@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from minitransformer.data import TableOptions, load_table
+from minitransformer.data import TableOptions, load_labelled, load_table
 
 HEAD = "text,label\n"
 
@@ -270,8 +270,12 @@ def test_json_tables(tmp_path, name, content):
         ("a.json", '[{"text": "a", "label": 1}, 3]', "item 2: must be a JSON object, got int"),
         ("a.json", '[{"text": "a", "label": 1}, {"text": "b"}]', "item 2: no column 'label'"),
         ("a.json", '[{"text": "a"', "a.json: not JSON"),
-        ("a.json", '{"text": {"0": "a"}, "label": {"0": 1}}', "must contain a text, got dict"),
-        ("a.json", '{\n"text": {"0": "a"}}', 'to_json(..., orient="records")'),
+        (
+            "a.json",
+            '{"text": {"0": "a"}, "label": {"0": 1}}',
+            "contains the whole table; write one",
+        ),
+        ("a.json", '{\n"text": {"0": "a"}}', "orient='records', lines=True"),
         (
             "a.jsonl",
             '[{"text": "a", "label": 1},\n{}]',
@@ -340,3 +344,39 @@ def test_the_option_for_a_missing_column_is_named(tmp_path, name, content, colum
     with pytest.raises(ValueError, match="no column") as caught:
         load_table(tmp_path / name, *columns.split(","))
     assert ends in str(caught.value)
+
+
+COLUMNS = {"text": {"0": "x", "1": "y"}, "label": {"0": 0, "1": 1}}
+RECORDS = [{"text": "x", "label": 0}, {"text": "y", "label": 1}]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        COLUMNS,  # pandas: orient="columns", the default
+        {"0": RECORDS[0], "1": RECORDS[1]},  # "index"
+        {"columns": ["text", "label"], "index": [0, 1], "data": [["x", 0], ["y", 1]]},  # "split"
+        {"schema": {"fields": [], "pandas_version": "1.4.0"}, "data": RECORDS},  # "table"
+        {"text": ["x", "y"], "label": [0, 1]},  # datasets: to_dict
+        {"data": RECORDS},
+    ],
+)
+def test_other_layouts_of_json_are_named(tmp_path, name, value):
+    for content in (json.dumps(value), json.dumps(value, indent=1)):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValueError, match="JSON|whole table") as caught:
+            load_table(tmp_path / name, "text", "label")
+        if name == "a.json" or content.count("\n") == 0:
+            assert "orient='records', lines=True" in str(caught.value)
+
+
+def test_an_array_of_arrays_is_named(tmp_path):
+    (tmp_path / "a.json").write_text('[["x", 0], ["y", 1]]')  # pandas: orient="values"
+    with pytest.raises(ValueError, match="item 1: must be a JSON object, got list; write one obj"):
+        load_table(tmp_path / "a.json", "text", "label")
+    (tmp_path / "a.json").write_text('{"text": "x", "label": 1, "words": [{"x": 1}]}')
+    assert load_labelled(tmp_path / "a.json", "text", "label", ["0", "1"]).texts == ["x"]
+    (tmp_path / "a.json").write_text('{"text": ["x", "y"], "label": 1}\n{"text": "a", "label": 0}')
+    with pytest.raises(ValueError, match="line 1: the column 'text' must contain a text, got list"):
+        load_table(tmp_path / "a.json", "text", "label")

@@ -4,6 +4,10 @@ import math
 
 from minitransformer.storage import strict_json
 
+PANDAS = "in pandas: to_json('FILE.jsonl', orient='records', lines=True)"
+ROWS = f"write one object per row ({PANDAS})"
+"""What to do about a file in another of pandas' layouts."""
+
 
 def json_rows(path, content, array_allowed):
     """The objects of a JSON table.
@@ -33,8 +37,16 @@ def json_rows(path, content, array_allowed):
         values = list(_lines(path, content, array_allowed))
     for where, value in values:
         if not isinstance(value, dict):
-            raise ValueError(f"{where}: must be a JSON object, got {type(value).__name__}")
+            hint = f"; {ROWS}" if isinstance(value, list) else ""
+            raise ValueError(f"{where}: must be a JSON object, got {type(value).__name__}{hint}")
+    if len(values) == 1 and _whole_table(values[0][1]):
+        raise ValueError(f"{path}: the only object contains the whole table; {ROWS}")
     return values
+
+
+def _whole_table(value):
+    """Whether an object has all the columns or rows of a table, and not one row of it."""
+    return bool(value) and all(isinstance(v, dict | list) for v in value.values())
 
 
 def _array(path, content):
@@ -61,7 +73,7 @@ def _hint(content, array_allowed):
     start = content.lstrip()[:1]
     if array_allowed:
         hint = "; the file must be an array of objects, or have one object per line"
-        return f'{hint} (in pandas: to_json(..., orient="records"))' if start == "{" else hint
+        return f"{hint} ({PANDAS})" if start == "{" else hint
     if start == "[":
         return "; a JSON array of objects belongs in a .json file: rename it"
     return ""
