@@ -1,6 +1,7 @@
 """Why results cannot be compared, in words: a wrong number, shape or dtype, or an error."""
 
 import linecache
+import re
 import traceback
 
 import numpy as np
@@ -18,6 +19,10 @@ def name_results(exercise, returned, right):
     listing = ", ".join(names)
     if returned is None:
         return {}, f"it returns None: is `return {listing}` missing?"
+    if isinstance(returned, dict) and set(returned) & set(names):
+        if missing := [name for name in names if name not in returned]:
+            return {}, f"it returns a dict without {', '.join(missing)}: return {listing}"
+        return {name: returned[name] for name in names}, ""
     alone = hasattr(returned, "dtype") or isinstance(returned, int | float)
     values = (returned,) if alone else as_tuple(returned)
     if len(names) == 1 and isinstance(returned, list):
@@ -109,13 +114,25 @@ def dtype_words(name, dtype, right):
 
 def describe_error(error, function):
     """Describe an error in words, with the line of the function in which it was raised."""
-    words = f"it raises {error_words(error)}"
+    words = error_words(error)
+    words = f"it raises {words}{_lost_axis(words)}"
     code = getattr(function, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if code is not None and frame.filename == code.co_filename:
             line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
             return f"{words}\n          in line {frame.lineno}: {printable(line, MAX_MESSAGE)}"
     return words
+
+
+def _lost_axis(words):
+    """A reminder of keepdims if an array lacks just one axis of the other."""
+    found = re.findall(r"\(([\d,]+)\)", words)
+    if "broadcast together" not in words or len(found) != 2:
+        return ""
+    small, large = sorted(([int(n) for n in text.split(",") if n] for text in found), key=len)
+    if any(small == large[:axis] + large[axis + 1 :] for axis in range(len(large))):
+        return ": a sum, mean or max along an axis needs keepdims=True here"
+    return ""
 
 
 def error_words(error):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,10 @@ from minitransformer.exercises.binding import CannotTry
 from minitransformer.exercises.calls import attempt
 from minitransformer.exercises.cases import BATCH, BATCH_OF_ONE
 from minitransformer.exercises.contract import DTYPE, NOT_FINITE
+from minitransformer.exercises.mistakes import alike, known_mistake
+from minitransformer.exercises.other_calls import exchanged_arguments, other_default
 from minitransformer.gradcheck import rules_rerun, rules_terms, rules_values
+from minitransformer.gradcheck.factors import LETTERS
 from minitransformer.gradcheck.fault import Fault, close
 
 # Rules for results that are not gradients, rules for gradients, and then less specific patterns.
@@ -27,12 +31,22 @@ def name_fault(exercise, function, trials):
     """
     failed = [trial for trial in trials if not trial.ok]
     first = next((trial for trial in failed if trial.gaps or trial.kind != DTYPE), failed[0])
+    if words := other_default(exercise, function, trials):
+        return words
     if first.kind == NOT_FINITE:
         known = known_mistake(exercise, first, trials, only_everywhere=True) or first.case.blame
         return f"{known} ({first.fault})" if known else first.fault
-    if first.fault or first.case.sure:
-        return first.fault or first.case.blame
     wrong = [trial for trial in failed if trial.gaps]
+    if first.fault:
+        words = _results_by_value(exercise, first)
+        for trial in wrong:
+            words = words or exchanged_results(exercise, trial, trials)
+            words = words or known_mistake(exercise, trial, trials)
+        if words := words or exchanged_arguments(exercise, function, trials):
+            return f"{words}; in some cases, {first.fault}"
+        return first.fault
+    if first.case.sure:
+        return first.case.blame
     main = next((trial for trial in wrong if trial.case.label == BATCH.label), wrong[0])
     for trial in (main, *(trial for trial in wrong if trial is not main)):
         for rule in (exchanged_results, batch_factor, known_mistake):
@@ -40,7 +54,8 @@ def name_fault(exercise, function, trials):
                 return words
         if trial is main and (words := parts_wrong(exercise, trial)):
             return words  # in a small case, wrong terms often fit by chance
-    return pattern(exercise, function, main) or "no known pattern"
+    words = exchanged_arguments(exercise, function, trials) or single_precision(failed)
+    return words or pattern(exercise, function, main, first) or "no known pattern"
 
 
 def exchanged_results(exercise, trial, trials):
@@ -51,8 +66,38 @@ def exchanged_results(exercise, trial, trials):
             if close(trial.values[one], trial.right[other]) and close(
                 trial.values[other], trial.right[one]
             ):
-                return f"{one} and {other} are exchanged: the order is {exercise.results}"
+                return f"{one} and {other} are exchanged: the order is {_listed(exercise)}"
     return ""
+
+
+def _listed(exercise):
+    return ", ".join(exercise.results)
+
+
+def _results_by_value(exercise, trial):
+    """Rule: two results of different shapes are exchanged."""
+    values = {k: v for k, v in trial.values.items() if hasattr(v, "dtype")}
+    for one, other in combinations(values, 2):
+        right = np.asarray(trial.right[one]), np.asarray(trial.right[other])
+        if values[one].shape != right[1].shape or values[other].shape != right[0].shape:
+            continue
+        if close(values[one], right[1]) and close(values[other], right[0]):
+            return f"{one} and {other} are exchanged: the order is {_listed(exercise)}"
+    return ""
+
+
+def single_precision(failed):
+    """Rule: all results are right to the seven digits of float32."""
+    for trial in failed:
+        for name in trial.gaps:
+            value, right = np.asarray(trial.values[name]), np.asarray(trial.right[name])
+            if value.dtype != np.float64 or not np.isfinite(right).all():
+                return ""
+            if np.abs(value - right).max() > 1e-6 * np.abs(right).max():
+                return ""
+    return (
+        "right to about 7 digits: computed in float32 (or rounded), but the arguments are float64"
+    )
 
 
 def batch_factor(exercise, trial, trials):
@@ -88,82 +133,42 @@ def parts_wrong(exercise, trial):
         if target.size < 3 * len(terms):
             continue  # a few numbers can be made of any terms
         found, _, rank, _ = np.linalg.lstsq(basis, target, rcond=None)
-        if rank < len(terms) or not _alike(target, basis @ found, trial.right[name].ravel()):
+        if rank < len(terms) or not alike(target, basis @ found, trial.right[name].ravel()):
             continue
         if np.abs(found - found[0]).max() < 1e-6:
             continue  # the same factor for all terms, so the fault is not in one term
-        words = [w for f, term in zip(found, terms, strict=True) if (w := _coefficient(f, term))]
+        words = [_coefficient(f, term, shape) for f, term in zip(found, terms, strict=True)]
+        words = [w for w in words if w]
         if words:
             return f"{name}: {'; '.join(words)}"
     return ""
 
 
-def _coefficient(found, term):
+def _coefficient(found, term, shape):
     if abs(found - 1) < 1e-6:
         return ""
     if abs(found) < 1e-6:
         return f"the term {term} is missing"
     if abs(found + 1) < 1e-6:
         return f"the term {term} has the wrong sign"
-    return f"the term {term} is {found:.4g} times what it should be"
+    words = f"the term {term} is {found:.4g} times what it should be"
+    for size, letter in zip(shape[::-1], LETTERS.get(len(shape), "")[::-1], strict=False):
+        if size > 1 and abs(found * size - 1) < 1e-6:
+            return f"{words}: a mean in place of a sum (1/{size} = 1/{letter})"
+        if size > 1 and abs(found - size) < 1e-6 * size:
+            return f"{words}: a sum in place of a mean ({size} = {letter})"
+    return words
 
 
-def known_mistake(exercise, trial, trials, only_everywhere=False):
-    """Rule: a known mistake gives this result; if several do, take one that does in every case."""
-    found = [
-        (name, words, compute)
-        for words, compute in exercise.mistakes.items()
-        for name in trial.gaps or trial.values
-        if _makes(exercise, compute, trial, name)
-    ]
-    everywhere = [
-        (name, words, compute)
-        for name, words, compute in found
-        if all(_makes(exercise, compute, other, name) is not False for other in trials)
-    ]
-    for name, words, _ in everywhere if only_everywhere else everywhere or found:
-        return words if len(exercise.results) == 1 else f"{name}: {words}"
-    return ""
+def pattern(exercise, function, trial, first):
+    """What the rules of the gradient checker, and the case itself, say about the wrong results.
 
-
-def _makes(exercise, compute, trial, name):
-    """Whether a mistake gives this result; None if this cannot be decided."""
-    try:
-        made = compute(trial.case.names)
-    except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError):
-        return None  # the mistake cannot be made in this case
-    made = made if isinstance(made, dict) else {exercise.results[0]: made}
-    if made.get(name) is None or name not in trial.values:
-        return None
-    value, right = np.asarray(trial.values[name]), np.asarray(trial.right[name])
-    if np.float32 in (value.dtype, right.dtype):
-        return None
-    return _alike(value, np.asarray(made[name]), right)
-
-
-def _alike(x, y, right):
-    """Whether two results agree to nine digits, which is enough to notice a different eps.
-
-    Entries that are infinite or NaN must be so in both: they say nothing about the size of the
-    others.
+    What the case says holds only if no case of another kind, such as `first`, failed before it.
     """
-    if x.shape != y.shape or not x.size:
-        return False
-    if x.dtype.kind != "f" or y.dtype.kind not in "fiu":
-        return np.array_equal(x, y)
-    finite = np.isfinite(x) & np.isfinite(y)
-    if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
-        return False
-    sizes = [np.abs(z[finite & np.isfinite(right)]).max(initial=0) for z in (x, y, right)]
-    size = max(sizes[2], min(sizes[:2]))  # a mistake may be far too large
-    return bool(np.abs(x[finite] - y[finite]).max(initial=0) <= 1e-9 * size)
-
-
-def pattern(exercise, function, trial):
-    """What the rules of the gradient checker, and the case itself, say about the wrong results."""
+    blame = trial.case.blame if trial.case.blame == first.case.blame else ""
     wrt = dict(zip(exercise.results, exercise.wrt or exercise.results, strict=True))
     backward = bool(exercise.wrt)
-    rules = [*(BACKWARD if backward else FORWARD), lambda _: trial.case.blame, *LOOSE]
+    rules = [*(BACKWARD if backward else FORWARD), lambda _: blame, *LOOSE]
     names = [name for name in trial.gaps if np.asarray(trial.right[name]).dtype.kind == "f"]
     faults = {name: fault_of(exercise, function, trial, name, wrt) for name in names}
     for rule in rules:
@@ -171,7 +176,7 @@ def pattern(exercise, function, trial):
             if words := rule(fault):
                 words = words if backward else words.replace("the gradient", "the result")
                 return words if len(exercise.results) == 1 else f"{name}: {words}"
-    return trial.case.blame
+    return blame
 
 
 def fault_of(exercise, function, trial, name, wrt):

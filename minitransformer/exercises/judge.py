@@ -60,7 +60,9 @@ def _verdict(exercise, function, trials, untried):
     if bad:
         fault = missing_option(exercise, function, trials)
         fault = fault or name_fault(exercise, function, trials)
-        return Verdict(exercise.name, WRONG, fault, good, bad, _place(trials))
+        elsewhere = any(trial.fault and trial.fault in fault for trial in trials)
+        place = "" if elsewhere else _place(trials)
+        return Verdict(exercise.name, WRONG, fault, good, bad, place)
     if missing:
         option = missing[0].partition("=")[0]
         fault = f"it has no parameter `{option}`, which this exercise is about"

@@ -277,3 +277,69 @@ def test_progress_shows_every_name_and_state_however_narrow(columns, tmp_path, c
         assert name in together
     assert together.count("notwritten") == len(EXERCISES) - 1
     assert max(map(len, shown.splitlines())) <= int(columns)
+
+
+def rows(x):
+    return x.reshape(-1, x.shape[-1])
+
+
+def keras_norm(x, gamma, beta, epsilon=1e-3):
+    return EXERCISES["layer_norm"].twin(x, gamma, beta, epsilon)
+
+
+def in_float32(dy, y):
+    return EXERCISES["softmax_backward"].twin(dy.astype("f4"), y).astype(y.dtype)
+
+
+def padding_is_0(dy, ids, n_rows):
+    dW = EXERCISES["embedding_backward"].twin(dy, ids, n_rows)
+    dW[0] = 0
+    return dW
+
+
+def decay_last(theta, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    twin = EXERCISES["adamw_step"].twin
+    theta, m, v = twin(theta, g, m, v, t, lr, beta1, beta2, eps, 0.0)
+    return theta * (1 - lr * weight_decay), m, v
+
+
+def exchanged(dO, Q, K, V, P):
+    dQ, dK, dV = EXERCISES["attention_backward"].twin(dO, Q, K, V, P)
+    return dK, dQ, dV
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "function"),
+    [
+        ("layer_norm", "the default of epsilon must be 1e-05, got 0.001", keras_norm),
+        ("softmax_backward", "computed in float32", in_float32),
+        ("softmax", "sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+        ("softmax", "base 2", lambda x: 2**x / (2**x).sum(-1, keepdims=True)),
+        ("softmax", "keepdims=True", lambda x: np.exp(x) / np.exp(x).sum(-1)),
+        (
+            "softmax_backward", "applied to y",
+            lambda dy, y: EXERCISES["softmax_backward"].twin(dy, softmax(y)),
+        ),
+        (
+            "softmax_backward", "dy and y are exchanged among the parameters",
+            lambda y, dy: EXERCISES["softmax_backward"].twin(dy, y),
+        ),
+        ("embedding_backward", "row 0 gets no gradient", padding_is_0),
+        ("adamw_step", "decay after the step", decay_last),
+        ("linear", "W is transposed", lambda x, W, b=None: x @ W.T + (0 if b is None else b)),
+        (
+            "linear_backward", "instead of its transpose",
+            lambda dy, x, W: (dy @ W, rows(x).T @ rows(dy), rows(dy).sum(0)),
+        ),
+        ("attention_backward", "dQ and dK are exchanged: the order is dQ, dK, dV", exchanged),
+        (
+            "layer_norm_backward", "a dict without dgamma, dbeta",
+            lambda dy, xhat, rstd, gamma: {"dx": dy},
+        ),
+    ],
+)  # fmt: skip
+def test_typical_mistakes_are_named(name, words, function):
+    found = verdict(name, function)
+    assert found.state == WRONG
+    assert words in found.fault
+    assert "no known pattern" not in str(found)

@@ -128,7 +128,10 @@ EXERCISES = [
             "dy.",
         ),
         variants=(*USUAL, ROWS, SQUARE),
-        mistakes=_linear_mistakes(lambda c: c.dy),
+        mistakes={
+            "W is used instead of its transpose: dx = dy W^T": lambda c: {"dx": c.dy @ c.W},
+            **_linear_mistakes(lambda c: c.dy),
+        },
     ),
     forward(
         "embedding",
@@ -173,6 +176,9 @@ EXERCISES = [
             "gradient, but they must be added up": _last,
             "the mean over a token's occurrences instead of the sum": lambda c: (
                 _added(c) / np.maximum(np.bincount(c.ids.ravel(), minlength=c.n_rows), 1)[:, None]
+            ),
+            "row 0 gets no gradient: no id is special here, not even that of padding": lambda c: (
+                _added(c) * (np.arange(c.n_rows) > 0)[:, None]
             ),
             "only the first text is added up": lambda c: _added(c, slice(0, 1)),
             "only the last text is added up": lambda c: _added(c, slice(-1, None)),

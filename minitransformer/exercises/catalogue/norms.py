@@ -1,5 +1,7 @@
 """Notebook 4: layer norm, and the parts shared with the exercises on RMS norm."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from minitransformer.exercises.cases import EMPTY, SINGLE, SMALL, Variant
@@ -26,6 +28,7 @@ def mean(x, axis=-1):
 
 PLAIN = Variant("gamma = 1", {}, (), _ones)
 GAMMA = "right while gamma is 1: gamma belongs inside the mean, as a factor of dy"
+SCALED = "right while gamma is 1: gamma multiplies each entry of xhat once"
 NORM_CASES = (
     PLAIN,
     Variant("B = 1", {"B": 1}, blame=GAMMA),
@@ -35,6 +38,10 @@ NORM_CASES = (
     EMPTY,
     Variant("two features", {"D": 2}),
 )
+# in a forward pass there is no dy
+FORWARD_CASES = tuple(replace(v, blame=v.blame and SCALED) for v in NORM_CASES[:3]) + NORM_CASES[3:]
+
+
 EPS = (
     Variant(
         "rows that hardly vary",
@@ -165,7 +172,7 @@ EXERCISES = [
             "variance (divided by D). keepdims=True keeps the axis.",
             "xhat = centred / sqrt(variance + eps), and y = gamma xhat + beta.",
         ),
-        variants=(*NORM_CASES, *EPS, OFFSET),
+        variants=(*FORWARD_CASES, *EPS, OFFSET),
         required=1,
         parts=lambda c: {
             "y": {"gamma xhat": c.gamma * norm(c.x), "beta": np.broadcast_to(c.beta, c.x.shape)}

@@ -176,6 +176,9 @@ EXERCISES = [
             },
             "the weight decay is added to the gradient: that is Adam with L2, not AdamW": _coupled,
             "weight decay is left out": lambda c: {"theta": _adam(c, decay=None)},
+            "the weights decay after the step: the decay is of the old theta": lambda c: {
+                "theta": _adam(c, decay=None) * (1 - c.lr * c.weight_decay)
+            },
             "weight decay lacks the factor lr": lambda c: {
                 "theta": _adam(c, decay=None) - c.weight_decay * c.theta
             },

@@ -5,6 +5,7 @@ import numpy as np
 from minitransformer.exercises.catalogue.entries import backward, forward
 from minitransformer.exercises.catalogue.norms import (
     EPS,
+    FORWARD_CASES,
     NORM,
     NORM_CASES,
     backward_mistakes,
@@ -39,7 +40,7 @@ EXERCISES = [
             "Take the mean of the squares over the last axis, with keepdims=True.",
             "xhat = x / sqrt(mean square + eps), and y = gamma xhat.",
         ),
-        variants=(*NORM_CASES, *EPS),
+        variants=(*FORWARD_CASES, *EPS),
         required=1,
         mistakes={
             "eps is added outside the root": _rms(lambda x: x / (np.sqrt(mean_square(x)) + 1e-6)),

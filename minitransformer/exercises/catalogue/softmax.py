@@ -81,6 +81,12 @@ EXERCISES = [
                 lambda c: softmax_rows(-c.x)
             ),
             "this is the logarithm of softmax": lambda c: np.log(softmax_rows(c.x)),
+            "this is the sigmoid of each entry by itself: divide by the sum along the row": (
+                lambda c: 1 / (1 + np.exp(-c.x))
+            ),
+            "the powers have base 2: take np.exp, whose base is e": lambda c: softmax_rows(
+                c.x * np.log(2)
+            ),
             **added(
                 "to the sum: then a row no longer sums to 1. The sum is never 0, because the "
                 "largest exponential is 1",
@@ -119,6 +125,12 @@ EXERCISES = [
             ),
             "the sum is over dy alone: it should be over y dy": lambda c: (
                 c.y * (c.dy - sum_rows(c.dy))
+            ),
+            "a mean of y dy in place of the sum: 1 / D too small": lambda c: (
+                c.y * (c.dy - (c.y * c.dy).mean(-1, keepdims=True))
+            ),
+            "softmax is applied to y, which is already softmax(x)": lambda c: (
+                softmax_rows(c.y) * (c.dy - sum_rows(softmax_rows(c.y) * c.dy))
             ),
             "the upstream gradient is not used: this is y minus its square": (
                 lambda c: c.y * (1 - c.y)
@@ -213,6 +225,12 @@ EXERCISES = [
                 c.dy - np.exp(c.y) * sum_rows(np.exp(c.y) * c.dy)
             ),
             "the sum along the row is missing": lambda c: c.dy - np.exp(c.y) * c.dy,
+            "a mean of dy in place of the sum: 1 / D too small": lambda c: (
+                c.dy - np.exp(c.y) * c.dy.mean(-1, keepdims=True)
+            ),
+            "softmax is applied to y, which is log softmax(x): exp(y) is the softmax": lambda c: (
+                c.dy - softmax_rows(np.exp(c.y)) * sum_rows(c.dy)
+            ),
             "the sum runs over the whole array, not along each row": lambda c: (
                 c.dy - np.exp(c.y) * c.dy.sum()
             ),

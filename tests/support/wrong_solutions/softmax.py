@@ -54,7 +54,7 @@ WRONG = {
         ("over dy alone", lambda dy, y: y * (dy - dy.sum(**LAST))),
         ("times y, is missing", lambda dy, y: dy - (dy * y).sum(**LAST)),
         ("log_softmax", lambda dy, y: dy - y * dy.sum(**LAST)),
-        (r"sum\(y dy\) is 0.1429 times", lambda dy, y: y * (dy - (dy * y).mean(**LAST))),
+        (r"a mean of y dy in place of the sum", lambda dy, y: y * (dy - (dy * y).mean(**LAST))),
         ("broadcast|mixed|batch", lambda dy, y: y * (dy - (dy * y).sum(axis=-1))),
         ("right for a batch of 1|examples are mixed|no known", first_text_only),
     ],
