@@ -1,6 +1,9 @@
 """`predict`: the class of a text, what speaks for it and against it, and the attention."""
 
 import json
+import os
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +15,7 @@ from minitransformer.backend import choose_device
 from minitransformer.cli.options import DEVICE, RUN
 from minitransformer.cli.standard_input import given_texts
 from minitransformer.data import tokenize
+from minitransformer.data.corpora.table_rows import is_table
 from minitransformer.runs import RunFolder, draw, explain
 from minitransformer.runs.figures import check_drawing, check_place
 
@@ -52,6 +56,7 @@ def predict(
     folder = RunFolder.open(run, "classification")
     model = folder.load_model().to(choose_device(device))
     given = given_texts(texts, "text")
+    _name_files(texts or ())
     for number, text in enumerate(given, start=1):
         if text.strip() and not tokenize(text):
             raise ValueError(f"text {number} has no word and no punctuation mark: {text[:40]!r}")
@@ -70,6 +75,20 @@ def predict(
             show(next(found))
     if figure is not None:
         draw(folder, model, given[0], figure)
+
+
+def _name_files(texts):
+    """Warn about texts that are names of files: they are classified as they are."""
+    for text in texts:
+        if os.path.isfile(text):
+            way_out = f"to classify the lines of the file, use predict RUN < {shlex.quote(text)}"
+            if is_table(text):
+                way_out = (
+                    "to score a table, use evaluate RUN --data; to classify its texts, write them "
+                    "to a file, one per line, and use predict RUN < FILE"
+                )
+            warning = f"{text!r} is a file, but its name is classified as a text; {way_out}"
+            print(f"warning: {warning}", file=sys.stderr)
 
 
 def show(prediction):

@@ -165,3 +165,20 @@ def test_translate_gives_a_line_for_each_line(call, typed, tmp_path):
         code, out, _ = call("translate", tmp_path / "r", *arguments)
         assert (code, out.count("\n")) == (0, 3)
         assert out.split("\n")[1] == ""
+
+
+def test_a_text_that_is_the_name_of_a_file_is_named(call, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good films.txt").write_text("A great film\n")
+    (tmp_path / "a.csv").write_text("review,stars\n")
+    code, out, err = call("predict", trained[0], "good films.txt", "A film", "--json")
+    assert code == 0
+    assert len(out.splitlines()) == 2
+    assert err == (
+        "warning: 'good films.txt' is a file, but its name is classified as a text; to classify "
+        "the lines of the file, use predict RUN < 'good films.txt'\n"
+    )
+    _, _, err = call("predict", trained[0], "a.csv", "no.csv", "--json", "--no-explain")
+    assert err.count("warning") == 1
+    assert "to score a table, use evaluate RUN --data; to classify its texts, write them" in err
+    assert call("predict", trained[0], "a film " * 1000, "--json", "--no-explain")[2] == ""
