@@ -24,9 +24,11 @@ from minitransformer.cli import (
     translate,
 )
 from minitransformer.cli.options import OnceCommand, command, recipe_options
+from minitransformer.cli.suggestions import SuggestingGroup
 
 app = typer.Typer(
     name="minitransformer",
+    cls=SuggestingGroup,
     help="A transformer you can look inside: train it, use it, check its gradients.",
     no_args_is_help=True,
     add_completion=False,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperCommand
 
+from minitransformer.cli.suggestions import near_options
 from minitransformer.exercises.docstrings import docstring
 from minitransformer.runs.recipes import settings
 from minitransformer.training import TrainingDiverged
@@ -135,11 +136,19 @@ def unwrapped(text):
 class OnceCommand(TyperCommand):
     """A command that refuses an option of :data:`ONCE` that is given twice.
 
-    By default, the last one would count, and the others would be ignored without a word.
+    By default, the last one would count, and the others would be ignored without a word. For an
+    option that does not exist, it suggests those that may have been meant.
     """
 
     def parse_args(self, ctx, args):
-        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        try:
+            _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        except Exception as error:
+            if hasattr(error, "possibilities"):  # typer's "No such option"
+                options = self.get_params(ctx)
+                known = [name for o in options for name in (*o.opts, *o.secondary_opts)]
+                error.possibilities = near_options(error.option_name, known)
+            raise
         for option in given:
             if option.name in ONCE and given.count(option) > 1:
                 raise typer.BadParameter(
