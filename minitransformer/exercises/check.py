@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+from pathlib import Path
 
 from minitransformer.exercises.catalogue.registry import EXERCISES
 from minitransformer.exercises.judge import judge
+
+ROOT = Path(__file__).parents[2]
 
 
 class Check:
@@ -17,7 +21,11 @@ class Check:
 
     def __init__(self, exercise):
         self.exercise = exercise
-        self.__doc__ = f"Check a function against the exercise `{exercise.name}`."
+        self.__doc__ = (
+            f"Check a function f against the exercise: check.{exercise.name}(f).\n\n"
+            f"check.{exercise.name}.hint(1) to .hint(3) print hints, and .solution is the path of "
+            "the page with the solution."
+        )
 
     def __call__(self, function, seed=0):
         """Try `function`, print the verdict and return it: ``.ok``, ``.state``, ``.fault``."""
@@ -33,8 +41,11 @@ class Check:
 
     @property
     def solution(self):
-        """The path of the page with the solution, from the root of the repository."""
-        return self.exercise.solution
+        """The path of the page with the solution, from here or from the root of the repository."""
+        page = ROOT / self.exercise.solution
+        if not page.exists():  # the package is installed without its documentation
+            return self.exercise.solution
+        return Path(os.path.relpath(page)).as_posix()
 
     def __repr__(self):
         return f"<check of {self.exercise.name}: call it with your function>"

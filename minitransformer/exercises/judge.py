@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from contextlib import nullcontext, redirect_stdout
 
 import numpy as np
 
@@ -43,12 +45,19 @@ def judge(exercise, function, seed=0):
         try:
             for case in exercise.draw(np.random.default_rng(seed)):
                 try:
-                    trials.append(attempt(exercise, function, case))
+                    with _output(shown=not trials):
+                        trials.append(attempt(exercise, function, case))
                 except CannotTry as missing:
                     untried.append(str(missing))
-            return _verdict(exercise, function, trials, untried)
+            with _output(shown=False):
+                return _verdict(exercise, function, trials, untried)
         except NotImplementedError:
             return Verdict(exercise.name, NOT_WRITTEN)
+
+
+def _output(shown):
+    """Show what the learner's function prints, or drop it: one case is enough to read."""
+    return nullcontext() if shown else redirect_stdout(io.StringIO())
 
 
 def _verdict(exercise, function, trials, untried):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from dataclasses import dataclass
 
 NOT_WRITTEN, WRONG, RIGHT = "not written", "wrong", "right"
@@ -25,7 +27,7 @@ class Verdict:
     place : str
         The place of the largest error, with the function's value and the right value.
     untried : tuple of str
-        Options that were not tested, because the function does not have them.
+        Options that were not tested, because the function does not take them.
     limits : tuple of str
         Unusual cases in which a right function fails, each with the reason.
     """
@@ -47,24 +49,34 @@ class Verdict:
     def __str__(self):
         if self.state == NOT_WRITTEN:
             return f"{self.name}: not written yet"
-        lines = [f"{self.name}: {self.state}"]
-        if self.right:
-            lines.append(f"  right   {', '.join(self.right)}")
-        if self.wrong:
-            lines.append(f"  wrong   {', '.join(self.wrong)}")
-        if self.place:
-            lines.append(f"  worst   {self.place}")
-        if self.fault:
-            lines.append(f"  {'dtype' if self.ok else 'fault'}   {self.fault}")
-        if self.state == WRONG:
-            lines.append(f"  hints   check.{self.name}.hint(1), .hint(2), .hint(3)")
-        if self.untried:
-            lines.append(f"  untried {', '.join(self.untried)}: your function does not have them")
-        lines += [f"  limits  {limit}" for limit in self.limits]
-        return "\n".join(lines)
+        hints = f"check.{self.name}.hint(1), .hint(2), .hint(3)" if self.state == WRONG else ""
+        lacks = "it" if len(self.untried) == 1 else "them"
+        untried = f"{', '.join(self.untried)}: your function does not take {lacks}"
+        rows = [
+            ("right", ", ".join(self.right)),
+            ("wrong", ", ".join(self.wrong)),
+            ("worst", self.place),
+            ("dtype" if self.ok else "fault", self.fault),
+            ("hints", hints),
+            ("untried", untried if self.untried else ""),
+            *(("limits", limit) for limit in self.limits),
+        ]
+        lines = [_wrapped(title, text) for title, text in rows if text]
+        return "\n".join([f"{self.name}: {self.state}", *lines])
 
     def __repr__(self):
         return f"<{self.name}: {self.state}>"
 
     def _ipython_display_(self):
         """Show nothing at the end of a cell, because the check has already printed the verdict."""
+
+
+def _wrapped(title, text):
+    """A row of the verdict, no wider than the terminal."""
+    width = max(40, min(100, shutil.get_terminal_size().columns))
+    first, *more = text.split("\n")
+    lines = textwrap.wrap(
+        first, width, initial_indent=f"  {title:<8}", subsequent_indent=" " * 10,
+        break_on_hyphens=False, break_long_words=False,
+    )  # fmt: skip
+    return "\n".join([*lines, *more])

@@ -93,7 +93,7 @@ def test_there_are_three_hints_and_a_page(exercise, capsys):
         shown.add(capsys.readouterr().out)
     assert len(shown) == 3
     assert f"{exercise.name}, hint 3 of 3" in "".join(shown)
-    assert (ROOT / mine.solution).exists()
+    assert Path(mine.solution).exists()
     with pytest.raises(ValueError, match="number must be 1, 2 or 3, got 4"):
         mine.hint(4)
 
@@ -299,3 +299,27 @@ def test_a_parameter_that_is_not_passed_is_named():
     said = fault("attention", attention)
     assert "no parameter `mask`" in said
     assert "`attn_mask` are not passed" in said
+
+
+def test_the_exercises_are_in_the_order_of_the_notebooks():
+    order = []
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for cell in cells:
+            order += re.findall(r"^check\.(\w+)\(", "".join(cell["source"]), re.MULTILINE)
+    assert list(EXERCISES) == order
+
+
+def test_a_verdict_fits_the_terminal_and_output_is_shown_once(monkeypatch, capsys, tmp_path):
+    def softmax(x):
+        print("shape", x.shape)
+        return np.ones((*x.shape, 2))
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    check.softmax(softmax)
+    shown = capsys.readouterr().out
+    assert shown.count("shape (") == 1 + str(judge(EXERCISES["softmax"], softmax)).count("shape (")
+    assert max(map(len, shown.split("\n"))) <= 80
+    assert Path(check.softmax.solution).exists()
+    assert "hint(1)" in check.softmax.__doc__

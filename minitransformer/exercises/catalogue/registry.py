@@ -26,8 +26,16 @@ from minitransformer.exercises.catalogue import (
 
 TOPICS = (
     softmax, squared_error, cross_entropy, linear_and_embedding, activations, gated_activations,
-    norms, rms_norm, positions, attention, tiled_attention, heads_and_masks, dropout, optimisers,
+    norms, rms_norm, positions, attention, heads_and_masks, tiled_attention, dropout, optimisers,
     pooling, looking_inside, decoder, encoder_decoder, devices, broken_gradients, closures,
 )  # fmt: skip
+# the last ones of a notebook whose topic comes earlier
+LAST = ("qkv_projection_backward", "causal_mask", "tiled_attention_backward")
 _ALL = [exercise for topic in TOPICS for exercise in topic.EXERCISES]
-EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=lambda e: e.notebook)}
+
+
+def _place(exercise):
+    return exercise.notebook, LAST.index(exercise.name) if exercise.name in LAST else -1
+
+
+EXERCISES = {exercise.name: exercise for exercise in sorted(_ALL, key=_place)}
