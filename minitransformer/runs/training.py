@@ -1,7 +1,6 @@
 """A run, from its settings to its trained model: start it, then train it."""
 
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from minitransformer.checks import check_count, lookup
@@ -93,7 +92,7 @@ def start(
         "test_data": test_data, "table": table,
     }  # fmt: skip
     source = task.source(where)
-    recipe = _changed(task, task.recipe(source, recipe), settings)
+    recipe = task.recipe(source, recipe).changed(settings, task.name)
     if out is not None:
         check_free(Path(out))
     recipe.check(workers)
@@ -107,11 +106,6 @@ def start(
         return RunFolder(out or "", config, tokenizer), texts
     record = TextRecord.of(source, parts) if parts else None
     return RunFolder.create(out, config, tokenizer, record), texts
-
-
-def _changed(task, recipe, settings):
-    recipe.check_names(settings, task.name)
-    return replace(recipe, **settings)
 
 
 def train(

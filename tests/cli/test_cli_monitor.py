@@ -11,6 +11,7 @@ from minitransformer.data import load_text
 from minitransformer.runs import TASKS, RunFolder, evaluate, resume, start, train
 from minitransformer.runs.config import sealed
 from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT
+from minitransformer.runs.recipes.translation import MULTI30K
 from minitransformer.runs.tasks.language_model import held_out_parts
 from tests.support.commands import assert_one_line
 
@@ -90,6 +91,19 @@ def test_the_published_comparisons_are_as_they_were():
     assert TEXT.callbacks()[0].patience == 3
     for recipe in (*TASKS["translation"].recipes["multi30k"].values(),):
         assert [type(c).__name__ for c in recipe.callbacks()] == ["BestWeights"]
+
+
+def test_the_warm_up_of_a_shorter_run_is_shorter(text, tmp_path):
+    def warmup(**settings):
+        out = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        folder, _ = start("language-model", data=text, out=out, **(TINY | settings))
+        return folder.config.recipe.warmup
+
+    assert warmup() == warmup(steps=4000) == 100
+    assert warmup(steps=60) == 3  # 5 % of the steps, as in 100 of 2000
+    assert warmup(steps=1) == 1
+    assert warmup(steps=60, warmup=20) == 20
+    assert MULTI30K.changed({"epochs": 2}, "translation").warmup == 100
 
 
 def test_an_older_run_is_resumed_without_validation(text, tmp_path):

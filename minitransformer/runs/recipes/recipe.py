@@ -1,6 +1,6 @@
 """What all recipes have in common: settings with help texts, checks, and conversion to JSON."""
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from minitransformer.checks import check_choice, check_count, lookup, near_names
 from minitransformer.training import BestWeights, CategoricalCrossentropy, EarlyStopping
@@ -49,7 +49,11 @@ class Recipe:
     beta2: float = setting(0.999, TRAINING, "decay of the squared gradients in adam and adamw")
     weight_decay: float = setting(0.01, TRAINING, "decoupled weight decay; AdamW only")
     schedule: str = setting("warmup_cosine", TRAINING, _SCHEDULES)
-    warmup: float = setting(0.1, TRAINING, "number of warm-up steps; if below 1, their fraction")
+    warmup: float = setting(
+        0.1,
+        TRAINING,
+        "number of warm-up steps; if below 1, their fraction; by default fewer in a shorter run",
+    )
     floor: float = setting(0.0, TRAINING, "final rate of warmup_cosine, relative to the highest")
     clip: float = setting(1.0, TRAINING, "maximum norm of the gradient; 0: no clipping")
     l1: float = setting(0.0, TRAINING, "L1 penalty")
@@ -86,6 +90,19 @@ class Recipe:
     def model_config(self, vocab_size, seed, n_classes=None):
         """The config of :meth:`model`, without making a model of that size."""
         return self.model_class.Config(**self.model_arguments(vocab_size, seed, n_classes))
+
+    def changed(self, settings, task):
+        """This recipe with the `settings` of a run of the `task`, which is given by its name.
+
+        In a run that is shorter than usual, the warm-up is shorter in proportion, unless it is set.
+        """
+        self.check_names(settings, task)
+        changed = replace(self, **settings)
+        ((name, usual),) = self.length().items()
+        length = check_count(name, getattr(changed, name))
+        if "warmup" in settings or self.warmup < 1 or length >= usual:
+            return changed
+        return replace(changed, warmup=max(1, round(self.warmup * length / usual)))
 
     def length(self):
         """How long `fit` trains: ``{"epochs": ...}`` or ``{"steps": ...}``."""
