@@ -6,6 +6,7 @@ import numpy as np
 
 from minitransformer.checks import check_count
 from minitransformer.gradcheck.judge import Judge
+from minitransformer.gradcheck.linearity import not_linear
 from minitransformer.gradcheck.row import Row, Tolerance
 
 PAIR = Tolerance(complex_step=1e-14, central=1e-8)
@@ -49,6 +50,8 @@ def compare(problem, *, analytic, tolerance, entries, rng):
             row.gradient = problem.gradients[name]
             Judge(row, problem, scales[name]).judge(analytic, entries, rng)
             _point_at_worst(row)
+            if row.ok:
+                row.failure = not_linear(problem, name, scales[name])
     return rows
 
 

@@ -20,9 +20,7 @@ def announce(name, problem, entries):
     entries : int or None
         As for :func:`~minitransformer.gradcheck.check`.
     """
-    began = time.perf_counter()
-    problem.terms(problem.values)
-    one = time.perf_counter() - began
+    one = min(_time_of_one(problem) for _ in range(2))
     n = sum(x.size for x in problem.values.values())
     seconds = n * one * (BY_STEPS + (BY_DIFFERENCES if entries is None else 0))
     if seconds < LONG:
@@ -32,3 +30,9 @@ def announce(name, problem, entries):
         hint += "; entries=20 tries 20 of them by differences"
     took = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     print(f"{name}: {n:,} entries take about {took}; {hint}", file=sys.stderr, flush=True)
+
+
+def _time_of_one(problem):
+    began = time.perf_counter()
+    problem.terms(problem.values)
+    return time.perf_counter() - began

@@ -66,3 +66,53 @@ def test_a_long_check_is_announced(capfd, monkeypatch):
 def test_a_short_check_prints_nothing(capfd):
     gradcheck.check(product, product_backward, (A, B))
     assert capfd.readouterr() == ("", "")
+
+
+def _fails_later():
+    calls = []
+
+    def backward(dy, x):
+        calls.append(dy)
+        return 2 * x * dy * (1 if len(calls) < 5 else 2)
+
+    return backward
+
+
+FIRST = np.random.default_rng(0).standard_normal((3, 3))  # the upstream gradient of seed 0
+NOT_LINEAR = {
+    "clipped": (lambda dy, x: 2 * x * np.clip(dy, -3, 3), "for 2^20 dy it must return 2^20 times"),
+    "one dy": (lambda dy, x: 2 * x * FIRST, "for 2^20 dy it must return 2^20 times"),
+    "not 0 at 0": (lambda dy, x: 2 * x * dy + (dy == 0), "for dy = 0 it must return 0"),
+    "ones": (lambda dy, x: x if (dy == 1).all() else 2 * x * dy, "the sum of the results of dy"),
+    "later": (_fails_later(), "not linear"),
+    "fails": (lambda dy, x: 2 * x * dy / (0 if dy.max() > 1e5 else 1), "for 2^20 dy"),
+}
+
+
+def _divides(dy, x):
+    if not dy.any():
+        raise ZeroDivisionError("no upstream gradient")
+    return 2 * x * dy
+
+
+@pytest.mark.parametrize("fault", NOT_LINEAR)
+def test_a_backward_pass_that_is_right_for_one_upstream_gradient_only_is_wrong(fault):
+    backward, words = NOT_LINEAR[fault]
+    report = gradcheck.check(lambda x: x * x, backward, A)
+    assert not report.ok
+    assert words in report.rows[0].failure
+
+
+def test_a_backward_pass_that_fails_for_another_upstream_gradient_is_wrong():
+    report = gradcheck.check(lambda x: x * x, _divides, A)
+    assert (
+        "fails for another upstream gradient, dy = 0: ZeroDivisionError" in report.rows[0].failure
+    )
+
+
+def test_a_backward_pass_may_be_linear_only_up_to_rounding():
+    def backward(dy, x):
+        return (dy + 1e-16) * np.cos(x) * 3 / 3
+
+    assert gradcheck.check(np.sin, lambda dy, x: dy * np.cos(x) * 3 / 3, 1e6 * A).ok
+    assert gradcheck.check(np.sin, backward, A).ok
