@@ -67,7 +67,7 @@ def predict(
         check_drawing()
     found = explain(folder, model, [text for text in given if text.strip()], windows, words=words)
     for text in given:
-        if not text.strip():  # a blank line of standard input gives one line of output too
+        if not text.strip():  # gives one line of output too
             print("null" if as_json else "")
         elif as_json:
             print(json.dumps(next(found).as_dict(), ensure_ascii=False))

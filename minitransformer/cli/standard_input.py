@@ -8,7 +8,7 @@ def given_texts(arguments, what):
     """The `arguments`, or the lines of standard input if there are none, or only a ``-``.
 
     Only a newline ends a line, as for other Unix tools. Python's ``splitlines`` would also split at
-    form feeds and at Unicode's own line and paragraph separators. A blank line counts.
+    form feeds and at Unicode's own line and paragraph separators. A blank line or argument counts.
 
     Parameters
     ----------
@@ -20,12 +20,13 @@ def given_texts(arguments, what):
     Raises
     ------
     ValueError
-        If an argument or every line is blank, or the bytes are not UTF-8.
+        If all arguments or all lines are blank, or the bytes are not UTF-8.
     """
     if arguments and arguments != ["-"]:
         for number, text in enumerate(arguments, start=1):
-            if not _checked(text, f"{what} {number}").strip():
-                raise ValueError(f"{what} {number} is empty: every {what} needs at least one word")
+            _checked(text, f"{what} {number}")
+        if not any(map(str.strip, arguments)):
+            raise ValueError(f"{what} 1 is empty: it needs at least one word")
         return arguments
     nothing = f"no {what}: give {what}s as arguments, or one per line on standard input"
     lines = _standard_input(f"one {what} per line", nothing).split("\n")

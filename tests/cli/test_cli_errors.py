@@ -146,12 +146,20 @@ def test_a_full_disk_leaves_nothing_half_written(call, columns, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("texts", [["  "], ["A dull film", ""]])
+@pytest.mark.parametrize("texts", [["  "], ["", " "]])
 def test_empty_texts(call, trained, texts):
     code, out, err = call("predict", trained[0], *texts)
     assert code == 2
-    assert re.search(r"text \d is empty", err)
+    assert "text 1 is empty" in err
     assert out == ""
+
+
+def test_an_empty_text_gives_a_line_as_a_blank_line_of_standard_input_does(call, trained):
+    texts = ["A dull film", "", "A great film"]
+    code, out, _ = call("predict", trained[0], "--json", "--no-explain", *texts)
+    assert code == 0
+    assert out.split("\n")[1] == "null"
+    assert len(out.splitlines()) == 3
 
 
 def test_no_text_at_all(call, trained, monkeypatch, tmp_path):

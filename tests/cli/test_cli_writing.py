@@ -198,7 +198,7 @@ def test_translate_reads_sentences_from_standard_input(call, reverser, monkeypat
     ("arguments", "message"),
     [
         (["abcdefgh"], "sentence 1 has 9 tokens including its end, but the model reads at most 8"),
-        (["abc", " "], "sentence 2 is empty"),
+        ([" "], "sentence 1 is empty"),
         (["abc", "--beams", "100"], "beams must be at most the size of the vocabulary"),
         (["abc", "--beams", "0"], "beams must be >= 1"),
         (["abc", "--beams", "2", "--greedy"], "leave out --beams 2"),
