@@ -16,7 +16,7 @@ from tests.support import mutants
 from tests.support.equivalent_mutants import EQUIVALENT
 from tests.support.mutations import mutants_of, normal
 
-SAMPLE = 160
+SAMPLE = 100
 SEED = 20
 
 

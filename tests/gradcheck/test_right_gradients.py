@@ -13,8 +13,8 @@ X = np.array([0.3, -1.2, 2.0])
 
 
 def test_no_random_right_gradient_is_called_wrong():
-    found = [called_wrong(i) for i in range(100)]
-    assert found.count("ok") > 95
+    found = [called_wrong(i) for i in range(50)]
+    assert found.count("ok") > 46
     assert [report for report in found if report not in ("ok", "unclear", "refused")] == []
 
 

