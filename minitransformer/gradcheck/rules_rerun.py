@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+GAINS = ("gamma", "gain", "scale", "weight", "g")
+"""What the gain of a norm is usually called."""
+
 
 def mask_forgotten(fault):
     """The gradient is right if nothing is masked."""
@@ -37,12 +40,12 @@ def gamma_not_one(fault):
     gains = {
         key: gain
         for key, gain in fault.arrays("f").items()
-        if key.split(".")[-1] == "gamma" and gain.size and not (gain == 1).all()
+        if key.split(".")[-1] in GAINS and gain.ndim == 1 and not (gain == 1).all()
     }
     if gains and fault.right_with({key: np.ones_like(gain) for key, gain in gains.items()}):
         return (
-            f"right only at {', '.join(gains)} = 1: gamma is left out, or it is outside the sums "
-            "instead of multiplying the upstream gradient inside them"
+            f"right only at {', '.join(gains)} = 1: {next(iter(gains))} is left out, or it is "
+            "outside the sums instead of multiplying the upstream gradient inside them"
         )
     return None
 

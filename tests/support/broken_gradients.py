@@ -89,6 +89,7 @@ GALLERY = {
     "softmax without its sum": _softmax(wrong.softmax_without_sum, "sum term"),
     "zeros": _softmax(wrong.softmax_zero, "0 everywhere"),
     "sign": _softmax(wrong.softmax_negated, "sign is wrong"),
+    "single precision": _softmax(wrong.softmax_in_float32, "computed in float32"),
     "loss not divided by its positions": _loss(wrong.cross_entropy_not_divided, "B = 3"),
     "mean over padding": _loss(
         wrong.cross_entropy_over_padding,

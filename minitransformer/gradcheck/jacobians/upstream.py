@@ -20,14 +20,8 @@ def not_linear(fault):
         return None
     if words := _one_sign(fault):
         return words
-    low, high = fault.a.min(), fault.a.max()
-    if (
-        low < 0 < high
-        and fault.n.min() < low
-        and high < fault.n.max()
-        and close(fault.a, np.clip(fault.n, low, high))
-    ):
-        return f"the gradient is clipped to [{low:.4g}, {high:.4g}]: clip in the optimiser instead"
+    if words := _clipped(np.ravel(fault.a), twice, np.ravel(fault.n)):
+        return words
     if linear(once, zero) and linear(other, zero) and not linear(once, 0 * once):
         return "the upstream gradient is ignored: the result is the same for every dy"
     if not linear(zero, 0 * zero):
@@ -47,6 +41,18 @@ def not_linear(fault):
             "result is not linear in dy, and depends on the sign of dy"
         )
     return "it is not linear in the upstream gradient: 2 dy must give twice the result of dy"
+
+
+def _clipped(once, twice, n):
+    """The bounds to which the results for dy and for 2 dy are clipped, in words, or None."""
+    low, high = min(once.min(), twice.min()), max(once.max(), twice.max())
+    bound = max(-low, high)
+    for below, above in ((-bound, bound), (low, high)):
+        clips = (2 * n).min() < below or above < (2 * n).max()
+        fits = close(once, np.clip(n, below, above)) and close(twice, np.clip(2 * n, below, above))
+        if below < 0 < above and clips and fits:
+            return f"the gradient is clipped to [{below:.4g}, {above:.4g}]: clip in the optimiser"
+    return None
 
 
 def _one_sign(fault):
