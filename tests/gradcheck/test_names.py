@@ -1,9 +1,9 @@
-"""The checker names the fault in the second set of wrong backward passes."""
+"""The checker names the faults of most wrong backward passes in three sets of seventy."""
 
 import pytest
 
 from minitransformer import gradcheck
-from tests.support.wrong_backwards import second_set
+from tests.support.wrong_backwards import fourth_set, names, second_set, third_set
 
 TERM = "a term of the derivative is missing (product or chain rule)"
 # a part of what the checker says; the other cases are checked by hand
@@ -76,3 +76,21 @@ CASES = [case for case in second_set.CASES if case.name in NAMED]
 def test_the_fault_of_the_second_set_is_named(case):
     report = gradcheck.check(case.forward, case.backward, case.inputs, analytic=case.analytic)
     assert NAMED[case.name] in " ".join(report.diagnosis.values()), case.truth
+
+
+FURTHER = [
+    pytest.param(case, named.get(case.name, ""), id=case.name)
+    for cases, named in ((third_set.CASES, names.THIRD), (fourth_set.CASES, names.FOURTH))
+    for case in cases
+]
+
+
+@pytest.mark.parametrize(("case", "named"), FURTHER)
+def test_no_further_wrong_backward_pass_passes_and_most_are_named(case, named):
+    report = gradcheck.check(case.forward, case.backward, case.inputs, diagnose=bool(named))
+    assert not report.ok
+    assert named in " ".join(report.diagnosis.values()), case.truth
+
+
+def test_six_in_seven_further_faults_are_named():
+    assert len(names.THIRD) + len(names.FOURTH) >= 0.85 * len(FURTHER)
