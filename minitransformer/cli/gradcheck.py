@@ -24,7 +24,7 @@ def gradcheck(
 ):
     """Check every derivative numerically: pairs, layers and whole models, by two methods.
 
-    This takes two to ten minutes; with --only, less. The exit status is 1 if any error exceeds its
+    This takes two to twelve minutes; with --only, less. The exit status is 1 if any error exceeds its
     tolerance.
     """
     check_count("seed", seed, 0)
