@@ -97,8 +97,20 @@ def skip_modules(app, what, name, obj, skip, options):
     return True if inspect.ismodule(obj) else None
 
 
+def name_modules(app, what, name, obj, options, signature, returns):
+    """Write a default that is a module by its name, for the same reason.
+
+    >>> name_modules(*[None] * 5, "(p, *, ops=<module 'a.functional' from '/a/__init__.py'>)", None)
+    ('(p, *, ops=functional)', None)
+    """
+    if signature is None:
+        return None
+    return re.sub(r"<module '(?:\w+\.)*(\w+)' from '.*?'>", r"\1", signature), returns
+
+
 def setup(app):
     """Sphinx's entry."""
+    app.connect("autodoc-process-signature", name_modules)
     app.add_role("repo", RepoRole())
     app.connect("autodoc-skip-member", skip_modules)
     app.connect("autodoc-process-docstring", close_sections, priority=100)
