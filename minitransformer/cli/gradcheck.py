@@ -24,8 +24,8 @@ def gradcheck(
 ):
     """Check every derivative numerically: pairs, layers and whole models, by two methods.
 
-    This takes two to twelve minutes; with --only, less. The exit status is 1 if any error exceeds its
-    tolerance.
+    This takes two to twelve minutes; with --only, less. The exit status is 1 if any error exceeds
+    its tolerance.
     """
     check_count("seed", seed, 0)
     result = ledger(subjects(only), shapes=shapes, seed=seed, progress=not as_json)
