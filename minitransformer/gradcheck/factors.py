@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minitransformer.gradcheck.fault import CLOSE
+from minitransformer.gradcheck.jacobians.paths import constants
 
 LETTERS = {4: "BHTE", 3: "BTD", 2: "BD"}  # axes of a floating array by its number of axes
 
@@ -18,7 +19,7 @@ def factor_words(fault, factor):
     sign = "the sign is wrong, and it is" if factor < 0 else "the gradient is"
     size = abs(factor)
     found = [words for value, words in candidates(fault) if abs(size / value - 1) <= CLOSE]
-    named = " or ".join(dict.fromkeys(found[:3])) or "no size here gives this factor"
+    named = " or ".join(dict.fromkeys(found[:4])) or "no size here gives this factor"
     return f"{sign} {size:.6g} times the right one: {named}"
 
 
@@ -31,12 +32,14 @@ def candidates(fault):
     # cancel.
     single = roots[: len(_sizes(fault))]
     ratios = [(x / y, f"{p} / {q}") for x, p in single for y, q in single if x != y]
-    once = [(2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
+    once = [*constants(fault), (2.0, "2"), *named, *_masked(fault), *_dropout(fault), *roots]
     for size, text in _sizes(fault):
         once.append((size / (size - 1), f"n / (n - 1) for n = {text} (Bessel's correction)"))
     once += _numbers(fault)
+    once += _repeats(fault)
     words = [(value, f"a factor {text} too much") for value, text in once]
     words += [(1 / value, f"a factor {text} too little") for value, text in once]
+    words.sort(key=lambda each: " (in " not in each[1])  # a number of the forward pass comes first
     return words + [(value, f"a factor {text} too much") for value, text in ratios]
 
 
@@ -52,6 +55,17 @@ def _sizes(fault):
         elif isinstance(value, int) and not isinstance(value, bool):
             named.setdefault(value, f"{key} = {value}")
     return [(float(size), words) for size, words in named.items() if size > 1]
+
+
+def _repeats(fault):
+    """How often an output has the size of the input along an axis, as after repeat or tile."""
+    found = []
+    for y in fault.outputs:
+        for axis, (size, each) in enumerate(zip(y.shape, fault.n.shape, strict=False)):
+            if each and size > each and size % each == 0 and y.ndim == fault.n.ndim:
+                words = f"{size // each}, the number of repeats along axis {axis}"
+                found.append((float(size // each), words))
+    return found
 
 
 def _numbers(fault):

@@ -23,6 +23,7 @@ from minitransformer.gradcheck.arguments import (
 )
 from minitransformer.gradcheck.compare import PAIR, compare
 from minitransformer.gradcheck.duration import announce
+from minitransformer.gradcheck.jacobians.traced import Traced
 from minitransformer.gradcheck.problem import Problem
 from minitransformer.gradcheck.purity import changes, own, written_into
 from minitransformer.gradcheck.report import Report
@@ -81,8 +82,7 @@ def check(
         Number of outputs, counted from the first, that take an upstream gradient.
     analytic : bool, default True
         Whether to try the complex step. If it cannot be used, or disagrees with central differences
-        (the function is not analytic), the differences decide alone. Entries at a kink are skipped
-        and counted.
+        (not an analytic function), these decide alone. Entries at a kink are skipped and counted.
     seed : int, default 0
         Seed of the upstream gradients; ignored if `rng` is given.
     rng : numpy.random.Generator, optional
@@ -246,4 +246,5 @@ class _Pair:
 
     def host_outputs(self, values):
         """The outputs that take an upstream gradient, with some inputs replaced, on the host."""
-        return tuple(to_host(y) for y in self.outputs(self._at(values))[: self.count])
+        traced = {key: x for key, x in values.items() if isinstance(x, Traced)}
+        return tuple(to_host(y) for y in self.outputs(self._at(values) | traced)[: self.count])

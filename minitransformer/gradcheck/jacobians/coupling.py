@@ -163,5 +163,5 @@ def _axis(axes):
     return "axis " + " and ".join(map(str, axes))
 
 
-RULES = (mixes_what_is_independent, coupled_axes, coupling_scaled, terms_missing, leaks_in_groups)
-LOOSE = (sums_over_more,)
+RULES = (mixes_what_is_independent, coupled_axes, coupling_scaled, terms_missing)
+LOOSE = (leaks_in_groups, sums_over_more)

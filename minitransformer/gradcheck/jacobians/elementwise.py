@@ -78,6 +78,28 @@ def _arrays(fault, at=None):
     return {k: v.ravel() if at is None else v.ravel()[at] for k, v in found.items()}
 
 
+def clipped_derivative(fault):
+    """One of the two derivatives is the other one, clipped."""
+    j = fault.jacobian
+    if not j.is_elementwise or j.x.size < MIN_SIMILAR:
+        return None
+    right, claimed = np.diag(j.right), np.diag(j.claimed)
+    for inner, outer, words in (
+        (right, claimed, "the derivative is clipped to {}, but it leaves this range"),
+        (claimed, right, "the derivative must be clipped to {}, but is not"),
+    ):
+        low, high = outer.min(), outer.max()
+        inside = (inner > low) & (inner < high)
+        fits = np.abs(np.clip(inner, low, high) - outer).max() <= EXACT * j.size
+        if fits and np.unique(inner[inside]).size > 1 and not inside.all():
+            bounds = [
+                f"{bound:.4g}" if (beyond.sum() > 1) else f"{'-' * (not i)}inf"
+                for i, (bound, beyond) in enumerate(((low, inner <= low), (high, inner >= high)))
+            ]
+            return words.format(f"[{', '.join(bounds)}]")
+    return None
+
+
 def other_derivative(fault):
     """The claimed derivative, or what is missing from it, is a simple expression."""
     j = fault.jacobian
@@ -125,4 +147,10 @@ def depends_on_other_function(fault):
     return None
 
 
-RULES = (another_mask, wrong_on_one_side, other_derivative, depends_on_other_function)
+RULES = (
+    another_mask,
+    wrong_on_one_side,
+    clipped_derivative,
+    other_derivative,
+    depends_on_other_function,
+)

@@ -33,6 +33,8 @@ class Jacobian:
     times : callable
         ``times(inputs, v)`` -> the right Jacobian at other inputs times `v`, an array of the shape
         of `x`; None if they do not fit.
+    forward : callable or None
+        ``forward(values)`` -> the flat outputs, if the complex step can be used.
     """
 
     right: np.ndarray
@@ -42,6 +44,7 @@ class Jacobian:
     x: np.ndarray
     backward: Callable
     times: Callable
+    forward: Callable | None = None
 
     @property
     def size(self):
@@ -61,7 +64,7 @@ class Jacobian:
     def same(self, a, b):
         """Whether two Jacobians agree, relative to the largest entry of both."""
         size = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
-        return a.shape == b.shape and 0 < size and np.abs(a - b).max() <= CLOSE * size
+        return bool(a.shape == b.shape and 0 < size and np.abs(a - b).max() <= CLOSE * size)
 
     @property
     def is_elementwise(self):
@@ -96,7 +99,7 @@ def build(problem, name, inputs, run, n, analytic):
 
     def outputs(values):
         found = problem.forward(values) if run is None else run({**inputs, **values})
-        return np.concatenate([np.ravel(y) for y in found[: len(sizes)]])
+        return np.concatenate([np.ravel(np.asarray(y)) for y in found[: len(sizes)]])
 
     def times(changed, v):
         known = {k: np.asarray(changed[k]) for k in problem.values if k in changed}
@@ -132,7 +135,7 @@ def build(problem, name, inputs, run, n, analytic):
     if claimed.shape != right.shape or gap.max() > 1e-5 * max(np.abs(n).max(), 1e-300):
         return None
     y = np.asarray(y[0]) if len(sizes) == 1 else np.concatenate([np.ravel(part) for part in y])
-    return Jacobian(right, claimed, constant, y, x, backward, times)
+    return Jacobian(right, claimed, constant, y, x, backward, times, outputs if analytic else None)
 
 
 def _derivative(outputs, values, name, direction, analytic):

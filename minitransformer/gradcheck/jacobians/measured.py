@@ -30,15 +30,12 @@ def another_factor(fault):
     if right is None or claimed is None:
         return None
     used, needed = _rows(fault, claimed), _rows(fault, right)
-    if used is None or used == needed:
+    if used is None or needed is None or used == needed:
         return None
-    if needed is None:
-        needed = "is not (it is a function of it, such as a normalised one, or another input)"
-    else:
-        needed = f"is one with the rows of {needed}"
     return (
         f"for each output, the gradient of {fault.name} is an outer product with a row of {used}, "
-        f"but the right one {needed}: the wrong values meet dy in the product"
+        f"but the right one is one with the rows of {needed}: the wrong values meet dy in the "
+        "product"
     )
 
 

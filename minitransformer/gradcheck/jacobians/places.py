@@ -77,8 +77,17 @@ def _is_overwritten(ids, lost):
     return bool(again.any() and (lost == again[:, None]).all())
 
 
+def one_factor_at_some_places(fault):
+    """Only some entries, or the gradients from some outputs, are wrong, all by one factor."""
+    return _at_some_places(fault, one_factor=True)
+
+
 def wrong_at_some_places(fault):
     """Only some entries of the input, or the gradients from some outputs, are wrong."""
+    return _at_some_places(fault, one_factor=False)
+
+
+def _at_some_places(fault, one_factor):
     j = fault.jacobian
     for axis, shape, name in ((0, j.x.shape, fault.name), (1, j.y.shape, "dy")):
         wrong = j.difference.any(axis=axis)
@@ -89,9 +98,9 @@ def wrong_at_some_places(fault):
             continue
         right, claimed = (np.compress(wrong, m, axis=1 - axis) for m in (j.right, j.claimed))
         factor = float((right * claimed).sum() / max((right * right).sum(), 1e-300))
-        times = ""
-        if j.same(claimed, factor * right):
-            times = f", where it is {factor:.4g} times the right one"
+        if j.same(claimed, factor * right) is not one_factor:
+            continue
+        times = f", where it is {factor:.4g} times the right one" if one_factor else ""
         what = "wrong only at" if axis == 0 else "wrong only in what comes from"
         return f"{what} {text}{times}; the rest is right"
     return None
@@ -153,4 +162,5 @@ def _slice(hit, size):
 
 FIRST = (own_entry_left_out, entries_with_gradient)
 RULES = (entries_without_gradient, outputs_not_used)
-LOOSE = (wrong_at_some_places,)
+LOOSE = (one_factor_at_some_places,)
+VAGUE = (wrong_at_some_places,)

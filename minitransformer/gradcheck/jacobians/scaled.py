@@ -13,6 +13,9 @@ STATISTICS = {
     "the variance of {} over axis {}": lambda x, axis: x.var(axis=axis, keepdims=True),
     "the norm of {} over axis {}": lambda x, a: np.sqrt((x * x).sum(axis=a, keepdims=True)),
     "the sum of exp({}) over axis {}": lambda x, axis: np.exp(x).sum(axis=axis, keepdims=True),
+    "the sum of exp({0} - max({0})) over axis {1}": lambda x, axis: np.exp(
+        x - x.max(axis=axis, keepdims=True)
+    ).sum(axis=axis, keepdims=True),
     "the largest {} over axis {}": lambda x, axis: x.max(axis=axis, keepdims=True),
 }
 
@@ -83,6 +86,33 @@ def factor_along_an_axis(fault):
         if factors is not None and (words := _along(factors.reshape(shape), what)):
             return words
     return None
+
+
+def weight_along_another_axis(fault):
+    """A weight that belongs to one axis is applied along another: u[i] v[k] times the right one."""
+    j = fault.jacobian
+    if j.x.ndim != 2 or min(j.x.shape) < 2:
+        return None
+    factors = _factors(j.claimed.T, j.right.T)
+    if factors is None or not j.nonzero(j.right).any(axis=0).all() or not factors.all():
+        return None
+    factors = factors.reshape(j.x.shape)
+    if np.abs(factors * factors[:1, :1] - factors[:, :1] * factors[:1]).max() > 1e-6:
+        return None
+    if min(np.ptp(factors, axis=axis).max() for axis in (0, 1)) <= 1e-6:
+        return None
+    for key, ids in fault.arrays("iu").items():
+        if ids.shape == j.x.shape[:1] and ids.min() >= 0 and ids.max() < j.x.shape[1]:
+            own = factors[np.arange(len(ids)), ids]
+            if np.ptp(own) <= 1e-6 * np.abs(own).max():
+                return (
+                    "each column is multiplied by the weight of its own class, but the whole row "
+                    f"must be multiplied by the weight of the class in {key}"
+                )
+    return (
+        "right except for one factor for each row times one for each column: a weight that belongs "
+        "to one of the axes is applied along the other"
+    )
 
 
 def _along(factors, what):
@@ -160,4 +190,4 @@ def _broadcast(words, value, shape):
 
 
 RULES = (factor_per_output, factor_per_entry)
-LOOSE = (factor_along_an_axis,)
+LOOSE = (factor_along_an_axis, weight_along_another_axis)

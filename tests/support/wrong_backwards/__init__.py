@@ -9,6 +9,8 @@ from tests.support.wrong_backwards import (
     products,
     rows,
     structure,
+    terms,
+    weights,
 )
 from tests.support.wrong_backwards.common import CASES
 
@@ -22,4 +24,6 @@ __all__ = [
     "products",
     "rows",
     "structure",
+    "terms",
+    "weights",
 ]

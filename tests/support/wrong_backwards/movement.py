@@ -136,7 +136,7 @@ def cosine(x, y):
     "cosine",
     cosine,
     "The norms are treated as constants.",
-    "through the norm or the standard deviation",
+    "that reaches x through square(x) is missing",
     x=X,
     y=Y,
 )
