@@ -12,8 +12,8 @@ from minitransformer.layers import (
 )
 from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import ClassifierConfig
-from minitransformer.models.config_base import ModelConfig
-from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
+from minitransformer.models.network import check_dlogits, sizes_first
+from minitransformer.models.sequence_model import SequenceModel, key_mask
 
 
 @by_shape
@@ -64,13 +64,7 @@ class TransformerClassifier(SequenceModel):
     Config = ClassifierConfig
 
     def __init__(self, config=None, n_classes=None, **options):
-        if config is not None and not isinstance(config, ModelConfig | dict):
-            if "vocab_size" in options:
-                raise TypeError("vocab_size must be given once, got it by position and by name")
-            config, options["vocab_size"] = None, config
-        if n_classes is not None:
-            options["n_classes"] = n_classes
-        settings, shared = self._configure(config, options)
+        settings, shared = self._configure(*sizes_first(config, n_classes, options))
         D, rng = settings.d_model, shared["rng"]
         self.pooling, self.norm = settings.pooling, settings.norm
         self.embedding = Embedding(self.vocab_size, D, scale=settings.scale, **shared)

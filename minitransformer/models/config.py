@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from minitransformer.layers import ACTIVATIONS, POSITIONS
-from minitransformer.models.config_base import ModelConfig, suggest_names
+from minitransformer.models.config_base import suggest_names
+from minitransformer.models.transformer_settings import TransformerSettings
 
 GPT_POSITIONS = ("learned", "rotary", "alibi", "sinusoidal", "none")
 TRANSFORMER_POSITIONS = ("sinusoidal", "sinusoidal_halves", "learned", "none")
@@ -11,11 +12,11 @@ TRANSFORMER_POSITIONS = ("sinusoidal", "sinusoidal_halves", "learned", "none")
 
 @suggest_names
 @dataclass(frozen=True)
-class ClassifierConfig(ModelConfig):
+class ClassifierConfig(TransformerSettings):
     """Config of :class:`~minitransformer.models.TransformerClassifier`.
 
     Parameters that are not described here are described in
-    :class:`~minitransformer.models.config_base.ModelConfig`.
+    :class:`~minitransformer.models.transformer_settings.TransformerSettings`.
 
     Parameters
     ----------
@@ -62,11 +63,11 @@ class ClassifierConfig(ModelConfig):
 
 @suggest_names
 @dataclass(frozen=True)
-class GPTConfig(ModelConfig):
+class GPTConfig(TransformerSettings):
     """Config of :class:`~minitransformer.models.GPT`; the defaults describe GPT-2's smallest model.
 
     Parameters that are not described here are described in
-    :class:`~minitransformer.models.config_base.ModelConfig`.
+    :class:`~minitransformer.models.transformer_settings.TransformerSettings`.
 
     Parameters
     ----------
@@ -122,8 +123,8 @@ class GPTConfig(ModelConfig):
 
     choices = {"positions": GPT_POSITIONS}
 
-    def __post_init__(self):
-        super().__post_init__()
+    def _check_together(self):
+        super()._check_together()
         if self.n_kv_heads is not None and self.n_heads % self.n_kv_heads:
             raise ValueError(
                 f"n_kv_heads must divide n_heads = {self.n_heads}, got {self.n_kv_heads}"
@@ -167,11 +168,11 @@ class GPTConfig(ModelConfig):
 
 @suggest_names
 @dataclass(frozen=True)
-class TransformerConfig(ModelConfig):
+class TransformerConfig(TransformerSettings):
     """Config of :class:`~minitransformer.models.Transformer`; defaults: the paper's base model.
 
     Parameters that are not described here are described in
-    :class:`~minitransformer.models.config_base.ModelConfig`.
+    :class:`~minitransformer.models.transformer_settings.TransformerSettings`.
 
     Parameters
     ----------

@@ -13,8 +13,9 @@ from minitransformer.layers import (
 from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import GPTConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
+from minitransformer.models.network import check_dlogits
 from minitransformer.models.pretrained.pretrained import load_pretrained
-from minitransformer.models.sequence_model import SequenceModel, check_dlogits
+from minitransformer.models.sequence_model import SequenceModel
 from minitransformer.training.example_kinds import TokenSequences
 
 INITIAL_STD = 0.02

@@ -7,7 +7,8 @@ from minitransformer.layers import DecoderBlock, Dropout, Embedding, EncoderBloc
 from minitransformer.layers.shown import by_shape
 from minitransformer.models.config import TransformerConfig
 from minitransformer.models.decoding_state import AttentionInputs, DecodingState, from_the_start
-from minitransformer.models.sequence_model import SequenceModel, check_dlogits, key_mask
+from minitransformer.models.network import check_dlogits
+from minitransformer.models.sequence_model import SequenceModel, key_mask
 from minitransformer.training.example_kinds import SequencePairs
 
 

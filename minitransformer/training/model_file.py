@@ -106,7 +106,7 @@ def _check_sizes(cls, config, arrays, path):
             f"{path}: its configuration is that of a model with more than "
             f"{sizes.fewest_parameters():,} parameters, but {stored:,} numbers are stored"
         )
-    if sizes.max_len * sizes.d_model > max(stored, MAX_TABLE):
+    if sizes.largest_table() > max(stored, MAX_TABLE):
         raise ValueError(f"{path}: max_len = {sizes.max_len} does not fit {stored} stored numbers")
 
 
