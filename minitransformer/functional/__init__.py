@@ -60,6 +60,9 @@ from minitransformer.functional.pooling import (
     mean_pool_backward,
 )
 from minitransformer.functional.positions import scalar_positions, sinusoidal_positions
+from minitransformer.functional.recurrence.gru import gru, gru_backward
+from minitransformer.functional.recurrence.lstm import lstm, lstm_backward
+from minitransformer.functional.recurrence.rnn import rnn, rnn_backward
 from minitransformer.functional.rotary import rotary, rotary_backward, rotary_tables
 from minitransformer.functional.softmax import (
     log_softmax,
@@ -68,17 +71,38 @@ from minitransformer.functional.softmax import (
     softmax_backward,
 )
 from minitransformer.functional.tiled import tiled_attention, tiled_attention_backward
+from minitransformer.functional.windowed.convolution import (
+    conv1d,
+    conv1d_backward,
+    conv2d,
+    conv2d_backward,
+)
+from minitransformer.functional.windowed.patches import patchify, patchify_backward
+from minitransformer.functional.windowed.pooling import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool1d,
+    max_pool1d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+)
 
 __all__ = [
-    "CrossEntropySaved",
     "PAIRS",
+    "CrossEntropySaved",
     "Pair",
     "alibi_bias",
     "alibi_slopes",
     "attention",
     "attention_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "causal_mask",
     "combine_masks",
+    "conv1d",
+    "conv1d_backward",
+    "conv2d",
+    "conv2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
     "dropout",
@@ -92,13 +116,21 @@ __all__ = [
     "first_pool_backward",
     "gelu",
     "gelu_backward",
+    "gru",
+    "gru_backward",
     "layer_norm",
     "layer_norm_backward",
     "linear",
     "linear_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lstm",
+    "lstm_backward",
     "max_pool",
+    "max_pool1d",
+    "max_pool1d_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
     "max_pool_backward",
     "mean_pool",
     "mean_pool_backward",
@@ -107,6 +139,8 @@ __all__ = [
     "merge_heads",
     "merge_heads_backward",
     "padding_mask",
+    "patchify",
+    "patchify_backward",
     "position_mask",
     "qkv_projection",
     "qkv_projection_backward",
@@ -114,6 +148,8 @@ __all__ = [
     "relu_backward",
     "rms_norm",
     "rms_norm_backward",
+    "rnn",
+    "rnn_backward",
     "rotary",
     "rotary_backward",
     "rotary_tables",

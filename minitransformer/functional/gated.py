@@ -14,6 +14,11 @@ def _sigmoid(x):
     return 1 / (1 + xp.exp(-x)), x
 
 
+def sigmoid(x):
+    """The logistic function, 1 / (1 + exp(-x)), without overflow: the gates of LSTM and GRU."""
+    return _sigmoid(x)[0]
+
+
 @in_one_dtype
 def silu(x):
     r"""Sigmoid linear unit, also called swish.

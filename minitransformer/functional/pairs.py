@@ -51,6 +51,7 @@ from minitransformer.functional.pooling import (
     mean_pool,
     mean_pool_backward,
 )
+from minitransformer.functional.recurrence.pairs import RECURRENT
 from minitransformer.functional.rotary import rotary, rotary_backward
 from minitransformer.functional.softmax import (
     log_softmax,
@@ -59,6 +60,7 @@ from minitransformer.functional.softmax import (
     softmax_backward,
 )
 from minitransformer.functional.tiled import tiled_attention, tiled_attention_backward
+from minitransformer.functional.windowed.pairs import WINDOWED
 
 _ONES = ({"B": 1, "T": 1}, {"D": 1}, {"B": 1, "T": 1, "D": 1})
 _EMPTY = ({"B": 0}, {"T": 0})
@@ -226,13 +228,7 @@ PAIRS = {
         wrt=("y",),
         edges=_EDGES + ({"D": 0},),
     ),
-    "mean_pool": Pair(
-        mean_pool,
-        mean_pool_backward,
-        pool_saved,
-        examples.pool,
-        edges=_POOL_EDGES,
-    ),
+    "mean_pool": Pair(mean_pool, mean_pool_backward, pool_saved, examples.pool, edges=_POOL_EDGES),
     "max_pool": Pair(
         max_pool,
         max_pool_backward,
@@ -244,4 +240,6 @@ PAIRS = {
     "first_pool": Pair(
         first_pool, first_pool_backward, pool_saved, examples.pool, edges=_POOL_EDGES
     ),
+    **WINDOWED,
+    **RECURRENT,
 }

@@ -28,6 +28,18 @@ ENTRIES = sizes(ROWS["x"].size)
 HEAD = {"Q": normal(1000, 1), "K": normal(1200, 1), "V": normal(1200, 1)}
 OF_HEAD = {"T": 1000, "S": 1200, "E": 1, "w": 8}
 TEXTS = {"x": normal(2, 1000, 40)}
+OF_TEXTS = {"M": 800, "T": 20, "D": 30, "E": 50, "w": 8}
+
+
+def recurrence(gates, biases, *states):
+    """The inputs of a recurrent function: 40 texts of 20 tokens, 30 features, a state of 50."""
+    inputs = {"x": normal(40, 20, 30), "W": normal(30, gates * 50), "U": normal(50, gates * 50)}
+    inputs |= {name: normal(gates * 50) for name in biases}
+    return inputs | {name: normal(40, 50) for name in states} | {"reverse": False}
+
+
+IMAGES = {"x": normal(20, 30, 40, 5), "size": 2, "stride": 2}
+ONE_BY_ONE = {"stride": 1, "padding": "valid"}
 IDS = RNG.integers(0, 90, 100)
 # name in PAIRS: inputs of the forward pass, what the letters of the page's formulas stand for
 CASES = {
@@ -59,6 +71,18 @@ CASES = {
     "mean_pool": (TEXTS, sizes(80_000)),
     "max_pool": (TEXTS, sizes(80_000)),
     "first_pool": (TEXTS, sizes(80_000)),
+    "conv1d": ({"x": normal(20, 52, 30), "W": normal(3, 30, 200), "b": normal(200), **ONE_BY_ONE},
+               {"M": 1000, "K": 3, "D": 30, "F": 200, "B": 20, "T": 52, "w": 8}),
+    "conv2d": ({"x": normal(8, 12, 13, 30), "W": normal(3, 4, 30, 200), "b": normal(200),
+                **ONE_BY_ONE},
+               {"M": 800, "K": 12, "D": 30, "F": 200, "B": 8, "R": 12, "C": 13, "w": 8}),
+    "max_pool1d": ({"x": normal(20, 60, 40), "size": 3, "stride": 3}, sizes(48_000)),
+    "max_pool2d": (IMAGES, sizes(120_000)),
+    "avg_pool2d": (IMAGES, sizes(120_000, K=4)),
+    "rnn": (recurrence(1, "b", "h0"), OF_TEXTS),
+    "lstm": (recurrence(4, "b", "h0", "c0"), OF_TEXTS),
+    "gru": (recurrence(3, "bd", "h0"), OF_TEXTS),
+    "patchify": ({"x": normal(20, 28, 28, 3), "size": 4}, sizes(47_040)),
 }  # fmt: skip
 
 

@@ -7,7 +7,14 @@ from minitransformer import functional
 from minitransformer.functional import PAIRS
 from minitransformer.models import TransformerClassifier
 from minitransformer.models.config_base import CHOICES
-from tests.support import scalar_model, scalar_reference, scalar_tiled, scalar_variants
+from tests.support import (
+    scalar_model,
+    scalar_recurrence,
+    scalar_reference,
+    scalar_tiled,
+    scalar_variants,
+    scalar_windows,
+)
 from tests.support.tolerances import tolerance
 
 LARGE = {
@@ -57,7 +64,7 @@ def _is_empty(inputs):
 
 def _scalar(name):
     """The scalar loop of that name."""
-    modules = (scalar_reference, scalar_variants, scalar_tiled)
+    modules = (scalar_reference, scalar_variants, scalar_tiled, scalar_windows, scalar_recurrence)
     return next(getattr(module, name) for module in modules if hasattr(module, name))
 
 

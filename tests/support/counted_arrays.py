@@ -79,7 +79,9 @@ class Counted(np.ndarray):
 
 
 def _stripped(args):
-    return [[plain(a) for a in arg] if isinstance(arg, list) else plain(arg) for arg in args]
+    return [
+        [plain(a) for a in arg] if isinstance(arg, list | tuple) else plain(arg) for arg in args
+    ]
 
 
 def counted_zeros(*args, **kwargs):

@@ -6,6 +6,7 @@ BELOW = "the slope there is 1e-33 of the largest; test_gated.py detects it"
 BOOL = "flatnonzero of 1.0 and of True are the same"
 BOTH = "there are as many blocks as caches"
 COUNT = "no weight is negative, so the mean is positive exactly where the sum is"
+CONTIGUOUS = "the copy of a transpose changes nothing but the time of products with it"
 DEVICE = "NumPy arrays never take this branch; test_strict_device.py tests it"
 DEFAULT = "0 is reduceat's default axis"
 MIXED = "it changes nothing if there is one dtype; test_precision.py detects it"
@@ -22,6 +23,11 @@ UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "if eps is 0, the branch subtracts zeros; it only saves time"
 
 EQUIVALENT = {
+    (
+        "patchify_backward",
+        "return patches.transpose(0, 2, 1, 3).reshape(B, rows, columns, P // (p * p))  ->  "
+        "return patches.transpose(0, -2, 1, 3).reshape(B, rows, columns, P // (p * p))",
+    ): AXIS,
     (
         "silu_backward",
         "return dy * (sigma * (1 + bounded * (1 - sigma)) * (x >= -_SATURATED))  ->  "
@@ -62,12 +68,12 @@ EQUIVALENT = {
         "return dy if cache.keep is None else self.ops.dropout_backward(cache.keep, dy)",
     ): PRODUCT,
     (
-        "SequenceModel._back_through",
+        "BlockStack._back_through",
         "for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):"
         "  ->  for block, block_cache in zip(reversed(blocks), reversed(cache.blocks)):",
     ): BOTH,
     (
-        "SequenceModel._back_through",
+        "BlockStack._back_through",
         "for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), strict=True):"
         "  ->  for block, block_cache in zip(reversed(blocks), reversed(cache.blocks), "
         "strict=False):",
@@ -227,4 +233,17 @@ EQUIVALENT = {
         "tiled_attention_backward",
         "xp.minimum(P, 0, out=P)  ->  xp.minimum(0, P, out=P)",
     ): SYMMETRIC,
+    (
+        "rnn_backward",
+        "da, dh, U_T = (xp.empty_like(y), dh.copy(), U.T.copy())  ->  "
+        "da, dh, U_T = (xp.empty_like(y), dh.copy(), U.T)",
+    ): CONTIGUOUS,
+    (
+        "lstm_backward",
+        "E, U_T = (y.shape[2], U.T.copy())  ->  E, U_T = (y.shape[2], U.T)",
+    ): CONTIGUOUS,
+    (
+        "gru_backward",
+        "E, U_T = (y.shape[2], U.T.copy())  ->  E, U_T = (y.shape[2], U.T)",
+    ): CONTIGUOUS,
 }

@@ -90,6 +90,8 @@ _ATTENTION = [
 ]
 _POOL = [*_sizes("x"), Extreme("nothing allowed", _nothing_allowed, ALL)]
 
+_RECURRENT = [*_sizes("x", wide=1e15, half=1e3), Extreme("nothing allowed", _nothing_allowed, ALL)]
+
 TABLE = {
     "linear": [*_sizes("x"), *_sizes("W")],
     "qkv_projection": [*_sizes("x"), *_sizes("W")],
@@ -120,4 +122,13 @@ TABLE = {
     "mean_pool": _POOL,
     "max_pool": _POOL,
     "first_pool": _POOL,
+    "conv1d": [*_sizes("x", half=2e3), *_sizes("W", half=2e3)],
+    "conv2d": [*_sizes("x", half=2e3), *_sizes("W", half=2e3)],
+    "max_pool1d": _sizes("x"),
+    "max_pool2d": _sizes("x"),
+    "avg_pool2d": _sizes("x"),
+    "patchify": _sizes("x"),
+    "rnn": _RECURRENT,
+    "lstm": [*_RECURRENT, *_sizes("c0", wide=1e15)],
+    "gru": _RECURRENT,
 }

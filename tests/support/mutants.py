@@ -50,8 +50,8 @@ class Mutant(NamedTuple):
 @functools.cache
 def functions():
     """Every function of the package's equations and of the backend, undecorated."""
-    names = [module.name for module in pkgutil.iter_modules(functional.__path__)]
-    modules = [importlib.import_module(f"minitransformer.functional.{name}") for name in names]
+    found = pkgutil.walk_packages(functional.__path__, "minitransformer.functional.")
+    modules = [importlib.import_module(module.name) for module in found]
     return frozenset(
         inspect.unwrap(value)
         for module in (backend, *modules)

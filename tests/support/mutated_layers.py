@@ -20,12 +20,11 @@ from minitransformer.models import (
     GPT,
     Transformer,
     TransformerClassifier,
+    block_stack,
     classifier,
     gpt,
+    sequence_model,
     transformer,
-)
-from minitransformer.models import (
-    sequence_model as common,
 )
 from minitransformer.verification import layer_builds, model_builds, scatter_parameters
 from tests.support.mutations import tree_of
@@ -44,10 +43,10 @@ def _classes():
     modules = [importlib.import_module(f"minitransformer.layers.{name}") for name in names]
     return [
         value
-        for module in (*modules, classifier, common, gpt, transformer)
+        for module in (*modules, block_stack, classifier, gpt, sequence_model, transformer)
         for value in vars(module).values()
         if isinstance(value, type)
-        and issubclass(value, Layer)
+        and issubclass(value, (Layer, block_stack.BlockStack))
         and value.__module__ == module.__name__
         and value is not Layer
     ]

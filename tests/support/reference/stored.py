@@ -8,11 +8,18 @@ import numpy as np
 from safetensors import safe_open
 
 
+def _as_they_were(value):
+    """JSON has no tuples: every list was one."""
+    if isinstance(value, dict):
+        return {key: _as_they_were(part) for key, part in value.items()}
+    return tuple(map(_as_they_were, value)) if isinstance(value, list) else value
+
+
 @cache
 def _read(name):
     with safe_open(Path(__file__).parent / f"{name}.safetensors", framework="numpy") as file:
         options = json.loads(file.metadata()["notes"])["options"]
-        return {key: file.get_tensor(key) for key in file.keys()}, options
+        return {key: file.get_tensor(key) for key in file.keys()}, _as_they_were(options)
 
 
 def _below(arrays, prefix):

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as T
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from tests.support.reference import torch_recurrence, torch_windows
 from tests.support.reference.cases import rounded
 from tests.support.scalar_tiled import whole_keep
 
@@ -152,6 +153,7 @@ FORWARD = {
     for name, function in globals().items()
     if callable(function) and getattr(function, "__module__", None) == __name__
 }
+FORWARD |= torch_windows.FORWARD | torch_recurrence.FORWARD
 FORWARD |= {
     "gelu_tanh": gelu,
     "softmax_axis_1": softmax,
@@ -189,7 +191,11 @@ def values_and_gradients(name, inputs, wrt, rng):
     differentiated = outputs[:1] if name.endswith("attention") else outputs
     upstreams = [rounded(np.array(rng.standard_normal(y.shape))) for y in differentiated]
     gradients = torch.autograd.grad(
-        differentiated, [tensors[key] for key in wrt], [torch.from_numpy(up) for up in upstreams]
+        differentiated,
+        [tensors[key] for key in wrt],
+        [torch.from_numpy(up) for up in upstreams],
+        allow_unused=True,
+        materialize_grads=True,
     )
     return (
         [y.detach().numpy() for y in outputs],

@@ -1,0 +1,1 @@
+"""Recurrent functions: a state is carried from token to token."""

@@ -1,0 +1,1 @@
+"""Functions of windows that move over a text or an image: convolution, pooling, patches."""
