@@ -23,11 +23,14 @@ from minitransformer.exercises.catalogue import (
     squared_error,
     tiled_attention,
 )
+from minitransformer.exercises.catalogue.recurrence import exercises as recurrence
+from minitransformer.exercises.catalogue.windows import exercises as convolutions
 
 TOPICS = (
     softmax, squared_error, cross_entropy, linear_and_embedding, activations, gated_activations,
     norms, rms_norm, positions, attention, heads_and_masks, tiled_attention, dropout, optimisers,
     pooling, looking_inside, decoder, encoder_decoder, devices, broken_gradients, closures,
+    convolutions, recurrence,
 )  # fmt: skip
 # the last ones of a notebook whose topic comes earlier
 LAST = ("qkv_projection_backward", "causal_mask", "tiled_attention_backward")

@@ -4,7 +4,15 @@
 other libraries' formulas and float64, as learners do.
 """
 
-from tests.support.right_solutions import attention, blocks, elementwise, later_notebooks, losses
+from tests.support.right_solutions import (
+    attention,
+    blocks,
+    elementwise,
+    later_notebooks,
+    losses,
+    recurrence,
+    windows,
+)
 
-TOPICS = losses, elementwise, blocks, attention, later_notebooks
+TOPICS = losses, elementwise, blocks, attention, later_notebooks, windows, recurrence
 RIGHT = {name: functions for topic in TOPICS for name, functions in topic.RIGHT.items()}

@@ -8,6 +8,7 @@ of them make a mistake that is listed there.
 from tests.support.wrong_solutions import (
     activations,
     attention,
+    convolutions,
     dropout_and_optimisers,
     heads_and_masks,
     later_notebooks,
@@ -16,11 +17,12 @@ from tests.support.wrong_solutions import (
     norms,
     pooling,
     positions,
+    recurrence,
     softmax,
 )
 
 TOPICS = (
     softmax, losses, linear_and_embedding, activations, norms, positions, attention,
-    heads_and_masks, dropout_and_optimisers, pooling, later_notebooks,
+    heads_and_masks, dropout_and_optimisers, pooling, later_notebooks, convolutions, recurrence,
 )  # fmt: skip
 WRONG = {name: cases for topic in TOPICS for name, cases in topic.WRONG.items()}

@@ -1,0 +1,1 @@
+"""Notebook 17: convolutions, pooling over windows, patches."""
