@@ -2,8 +2,13 @@
 
 from minitransformer.models.classifier import TransformerClassifier
 from minitransformer.models.gpt import GPT
+from minitransformer.models.texts.bag import BagOfEmbeddings
+from minitransformer.models.texts.cnn import TextCNN
+from minitransformer.models.texts.recurrent import RecurrentClassifier
 from minitransformer.models.transformer import Transformer
 from minitransformer.training import model_file
+
+MODELS = (TransformerClassifier, GPT, Transformer, TextCNN, RecurrentClassifier, BagOfEmbeddings)
 
 
 def load_model(path, custom_objects=None):
@@ -21,7 +26,7 @@ def load_model(path, custom_objects=None):
 
     Returns
     -------
-    TransformerClassifier, GPT, Transformer or a class of `custom_objects`
+    one of `MODELS`, or of the classes in `custom_objects`
 
     Raises
     ------
@@ -32,4 +37,4 @@ def load_model(path, custom_objects=None):
         If the file cannot be read.
     """
     own = list((custom_objects or {}).values())
-    return model_file.load_model(path, [*own, TransformerClassifier, GPT, Transformer])
+    return model_file.load_model(path, [*own, *MODELS])

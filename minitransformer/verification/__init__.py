@@ -14,6 +14,7 @@ from minitransformer.gradcheck import layer_subject, pair_subject
 from minitransformer.verification.classifiers import classifier_builds
 from minitransformer.verification.generative_models import generative_builds
 from minitransformer.verification.layers import layer_builds, layer_subjects
+from minitransformer.verification.networks import KINKED, network_builds
 from minitransformer.verification.parts import (
     MODEL_EDGES,
     MODEL_FRACTION,
@@ -56,7 +57,11 @@ def subjects(only=None):
 
 def model_builds():
     """The build of each model of the ledger, by name. The complex step cannot be used for relu."""
-    return classifier_builds() | generative_builds()
+    return classifier_builds() | generative_builds() | network_builds()
+
+
+def _has_kinks(name):
+    return name.endswith(" relu") or name.startswith(KINKED)
 
 
 def _models():
@@ -67,7 +72,7 @@ def _models():
             kind="model",
             edges=MODEL_EDGES,
             share=MODEL_FRACTION / 3 if name.startswith("Transformer") else MODEL_FRACTION,
-            **({"analytic": False} if name.endswith(" relu") else {"entries": 1}),
+            **({"analytic": False} if _has_kinks(name) else {"entries": 1}),
         )
         for name, build in model_builds().items()
     ]

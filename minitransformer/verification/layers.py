@@ -5,7 +5,11 @@ from functools import partial
 from minitransformer.gradcheck import layer_subject
 from minitransformer.layers import (
     ACTIVATIONS,
+    CELLS,
     POSITIONS,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
     Dropout,
     Embedding,
     EncoderBlock,
@@ -15,6 +19,7 @@ from minitransformer.layers import (
     MultiHeadAttention,
     MultiHeadCrossAttention,
     PositionalEncoding,
+    Recurrent,
 )
 from minitransformer.verification.modern_layers import modern_builds
 from minitransformer.verification.parts import (
@@ -83,12 +88,49 @@ def _linear(bias):
     return lambda rng, D: Linear(D, 3, bias=bias, rng=rng, dtype="float64")
 
 
+def _conv1d(rng, more=0, options=(), **sizes):
+    """A build on T + `more` tokens, so that a window of three fits in."""
+    B, T, D = random_sizes(rng, sizes, B=3, T=3, D=3)
+    layer = Conv1D(D, 2, 3, rng=rng, dtype="float64", **dict(options))
+    return scatter_parameters(layer, rng), rng.standard_normal((B, T + more, D)), {}
+
+
+def _recurrent(cell, rng, **sizes):
+    """A build of one direction with the cell, or of both directions if it is None."""
+    B, T, D, E = random_sizes(rng, sizes, B=3, T=3, D=3, E=2)
+    options = {"rng": rng, "dtype": "float64"}
+    if cell is None:
+        layer = Bidirectional("gru", D, E, **options)
+    else:
+        layer = Recurrent(cell, D, E, reverse=bool(rng.random() < 0.5), **options)
+    mask = rng.random((B, T)) < 0.7
+    return (
+        scatter_parameters(layer, rng),
+        rng.standard_normal((B, T, D)),
+        {"options": {"mask": mask}},
+    )
+
+
+def _conv2d(rng, **sizes):
+    B, D, F = random_sizes(rng, sizes, B=3, D=3, F=2)
+    layer = Conv2D(D, F, (3, 2), padding="same", stride=(1, 2), rng=rng, dtype="float64")
+    R, C = (int(n) for n in rng.integers(1, 5, 2))
+    return scatter_parameters(layer, rng), rng.standard_normal((B, R, C, D)), {}
+
+
 def layer_builds():
     """The build of each layer of the ledger, by name. The complex step cannot be used for relu."""
     builds = {
         "Linear": _on_x(_linear(True)),
         "Linear, no bias": _on_x(_linear(False)),
         "Linear, used twice": _on_x(lambda rng, D: Twice(Linear(D, D, rng=rng, dtype="float64"))),
+        "Conv1D": partial(_conv1d, more=3),
+        "Conv1D, same, stride 2, no bias": partial(
+            _conv1d, options={"padding": "same", "stride": 2, "bias": False}
+        ),
+        "Conv2D": _conv2d,
+        **{f"Recurrent, {cell}": partial(_recurrent, cell) for cell in CELLS},
+        "Bidirectional": partial(_recurrent, None),
         "Embedding, repeated ids": _embedding(scale=1.0),
         "Embedding, scaled": _embedding(scale=3.0),
         **{f"PositionalEncoding, {kind}": _on_x(_positions(kind)) for kind in POSITIONS},
