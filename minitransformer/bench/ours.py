@@ -14,7 +14,12 @@ from minitransformer.bench.workloads.language_model import ADAMW, CLIP, windows
 from minitransformer.bench.workloads.translation import END, LABEL_SMOOTHING, START, sentences
 from minitransformer.data.examples.examples import Examples
 from minitransformer.inference import generate
-from minitransformer.models import GPT, Transformer, TransformerClassifier
+from minitransformer.models import (
+    GPT,
+    RecurrentClassifier,
+    Transformer,
+    TransformerClassifier,
+)
 from minitransformer.training.objective.losses import CategoricalCrossentropy
 from minitransformer.training.optim.optimizers import AdamW
 from minitransformer.training.parallel.workers import WorkerPool
@@ -129,6 +134,12 @@ def classifier_steps(case, device, workers, **options):
     return TrainingSteps(model, [examples_of(case, batch) for batch in batches(case)], device)
 
 
+def recurrent_steps(case, device, workers):
+    model = RecurrentClassifier(n_classes=N_CLASSES, cell="lstm", seed=SEED, **case.sizes)
+    model.compile("adam", "categorical_crossentropy", [], workers=workers)
+    return TrainingSteps(model, [examples_of(case, batch) for batch in batches(case)], device)
+
+
 def language_model_steps(case, device, workers):
     model = GPT(seed=SEED, **case.sizes)
     model.compile(AdamW(**ADAMW), metrics=[], clip=CLIP, workers=workers)
@@ -164,6 +175,7 @@ KINDS = {
     "language model": language_model_steps,
     "generation": GenerationSteps,
     "translation": translation_steps,
+    "recurrent": recurrent_steps,
 }
 
 

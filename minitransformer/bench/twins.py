@@ -116,6 +116,10 @@ def _arguments(name, rng, B, H, T, E):
         return (1.0, functional.cross_entropy(*inputs, label_smoothing=0.1)[1]), {}
     if name.startswith("gelu"):
         return (draw(B, T, 4 * D),) * (2 if name.endswith("_backward") else 1), {}
+    if name == "conv1d_backward":  # three features per filter, as in a TextCNN
+        return (draw(B, T, D // 3), draw(B, T, D), draw(4, D, D // 3)), {"padding": "same"}
+    if name == "lstm":
+        return (draw(B, T, D), *(draw(D, 4 * D) * D**-0.5 for _ in range(2)), draw(4 * D)), {}
     x, gamma, beta = draw(B, T, D), draw(D), draw(D)
     inputs = (x, gamma, beta) if name.startswith("layer") else (x, gamma)
     if not name.endswith("_backward"):

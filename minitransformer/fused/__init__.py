@@ -15,11 +15,13 @@ from minitransformer import functional
 from minitransformer.backend import is_cupy
 from minitransformer.functional import *  # noqa: F403 - the plain functions
 from minitransformer.fused import cpu, gpu
+from minitransformer.fused.convolution import conv1d_backward
 from minitransformer.fused.cpu import attention_backward, rms_norm, rms_norm_backward
 from minitransformer.fused.gelu import gelu as cpu_gelu
 from minitransformer.fused.gelu import gelu_backward as cpu_gelu_backward
 from minitransformer.fused.loss import cross_entropy as cpu_cross_entropy
 from minitransformer.fused.loss import cross_entropy_backward
+from minitransformer.fused.lstm import lstm
 
 
 def _on_device(argument):
@@ -67,6 +69,8 @@ FASTER = {
     "gelu_backward": cpu_gelu_backward,
     "cross_entropy": cpu_cross_entropy,
     "cross_entropy_backward": cross_entropy_backward,
+    "conv1d_backward": conv1d_backward,
+    "lstm": lstm,
 }
 """The functions that are faster on a CPU, by name. ``gpu.FASTER`` lists those for a GPU."""
 

@@ -23,6 +23,7 @@ from minitransformer.bench.worker_process import WorkerError
 from minitransformer.bench.workloads.classifier import ClassifierCase
 from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
+from minitransformer.bench.workloads.recurrent import RecurrentCase
 from minitransformer.bench.workloads.translation import TranslationCase
 from minitransformer.training.parallel import allocator
 from minitransformer.training.parallel.forked import can_fork
@@ -44,6 +45,11 @@ TINY_CASES = {
     "language-model": [LanguageModelCase("tiny", 0.1, windows=2, max_len=6, **SMALL)],
     "generation": [GenerationCase("tiny", 0.0, prompt=3, written=4, max_len=9, **SMALL)],
     "translation": [TranslationCase("tiny", 0.1, pairs=3, shortest=2, longest=5, d_ff=8, **SMALL)],
+    "recurrent": [
+        RecurrentCase(
+            "tiny", 0.1, texts=3, max_len=5, vocab_size=30, d_model=8, batches=1, repeats=1
+        )
+    ],
 }
 SIDES = [run.OURS, run.TORCH]
 
@@ -168,7 +174,7 @@ def test_without_pytorch_it_says_how_to_get_the_comparison(call, tiny, monkeypat
         (
             ["typing"],
             "workload must be one of classifier, attention, language-model, generation, "
-            "translation, fused, devices, got 'typing'",
+            "translation, recurrent, fused, devices, got 'typing'",
         ),
         (["generation", "--dropout", 0.1], "generation uses no dropout"),
         (["--against", "jax"], "--against must be torch, got 'jax'"),

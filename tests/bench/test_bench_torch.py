@@ -7,6 +7,7 @@ from minitransformer.bench import ours
 from minitransformer.bench.workloads.classifier import ClassifierCase, batches
 from minitransformer.bench.workloads.generation import GenerationCase
 from minitransformer.bench.workloads.language_model import LanguageModelCase
+from minitransformer.bench.workloads.recurrent import RecurrentCase
 from minitransformer.bench.workloads.translation import TranslationCase
 from minitransformer.models import GPT, Transformer
 from tests.support.tolerances import tolerance
@@ -58,6 +59,18 @@ def test_the_decoder_gives_the_same_logits(torch_side, bias, activation):
     assert_same_logits(torch_side, theirs.model, model.forward(ids)[0], ids)
 
 
+@pytest.mark.parametrize("varied", [False, True])
+def test_the_recurrent_classifier_gives_the_same_logits(torch_side, varied):
+    case = RecurrentCase("x", 0.1, texts=6, max_len=150, varied=varied, d_state=50)
+    model, theirs = ours.steps(case, "cpu", 1).model, torch_side.steps(case, "cpu", 1)
+    theirs.model.copy_in(values_of(model))
+    ids, mask = batches(case)[0].padded()
+    assert mask.all() != varied
+    mask = mask if varied else None
+    logits, _ = model.forward(ids, mask=mask)
+    assert_same_logits(torch_side, theirs.model, logits, ids, mask)
+
+
 def test_the_encoder_decoder_gives_the_same_logits(torch_side):
     case = TranslationCase("x", 0.1, d_ff=64, **SMALL)
     model = Transformer(**case.sizes)
@@ -85,6 +98,10 @@ TRANSLATION = TranslationCase(
     "translation", 0.0, pairs=6, shortest=4, longest=11, d_ff=64, **SMALL
 )  # fmt: skip
 
+RECURRENT = RecurrentCase(
+    "recurrent", 0.0, texts=6, max_len=150, varied=True, d_model=32, d_state=20
+)  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("case", "options"),
@@ -94,6 +111,8 @@ TRANSLATION = TranslationCase(
         (LanguageModelCase("language model", 0.0, windows=3, max_len=9, **SMALL), {}),
         (TRANSLATION, {}),
         (TRANSLATION, {"groups": 4}),
+        (RECURRENT, {}),
+        (RECURRENT, {"groups": 4}),
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )

@@ -242,3 +242,21 @@ def test_large_scores_do_not_overflow():
     for one, two in zip(fused.attention(Q, K, V), functional.attention(Q, K, V), strict=True):
         assert np.isfinite(one).all()
         assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolution_with_windows_larger_than_the_text(stride):
+    rng = np.random.default_rng(8)
+    for T, K in [(0, 4), (1, 10), (3, 10), (4, 5), (5, 4)]:
+        x, W = rng.standard_normal((2, T, 4)), rng.standard_normal((K, 4, 3))
+        options = {"stride": stride, "padding": "same"}
+        dy = rng.standard_normal(functional.conv1d(x, W, **options).shape)
+        one = functional.conv1d_backward(dy, x, W, **options)
+        two = fused.conv1d_backward(dy, x, W, **options)
+        for a, b in zip(one, two, strict=True):
+            assert np.abs(a - b).max(initial=0) <= tolerance("fused vs plain, float64")
+
+
+def test_convolution_refuses_a_gradient_of_another_shape():
+    with pytest.raises(ValueError, match=r"dy must have .*\(2, 3, 3\), got \(3, 2, 3\)"):
+        fused.conv1d_backward(np.zeros((3, 2, 3)), np.zeros((2, 5, 3)), np.zeros((3, 3, 3)))

@@ -18,6 +18,7 @@ from minitransformer.bench.torch_side.parts import device_of
 from minitransformer.bench.torch_side.training import (
     ClassifierSteps,
     LanguageModelSteps,
+    RecurrentSteps,
     TranslationSteps,
 )
 
@@ -27,6 +28,7 @@ KINDS = {
     "language model": LanguageModelSteps,
     "generation": GenerationSteps,
     "translation": TranslationSteps,
+    "recurrent": RecurrentSteps,
 }
 
 
@@ -71,7 +73,7 @@ def steps(case, device, threads, compiled=False, **options):
     compiled : bool
         Whether to use ``torch.compile``.
     **options
-        For the classifier and translation: ``groups``, the number of groups of like length.
+        For classifiers and translation: ``groups``, the number of groups of like length.
 
     Returns
     -------

@@ -110,19 +110,18 @@ class Model(nn.Module):
 
     def copy_in(self, values):
         """Copy our weights into this model; `values` maps our parameter names to arrays."""
-        own = dict(self.named_parameters())
+        own = {name: value for name, value in self.named_parameters() if value.requires_grad}
         with torch.no_grad():
             for name, value in values.items():
                 tensor = torch.from_numpy(value.copy())
                 is_matrix = value.ndim == 2 and not name.endswith(TABLES)
-                own.pop(_own_name(name)).copy_(tensor.T if is_matrix else tensor)
+                own.pop(self.own_name(name)).copy_(tensor.T if is_matrix else tensor)
         if own:
             raise ValueError(f"values must contain every parameter, but lack {', '.join(own)}")
 
-
-def _own_name(name):
-    """PyTorch's name for our parameter `name`."""
-    layer, _, last = name.rpartition(".")
-    kind, _, joint = last.partition("_")  # here W_qkv and b_qkv belong to a linear map of their own
-    layer = f"{layer}.W_{joint}" if joint else layer
-    return f"{layer}.{ENDINGS[kind]}"
+    def own_name(self, name):
+        """This model's name for our parameter `name`."""
+        layer, _, last = name.rpartition(".")
+        kind, _, joint = last.partition("_")  # W_qkv and b_qkv belong to a linear map of their own
+        layer = f"{layer}.W_{joint}" if joint else layer
+        return f"{layer}.{ENDINGS[kind]}"

@@ -7,6 +7,7 @@ from torch.nn import functional as T
 from minitransformer.bench.torch_side.classifier import Classifier
 from minitransformer.bench.torch_side.gpt import GPT
 from minitransformer.bench.torch_side.parts import device_of
+from minitransformer.bench.torch_side.recurrent import RecurrentClassifier
 from minitransformer.bench.torch_side.transformer import Transformer
 from minitransformer.bench.workloads import SEED
 from minitransformer.bench.workloads.classifier import Batch, batches
@@ -108,8 +109,10 @@ class TrainingSteps(TorchSteps):
 class ClassifierSteps(TrainingSteps):
     """Steps of the classifier; a batch is processed in `groups` groups of like length."""
 
+    network = Classifier
+
     def __init__(self, case, device, compiled, groups=1):
-        super().__init__(Classifier, case, device, compiled)
+        super().__init__(self.network, case, device, compiled)
         self.batches = [
             [(len(part.labels) / len(batch.labels), self._tensors(case, part)) for part in parts]
             for batch in batches(case)
@@ -132,6 +135,12 @@ class ClassifierSteps(TrainingSteps):
 
     def loss(self, ids, mask, labels):
         return T.cross_entropy(self.run(ids, mask), labels)
+
+
+class RecurrentSteps(ClassifierSteps):
+    """Steps of the recurrent classifier, on batches in the form of the classifier's."""
+
+    network = RecurrentClassifier
 
 
 class LanguageModelSteps(TrainingSteps):

@@ -4,6 +4,7 @@ from minitransformer.bench.workloads.case import SEED, Case
 from minitransformer.bench.workloads.classifier import ClassifierCase, attention, classifier
 from minitransformer.bench.workloads.generation import GenerationCase, generation
 from minitransformer.bench.workloads.language_model import LanguageModelCase, language_model
+from minitransformer.bench.workloads.recurrent import RecurrentCase, recurrent
 from minitransformer.bench.workloads.translation import TranslationCase, translation
 
 WORKLOADS = {
@@ -12,12 +13,16 @@ WORKLOADS = {
     "language-model": language_model,
     "generation": generation,
     "translation": translation,
+    "recurrent": recurrent,
 }
 """The workloads: functions of a dropout (None for the usual ones) that return the cases."""
 
 KINDS = {
-    case.kind: case for case in (ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase)
-}
+    case.kind: case
+    for case in (
+        ClassifierCase, LanguageModelCase, GenerationCase, TranslationCase, RecurrentCase,
+    )
+}  # fmt: skip
 
 
 def read_case(settings):
