@@ -124,8 +124,9 @@ def remarks(prediction):
     yield fitting("  + for, - against:", pushed, f"all words {total:+.2f}")
     if not prediction.complete:
         yield f"  warning: together they should be {total - prediction.gap:+.2f}: do not trust them"
-    received = [f"{w} {a:.2f}" for w, a in prediction.strongest(prediction.attention)]
-    yield fitting("  attention:", received)
+    if prediction.attention.any():
+        received = [f"{w} {a:.2f}" for w, a in prediction.strongest(prediction.attention)]
+        yield fitting("  attention:", received)
 
 
 def fitting(name, cells, last=None):

@@ -33,7 +33,7 @@ class Prediction:
     tokens : tuple of T str
         What the model reads. Empty if the prediction is not explained, like the arrays below.
     attention : (T,) array
-        The attention that each token receives.
+        The attention that each token receives; 0 if the model has none.
     contributions : (T,) array
         By integrated gradients: what each token adds to the lead of the predicted class, which is
         its logit minus the mean of the other logits. Positive numbers speak for the class.
@@ -138,7 +138,7 @@ def _scores(model, ids, places, label):
     for place in places:
         batch, _ = pad([ids[place]])
         _, cache = model.forward(batch)
-        if cache.blocks:
+        if getattr(cache, "blocks", ()):
             scores[0, place] += interpret.attention_received(model, cache)[0]
         contributions, gap = _contributions(model, cache, label)
         scores[1, place] += contributions
@@ -170,11 +170,11 @@ def draw(folder, model, text, path):
     Raises
     ------
     ValueError
-        If the model has no block.
+        If the model has no attention.
     """
     text = cleaned(folder.config.source, text)
     ids = encode(folder.tokenizer, [text], folder.config.recipe)[0]
     figure = attention_figure(folder, model, ids)
     if figure is None:
-        raise ValueError("the model has no block (n_layers = 0), so there is no attention to draw")
+        raise ValueError("the model has no attention to draw")
     save_figure(figure, path)

@@ -14,7 +14,7 @@ EXAMPLE_LENGTH, MAX_TOKENS = 16, 32
 
 
 def draw(folder, model, texts, p, test):
-    """Write confusion.png and attention.png.
+    """Write confusion.png and, for a transformer, attention.png.
 
     attention.png shows the attention weights for a correctly classified test text of about 16
     tokens.
@@ -41,7 +41,7 @@ def draw(folder, model, texts, p, test):
 
 
 def attention_figure(folder, model, ids):
-    """Heat maps of the heads of the last block, for one text; None if the model has no blocks.
+    """Heat maps of the heads of the last block, for one text; None if the model has no attention.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def attention_figure(folder, model, ids):
     """
     batch, _ = pad([ids])
     logits, cache = model.forward(batch)
-    if not cache.blocks:
+    if not getattr(cache, "blocks", ()):
         return None
     P = cache.blocks[-1].attention.P[0, :, :MAX_TOKENS, :MAX_TOKENS]
     figure = plots.attention(P, [folder.tokenizer.tokens[i] for i in ids[:MAX_TOKENS]])

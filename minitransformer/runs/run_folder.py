@@ -181,7 +181,7 @@ class RunFolder:
                     f"{self.path / CONFIG} describes a model with more than {needed:,} parameters, "
                     f"but {CHECKPOINT} has {size:,} bytes"
                 )
-        return self._compiled(self.config.recipe.model(*self._sizes()))
+        return self._compiled(self.config.recipe.new_model(*self._sizes()))
 
     def _model_config(self):
         return self.config.recipe.model_config(*self._sizes())
@@ -204,7 +204,7 @@ class RunFolder:
                 f"; resume training with --resume {self.path}" if self.checkpoint.exists() else ""
             )
             raise FileNotFoundError(f"{self.path} has no model.safetensors{hint}")
-        model = self.task.model_class.load(self.weights)
+        model = self.config.recipe.model_class.load(self.weights)
         expected = asdict(self._model_config())
         wrong = [
             f"{name} is {model.config[name]!r} there, {expected[name]!r} here"

@@ -21,8 +21,8 @@ def setting(default, group, text):
 class Recipe:
     """The settings that all tasks have. The value 0 turns an optional setting off.
 
-    A task adds its own settings in a subclass, which defines how its model is made (:meth:`model`),
-    how long it is trained (:meth:`length`), and what else to :meth:`check`.
+    A task adds its own settings in a subclass, which defines how its model is made
+    (:meth:`new_model`), how long it is trained (:meth:`length`), and what else to :meth:`check`.
     """
 
     d_model: int = setting(64, MODEL, "size of the vector of each token")
@@ -83,12 +83,12 @@ class Recipe:
         """The arguments of `model_class`, by name; `n_classes` is for a classifier."""
         return {"vocab_size": vocab_size, "seed": seed, **self.model_settings()}
 
-    def model(self, vocab_size, seed, n_classes=None):
+    def new_model(self, vocab_size, seed, n_classes=None):
         """The untrained model; `n_classes` is for a classifier."""
         return self.model_class(**self.model_arguments(vocab_size, seed, n_classes))
 
     def model_config(self, vocab_size, seed, n_classes=None):
-        """The config of :meth:`model`, without making a model of that size."""
+        """The config of :meth:`new_model`, without making a model of that size."""
         return self.model_class.Config(**self.model_arguments(vocab_size, seed, n_classes))
 
     def changed(self, settings, task):
@@ -168,7 +168,7 @@ class Recipe:
                 raise ValueError(f"{f.name} must be <= {high:,}, got {getattr(self, f.name):,}")
         if workers is not None and workers > MAX_WORKERS:
             raise ValueError(f"workers must be <= {MAX_WORKERS:,}, got {workers:,}")
-        self.compile(self.model(vocab_size=8, seed=0, n_classes=2), workers, **more)
+        self.compile(self.new_model(vocab_size=8, seed=0, n_classes=2), workers, **more)
         lookup("monitor", self.monitor, dict.fromkeys(self.monitors))
         self.at_least(0, "patience")
         self.at_least(1, "batch_size", *self.length())
@@ -184,7 +184,9 @@ class Recipe:
 
     def model_settings(self):
         """The settings of the model, by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if group(f) == MODEL}
+        known = {f.name for f in fields(self.model_class.Config)}
+        own = (f.name for f in fields(self) if group(f) == MODEL and f.name in known)
+        return {name: getattr(self, name) for name in own}
 
     @classmethod
     def check_names(cls, names, task):

@@ -7,7 +7,6 @@ import numpy as np
 from minitransformer import data
 from minitransformer.data import Vocabulary, load_imdb, load_reviews, load_table
 from minitransformer.data.corpora.table_options import OLD
-from minitransformer.models import TransformerClassifier
 from minitransformer.runs import classifier_report, classify
 from minitransformer.runs.class_scores import class_scores, confusion_table, score_table
 from minitransformer.runs.progress import silent
@@ -29,7 +28,6 @@ class Classification(Task):
         "data", "text_column", "label_column", "windows", "validation_data", "test_data", "table",
     )  # fmt: skip
     tokenizer_file = "vocab.txt"
-    model_class = TransformerClassifier
 
     def checked(self, source):
         if source.file is not None and not (source.text_column and source.label_column):

@@ -2,17 +2,13 @@
 
 import numpy as np
 
-from minitransformer import inference, models, plots
+from minitransformer import inference, plots
 from minitransformer.runs.figures import MAX_TOKENS, save_figure
 from minitransformer.runs.tasks.task import Prepared, Task
 
 
 class EncoderDecoder(Task):
     """An encoder reads a text, and a decoder generates another."""
-
-    @property
-    def model_class(self):
-        return models.Transformer
 
     def compile_options(self, tokenizer):
         return {"start_id": tokenizer.start_id, "end_id": tokenizer.end_id}

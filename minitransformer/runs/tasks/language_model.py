@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from minitransformer import data, inference, models
+from minitransformer import data, inference
 from minitransformer.runs.progress import silent
 from minitransformer.runs.recipes.language_model import NANOGPT, OURS, TEXT, LanguageModelRecipe
 from minitransformer.runs.recipes.recipe import MEASURES
@@ -29,10 +29,6 @@ class LanguageModel(Task):
     recipe_class = LanguageModelRecipe
     published = ("shakespeare",)
     options = ("data", "text_column", "table")
-
-    @property
-    def model_class(self):
-        return models.GPT
 
     def load(self, source, recipe, data_dir=None, on_progress=silent):
         if source.file is None:

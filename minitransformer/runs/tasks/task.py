@@ -154,11 +154,6 @@ class Task(TaskTexts, ABC):
         """Arguments of the model's `compile` that do not come from the recipe."""
         return {}
 
-    @property
-    @abstractmethod
-    def model_class(self):
-        """Class of the model."""
-
     @abstractmethod
     def prepare(self, texts, tokenizer, recipe):
         """The :class:`Prepared` arguments of `fit`."""
