@@ -11,6 +11,9 @@ DEVICE = "NumPy arrays never take this branch; test_strict_device.py tests it"
 DEFAULT = "0 is reduceat's default axis"
 MIXED = "it changes nothing if there is one dtype; test_precision.py detects it"
 EMPTY = "it matters only without tokens, where the product fails; the ledger's edges detect it"
+FROM_ZERO = (
+    "it matters only without an initial state; the recurrent layers, which have none, detect it"
+)
 FROM_THE_END = "a negative index counts from the end and finds the same sublayer"
 IGNORED = "an ignored position's weight is 0, whichever entry it is subtracted from"
 MINUS = "NumPy infers the length from any negative number"
@@ -23,6 +26,25 @@ UNPACKED = "both callers unpack the three gradients at once"
 ZERO = "if eps is 0, the branch subtracts zeros; it only saves time"
 
 EQUIVALENT = {
+    (
+        "states_before",
+        "first = initial(state, y, y.shape[2])[:, None]  ->  first = state[:, None]",
+    ): FROM_ZERO,
+    (
+        "states_before",
+        "first = initial(state, y, y.shape[2])[:, None]  ->  "
+        "first = initial(state, y.shape[2], y)[:, None]",
+    ): FROM_ZERO,
+    (
+        "states_before",
+        "first = initial(state, y, y.shape[2])[:, None]  ->  "
+        "first = initial(state, y, y.shape[0])[:, None]",
+    ): FROM_ZERO,
+    (
+        "states_before",
+        "first = initial(state, y, y.shape[2])[:, None]  ->  "
+        "first = initial(state, y, y.shape[-2])[:, None]",
+    ): FROM_ZERO,
     (
         "patchify_backward",
         "return patches.transpose(0, 2, 1, 3).reshape(B, rows, columns, P // (p * p))  ->  "

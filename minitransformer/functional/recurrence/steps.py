@@ -60,8 +60,9 @@ def states_before(y, state, reverse):
     """The state before each step, (B, T, E): that of the step before it, and the initial one."""
     xp = array_module(y)
     first = initial(state, y, y.shape[2])[:, None]
-    parts = [y[:, 1:], first] if reverse else [first, y[:, :-1]]
-    return xp.concatenate(parts, axis=1)[:, : y.shape[1]] if y.shape[1] else y
+    if reverse:
+        return xp.concatenate([y, first], axis=1)[:, 1:]
+    return xp.concatenate([first, y], axis=1)[:, :-1]
 
 
 def real(mask, t):
