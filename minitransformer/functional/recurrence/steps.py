@@ -58,11 +58,13 @@ def initial(state, x, width):
 
 def states_before(y, state, reverse):
     """The state before each step, (B, T, E): that of the step before it, and the initial one."""
-    xp = array_module(y)
+    before = array_module(y).empty_like(y)
     first = initial(state, y, y.shape[2])[:, None]
     if reverse:
-        return xp.concatenate([y, first], axis=1)[:, 1:]
-    return xp.concatenate([first, y], axis=1)[:, :-1]
+        before[:, :-1], before[:, -1:] = y[:, 1:], first
+    else:
+        before[:, 1:], before[:, :1] = y[:, :-1], first
+    return before
 
 
 def real(mask, t):
